@@ -1,0 +1,115 @@
+#include "emu/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+
+void bytes_free(struct bytes *b)
+{
+    free(b->data);
+    *b = (struct bytes){0};
+}
+
+void bytes_clear(struct bytes *b)
+{
+    b->size = 0;
+}
+
+void bytes_put(struct bytes *b, const void *data, size_t size)
+{
+    if (size > b->capacity - b->size) {
+        size_t capacity = b->capacity ? b->capacity : 256;
+        while (size > capacity - b->size)
+            capacity *= 2;
+        b->data = realloc(b->data, capacity);
+        CHECK(b->data != NULL);
+        b->capacity = capacity;
+    }
+    if (size)
+        memcpy(b->data + b->size, data, size);
+    b->size += size;
+}
+
+void bytes_put_int(struct bytes *b, uint64_t value, size_t size)
+{
+    uint8_t le[8];
+    store_le(le, value, size);
+    bytes_put(b, le, size);
+}
+
+void bytes_put_varint(struct bytes *b, uint64_t value)
+{
+    do {
+        uint8_t low = value & 0x7f;
+        value >>= 7;
+        if (value)
+            low |= 0x80;
+        bytes_put(b, &low, 1);
+    } while (value);
+}
+
+void bytes_put_string(struct bytes *b, const char *s)
+{
+    size_t length = strlen(s);
+    bytes_put_varint(b, length);
+    bytes_put(b, s, length);
+}
+
+struct reader reader_of(const void *data, size_t size)
+{
+    return (struct reader){.data = data, .size = size};
+}
+
+const uint8_t *reader_bytes(struct reader *r, size_t size)
+{
+    if (r->failed || size > r->size - r->at) {
+        r->failed = true;
+        return NULL;
+    }
+    const uint8_t *from = r->data + r->at;
+    r->at += size;
+    return from;
+}
+
+uint64_t reader_int(struct reader *r, size_t size)
+{
+    const uint8_t *from = reader_bytes(r, size);
+    return from ? load_le(from, size) : 0;
+}
+
+uint64_t reader_varint(struct reader *r)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const uint8_t *from = reader_bytes(r, 1);
+        if (!from)
+            return 0;
+        value |= (uint64_t)(*from & 0x7f) << shift;
+        if (!(*from & 0x80))
+            return value;
+    }
+    r->failed = true;
+    return 0;
+}
+
+bool reader_at_end(const struct reader *r)
+{
+    return r->failed || r->at == r->size;
+}
+
+uint64_t load_le(const void *from, size_t size)
+{
+    const uint8_t *bytes = from;
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++)
+        value |= (uint64_t)bytes[i] << (8 * i);
+    return value;
+}
+
+void store_le(void *to, uint64_t value, size_t size)
+{
+    uint8_t *bytes = to;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+}

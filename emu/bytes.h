@@ -1,0 +1,43 @@
+/* A growable byte buffer and a bounded reader, both little-endian: the only way integers get into
+ * and out of files and digests. */
+#ifndef EMU_BYTES_H
+#define EMU_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes {
+    uint8_t *data; /* owned; free with bytes_free */
+    size_t size;
+    size_t capacity;
+};
+
+void bytes_free(struct bytes *b);
+void bytes_clear(struct bytes *b);
+void bytes_put(struct bytes *b, const void *data, size_t size);
+/* Appends the low `size` bytes (1 to 8) of `value`. */
+void bytes_put_int(struct bytes *b, uint64_t value, size_t size);
+/* LEB128: 7 bits a byte, least significant first. */
+void bytes_put_varint(struct bytes *b, uint64_t value);
+void bytes_put_string(struct bytes *b, const char *s); /* varint length, then the characters */
+
+struct reader {
+    const uint8_t *data; /* borrowed */
+    size_t size;
+    size_t at;
+    bool failed; /* set by the first read past the end; every later read gives 0 */
+};
+
+struct reader reader_of(const void *data, size_t size);
+uint64_t reader_int(struct reader *r, size_t size);
+uint64_t reader_varint(struct reader *r);
+/* Borrows `size` bytes from the underlying data; NULL (and failed) past the end. */
+const uint8_t *reader_bytes(struct reader *r, size_t size);
+bool reader_at_end(const struct reader *r);
+
+/* Little-endian integers in memory, 1 to 8 bytes wide. */
+uint64_t load_le(const void *from, size_t size);
+void store_le(void *to, uint64_t value, size_t size);
+
+#endif

@@ -1,0 +1,20 @@
+/* CHECK(x): we are wrong (the fourth kind of wrong). On in every build. Prints the expression, the
+ * instruction count, the guest's PC and the command that replays to this point, then stops. */
+#ifndef EMU_CHECK_H
+#define EMU_CHECK_H
+
+#include <stdint.h>
+
+/* Where the machine is, for the message; the run loop keeps it up to date. */
+struct check_context {
+    uint64_t instructions;
+    uint64_t pc;
+    const char *trace_path; /* NULL when nothing is being recorded */
+};
+void check_set_context(const struct check_context *context);
+
+_Noreturn void check_failed(const char *expression, const char *file, int line);
+
+#define CHECK(x) ((x) ? (void)0 : check_failed(#x, __FILE__, __LINE__))
+
+#endif

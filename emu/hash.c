@@ -1,0 +1,114 @@
+#include "emu/hash.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+struct hash128 hash_fast(const void *data, size_t size)
+{
+    XXH128_hash_t h = XXH3_128bits(data, size);
+    return (struct hash128){.low = h.low64, .high = h.high64};
+}
+
+/* FIPS 180-4 section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the
+ * first 64 primes. */
+static const uint32_t sha256_k[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static uint32_t ror(uint32_t x, unsigned n)
+{
+    return x >> n | x << (32 - n);
+}
+
+static void sha256_block(uint32_t h[8], const uint8_t *p)
+{
+    uint32_t w[64];
+    for (size_t i = 0; i < 16; i++)
+        w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
+               (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+    for (size_t i = 16; i < 64; i++) {
+        uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
+        uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;
+        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    uint32_t v[8];
+    memcpy(v, h, sizeof v);
+    for (size_t i = 0; i < 64; i++) {
+        uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
+        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha256_k[i] + w[i];
+        uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
+        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        memmove(v + 1, v, 7 * sizeof v[0]);
+        v[4] += t1;
+        v[0] = t1 + t2;
+    }
+    for (size_t i = 0; i < 8; i++)
+        h[i] += v[i];
+}
+
+void sha256_init(struct sha256 *s)
+{
+    *s = (struct sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                               0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void sha256_add(struct sha256 *s, const void *data, size_t size)
+{
+    const uint8_t *p = data;
+    size_t used = s->length_bytes % 64;
+    s->length_bytes += size;
+    if (used) {
+        size_t take = size < 64 - used ? size : 64 - used;
+        memcpy(s->block + used, p, take);
+        p += take;
+        size -= take;
+        if (used + take < 64)
+            return;
+        sha256_block(s->h, s->block);
+    }
+    for (; size >= 64; p += 64, size -= 64)
+        sha256_block(s->h, p);
+    if (size)
+        memcpy(s->block, p, size);
+}
+
+struct digest sha256_end(struct sha256 *s)
+{
+    uint64_t bits = s->length_bytes * 8;
+    static const uint8_t pad[64] = {0x80};
+    size_t used = s->length_bytes % 64;
+    sha256_add(s, pad, used < 56 ? 56 - used : 120 - used);
+    uint8_t length[8];
+    for (size_t i = 0; i < 8; i++)
+        length[i] = (uint8_t)(bits >> (56 - 8 * i));
+    sha256_add(s, length, 8);
+    struct digest d;
+    for (size_t i = 0; i < 32; i++)
+        d.b[i] = (uint8_t)(s->h[i / 4] >> (24 - 8 * (i % 4)));
+    return d;
+}
+
+struct digest sha256_of(const void *data, size_t size)
+{
+    struct sha256 s;
+    sha256_init(&s);
+    sha256_add(&s, data, size);
+    return sha256_end(&s);
+}
+
+void digest_text(struct digest d, char text[DIGEST_TEXT])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < 32; i++) {
+        text[2 * i] = hex[d.b[i] >> 4];
+        text[2 * i + 1] = hex[d.b[i] & 15];
+    }
+    text[64] = 0;
+}

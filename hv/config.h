@@ -1,0 +1,129 @@
+/* The configuration language: words from files and the command line become a `struct vm_config`.
+ * Syntax and rules: docs/configuration.md. Nothing here opens a file or touches a machine; file
+ * contents come in through `config_reader`. */
+#ifndef HV_CONFIG_H
+#define HV_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/error.h"
+#include "emu/log.h"
+#include "vdev/vdev.h"
+
+/* Where a word was written. */
+struct place {
+    const char *file; /* leaf name, or "cmdline" */
+    unsigned line;
+};
+
+/* A growing array that owns its elements' memory; `items` is NULL while empty. */
+struct ram_config {
+    struct place place;
+    bool is_rom;
+    uint64_t start; /* resolved: guest-physical */
+    uint64_t length;
+};
+
+struct cpu_config {
+    struct place place;
+    unsigned priority;    /* sched; default 10 */
+    char policy;          /* 'r', 'f', 'o' or 's' (sporadic) */
+    uint64_t runmask;     /* 0: all */
+    char *cluster;        /* or NULL */
+    uint64_t sporadic[4]; /* low priority, max replenishments, period ns, budget ns */
+};
+
+enum blob_type { BLOB_SNIFF, BLOB_GUEST, BLOB_INITRD, BLOB_FDT, BLOB_ACPI, BLOB_DATA };
+struct load_config {
+    struct place place;
+    enum blob_type type;
+    bool has_address;
+    uint64_t address;
+    char *path; /* relative to the program's current directory */
+};
+
+struct vdev_config {
+    struct place place;
+    const struct vdev_type *type;
+    char *name; /* or NULL */
+    bool has_loc;
+    uint64_t loc;
+    bool has_intr;
+    char *intr_pic;
+    unsigned intr_line;
+    struct vdev_option *options; /* type-specific ones and hostdev, in order */
+    size_t option_count;
+};
+
+struct pass_config {
+    struct place place;
+    bool is_io;
+    uint64_t guest, length, host;
+    bool has_host;
+    bool r, w, x, c, e, d, n, m; /* attribute letters after + and - are resolved */
+};
+
+struct reserve_config {
+    struct place place;
+    uint64_t base, length; /* mem: */
+};
+
+enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };
+
+struct logger_config {
+    unsigned severities;
+    enum { LOGGER_STDOUT, LOGGER_STDERR, LOGGER_SLOG, LOGGER_NONE } destination;
+};
+
+/* The CPU model and clock are variables of ours (`set cpu-model a57`, `set clock-rate 1000000000`). */
+struct vm_config {
+    char *system; /* or NULL */
+    struct ram_config *rams;
+    size_t ram_count;
+    struct cpu_config *cpus; /* at least one after config_finish */
+    size_t cpu_count;
+    struct load_config *loads;
+    size_t load_count;
+    char *cmdline; /* or NULL */
+    struct vdev_config *vdevs;
+    size_t vdev_count;
+    struct pass_config *passes;
+    size_t pass_count;
+    struct reserve_config *reserves;
+    size_t reserve_count;
+    struct logger_config *loggers;
+    size_t logger_count;
+    enum unsupported_action unsupported_instruction, unsupported_reference, unsupported_register;
+    bool dryrun;
+    char *dump;          /* or NULL */
+    char *fdt_dump_file; /* or NULL */
+    char *cpu_model;     /* "a57" (default), "a53", "a72", "max" */
+    uint64_t clock_rate_hz; /* default 1000000000 */
+    uint64_t counter_offset; /* default all ones = guest counter starts at 0 */
+    char *semihosting_dir;  /* `set semihosting DIR`; NULL = semihosting off, "" = no files */
+    char **accepted;        /* options and variables that are understood and have no effect here */
+    size_t accepted_count;
+};
+
+/* How the parser reaches the outside: both return owned memory (free) or NULL. */
+struct config_reader {
+    /* Contents of a file, `*size` bytes; on failure sets the error. */
+    uint8_t *(*read_file)(void *context, const char *path, size_t *size, struct error *e);
+    /* Value of an environment variable, or NULL. */
+    const char *(*env)(void *context, const char *name);
+    void *context;
+};
+
+/* Parses a list of command-line words: `@FILE` includes a file, anything else is configuration text.
+ * On failure the error lists every mistake found, one `[file:line] text` a line, with exit status
+ * 65, and *config is empty. The caller frees with config_free. */
+bool config_parse(struct vm_config *config, const char *const *words, size_t count,
+                  const struct config_reader *reader, struct error *e);
+void config_free(struct vm_config *config);
+/* The whole configuration in canonical form, one statement a line, self-contained: parsing it gives
+ * the same vm_config (used inside traces). */
+void config_print(const struct vm_config *config, struct bytes *out);
+
+#endif

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# guests.sh: brings the guests' images into build/guests/, from Debian's arm64 packages:
+#   linux-arm64/Image            the kernel of linux-image-arm64
+#   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
+#   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
+# What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
+# project needs no network. Remove the cache's guests folder to get the packages' newest versions.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/private_apt.sh
+
+# One suite for every host: the guest is an input of a deterministic run, so it should not change
+# with the host's release.
+suite="${QVM_GUEST_SUITE:-bookworm}"
+cache="$QVM_CACHE/guests/$suite-arm64"
+out=build/guests
+log=build/logs/guests.log
+
+fail() {
+    echo "guests: $1 (details: $log)" >&2
+    exit 1
+}
+
+# Fills the cache, all of it or nothing.
+fetch() {
+    local temporary="$1" image package files="$1/files"
+    private_apt_begin "$temporary/apt" arm64 "$suite" || return 1
+    # linux-image-arm64 is empty and depends on the package of the current kernel version.
+    image="$(private_apt_show linux-image-arm64 |
+        sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')"
+    [ -n "$image" ] || return 1
+    mkdir -p "$files"
+    for package in "$image" busybox-static u-boot-qemu; do
+        private_apt_unpack "$package" "$temporary/root" || return 1
+        echo "$package $(private_apt_show "$package" | sed -n 's/^Version: //p')" >>"$files/versions"
+    done
+    cp "$temporary"/root/boot/vmlinuz-* "$files/Image" &&
+        cp "$temporary/root/usr/lib/u-boot/qemu_arm64/u-boot.bin" "$files/u-boot.bin" || return 1
+    # Releases after Debian 12 have no /bin in packages.
+    cp "$temporary/root/bin/busybox" "$files/busybox" 2>/dev/null ||
+        cp "$temporary/root/usr/bin/busybox" "$files/busybox" || return 1
+    mkdir -p "$(dirname "$cache")"
+    # Another run may have been quicker: its files are as good.
+    mv -T "$files" "$cache" 2>/dev/null || [ -e "$cache/versions" ]
+}
+
+# What build/guests would be made of, to compare with what it was made of.
+state() {
+    cat "$cache/versions"
+    sha256sum tests/guest/linux/init scripts/initramfs.py
+}
+
+mkdir -p build/logs "$out"
+if [ ! -e "$cache/versions" ]; then
+    command -v apt-get dpkg-deb >/dev/null ||
+        fail "the guests come from Debian packages and this machine has no apt"
+    find_debian_archive ||
+        fail "no Debian archive (or no keyring for it) in this machine's apt configuration"
+    echo "guests: fetching Linux, busybox and U-Boot for arm64"
+    mkdir -p "$QVM_CACHE"
+    temporary="$(mktemp -d "$QVM_CACHE/guests-tmp.XXXXXX")"
+    trap 'rm -rf "$temporary"' EXIT
+    fetch "$temporary" >"$log" 2>&1 ||
+        fail "cannot fetch the guests' packages; is there a network?"
+fi
+
+if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
+    rm -f "$out/stamp"
+    mkdir -p "$out/linux-arm64" "$out/u-boot-arm64"
+    cp "$cache/Image" "$out/linux-arm64/Image"
+    cp "$cache/u-boot.bin" "$out/u-boot-arm64/u-boot.bin"
+    python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init \
+        "$out/linux-arm64/initramfs.cpio"
+    state >"$out/stamp"
+    echo "guests: ready in $out"
+fi
