@@ -5,6 +5,7 @@
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
 # project needs no network. Remove the cache's guests folder to get the packages' newest versions.
+# With --no-install nothing is fetched: the cache must have them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/private_apt.sh
@@ -51,8 +52,11 @@ state() {
 }
 
 mkdir -p build/logs "$out"
+: >"$log"
 if [ ! -e "$cache/versions" ]; then
-    command -v apt-get dpkg-deb >/dev/null ||
+    [ "${1:-}" != --no-install ] ||
+        fail "not fetched yet, and not fetched now because of --no-install"
+    command -v apt-get >/dev/null ||
         fail "the guests come from Debian packages and this machine has no apt"
     find_debian_archive ||
         fail "no Debian archive (or no keyring for it) in this machine's apt configuration"

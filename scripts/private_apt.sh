@@ -9,9 +9,13 @@ QVM_CACHE="${QVM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/qvm}"
 # Prints "URI|Signed-By" of each Debian archive entry in the apt configuration, both forms of it.
 apt_sources_in_files() {
     local etc
-    etc="$(apt-config shell d Dir::Etc/d 2>/dev/null)" && eval "$etc" || d=/etc/apt/
-    # deb822: stanzas separated by empty lines; a key in place continues on indented lines.
-    cat "$d"/sources.list.d/*.sources 2>/dev/null | awk '
+    local d=/etc/apt/
+    etc="$(apt-config shell d Dir::Etc/d 2>/dev/null)" && eval "$etc"
+    # deb822: stanzas separated by empty lines; a key written in place continues on indented lines
+    # and is not used: the archive's own keyring is.
+    for etc in "$d"/sources.list.d/*.sources; do
+        [ -r "$etc" ] && cat "$etc" && echo
+    done | awk '
         function flush() {
             if (types ~ /(^| )deb( |$)/ && enabled !~ /^(no|false|0)$/ && uris != "") {
                 n = split(uris, u, " ")
@@ -33,7 +37,9 @@ apt_sources_in_files() {
         /^[ \t]/ && field == "uris" { uris = uris " " $0 }
         END { flush() }'
     # One line each: deb [options] uri suite components
-    cat "$d"/sources.list "$d"/sources.list.d/*.list 2>/dev/null | awk '
+    for etc in "$d"/sources.list "$d"/sources.list.d/*.list; do
+        [ -r "$etc" ] && cat "$etc" && echo
+    done | awk '
         /^[ \t]*deb[ \t]/ {
             key = ""; line = $0; sub(/^[ \t]*deb[ \t]+/, "", line)
             if (line ~ /^\[/) {
@@ -50,9 +56,10 @@ apt_sources_in_files() {
 find_debian_archive() {
     local entry candidate listed
     # The lists of an earlier "apt-get update" say which URIs really are Debian's.
+    # shellcheck disable=SC2016 # the variables are apt's
     listed="$(apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)|$(LABEL)' 'Created-By: Packages' \
         2>/dev/null | sed -n 's/|Debian|Debian$//p' | head -n 1)"
-    DEBIAN_URI= DEBIAN_KEYRING=
+    DEBIAN_URI='' DEBIAN_KEYRING=''
     while IFS= read -r entry; do
         candidate="${entry%%|*}"
         if [ -n "$listed" ]; then
@@ -67,7 +74,7 @@ find_debian_archive() {
     [ -n "$DEBIAN_URI" ] || DEBIAN_URI="$listed"
     [ -n "$DEBIAN_URI" ] || return 1
     if [ ! -r "$DEBIAN_KEYRING" ]; then
-        DEBIAN_KEYRING=
+        DEBIAN_KEYRING=''
         for candidate in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
             [ -r "$candidate" ] && DEBIAN_KEYRING="$candidate" && break
         done

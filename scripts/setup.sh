@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# setup.sh [--no-install] [--bench] [--guests-tools]: what building and checking needs.
+# On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 from a newer suite
+# into the cache folder (QVM_CACHE), where cmake/Dependencies.cmake finds it.
+#   --no-install     changes nothing; says what is missing
+#   --bench          also the peer that is measured against (QEMU)
+#   --guests-tools   also the cross compiler for guest user programs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/private_apt.sh
+
+# libclang-rt-dev is the sanitizers' run time of whatever clang the release has.
+to_build="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libfdt-dev libzstd-dev
+    zlib1g-dev libxxhash-dev check python3"
+to_check="clang libclang-rt-dev lld git ca-certificates cpio zstd cppcheck clang-tidy clang-format
+    valgrind"
+unicorn_minimum=2.1.3
+log=build/logs/setup-apt.log
+install=yes
+
+for argument in "$@"; do
+    case "$argument" in
+    --no-install) install=no ;;
+    --bench) to_check="$to_check qemu-system-arm" ;;
+    --guests-tools) to_check="$to_check gcc-aarch64-linux-gnu" ;;
+    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--guests-tools]" >&2; exit 2 ;;
+    esac
+done
+
+fail() {
+    echo "setup: $1 (details: $log)" >&2
+    exit 1
+}
+
+# Prints which of the given packages are not installed.
+missing_packages() {
+    local installed package
+    # dpkg-query fails when it does not know some of them.
+    # shellcheck disable=SC2016 # the braces are dpkg-query's
+    installed=" $(dpkg-query -W -f '${db:Status-Status}/${Package} ' "$@" 2>/dev/null || true)"
+    for package in "$@"; do
+        case "$installed" in
+        *" installed/$package "*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "neither root nor sudo"
+        return 1
+    fi
+}
+
+install_packages() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+cached_unicorn_is_good() {
+    local pc
+    for pc in "$QVM_CACHE"/unicorn/usr/lib/*/pkgconfig/unicorn.pc; do
+        pkg-config --atleast-version=$unicorn_minimum "$pc" 2>/dev/null && return 0
+    done
+    return 1
+}
+
+unicorn_is_there() {
+    pkg-config --atleast-version=$unicorn_minimum unicorn 2>/dev/null || cached_unicorn_is_good
+}
+
+# A newer suite's library may want a newer C library than this machine's: try it.
+unicorn_works() {
+    local root="$1/usr" library
+    library="$(echo "$root"/lib/*/libunicorn.so.2)"
+    cat >"$1/try.c" <<'C'
+#include <unicorn/unicorn.h>
+int main(void)
+{
+    return uc_version(0, 0) >= UC_MAKE_VERSION(2, 1) ? 0 : 1;
+}
+C
+    gcc -I"$root/include" "$1/try.c" "$library" -Wl,-rpath,"$(dirname "$library")" -o "$1/try" &&
+        "$1/try" && rm "$1/try.c" "$1/try"
+}
+
+bring_unicorn_from() {
+    local suite="$1" folder="$2/$1" version
+    private_apt_begin "$folder/apt" "$(dpkg --print-architecture)" "$suite" || return 1
+    version="$(private_apt_show libunicorn-dev | sed -n 's/^Version: //p')"
+    dpkg --compare-versions "$version" ge $unicorn_minimum || return 1
+    private_apt_unpack libunicorn2t64 "$folder/root" &&
+        private_apt_unpack libunicorn-dev "$folder/root" &&
+        unicorn_works "$folder/root" || return 1
+    # Whole or not at all; a concurrent run may have been quicker.
+    rm -rf "$QVM_CACHE/unicorn"
+    mv -T "$folder/root" "$QVM_CACHE/unicorn" || cached_unicorn_is_good
+}
+
+bring_unicorn() {
+    bring_unicorn_from testing "$1" || bring_unicorn_from unstable "$1"
+}
+
+mkdir -p build/logs
+: >"$log"
+
+missing='' missing_to_check=''
+if command -v dpkg-query >/dev/null; then
+    # shellcheck disable=SC2086 # lists of words
+    missing="$(missing_packages $to_build)" missing_to_check="$(missing_packages $to_check)"
+elif [ $install = yes ]; then
+    fail "this machine is not a Debian: install the tools by hand and give --no-install"
+else
+    # CMake will say which library it does not find.
+    for tool in gcc cmake ninja pkg-config python3; do
+        command -v $tool >/dev/null || missing="$missing$tool "
+    done
+fi
+
+if [ $install = no ]; then
+    unicorn_is_there || missing="${missing}unicorn>=$unicorn_minimum "
+    [ -z "$missing$missing_to_check" ] ||
+        echo "setup: missing, and not installed because of --no-install: $missing$missing_to_check" >&2
+    # Without the rest one can still build.
+    [ -z "$missing" ]
+    exit
+fi
+
+missing="$missing$missing_to_check"
+if [ -n "$missing" ]; then
+    echo "setup: installing $missing"
+    # The lists are renewed only if the ones that are there do not lead to the packages.
+    # shellcheck disable=SC2086
+    install_packages $missing >>"$log" 2>&1 ||
+        { as_root apt-get update && install_packages $missing; } >>"$log" 2>&1 ||
+        fail "cannot install $missing"
+fi
+
+if ! unicorn_is_there; then
+    echo "setup: bringing Unicorn into $QVM_CACHE/unicorn"
+    find_debian_archive ||
+        fail "no Debian archive (or no keyring for it) in this machine's apt configuration"
+    mkdir -p "$QVM_CACHE"
+    temporary="$(mktemp -d "$QVM_CACHE/unicorn-tmp.XXXXXX")"
+    trap 'rm -rf "$temporary"' EXIT
+    bring_unicorn "$temporary" >>"$log" 2>&1 ||
+        fail "cannot bring Unicorn >= $unicorn_minimum from Debian testing or unstable; is there a network?"
+fi

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# arrows.sh [ROOT]: every folder includes only itself and the folders below it, and a third-party
+# library is included by one file only. Prints each violation; silent when there is none.
+set -uo pipefail
+cd "${1:-$(dirname "$0")/..}" || exit 2
+
+declare -A below=(
+    [emu]=""
+    [mmu]="emu"
+    [cpu]="mmu emu"
+    [vdev]="mmu emu"
+    [hv]="vdev cpu mmu emu"
+    [qvm]="hv vdev cpu mmu emu"
+)
+# header pattern (extended regular expression) and the files, one of which may include it
+libraries=(
+    'unicorn/.*|cpu/engine_unicorn.c'
+    'capstone(/.*)?\.h|cpu/disasm.c'
+    '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
+    '(libfdt.*|fdt)\.h|hv/fdt.c'
+    'zstd.*\.h|emu/trace_container.c emu/trace.c'
+)
+bad=0
+
+violation() {
+    echo "$*"
+    bad=1
+}
+
+# Prints "file:line:header" of every #include below the given folder.
+includes_of() {
+    find "$1" -name '*.[ch]' -exec grep -HnE '^[[:space:]]*#[[:space:]]*include' {} + |
+        sed -E 's/^([^:]*:[0-9]*:).*include[[:space:]]*[<"]?([^>"]*)[>"]?.*/\1\2/'
+}
+
+all=
+for folder in "${!below[@]}"; do
+    [ -d "$folder" ] || { violation "$folder: no such folder"; continue; }
+    lines="$(includes_of "$folder")"
+    all+="$lines"$'\n'
+    while IFS=: read -r file line header; do
+        [ -n "$file" ] || continue
+        first="${header%%/*}"
+        case "$header" in
+        *..*) violation "$file:$line: $header: no relative paths: they hide the folder" ;;
+        tests/*) violation "$file:$line: $header: the program does not depend on its tests" ;;
+        */*)
+            [ -n "${below[$first]+known}" ] || continue
+            case " $folder ${below[$folder]} " in
+            *" $first "*) ;;
+            *) violation "$file:$line: $folder may not include $header" ;;
+            esac
+            ;;
+        esac
+    done <<<"$lines"
+done
+
+for library in "${libraries[@]}"; do
+    pattern="${library%|*}" allowed="${library##*|}"
+    users="$(grep -E "^[^:]*:[0-9]+:($pattern)\$" <<<"$all" | cut -d: -f1 | sort -u)"
+    for user in $users; do
+        case " $allowed " in
+        *" $user "*) ;;
+        *) violation "$user: only $allowed may include $pattern" ;;
+        esac
+    done
+    [ "$(wc -w <<<"$users")" -le 1 ] || violation "$pattern: included by more than one file: ${users//$'\n'/ }"
+done
+exit $bad
