@@ -1,6 +1,10 @@
 /* The configuration language: words from files and the command line become a `struct vm_config`.
  * Syntax and rules: docs/configuration.md. Nothing here opens a file or touches a machine; file
- * contents come in through `config_reader`. */
+ * contents come in through `config_reader`.
+ *
+ * The result is resolved and checked: automatic places are chosen, defaults are filled in, no two
+ * ranges overlap, and every type, option and variable exists. Every string in it belongs to
+ * `strings` and lives until config_free; nothing is freed one by one. */
 #ifndef HV_CONFIG_H
 #define HV_CONFIG_H
 
@@ -18,7 +22,12 @@ struct place {
     unsigned line;
 };
 
-/* A growing array that owns its elements' memory; `items` is NULL while empty. */
+/* Strings that live as long as the list. */
+struct config_strings {
+    char **items;
+    size_t count;
+};
+
 struct ram_config {
     struct place place;
     bool is_rom;
@@ -35,6 +44,7 @@ struct cpu_config {
     uint64_t sporadic[4]; /* low priority, max replenishments, period ns, budget ns */
 };
 
+/* BLOB_SNIFF: no blob-type word was given. */
 enum blob_type { BLOB_SNIFF, BLOB_GUEST, BLOB_INITRD, BLOB_FDT, BLOB_ACPI, BLOB_DATA };
 struct load_config {
     struct place place;
@@ -44,27 +54,52 @@ struct load_config {
     char *path; /* relative to the program's current directory */
 };
 
+struct logger_config {
+    unsigned severities;
+    enum { LOGGER_STDOUT, LOGGER_STDERR, LOGGER_SLOG, LOGGER_NONE } destination;
+};
+
 struct vdev_config {
     struct place place;
     const struct vdev_type *type;
-    char *name; /* or NULL */
-    bool has_loc;
-    uint64_t loc;
+    char *name;   /* or NULL */
+    bool has_loc; /* `loc` was written */
+    uint64_t loc; /* guest-physical; the type's default if it was not written */
     bool has_intr;
-    char *intr_pic;
+    char *intr_pic; /* the interrupt controller's final name */
     unsigned intr_line;
-    struct vdev_option *options; /* type-specific ones and hostdev, in order */
+    bool has_hostvector;
+    unsigned hostvector;         /* interrupt controllers: host vector of line 0 */
+    struct vdev_option *options; /* type-specific ones and hostdev, in order; of an option that is
+                                  * not repeatable only the last occurrence is kept */
     size_t option_count;
+    struct logger_config *loggers; /* the option `log`, in order: the last wins per severity */
+    size_t logger_count;
 };
 
+/* One `loc` of a `pass` statement. */
 struct pass_config {
     struct place place;
+    unsigned statement;  /* number of the `pass` it belongs to, from 0 */
+    enum blob_type type; /* blob-type word before the statement, or BLOB_SNIFF */
     bool is_io;
-    uint64_t guest, length, host;
+    uint64_t guest, length, host; /* host = guest if it was not written */
     bool has_host;
-    bool r, w, x, c, e, d, n, m; /* attribute letters after + and - are resolved */
+    bool r, w, x, c, e, s, t, d, n, m; /* attribute letters after + and - are resolved */
 };
 
+/* One `intr` of a `pass` statement. */
+struct pass_intr_config {
+    struct place place;
+    unsigned statement;
+    char *pic;
+    unsigned line;
+    unsigned host_vector; /* resolved */
+    bool unmask_at_once;  /* flag u */
+    bool thread;          /* flag t */
+};
+
+/* Keeps automatic placement away from [base, base + length). */
 struct reserve_config {
     struct place place;
     uint64_t base, length; /* mem: */
@@ -72,58 +107,59 @@ struct reserve_config {
 
 enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };
 
-struct logger_config {
-    unsigned severities;
-    enum { LOGGER_STDOUT, LOGGER_STDERR, LOGGER_SLOG, LOGGER_NONE } destination;
-};
+#define CONFIG_VCPUS_MAX 8 /* a GICv3 vdev serves no more */
 
-/* The CPU model and clock are variables of ours (`set cpu-model a57`, `set clock-rate 1000000000`). */
+/* The CPU model and clock are variables of ours (`set cpu-model a57`, `set clock-rate 1000000000`).
+ */
 struct vm_config {
     char *system; /* or NULL */
     struct ram_config *rams;
     size_t ram_count;
-    struct cpu_config *cpus; /* at least one after config_finish */
+    struct cpu_config *cpus; /* 1 to CONFIG_VCPUS_MAX */
     size_t cpu_count;
     struct load_config *loads;
     size_t load_count;
-    char *cmdline; /* or NULL */
-    struct vdev_config *vdevs;
+    char *cmdline;             /* or NULL */
+    struct vdev_config *vdevs; /* the first is the interrupt controller, mentioned or not */
     size_t vdev_count;
     struct pass_config *passes;
     size_t pass_count;
+    struct pass_intr_config *pass_intrs;
+    size_t pass_intr_count;
     struct reserve_config *reserves;
     size_t reserve_count;
-    struct logger_config *loggers;
+    struct logger_config *loggers; /* at least one */
     size_t logger_count;
     enum unsupported_action unsupported_instruction, unsupported_reference, unsupported_register;
     bool dryrun;
-    char *dump;          /* or NULL */
-    char *fdt_dump_file; /* or NULL */
-    char *cpu_model;     /* "a57" (default), "a53", "a72", "max" */
-    uint64_t clock_rate_hz; /* default 1000000000 */
+    char *dump;              /* or NULL */
+    char *fdt_dump_file;     /* or NULL */
+    char *cpu_model;         /* "a57" (default), "a53", "a72", "max" */
+    uint64_t clock_rate_hz;  /* default 1000000000 */
     uint64_t counter_offset; /* default all ones = guest counter starts at 0 */
-    char *semihosting_dir;  /* `set semihosting DIR`; NULL = semihosting off, "" = no files */
-    char **accepted;        /* options and variables that are understood and have no effect here */
+    char *semihosting_dir;   /* `set semihosting DIR`; NULL = semihosting off, "" = no files */
+    char **accepted;         /* "[file:line] text": what is understood and has no effect here */
     size_t accepted_count;
+    struct config_strings strings; /* owns every string above */
 };
 
-/* How the parser reaches the outside: both return owned memory (free) or NULL. */
+/* How the parser reaches the outside. */
 struct config_reader {
-    /* Contents of a file, `*size` bytes; on failure sets the error. */
+    /* Contents of a file, `*size` bytes, which the caller frees; on failure NULL and the error. */
     uint8_t *(*read_file)(void *context, const char *path, size_t *size, struct error *e);
-    /* Value of an environment variable, or NULL. */
+    /* Value of an environment variable, borrowed, or NULL. */
     const char *(*env)(void *context, const char *name);
     void *context;
 };
 
-/* Parses a list of command-line words: `@FILE` includes a file, anything else is configuration text.
- * On failure the error lists every mistake found, one `[file:line] text` a line, with exit status
- * 65, and *config is empty. The caller frees with config_free. */
+/* Parses a list of command-line words: `@FILE` includes a file, anything else is configuration
+ * text. On failure the error lists every mistake found, one `[file:line] text` a line, with exit
+ * status 65, and *config is empty. The caller frees with config_free. */
 bool config_parse(struct vm_config *config, const char *const *words, size_t count,
                   const struct config_reader *reader, struct error *e);
 void config_free(struct vm_config *config);
 /* The whole configuration in canonical form, one statement a line, self-contained: parsing it gives
- * the same vm_config (used inside traces). */
+ * the same vm_config but for `place`s and `accepted` (used inside traces). Appends to `out`. */
 void config_print(const struct vm_config *config, struct bytes *out);
 
 #endif
