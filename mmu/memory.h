@@ -25,11 +25,17 @@ struct memory_bank {
     hpa_t base;
     uint64_t size; /* bytes, a multiple of PAGE_SIZE */
     uint8_t *host; /* page-aligned */
-    /* private to memory.c */
+    /* Private to memory*.c. Pages are numbered from the 2 MiB boundary at or below `base` and come
+     * in groups of 512 (2 MiB), so a group is what a stage 2 block can map. */
+    uint64_t floor; /* that boundary */
+    size_t group_count;
     void *allocation;
-    uint8_t *page_flags;
-    struct hash128 *page_hash;
-    uint8_t *page_used; /* by the allocator or reserved */
+    uint64_t *used;             /* a bit a page: taken, reserved, or outside the bank */
+    uint64_t *touched;          /* a bit a page: was ever written */
+    uint64_t *dirty;            /* a bit a page: written since the last digest */
+    uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
+    struct hash128 *page_hash;  /* all zero = page of zeros */
+    struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
 };
 
 #define MEMORY_BANKS_MAX 16
@@ -37,6 +43,7 @@ struct memory {
     struct memory_bank banks[MEMORY_BANKS_MAX]; /* by base, ascending, not overlapping */
     size_t bank_count;
     uint64_t scatter_turn; /* allocator state: which end of which bank is next */
+    uint64_t free_pages;   /* not taken and not reserved */
 };
 
 struct memory_chunk {
@@ -44,26 +51,35 @@ struct memory_chunk {
     uint64_t size;
 };
 
-/* Adds a bank. Fails (error set) when not page aligned, empty, overlapping, beyond 2^48, or when
- * the host has no address space left. */
+/* Adds a bank. Fails (error set) when not page aligned, empty, overlapping, beyond 2^48, one too
+ * many, or when the host has no address space left. Not after the first memory_at. */
 bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *e);
 void memory_free(struct memory *m);
-/* Takes a range out of the allocator's hands. */
+/* Takes a range (whole pages of one bank) out of the allocator's hands. Fails (error set) when it
+ * is not that, or when a part of it was already reserved or taken. */
 bool memory_reserve(struct memory *m, hpa_t base, uint64_t size, struct error *e);
 /* A host pointer to [a, a+size), or NULL if that is not wholly inside one bank. MEMORY_WRITE marks
  * the pages touched and dirty. The pointer stays valid until memory_free. */
 void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access);
 /* Allocates the next chunk of at most `size` bytes (page multiples), 2 MiB aligned and sized where
  * `size` allows, deliberately scattered over the banks, always in the same order for the same
- * requests. False when the board is full. Memory is zero. */
+ * requests: from the low and high ends of the banks in turn, with gaps that are used last. The
+ * caller asks again until it has all. False when the board is full. Memory is zero. */
 bool memory_take(struct memory *m, uint64_t size, struct memory_chunk *chunk);
+/* Allocates exactly `size` bytes (a power of two from 4 KiB to 2 MiB) at a multiple of `size`: what
+ * translation tables need. Packed, not scattered. Memory is zero. */
+bool memory_take_aligned(struct memory *m, uint64_t size, hpa_t *base);
 /* Bytes the allocator can still give. */
 uint64_t memory_available(const struct memory *m);
 /* Was the page written since the last memory_digest? (the engine withholds W until then) */
 bool memory_is_dirty(const struct memory *m, hpa_t page);
-/* Adds the contents to a digest: for each bank and each page that is not all zero, its number and
- * hash (a page that was written with zeros counts like one never written). Only dirty pages are
- * hashed again. Clears the dirty marks: the engine's write permissions must be taken back. */
+/* The first page at or after `*page` that was ever written, in `*page`; false when there is none.
+ * A snapshot holds exactly these. */
+bool memory_next_touched(const struct memory *m, hpa_t *page);
+/* Adds the contents to a digest. The contents are a tree of hashes by address: pages, groups of 2
+ * MiB, banks (base and hash of each that is not all zero), so a page that was written with zeros
+ * counts like one never written, and only what is dirty is hashed again. Clears the dirty marks:
+ * the engine's write permissions must be taken back. */
 void memory_digest(struct memory *m, struct sha256 *s);
 
 #endif

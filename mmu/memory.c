@@ -1,0 +1,146 @@
+#include "mmu/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmu/memory_internal.h"
+
+#define BOARD_SIZE ((uint64_t)1 << 48)
+
+static bool bank_allocate(struct memory_bank *b)
+{
+    size_t pages = b->group_count * GROUP_PAGES;
+    /* calloc leaves large blocks to the operating system, which commits them page by page. */
+    b->allocation = b->size > SIZE_MAX - PAGE_SIZE ? NULL : calloc(1, b->size + PAGE_SIZE);
+    b->used = calloc(pages / 64, sizeof *b->used);
+    b->touched = calloc(pages / 64, sizeof *b->touched);
+    b->dirty = calloc(pages / 64, sizeof *b->dirty);
+    b->dirty_groups = calloc(b->group_count / 64 + 1, sizeof *b->dirty_groups);
+    b->page_hash = calloc(pages, sizeof *b->page_hash);
+    b->group_hash = calloc(b->group_count, sizeof *b->group_hash);
+    return b->allocation && b->used && b->touched && b->dirty && b->dirty_groups && b->page_hash &&
+           b->group_hash;
+}
+
+static void bank_free(struct memory_bank *b)
+{
+    free(b->allocation);
+    free(b->used);
+    free(b->touched);
+    free(b->dirty);
+    free(b->dirty_groups);
+    free(b->page_hash);
+    free(b->group_hash);
+}
+
+/* Pages of the first and last group that lie outside the bank are never free. */
+static void bank_trim(struct memory_bank *b)
+{
+    size_t first = bank_page(b, b->base), pages = b->group_count * GROUP_PAGES;
+    for (size_t p = 0; p < first; p++)
+        bit_set(b->used, p);
+    for (size_t p = first + (size_t)(b->size >> PAGE_BITS); p < pages; p++)
+        bit_set(b->used, p);
+}
+
+static bool bank_is_acceptable(const struct memory *m, hpa_t base, uint64_t size, struct error *e)
+{
+    if (size == 0 || (base.v | size) & PAGE_MASK)
+        return error_set(e, "memory at %#" PRIx64 ", %#" PRIx64 " bytes: not whole pages", base.v,
+                         size);
+    if (!range_inside(base.v, size, BOARD_SIZE))
+        return error_set(e, "memory at %#" PRIx64 ", %#" PRIx64 " bytes: beyond 48 bits", base.v,
+                         size);
+    if (m->bank_count == MEMORY_BANKS_MAX)
+        return error_set(e, "memory at %#" PRIx64 ": more than %d banks", base.v, MEMORY_BANKS_MAX);
+    for (size_t i = 0; i < m->bank_count; i++) {
+        const struct memory_bank *b = &m->banks[i];
+        if (base.v - b->base.v < b->size || b->base.v - base.v < size)
+            return error_set(e, "memory at %#" PRIx64 " overlaps memory at %#" PRIx64, base.v,
+                             b->base.v);
+    }
+    return true;
+}
+
+bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *e)
+{
+    if (!bank_is_acceptable(m, base, size, e))
+        return false;
+    struct memory_bank b = {.base = base, .size = size, .floor = base.v & ~(GROUP_SIZE - 1)};
+    b.group_count = (size_t)((base.v + size - b.floor + GROUP_SIZE - 1) / GROUP_SIZE);
+    if (!bank_allocate(&b)) {
+        bank_free(&b);
+        return error_set(e, "memory at %#" PRIx64 ", %#" PRIx64 " bytes: the host has no room",
+                         base.v, size);
+    }
+    b.host = (uint8_t *)(((uintptr_t)b.allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
+    bank_trim(&b);
+    size_t at = m->bank_count++;
+    for (; at > 0 && m->banks[at - 1].base.v > base.v; at--)
+        m->banks[at] = m->banks[at - 1];
+    m->banks[at] = b;
+    m->free_pages += size >> PAGE_BITS;
+    return true;
+}
+
+void memory_free(struct memory *m)
+{
+    for (size_t i = 0; i < m->bank_count; i++)
+        bank_free(&m->banks[i]);
+    *m = (struct memory){0};
+}
+
+static void mark_written(struct memory_bank *b, size_t first, size_t last)
+{
+    for (size_t p = first; p <= last; p++) {
+        if (bit_test(b->dirty, p))
+            continue;
+        bit_set(b->dirty, p);
+        bit_set(b->touched, p);
+        bit_set(b->dirty_groups, p / GROUP_PAGES);
+    }
+}
+
+void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access)
+{
+    struct memory_bank *b = bank_of(m, a, size);
+    if (!b)
+        return NULL;
+    if (access == MEMORY_WRITE && size)
+        mark_written(b, bank_page(b, a), bank_page(b, hpa(a.v + size - 1)));
+    return b->host + (a.v - b->base.v);
+}
+
+bool memory_is_dirty(const struct memory *m, hpa_t page)
+{
+    const struct memory_bank *b = bank_of(m, page, 1);
+    return b && bit_test(b->dirty, bank_page(b, page));
+}
+
+static bool bank_next_touched(const struct memory_bank *b, size_t from, hpa_t *page)
+{
+    size_t words = b->group_count * GROUP_WORDS;
+    uint64_t ignore = ((uint64_t)1 << from % 64) - 1; /* bits below `from` in its word */
+    for (size_t w = from / 64; w < words; w++, ignore = 0) {
+        uint64_t word = b->touched[w] & ~ignore;
+        if (word) {
+            *page = bank_page_address(b, w * 64 + bit_lowest(word));
+            return true;
+        }
+    }
+    return false;
+}
+
+bool memory_next_touched(const struct memory *m, hpa_t *page)
+{
+    for (size_t i = 0; i < m->bank_count; i++) {
+        const struct memory_bank *b = &m->banks[i];
+        if (page->v >= b->base.v && page->v - b->base.v >= b->size)
+            continue;
+        size_t from = page->v < b->base.v ? 0 : bank_page(b, *page);
+        if (bank_next_touched(b, from, page))
+            return true;
+    }
+    return false;
+}

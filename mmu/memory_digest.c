@@ -1,0 +1,81 @@
+/* The digest of memory is a tree: XXH3 of each page, of the 512 page hashes of a group, of the
+ * group hashes of a bank, then SHA-256 over the banks. A digest after little work so costs the
+ * dirty pages, their groups (8 KiB of hashes each) and 16 bytes for every 2 MiB of the board. */
+#include <string.h>
+
+#include "emu/bytes.h"
+#include "mmu/memory_internal.h"
+
+static const struct hash128 zero_hash = {0, 0};
+
+static bool hash_is_zero(struct hash128 h)
+{
+    return (h.low | h.high) == 0;
+}
+
+static bool hashes_are_zero(const struct hash128 *h, size_t count)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= h[i].low | h[i].high;
+    return any == 0;
+}
+
+/* Hashes are kept as little-endian bytes on every host, so that arrays of them can be hashed. */
+static struct hash128 hash_stored(const void *data, size_t size)
+{
+    struct hash128 h = hash_fast(data, size), stored;
+    store_le(&stored.low, h.low, 8);
+    store_le(&stored.high, h.high, 8);
+    return stored;
+}
+
+static struct hash128 hash_of_hashes(const struct hash128 *h, size_t count)
+{
+    return hashes_are_zero(h, count) ? zero_hash : hash_stored(h, count * sizeof *h);
+}
+
+static struct hash128 hash_of_page(const uint8_t *page)
+{
+    /* Equal to itself one byte on, and the first byte 0: all are. */
+    bool zero = page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+    return zero ? zero_hash : hash_stored(page, PAGE_SIZE);
+}
+
+static const uint8_t *page_host(const struct memory_bank *b, size_t page)
+{
+    return b->host + (bank_page_address(b, page).v - b->base.v);
+}
+
+static void update_group(struct memory_bank *b, size_t group)
+{
+    size_t word = group * GROUP_WORDS;
+    for (size_t w = word; w < word + GROUP_WORDS; w++)
+        for (; b->dirty[w]; b->dirty[w] &= b->dirty[w] - 1) {
+            size_t page = w * 64 + bit_lowest(b->dirty[w]);
+            b->page_hash[page] = hash_of_page(page_host(b, page));
+        }
+    b->group_hash[group] = hash_of_hashes(b->page_hash + group * GROUP_PAGES, GROUP_PAGES);
+}
+
+static void update_bank(struct memory_bank *b)
+{
+    for (size_t w = 0; w <= b->group_count / 64; w++)
+        for (; b->dirty_groups[w]; b->dirty_groups[w] &= b->dirty_groups[w] - 1)
+            update_group(b, w * 64 + bit_lowest(b->dirty_groups[w]));
+}
+
+void memory_digest(struct memory *m, struct sha256 *s)
+{
+    for (size_t i = 0; i < m->bank_count; i++) {
+        struct memory_bank *b = &m->banks[i];
+        update_bank(b);
+        struct hash128 h = hash_of_hashes(b->group_hash, b->group_count);
+        if (hash_is_zero(h))
+            continue;
+        uint8_t base[8];
+        store_le(base, b->base.v, 8);
+        sha256_add(s, base, sizeof base);
+        sha256_add(s, &h, sizeof h);
+    }
+}
