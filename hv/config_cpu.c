@@ -1,0 +1,102 @@
+/* The `cpu` context. */
+#include "hv/config_internal.h"
+
+#include <string.h>
+
+#define PRIORITY_MAX 255
+
+HANDLER(handle_cpu)
+{
+    (void)arguments;
+    struct vm_config *c = p->config;
+    if (c->cpu_count == CONFIG_VCPUS_MAX && !p->said_too_many_cpus) {
+        p->said_too_many_cpus = true;
+        parser_error(p, option, "more than %d vCPUs", CONFIG_VCPUS_MAX);
+    }
+    c->cpus = array_grow(c->cpus, c->cpu_count, sizeof *c->cpus);
+    c->cpus[c->cpu_count++] = (struct cpu_config){
+        .place = option->place, .priority = CONFIG_PRIORITY_DEFAULT, .policy = 'r'};
+}
+
+static struct cpu_config *current(struct parser *p)
+{
+    return &p->config->cpus[p->config->cpu_count - 1];
+}
+
+/* HI,LO,MAXREPL,PERIOD,BUDGETs; the `s` may also be a word of its own. */
+static void sporadic(struct parser *p, const struct word *word, struct piece text)
+{
+    struct cpu_config cpu = *current(p);
+    uint64_t priority;
+    if (text.text[text.size - 1] == 's')
+        text.size--;
+    if (!parser_number_in(p, word, piece_next(&text, ','), 1, PRIORITY_MAX, &priority))
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        if (!text.text) {
+            parser_error(p, word, "'%s' is not HI,LO,MAXREPL,PERIOD,BUDGETs", word->text);
+            return;
+        }
+        struct piece piece = i < 3 ? piece_next(&text, ',') : text;
+        uint64_t most = i == 0 ? PRIORITY_MAX : UINT64_MAX;
+        if (!parser_number_in(p, word, piece, i == 0, most, &cpu.sporadic[i]))
+            return;
+    }
+    cpu.priority = (unsigned)priority;
+    cpu.policy = 's';
+    *current(p) = cpu;
+}
+
+HANDLER(handle_sched)
+{
+    (void)option;
+    struct piece text = word_piece(arguments);
+    if (arguments->bad)
+        return;
+    if (text.size && strchr(text.text, ',')) {
+        sporadic(p, arguments, text);
+        return;
+    }
+    char policy = 'r';
+    if (text.size && strchr("rfo", text.text[text.size - 1]))
+        policy = text.text[--text.size];
+    uint64_t priority;
+    if (!parser_number_in(p, arguments, text, 1, PRIORITY_MAX, &priority))
+        return;
+    struct cpu_config *cpu = current(p);
+    memset(cpu->sporadic, 0, sizeof cpu->sporadic);
+    cpu->priority = (unsigned)priority;
+    cpu->policy = policy;
+}
+
+HANDLER(handle_sched_suffix)
+{
+    (void)arguments;
+    if (current(p)->policy != 's')
+        parser_error(p, option, "'s' belongs behind 'sched HI,LO,MAXREPL,PERIOD,BUDGET'");
+}
+
+HANDLER(handle_runmask)
+{
+    (void)option;
+    struct piece rest = word_piece(arguments);
+    uint64_t mask = 0;
+    while (rest.text) {
+        uint64_t number;
+        if (!parser_number_in(p, arguments, piece_next(&rest, ','), 0, 63, &number))
+            return;
+        mask |= (uint64_t)1 << number;
+    }
+    current(p)->runmask = mask;
+}
+
+HANDLER(handle_cluster)
+{
+    (void)option;
+    current(p)->cluster = parser_keep(p, word_piece(arguments));
+}
+
+HANDLER(handle_partition)
+{
+    parser_accept(p, option, "cpu partition %s", arguments->text);
+}

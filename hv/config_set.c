@@ -1,0 +1,156 @@
+/* The variables of `set`. */
+#include "hv/config_set.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/config_internal.h"
+
+static void set_counter_offset(struct parser *p, const struct word *word, uint64_t value)
+{
+    (void)word;
+    p->config->counter_offset = value;
+}
+
+static void set_fdt_dump_file(struct parser *p, const struct word *word, uint64_t value)
+{
+    (void)value;
+    p->config->fdt_dump_file = parser_keep(p, word_piece(word));
+}
+
+static void set_cpu_model(struct parser *p, const struct word *word, uint64_t value)
+{
+    static const char *const models[] = {"a57", "a53", "a72", "max"};
+    struct nearest nearest = nearest_to(word->text);
+    (void)value;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        nearest_try(&nearest, models[i]);
+        if (strcmp(word->text, models[i]))
+            continue;
+        p->config->cpu_model = parser_keep(p, word_piece(word));
+        return;
+    }
+    parser_error(p, word, "unknown CPU model '%.64s' (a57, a53, a72 or max)", word->text);
+}
+
+static void set_clock_rate(struct parser *p, const struct word *word, uint64_t value)
+{
+    if (value < 1000 || value > 1000000000000)
+        parser_error(p, word, "'%s' is not in the range 1000 to 1000000000000", word->text);
+    p->config->clock_rate_hz = value;
+}
+
+static void set_semihosting(struct parser *p, const struct word *word, uint64_t value)
+{
+    (void)value;
+    p->config->semihosting_dir = parser_keep(p, word_piece(word));
+    if (!strcmp(word->text, "on"))
+        p->config->semihosting_dir[0] = '\0';
+    if (!strcmp(word->text, "off"))
+        p->config->semihosting_dir = NULL;
+}
+
+static void check_block_timeout(struct parser *p, const struct word *word, uint64_t value)
+{
+    if (value != 0 && (value < 5 || value > 10000))
+        parser_error(p, word, "'%s' is neither 0 nor in the range 5 to 10000", word->text);
+}
+
+const struct variable config_variables[] = {
+    {"counter-offset", VARIABLE_NUMBER, false, true, set_counter_offset},
+    {"debug", VARIABLE_BOOLEAN, true, false, NULL},
+    {"exit-on-halt", VARIABLE_BOOLEAN, false, false, NULL},
+    {"fdt-dump-file", VARIABLE_STRING, false, true, set_fdt_dump_file},
+    {"grow-heap", VARIABLE_ADDRESS, false, false, NULL},
+    {"message-block-timeout", VARIABLE_NUMBER, false, false, check_block_timeout},
+    {"vdev-message-block-timeout", VARIABLE_NUMBER, true, false, check_block_timeout},
+    {"slog-buffer", VARIABLE_ADDRESS, false, false, NULL},
+    {"legacy-free", VARIABLE_BOOLEAN, false, false, NULL},
+    {"posted-interrupts", VARIABLE_BOOLEAN, false, false, NULL},
+    {"virtual-interrupts", VARIABLE_BOOLEAN, false, false, NULL},
+    {"gic-hwassist", VARIABLE_BOOLEAN, false, false, NULL},
+    {"host-paddr-gicd", VARIABLE_ADDRESS, false, false, NULL},
+    {"host-paddr-gich", VARIABLE_ADDRESS, false, false, NULL},
+    {"host-paddr-gicv", VARIABLE_ADDRESS, false, false, NULL},
+    {"pointer-authentication", VARIABLE_BOOLEAN, false, false, NULL},
+    {"linux-fdt-free", VARIABLE_STRING, false, false, NULL},
+    {"psci-supported", VARIABLE_TRISTATE, false, false, NULL},
+    {"cpu-model", VARIABLE_STRING, false, true, set_cpu_model},
+    {"clock-rate", VARIABLE_NUMBER, false, true, set_clock_rate},
+    {"semihosting", VARIABLE_STRING, false, true, set_semihosting},
+    {NULL, VARIABLE_STRING, false, false, NULL},
+};
+
+const char *variable_type_name(enum variable_type type)
+{
+    static const char *const names[] = {"boolean", "tristate", "number", "address", "string"};
+    return names[type];
+}
+
+static bool is_one_of(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (!strcmp(text, *words))
+            return true;
+    return false;
+}
+
+static bool value_has_type(struct parser *p, const struct word *word, enum variable_type type,
+                           uint64_t *value)
+{
+    static const char *const booleans[] = {"on", "off",  "1",     "0", "yes",
+                                           "no", "true", "false", NULL};
+    static const char *const tristates[] = {"on", "off", "auto", NULL};
+    *value = 0;
+    switch (type) {
+    case VARIABLE_BOOLEAN:
+        return is_one_of(word->text, booleans) ||
+               parser_error(p, word,
+                            "'%.64s' is not a boolean (on, off, 1, 0, yes, no, true, false)",
+                            word->text);
+    case VARIABLE_TRISTATE:
+        return is_one_of(word->text, tristates) ||
+               parser_error(p, word, "'%.64s' is not on, off or auto", word->text);
+    case VARIABLE_NUMBER:
+        return parser_number(p, word, word_piece(word), NUMBER_PLAIN, value);
+    case VARIABLE_ADDRESS:
+        return parser_number(p, word, word_piece(word), NUMBER_ADDRESS, value);
+    default:
+        return true;
+    }
+}
+
+static const struct variable *variable_find(struct parser *p, const struct word *word)
+{
+    struct nearest nearest = nearest_to(word->text);
+    for (const struct variable *v = config_variables; v->name; v++) {
+        if (!strcmp(v->name, word->text))
+            return v;
+        nearest_try(&nearest, v->name);
+    }
+    char suggestion[NEAREST_TEXT];
+    parser_error(p, word, "unknown variable '%.64s'%s", word->text,
+                 nearest_text(&nearest, suggestion));
+    return NULL;
+}
+
+HANDLER(handle_set)
+{
+    if (arguments[0].bad)
+        return;
+    const struct variable *v = variable_find(p, &arguments[0]);
+    if (!v || arguments[1].bad)
+        return;
+    if (v->is_per_vdev && p->context != CONTEXT_VDEV) {
+        if (p->context != CONTEXT_SKIPPED)
+            parser_error(p, &arguments[0], "variable '%s' belongs behind 'vdev'", v->name);
+        return;
+    }
+    uint64_t value;
+    if (!value_has_type(p, &arguments[1], v->type, &value))
+        return;
+    if (v->apply)
+        v->apply(p, &arguments[1], value);
+    if (!v->has_effect)
+        parser_accept(p, option, "set %s %s", v->name, arguments[1].text);
+}

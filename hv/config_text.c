@@ -1,0 +1,92 @@
+#include "hv/config_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "emu/check.h"
+
+void text_put(struct bytes *out, const char *format, ...)
+{
+    char text[256];
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    CHECK(size >= 0);
+    if (size < (int)sizeof text) {
+        bytes_put(out, text, (size_t)size);
+    } else { /* room for the text and its NUL, which is then cut off */
+        size_t at = out->size;
+        for (int i = 0; i <= size; i++)
+            bytes_put(out, "", 1);
+        vsnprintf((char *)out->data + at, (size_t)size + 1, format, again);
+        out->size--;
+    }
+    va_end(again);
+}
+
+void text_severities(struct bytes *out, unsigned severities, bool is_vdev)
+{
+    static const char *const names[] = {"fatal", "internal", "error",  "warn",
+                                        "info",  "debug",    "verbose"};
+    const char *separator = "";
+    for (unsigned i = 0; i < 7; i++) {
+        if (!(severities >> i & 1))
+            continue;
+        bool is_warn = 1u << i == LOG_WARN;
+        text_put(out, "%s%s", separator, is_warn && is_vdev ? "warning" : names[i]);
+        separator = ",";
+    }
+}
+
+void text_sched(struct bytes *out, const struct cpu_config *cpu)
+{
+    if (cpu->policy != 's') {
+        text_put(out, "%u%c", cpu->priority, cpu->policy);
+        return;
+    }
+    text_put(out, "%u", cpu->priority);
+    for (unsigned i = 0; i < 4; i++)
+        text_put(out, ",%llu", (unsigned long long)cpu->sporadic[i]);
+    text_put(out, "s");
+}
+
+void text_runmask(struct bytes *out, uint64_t runmask)
+{
+    const char *separator = "";
+    for (unsigned i = 0; i < 64; i++) {
+        if (!(runmask >> i & 1))
+            continue;
+        text_put(out, "%s%u", separator, i);
+        separator = ",";
+    }
+}
+
+/* `m` turns on what it implies, so what was removed after it is removed again. */
+void text_attributes(struct bytes *out, const struct pass_config *pass)
+{
+    const char letters[] = "rwxcstden";
+    const bool on[] = {pass->r, pass->w, pass->x, pass->c, pass->s,
+                       pass->t, pass->d, pass->e, pass->n};
+    char removed[sizeof letters] = "";
+    size_t removed_count = 0;
+    if (pass->m)
+        text_put(out, "m");
+    for (size_t i = 0; letters[i]; i++) {
+        bool implied = pass->m && strchr("rwxcstn", letters[i]);
+        if (on[i] && !implied)
+            text_put(out, "%c", letters[i]);
+        if (!on[i] && implied)
+            removed[removed_count++] = letters[i];
+    }
+    if (removed_count)
+        text_put(out, "-%s", removed);
+}
+
+const char *text_action(enum unsupported_action action)
+{
+    static const char *const names[] = {"abort", "fail", "ignore"};
+    return names[action];
+}

@@ -1,0 +1,16 @@
+/* Values as the configuration language writes them, for config_print and config_report. Everything
+ * appends to `out`. */
+#ifndef HV_CONFIG_TEXT_H
+#define HV_CONFIG_TEXT_H
+
+#include "emu/bytes.h"
+#include "hv/config.h"
+
+void text_put(struct bytes *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_severities(struct bytes *out, unsigned severities, bool is_vdev); /* "fatal,error" */
+void text_sched(struct bytes *out, const struct cpu_config *cpu);           /* "10r" */
+void text_runmask(struct bytes *out, uint64_t runmask);                     /* "0,2" */
+void text_attributes(struct bytes *out, const struct pass_config *pass);    /* "rwn" */
+const char *text_action(enum unsupported_action action);
+
+#endif
