@@ -8,8 +8,10 @@
 #include "vdev/vdev.h"
 
 #define GIC_VCPUS_MAX 8
+#define GIC_LINES     288 /* INTIDs 0 to 287; `intr gic:LINE` takes 16 to 287 */
 
-/* Called whenever what the CPU interface signals to a vCPU changes. */
+/* Called whenever what the CPU interface signals to a vCPU changes, and for every vCPU after a
+ * restore. Nothing is signalled at reset. */
 struct gic_outputs {
     void (*set)(void *context, unsigned vcpu, bool irq, bool fiq);
     void *context;

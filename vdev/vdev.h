@@ -18,11 +18,11 @@
 #include "emu/vtime.h"
 
 struct bus_access {
-    uint64_t offset;  /* from the start of the region */
-    uint64_t value;   /* written value, or the result of a read; zero-extended */
-    uint8_t size;     /* 1, 2, 4 or 8 bytes */
+    uint64_t offset; /* from the start of the region */
+    uint64_t value;  /* written value, or the result of a read; zero-extended */
+    uint8_t size;    /* 1, 2, 4 or 8 bytes */
     bool is_write;
-    uint8_t vcpu;     /* who asks */
+    uint8_t vcpu; /* who asks */
 };
 
 enum bus_answer {
@@ -65,7 +65,6 @@ struct describer {
     /* strings: one or more NUL-terminated strings one after the other, total `size` bytes */
     void (*strings)(void *context, const char *property, const char *strings, size_t size);
     void (*empty)(void *context, const char *property);
-    /* A property whose value is the phandle of the node that a device with this name described. */
     void *context;
 };
 /* Phandles are fixed numbers, so that devices can refer to them. */
@@ -94,8 +93,10 @@ struct vdev_type {
     const struct field *fields;
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
-    const char *const *options; /* accepted beyond loc, intr, name, log; NULL-terminated, may be NULL */
-    /* Validates options, sets `regions`, registers events. The struct is zeroed with `base` filled. */
+    /* Option names accepted beyond loc, intr, name, log; NULL-terminated. May be NULL. */
+    const char *const *options;
+    /* Validates options, sets `regions`, registers events. The struct is zeroed, the base filled.
+     */
     bool (*create)(struct vdev *v, struct error *e);
     enum bus_answer (*access)(struct vdev *v, unsigned region, struct bus_access *a);
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
@@ -111,11 +112,11 @@ struct vdev {
     const struct vdev_type *type;
     const struct vdev_env *env;
     char name[64];
-    unsigned channel;        /* number of the device in the VM */
-    uint64_t loc;            /* resolved location */
+    unsigned channel; /* number of the device in the VM */
+    uint64_t loc;     /* resolved location */
     const struct vdev_option *options;
     size_t option_count;
-    struct wire irq;         /* wired by the assembly; `irq_line` is the PIC's line number */
+    struct wire irq; /* wired by the assembly; `irq_line` is the PIC's line number */
     unsigned irq_line;
     struct vdev_region regions[VDEV_REGIONS_MAX];
     size_t region_count;
@@ -124,6 +125,18 @@ struct vdev {
 /* All device types there are (vdev/all.c), NULL-terminated. */
 extern const struct vdev_type *const vdev_types[];
 const struct vdev_type *vdev_type_find(const char *name);
-const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name); /* last one, or NULL */
+/* The last option of that name, or NULL. */
+const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name);
+
+/* A number as the configuration language writes it: digits in `base` (16 for addresses, 10 for
+ * everything else) unless 0x, 0d or a multiplier K, M, G says otherwise. False: not a number. */
+bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value);
+/* *value stays as it is when the option is not given. False, with the error set, if it is wrong. */
+bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, uint64_t *value,
+                        struct error *e);
+
+/* Properties that most nodes have: `reg` in 2-cell form; `interrupts` (GIC cells, level high). */
+void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);
+void describe_interrupt(const struct describer *d, unsigned line);
 
 #endif

@@ -1,0 +1,21 @@
+/* Every device type there is. A device that is not in this list does not exist. */
+#include <string.h>
+
+#include "vdev/vdev.h"
+
+extern const struct vdev_type gic_type;
+extern const struct vdev_type pl011_type;
+extern const struct vdev_type pl031_type;
+extern const struct vdev_type exit_type;
+
+const struct vdev_type *const vdev_types[] = {
+    &gic_type, &pl011_type, &pl031_type, &exit_type, NULL,
+};
+
+const struct vdev_type *vdev_type_find(const char *name)
+{
+    for (const struct vdev_type *const *t = vdev_types; *t; t++)
+        if (strcmp((*t)->name, name) == 0)
+            return *t;
+    return NULL;
+}
