@@ -1,0 +1,350 @@
+#include "mmu/tlb.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKET_BITS 14
+#define BUCKETS     ((size_t)1 << BUCKET_BITS)
+
+/* The leaf sizes that descriptors can have, as a set of log2: 4K, 16K, 64K, 2M, 32M, 512M, 1G. */
+#define LEAF_SIZES (1u << 12 | 1u << 14 | 1u << 16 | 1u << 21 | 1u << 25 | 1u << 29 | 1u << 30)
+
+enum {
+    FLAG_GLOBAL = 1,
+    FLAG_DEVICE = 2,
+    FLAG_EL0_ANY = 4,
+    FLAG_CLEAN = 8,
+    FLAGS_ALL = 15,
+};
+
+struct entry {
+    uint64_t key;        /* gva >> size_bits */
+    uint64_t base;       /* gpa of the leaf's first byte */
+    uint64_t birth;      /* the clock at insertion */
+    uint32_t next;       /* in its bucket: number + 1 of the entry inserted before; 0 = none */
+    uint32_t next_of_va; /* the same in the bucket by VA alone; unused if global */
+    uint16_t asid;
+    uint8_t size_bits; /* 0 = dropped */
+    uint8_t level, attr, el1, el0, flags;
+};
+
+/* A chain head that counts only while `epoch` is the TLB's, so that all can be emptied at once. */
+struct bucket {
+    uint32_t epoch, first;
+};
+
+struct asid_state {
+    uint64_t invalidated; /* entries born before are dead */
+    uint64_t large_born;  /* when the last entry larger than 4 KiB was inserted */
+};
+
+struct stage1_tlb {
+    struct stage1_leaf answer;
+    uint64_t clock;    /* invalidations by ASID and of all, from 1 */
+    uint64_t all_born; /* the clock at the last emptying */
+    uint32_t epoch;    /* of buckets */
+    uint32_t count;    /* entries in use, dropped ones included */
+    uint32_t inserted; /* insertions since the last emptying; >= count after a restore */
+    uint32_t sizes[2]; /* sets of size_bits of entries: [1] the global ones */
+    struct bucket by_key[BUCKETS]; /* by VA and ASID */
+    struct bucket by_va[BUCKETS];  /* not global entries by VA */
+    struct entry entries[TLB_ENTRIES];
+    struct asid_state asids[65536];
+};
+
+struct stage1_tlb *tlb_new(void)
+{
+    struct stage1_tlb *t = calloc(1, sizeof *t);
+    if (t)
+        t->clock = t->epoch = 1;
+    return t;
+}
+
+void tlb_free(struct stage1_tlb *t)
+{
+    free(t);
+}
+
+static struct bucket *bucket_in(struct bucket *table, uint64_t key, unsigned size_bits,
+                                unsigned space)
+{
+    uint64_t mixed = key ^ (uint64_t)space << 40 ^ (uint64_t)size_bits << 58;
+    return &table[mixed * 0x9e3779b97f4a7c15 >> (64 - BUCKET_BITS)];
+}
+
+/* Entries of each ASID and the global ones are hashed apart: many processes use the same addresses.
+ */
+static struct bucket *bucket_by_key(struct stage1_tlb *t, uint64_t key, unsigned size_bits,
+                                    uint16_t asid, bool global)
+{
+    return bucket_in(t->by_key, key, size_bits, global ? 0 : asid + 1u);
+}
+
+static uint32_t *bucket_first(const struct stage1_tlb *t, struct bucket *b)
+{
+    if (b->epoch != t->epoch)
+        *b = (struct bucket){t->epoch, 0};
+    return &b->first;
+}
+
+static bool is_live(const struct stage1_tlb *t, const struct entry *e)
+{
+    return e->size_bits && (e->flags & FLAG_GLOBAL || e->birth >= t->asids[e->asid].invalidated);
+}
+
+static bool is_for(const struct entry *e, uint64_t key, unsigned size_bits, uint16_t asid,
+                   bool global)
+{
+    return e->key == key && e->size_bits == size_bits && (e->flags & FLAG_GLOBAL) == global &&
+           (global || e->asid == asid);
+}
+
+static const struct entry *find(struct stage1_tlb *t, gva_t a, unsigned size_bits, uint16_t asid,
+                                bool global)
+{
+    uint64_t key = a.v >> size_bits;
+    struct bucket *b = bucket_by_key(t, key, size_bits, asid, global);
+    if (b->epoch != t->epoch)
+        return NULL;
+    for (uint32_t n = b->first; n; n = t->entries[n - 1].next) {
+        const struct entry *e = &t->entries[n - 1];
+        if (is_for(e, key, size_bits, asid, global))
+            return is_live(t, e) ? e : NULL; /* newest first: those behind are dead too */
+    }
+    return NULL;
+}
+
+static const struct entry *find_any_size(struct stage1_tlb *t, gva_t a, uint16_t asid, bool global)
+{
+    for (uint32_t sizes = t->sizes[global]; sizes; sizes &= sizes - 1) {
+        const struct entry *e = find(t, a, (unsigned)__builtin_ctz(sizes), asid, global);
+        if (e)
+            return e;
+    }
+    return NULL;
+}
+
+static const struct stage1_leaf *answer(struct stage1_tlb *t, const struct entry *e, gva_t a)
+{
+    uint64_t inside = (((uint64_t)1 << e->size_bits) - 1) & ~PAGE_MASK;
+    t->answer = (struct stage1_leaf){
+        .page = gpa(e->base | (a.v & inside)),
+        .leaf_size = (uint64_t)1 << e->size_bits,
+        .level = e->level,
+        .attr = e->attr,
+        .device = e->flags & FLAG_DEVICE,
+        .global = e->flags & FLAG_GLOBAL,
+        .asid = e->asid,
+        .el1 = e->el1,
+        .el0 = e->el0,
+        .el0_any = e->flags & FLAG_EL0_ANY,
+        .writable_clean = e->flags & FLAG_CLEAN,
+    };
+    return &t->answer;
+}
+
+/* Kernels live in the high half, mostly global; so look there first for what is likely. */
+const struct stage1_leaf *tlb_lookup(struct stage1_tlb *t, gva_t a, uint16_t asid)
+{
+    bool high = a.v >> 63;
+    const struct entry *e = find_any_size(t, a, asid, high);
+    if (!e)
+        e = find_any_size(t, a, asid, !high);
+    return e ? answer(t, e, a) : NULL;
+}
+
+/* Drops the entry, and unlinks the dead ones on the way. Was there a live one? */
+static bool drop_key(struct stage1_tlb *t, gva_t a, unsigned size_bits, uint16_t asid, bool global)
+{
+    uint64_t key = a.v >> size_bits;
+    uint32_t *link = bucket_first(t, bucket_by_key(t, key, size_bits, asid, global));
+    bool dropped = false;
+    while (*link) {
+        struct entry *e = &t->entries[*link - 1];
+        bool live = is_live(t, e), match = is_for(e, key, size_bits, asid, global);
+        if (live && !match) {
+            link = &e->next;
+            continue;
+        }
+        dropped |= live;
+        e->size_bits = 0;
+        *link = e->next;
+    }
+    return dropped;
+}
+
+/* Drops what translates `a` for `asid`: true if that was larger than a page. */
+static bool drop_va(struct stage1_tlb *t, gva_t a, uint16_t asid)
+{
+    bool large = false;
+    for (int global = 0; global < 2; global++)
+        for (uint32_t sizes = t->sizes[global]; sizes; sizes &= sizes - 1) {
+            unsigned size_bits = (unsigned)__builtin_ctz(sizes);
+            if (drop_key(t, a, size_bits, asid, global))
+                large |= size_bits > PAGE_BITS;
+        }
+    return large;
+}
+
+static void push(struct stage1_tlb *t, const struct entry *made)
+{
+    bool global = made->flags & FLAG_GLOBAL;
+    uint32_t number = ++t->count;
+    struct entry *e = &t->entries[number - 1];
+    *e = *made;
+    e->birth = t->clock;
+    uint32_t *first = bucket_first(t, bucket_by_key(t, e->key, e->size_bits, e->asid, global));
+    e->next = *first;
+    *first = number;
+    t->sizes[global] |= 1u << e->size_bits;
+    if (global)
+        return;
+    first = bucket_first(t, bucket_in(t->by_va, e->key, e->size_bits, 0));
+    e->next_of_va = *first;
+    *first = number;
+    if (e->size_bits > PAGE_BITS)
+        t->asids[e->asid].large_born = t->clock;
+}
+
+bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+{
+    bool flush = drop_va(t, a, leaf->asid);
+    unsigned size_bits = (unsigned)__builtin_ctzll(leaf->leaf_size);
+    if (t->inserted == TLB_ENTRIES) {
+        tlb_invalidate_all(t);
+        flush = true;
+    }
+    struct entry e = {
+        .key = a.v >> size_bits,
+        .base = leaf->page.v & ~(leaf->leaf_size - 1),
+        .asid = leaf->asid,
+        .size_bits = (uint8_t)size_bits,
+        .level = leaf->level,
+        .attr = leaf->attr,
+        .el1 = leaf->el1,
+        .el0 = leaf->el0,
+        .flags =
+            (uint8_t)((leaf->global ? FLAG_GLOBAL : 0) | (leaf->device ? FLAG_DEVICE : 0) |
+                      (leaf->el0_any ? FLAG_EL0_ANY : 0) | (leaf->writable_clean ? FLAG_CLEAN : 0)),
+    };
+    push(t, &e);
+    t->inserted++;
+    return flush;
+}
+
+bool tlb_invalidate_all(struct stage1_tlb *t)
+{
+    const uint32_t page = 1u << PAGE_BITS;
+    bool large = (t->sizes[0] | t->sizes[1]) & ~page;
+    t->count = t->inserted = 0;
+    t->sizes[0] = t->sizes[1] = 0;
+    t->all_born = ++t->clock;
+    if (++t->epoch == 0) { /* once in 2^32: old buckets would come back */
+        memset(t->by_key, 0, sizeof t->by_key);
+        memset(t->by_va, 0, sizeof t->by_va);
+        t->epoch = 1;
+    }
+    return large;
+}
+
+bool tlb_invalidate_asid(struct stage1_tlb *t, uint16_t asid)
+{
+    struct asid_state *s = &t->asids[asid];
+    bool large = s->large_born && s->large_born >= s->invalidated && s->large_born >= t->all_born;
+    s->invalidated = ++t->clock;
+    return large;
+}
+
+/* TLBI gives VA[55:12]; the address is the one that bit 55 extends. */
+static gva_t va_of_operand(gva_t va)
+{
+    uint64_t low = va.v << 8 >> 8;
+    return gva(low >> 55 ? low | (uint64_t)0xff << 56 : low);
+}
+
+bool tlb_invalidate_va(struct stage1_tlb *t, gva_t va, uint16_t asid)
+{
+    return drop_va(t, va_of_operand(va), asid);
+}
+
+/* Drops every ASID's own entry for `a` at one size; unlinks dropped ones on the way. */
+static bool drop_all_asids(struct stage1_tlb *t, gva_t a, unsigned size_bits)
+{
+    uint64_t key = a.v >> size_bits;
+    uint32_t *link = bucket_first(t, bucket_in(t->by_va, key, size_bits, 0));
+    bool dropped = false;
+    while (*link) {
+        struct entry *e = &t->entries[*link - 1];
+        bool live = is_live(t, e);
+        if (live && is_for(e, key, size_bits, e->asid, false))
+            dropped |= drop_key(t, a, size_bits, e->asid, false);
+        else if (live) {
+            link = &e->next_of_va;
+            continue;
+        }
+        *link = e->next_of_va;
+    }
+    return dropped;
+}
+
+bool tlb_invalidate_va_all_asids(struct stage1_tlb *t, gva_t va)
+{
+    gva_t a = va_of_operand(va);
+    bool large = drop_va(t, a, 0); /* the global ones */
+    for (uint32_t sizes = t->sizes[0]; sizes; sizes &= sizes - 1) {
+        unsigned size_bits = (unsigned)__builtin_ctz(sizes);
+        if (drop_all_asids(t, a, size_bits))
+            large |= size_bits > PAGE_BITS;
+    }
+    return large;
+}
+
+void tlb_save(const struct stage1_tlb *t, struct bytes *out)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < t->count; i++)
+        live += is_live(t, &t->entries[i]);
+    bytes_put_int(out, t->inserted, 4);
+    bytes_put_int(out, live, 4);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct entry *e = &t->entries[i];
+        if (!is_live(t, e))
+            continue;
+        bytes_put_int(out, e->key, 8);
+        bytes_put_int(out, e->base, 8);
+        bytes_put_int(out, e->asid, 2);
+        const uint8_t rest[6] = {e->size_bits, e->level, e->attr, e->el1, e->el0, e->flags};
+        bytes_put(out, rest, sizeof rest);
+    }
+}
+
+static bool restore_entry(struct stage1_tlb *t, struct reader *in)
+{
+    struct entry e = {.key = reader_int(in, 8), .base = reader_int(in, 8)};
+    e.asid = (uint16_t)reader_int(in, 2);
+    const uint8_t *rest = reader_bytes(in, 6);
+    if (!rest || rest[0] > 30 || !(LEAF_SIZES >> rest[0] & 1) || rest[1] > 3 || rest[5] > FLAGS_ALL)
+        return false;
+    e.size_bits = rest[0];
+    e.level = rest[1];
+    e.attr = rest[2];
+    e.el1 = rest[3] & 7;
+    e.el0 = rest[4] & 7;
+    e.flags = rest[5];
+    push(t, &e);
+    return true;
+}
+
+bool tlb_restore(struct stage1_tlb *t, struct reader *in)
+{
+    tlb_invalidate_all(t);
+    uint64_t inserted = reader_int(in, 4), live = reader_int(in, 4);
+    bool good = !in->failed && live <= inserted && inserted <= TLB_ENTRIES;
+    for (uint64_t i = 0; good && i < live; i++)
+        good = restore_entry(t, in);
+    if (good)
+        t->inserted = (uint32_t)inserted;
+    else
+        tlb_invalidate_all(t);
+    return good;
+}
