@@ -80,9 +80,9 @@ struct vdev_config {
 /* One `loc` of a `pass` statement. */
 struct pass_config {
     struct place place;
-    unsigned statement;  /* number of the `pass` it belongs to, from 0 */
-    enum blob_type type; /* blob-type word before the statement, or BLOB_SNIFF */
-    bool is_io;
+    unsigned statement;           /* number of the `pass` it belongs to, from 0 */
+    enum blob_type type;          /* blob-type word before the statement, or BLOB_SNIFF */
+    bool is_io;                   /* an x86 port range; this version refuses those */
     uint64_t guest, length, host; /* host = guest if it was not written */
     bool has_host;
     bool r, w, x, c, e, s, t, d, n, m; /* attribute letters after + and - are resolved */

@@ -115,7 +115,8 @@ static void describe(const struct config_range *r, char text[320])
     char place[240] = "";
     if (r->place.line)
         snprintf(place, sizeof place, " [%.200s:%u]", r->place.file, r->place.line);
-    snprintf(text, 320, "%.60s 0x%llx-0x%llx%s", r->what, (unsigned long long)r->start,
+    snprintf(text, 320, "%s%s%.60s 0x%llx-0x%llx%s", range_kind_name(r->kind),
+             r->what[0] ? " " : "", r->what, (unsigned long long)r->start,
              (unsigned long long)(r->start + r->size - 1), place);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "hv/config_text.h"
+
 static uint64_t end_of_memory(const struct vm_config *c)
 {
     uint64_t end = 0;
@@ -125,11 +127,10 @@ HANDLER(handle_reserve_intr)
 
 HANDLER(handle_blob)
 {
-    static const char *const names[] = {"", "guest", "initrd", "fdt", "acpi", "data"};
     (void)arguments;
     p->blob_word = *option;
     for (unsigned i = BLOB_GUEST; i <= BLOB_DATA; i++)
-        if (!strcmp(names[i], option->text))
+        if (!strcmp(text_blob_type((enum blob_type)i), option->text))
             p->blob = (enum blob_type)i;
 }
 

@@ -84,8 +84,6 @@ static bool range_is_right(struct parser *p, const struct word *word,
 {
     if (pass->length == 0)
         return parser_error(p, word, "the length is 0");
-    if (pass->is_io)
-        return true;
     if (!aligned(p, word, "guest address", pass->guest) ||
         !aligned(p, word, "length", pass->length) || !aligned(p, word, "host address", pass->host))
         return false;
@@ -120,11 +118,11 @@ HANDLER(handle_pass_loc)
     enum location_space space = location_space(&text);
     if (arguments->bad)
         return;
-    if (space == SPACE_PCI) {
-        parser_error(p, arguments, "there is no PCI bus in this version");
+    if (space != SPACE_MEMORY) {
+        parser_error(p, arguments, "there %s in this version",
+                     space == SPACE_PCI ? "is no PCI bus" : "are no I/O ports");
         return;
     }
-    pass.is_io = space == SPACE_IO;
     if (!numbers(p, arguments, text, &pass) || !range_is_right(p, arguments, &pass))
         return;
     struct vm_config *c = p->config;

@@ -4,8 +4,6 @@
 #include "hv/config_catalogue.h"
 #include "hv/config_text.h"
 
-static const char *const blob_words[] = {"", "guest ", "initrd ", "fdt ", "acpi ", "data "};
-
 static bool is_plain(unsigned char c)
 {
     return c > ' ' && c != 0x7f && c != '#' && c != '"' && c != '$' && c != '\\';
@@ -44,10 +42,14 @@ static void put_statement(struct bytes *out, const char *option, const char *wor
 static void put_logger(struct bytes *out, const char *option, const struct logger_config *logger,
                        bool is_vdev)
 {
-    static const char *const destinations[] = {"stdout", "stderr", "slog", "none"};
     text_put(out, "%s ", option);
     text_severities(out, logger->severities, is_vdev);
-    text_put(out, " %s", destinations[logger->destination]);
+    text_put(out, " %s", text_destination(logger));
+}
+
+static void put_blob_word(struct bytes *out, enum blob_type type)
+{
+    text_put(out, "%s%s", text_blob_type(type), type == BLOB_SNIFF ? "" : " ");
 }
 
 static void print_variables(const struct vm_config *c, struct bytes *out)
@@ -125,7 +127,7 @@ static void print_passes(const struct vm_config *c, struct bytes *out)
         if (intr < c->pass_intr_count && c->pass_intrs[intr].statement < statement)
             statement = c->pass_intrs[intr].statement;
         if (loc < c->pass_count && c->passes[loc].statement == statement)
-            text_put(out, "%s", blob_words[c->passes[loc].type]);
+            put_blob_word(out, c->passes[loc].type);
         text_put(out, "pass");
         for (; loc < c->pass_count && c->passes[loc].statement == statement; loc++)
             print_pass_loc(&c->passes[loc], out);
@@ -137,7 +139,8 @@ static void print_passes(const struct vm_config *c, struct bytes *out)
 
 static void print_load(const struct load_config *load, struct bytes *out)
 {
-    text_put(out, "%sload ", blob_words[load->type]);
+    put_blob_word(out, load->type);
+    text_put(out, "load ");
     if (load->has_address)
         text_put(out, "0x%llx,", (unsigned long long)load->address);
     put_word(out, load->path);

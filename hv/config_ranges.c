@@ -50,13 +50,13 @@ static void add_gic(struct list *list, const struct vdev_config *vdev, size_t vc
 {
     bool is_v2 = option_address(vdev, "version", 3, NUMBER_PLAIN) == 2;
     uint64_t gicd = option_address(vdev, "gicd", vdev->loc, NUMBER_ADDRESS);
-    add(list, gicd, is_v2 ? 0x1000 : 0x10000, RANGE_VDEV, vdev->place, "vdev gic (distributor)");
+    add(list, gicd, is_v2 ? 0x1000 : 0x10000, RANGE_VDEV, vdev->place, "gic distributor");
     if (is_v2)
         add(list, option_address(vdev, "gicc", GIC_GICC_DEFAULT, NUMBER_ADDRESS), 0x2000,
-            RANGE_VDEV, vdev->place, "vdev gic (CPU interface)");
+            RANGE_VDEV, vdev->place, "gic CPU interface");
     else
         add(list, option_address(vdev, "gicr", GIC_GICR_DEFAULT, NUMBER_ADDRESS), vcpus * 0x20000,
-            RANGE_VDEV, vdev->place, "vdev gic (redistributors)");
+            RANGE_VDEV, vdev->place, "gic redistributors");
 }
 
 static void add_vdev(struct list *list, const struct vdev_config *vdev, size_t vcpus)
@@ -66,8 +66,8 @@ static void add_vdev(struct list *list, const struct vdev_config *vdev, size_t v
     if (!strcmp(type, "gic"))
         add_gic(list, vdev, vcpus);
     else
-        add(list, vdev->loc, is_virtio ? 0x200 : PAGE_SIZE, RANGE_VDEV, vdev->place,
-            "vdev %s%s%s%s", type, *name ? " '" : "", name, *name ? "'" : "");
+        add(list, vdev->loc, is_virtio ? 0x200 : PAGE_SIZE, RANGE_VDEV, vdev->place, "%s%s%s%s",
+            type, *name ? " '" : "", name, *name ? "'" : "");
 }
 
 static int by_start(const void *left, const void *right)
@@ -85,13 +85,13 @@ struct config_range *config_ranges(const struct vm_config *c, size_t *count)
     struct list list = {0};
     for (size_t i = 0; i < c->ram_count; i++)
         add(&list, c->rams[i].start, c->rams[i].length, c->rams[i].is_rom ? RANGE_ROM : RANGE_RAM,
-            c->rams[i].place, "%s", c->rams[i].is_rom ? "rom" : "ram");
+            c->rams[i].place, "%s", "");
     for (size_t i = 0; i < c->vdev_count; i++)
         add_vdev(&list, &c->vdevs[i], c->cpu_count);
     for (size_t i = 0; i < c->pass_count; i++)
         if (!c->passes[i].is_io)
             add(&list, c->passes[i].guest, c->passes[i].length, RANGE_PASS, c->passes[i].place,
-                "pass from 0x%llx", (unsigned long long)c->passes[i].host);
+                "from host 0x%llx", (unsigned long long)c->passes[i].host);
     if (list.count)
         qsort(list.items, list.count, sizeof *list.items, by_start);
     *count = list.count;

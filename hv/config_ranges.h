@@ -10,7 +10,7 @@ struct config_range {
     uint64_t start, size;
     enum range_kind kind;
     struct place place; /* line 0: nobody wrote it, it is a default */
-    char what[96];      /* "ram", "vdev pl011", "pass from 0xfd120000" */
+    char what[96];      /* beyond the kind: "", "pl011 'console'", "from host 0xfd120000" */
 };
 
 /* Every range the guest can reach, by start address. The caller frees the array. Ranges with a bad

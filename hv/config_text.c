@@ -90,3 +90,15 @@ const char *text_action(enum unsupported_action action)
     static const char *const names[] = {"abort", "fail", "ignore"};
     return names[action];
 }
+
+const char *text_destination(const struct logger_config *logger)
+{
+    static const char *const names[] = {"stdout", "stderr", "slog", "none"};
+    return names[logger->destination];
+}
+
+const char *text_blob_type(enum blob_type type)
+{
+    static const char *const names[] = {"", "guest", "initrd", "fdt", "acpi", "data"};
+    return names[type];
+}

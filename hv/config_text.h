@@ -11,6 +11,8 @@ void text_severities(struct bytes *out, unsigned severities, bool is_vdev); /* "
 void text_sched(struct bytes *out, const struct cpu_config *cpu);           /* "10r" */
 void text_runmask(struct bytes *out, uint64_t runmask);                     /* "0,2" */
 void text_attributes(struct bytes *out, const struct pass_config *pass);    /* "rwn" */
+const char *text_destination(const struct logger_config *logger);           /* "stderr" */
+const char *text_blob_type(enum blob_type type); /* "" when no word was given */
 const char *text_action(enum unsupported_action action);
 
 #endif
