@@ -1,0 +1,63 @@
+/* Shared inside cpu/ only. */
+#ifndef CPU_CPU_INTERNAL_H
+#define CPU_CPU_INTERNAL_H
+
+#include "cpu/arm64.h"
+#include "cpu/insn.h"
+#include "cpu/vcpu.h"
+
+static inline bool at_el0(uint64_t pstate)
+{
+    return (pstate & PSTATE_EL) == PSTATE_EL0;
+}
+
+/* translate.c */
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
+               unsigned *permits);
+bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word);
+/* AT S1E1R ...: PAR_EL1 for the address. */
+uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access);
+
+/* exception.c: enters EL1. `far` is written when `has_far`. PC becomes the vector. */
+void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
+                    bool has_far, uint64_t far);
+bool take_engine_exception(void *cpu, unsigned number);
+void take_undefined(struct vcpu *v, uint64_t pc);
+uint32_t esr_of(enum esr_ec ec, uint32_t iss);
+/* The synchronous exception of an abort recorded in v->fault, at the exact address. */
+void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m);
+/* After ENGINE_FILL. */
+void handle_refused_fill(struct vcpu *v);
+
+/* sysreg.c */
+struct sysreg_map *sysregs_new(struct engine *e);
+void sysregs_free(struct sysreg_map *map);
+bool system_operation(void *cpu, const struct engine_sysop *op);
+/* A register access that the engine found undefined. True: done, go on behind it. */
+bool undefined_sysreg(struct vcpu *v, uint32_t word);
+void sysregs_reset(struct vcpu *v);
+/* What a trapped EL0 access to a system register or instruction is reported as. */
+uint32_t esr_of_undefined(struct vcpu *v, uint32_t word);
+
+/* timer.c */
+void timers_add(struct vcpu *v);
+uint64_t timer_counter(const struct vcpu *v);
+uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2);
+void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value);
+void timers_reset(struct vcpu *v);
+
+/* debug.c: breakpoints, watchpoints and software step that the guest programs. */
+bool debug_is_active(const struct vcpu *v);
+/* Must a debug exception be taken before the instruction at PC? Takes it. */
+bool debug_take_pending(struct vcpu *v);
+uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes);
+bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
+/* An access to a watched page: a watchpoint exception, or the instruction alone with the page open. */
+void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* The engine reports the end of a software step like an undefined instruction. */
+bool debug_take_step_reported_as_undefined(struct vcpu *v);
+
+/* vcpu.c: decides whether blocks must be looked at one by one. */
+void vcpu_update_watch(struct vcpu *v);
+
+#endif

@@ -1,0 +1,143 @@
+/* The engine: what executes AArch64 instructions. One engine serves a whole board; its flat address
+ * space is the board's host-physical space, and one vCPU context is loaded at a time. Everything
+ * architectural (exceptions, translation, system registers that are ours) is asked for through the
+ * callbacks, so the same CPU code runs on Unicorn (engine_unicorn.c) or on a script
+ * (engine_script.c).
+ *
+ * Counting. Every attempted instruction counts as one, whether it completes, traps or faults; so a
+ * guest that faults for ever still makes time pass, and the count never depends on how the engine
+ * cuts code into blocks. engine_executed is exact in every callback and after engine_run. */
+#ifndef CPU_ENGINE_H
+#define CPU_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emu/addr.h"
+#include "emu/error.h"
+#include "mmu/memory.h"
+#include "mmu/mmu.h"
+
+struct engine;
+struct engine_context; /* a vCPU's registers while another one is loaded */
+
+enum engine_stop {
+    ENGINE_BUDGET,    /* the exact budget is used up, PC is at the next instruction */
+    ENGINE_SOFT,      /* the soft budget is used up, or somebody asked: at some instruction boundary */
+    ENGINE_TURN,      /* the quantum is over: right after a taken branch (or a WFE) */
+    ENGINE_HALT,      /* WFI executed, PC after it */
+    ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
+    ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
+    ENGINE_EXCEPTION, /* an exception that `exception` did not take inline: `number` */
+};
+
+/* The numbers `exception` gets (QEMU's EXCP_*). PC is at the instruction except after SVC, HVC and
+ * SMC, where it is behind it. */
+enum engine_exception {
+    ENGINE_UNDEFINED = 1,
+    ENGINE_SVC = 2,
+    ENGINE_PREFETCH_ABORT = 3,
+    ENGINE_DATA_ABORT = 4, /* alignment, as translation never faults inside the engine */
+    ENGINE_BREAKPOINT = 7,
+    ENGINE_HVC = 11,
+    ENGINE_SMC = 13,
+};
+
+/* A system instruction about to execute: MRS, MSR (register), SYS, SYSL. */
+struct engine_sysop {
+    unsigned encoding; /* SYSREG(op0, op1, CRn, CRm, op2) */
+    bool is_read;      /* MRS, SYSL */
+    unsigned rt;       /* 31 = XZR */
+    uint64_t value;    /* MSR, SYS: what Xt holds */
+};
+
+struct engine_callbacks {
+    /* A page is needed: its host-physical page and what the guest may do there (PERMIT_*). False
+     * refuses: the engine stops with ENGINE_FILL. */
+    bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
+                 unsigned *permits);
+    /* True: done by us, skip the instruction (a read's result is set by engine_set_x). */
+    bool (*sysop)(void *cpu, const struct engine_sysop *op);
+    /* May take the exception inline, by setting registers. False: stop with ENGINE_EXCEPTION. */
+    bool (*exception)(void *cpu, unsigned number);
+    /* While watched: called before each block with its place and size; how many of its
+     * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
+    uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
+    void *cpu;
+};
+
+struct engine_budget {
+    uint64_t exact; /* stop when exactly this many instructions were attempted; may be UINT64_MAX */
+    uint64_t soft;  /* stop at any convenient boundary from here on */
+    uint64_t turn;  /* stop at the first taken branch from here on */
+};
+
+#define SYSREG(op0, op1, crn, crm, op2)                                                            \
+    ((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
+
+/* `model`: "a53", "a57", "a72" or "max". `yields`: WFE ends a vCPU's turn. */
+struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e);
+void engine_free(struct engine *e);
+/* Whose callbacks are used from now on: those of the vCPU that is loaded. */
+void engine_use(struct engine *e, const struct engine_callbacks *callbacks);
+
+enum engine_stop engine_run(struct engine *e, struct engine_budget budget);
+/* Instructions attempted since engine_new, up to the one at PC. */
+uint64_t engine_executed(const struct engine *e);
+/* The exception number of the last ENGINE_EXCEPTION. */
+unsigned engine_exception_number(const struct engine *e);
+/* In callbacks: stop at the next instruction boundary that the engine can reach. */
+void engine_stop_soon(struct engine *e);
+/* `watch` is called before each block from now on (or no longer). */
+void engine_watch(struct engine *e, bool on);
+/* The instruction at PC was carried out or abandoned by us, outside of engine_run: it counts. */
+void engine_count_attempt(struct engine *e);
+/* The opposite: the attempt is repeated by the engine, which counts it again. */
+void engine_uncount_attempt(struct engine *e);
+/* After engine_count_attempt: going on at `pc` is sequential execution, not a taken branch. */
+void engine_continue_at(struct engine *e, uint64_t pc);
+
+uint64_t engine_pc(struct engine *e);
+void engine_set_pc(struct engine *e, uint64_t pc);
+uint64_t engine_x(struct engine *e, unsigned n); /* n = 31: zero */
+void engine_set_x(struct engine *e, unsigned n, uint64_t value);
+uint64_t engine_sp(struct engine *e); /* the stack pointer in use */
+void engine_set_sp(struct engine *e, uint64_t value);
+uint64_t engine_banked_sp(struct engine *e, unsigned el); /* 0 or 1; stale for the one in use */
+void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value);
+uint64_t engine_pstate(struct engine *e);
+/* Takes effect at the next engine_set_sysreg, which must follow. */
+void engine_set_pstate(struct engine *e, uint64_t value);
+/* The registers of an exception entry, without the cost of a lookup by encoding. */
+void engine_set_elr(struct engine *e, uint64_t value);
+void engine_set_esr(struct engine *e, uint64_t value);
+void engine_set_far(struct engine *e, uint64_t value);
+/* Does the engine know the register at all? (what it does not know is undefined to it) */
+bool engine_has_sysreg(struct engine *e, unsigned encoding);
+uint64_t engine_sysreg(struct engine *e, unsigned encoding);
+void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value);
+void engine_vector(struct engine *e, unsigned n, uint64_t value[2]);
+void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2]);
+uint32_t engine_fpcr(struct engine *e);
+void engine_set_fpcr(struct engine *e, uint32_t value);
+uint32_t engine_fpsr(struct engine *e);
+void engine_set_fpsr(struct engine *e, uint32_t value);
+
+/* Forget translations of addresses (ours changed, or marks were cleared). Allowed in callbacks. */
+void engine_flush_tlb(struct engine *e);
+/* Forget translated code that lies in [a, a+size). Allowed in callbacks. */
+void engine_drop_code(struct engine *e, hpa_t a, uint64_t size);
+/* Forget all translated code, at the next stop. */
+void engine_flush_code_soon(struct engine *e);
+/* Clears the loaded vCPU's exclusive monitor (Arm ARM B2.9: allowed at any time). */
+void engine_clear_monitor(struct engine *e);
+
+struct engine_context *engine_context_new(struct engine *e); /* a copy of what is loaded */
+void engine_context_free(struct engine *e, struct engine_context *c);
+void engine_context_save(struct engine *e, struct engine_context *c);
+/* Loads another vCPU; the caller flushes the TLB where the translation regime differs. */
+void engine_context_load(struct engine *e, struct engine_context *c);
+
+const char *engine_version(void);
+
+#endif

@@ -1,0 +1,739 @@
+/* The engine on Unicorn: the only file that includes it. What the library really does, and why
+ * each step below is as it is, was measured with release 2.1.4 (docs/engine.md). */
+#include "cpu/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicorn/unicorn.h>
+
+#include "emu/bytes.h"
+#include "emu/check.h"
+
+/* A window of virtual addresses that no guest can form (bits 63:48 neither all zero nor all one):
+ * in it the fill hook maps host-physical memory straight. uc_ctl_remove_cache and the monitor stub
+ * go through it. */
+#define WINDOW      0x5151000000000000u
+#define WINDOW_MASK 0xffff000000000000u
+/* A page for the CLREX stub, beyond every board's memory (banks end below 2^48). */
+#define STUB_HPA 0x0000fffffffff000u
+#define WFE_WORD 0xd503205fu
+
+#define YIELD_SLOTS 4096
+
+/* What the block hook touches on its fast path, in one cache line. */
+struct fast {
+    int64_t left;     /* instructions until the slow path must look */
+    uint64_t address; /* the last block that started */
+    uint64_t size;    /* its bytes */
+};
+
+struct engine {
+    _Alignas(64) struct fast fast;
+    uc_engine *uc;
+    const struct engine_callbacks *callbacks;
+    struct memory *memory;
+    /* The budget of the current engine_run, as absolute counts. */
+    uint64_t counted;     /* attempted, with fast.left at `granted` */
+    int64_t granted;      /* what fast.left was set to */
+    uint64_t exact_at, soft_at, turn_at;
+    uint64_t stop_pc;     /* where the last stop left off: the end of sequential execution */
+    bool inside;          /* in uc_emu_start */
+    bool settled;         /* in a callback that may change PC: `counted` is exact already */
+    bool in_stub;
+    bool watching, stop_wanted, flush_code_wanted;
+    bool fill_refused, tail_counted;
+    uint64_t truncate; /* stopped before a block of which only so many instructions may run */
+    enum engine_stop reason;
+    bool stopped; /* `reason` is set */
+    unsigned exception_number;
+    uint8_t *stub;
+    void *stub_allocation;
+    /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
+    bool yields;
+    uint8_t yield_after[YIELD_SLOTS];
+};
+
+struct engine_context {
+    uc_context *uc;
+    uint64_t stop_pc;
+};
+
+static uint64_t reg(const struct engine *e, int id)
+{
+    uint64_t value = 0;
+    uc_reg_read(e->uc, id, &value);
+    return value;
+}
+
+static void set_reg(struct engine *e, int id, uint64_t value)
+{
+    uc_reg_write(e->uc, id, &value);
+}
+
+/* Counting ------------------------------------------------------------------------------------- */
+
+static uint64_t counted_to_block_end(const struct engine *e)
+{
+    return e->counted + (uint64_t)(e->granted - e->fast.left);
+}
+
+/* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
+static uint64_t counted_to_pc(const struct engine *e)
+{
+    uint64_t tail = (e->fast.address + e->fast.size - reg(e, UC_ARM64_REG_PC)) / 4;
+    return counted_to_block_end(e) - tail;
+}
+
+uint64_t engine_executed(const struct engine *e)
+{
+    return e->inside && !e->settled ? counted_to_pc(e) : counted_to_block_end(e);
+}
+
+/* Makes `now` the base of further counting and hands out what is left until something is due. */
+static void grant(struct engine *e, uint64_t now)
+{
+    e->counted = now;
+    uint64_t until = e->exact_at < e->soft_at ? e->exact_at : e->soft_at;
+    if (e->turn_at < until)
+        until = e->turn_at;
+    uint64_t left = until > now ? until - now : 0;
+    if (e->watching || e->stop_wanted || e->flush_code_wanted)
+        left = 0;
+    e->granted = left > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)left;
+    e->fast.left = e->granted;
+}
+
+/* In callbacks: makes the next block take the slow path. */
+static void look_at_next_block(struct engine *e)
+{
+    if (e->inside)
+        grant(e, counted_to_block_end(e));
+}
+
+/* Hooks ---------------------------------------------------------------------------------------- */
+
+static void stop(struct engine *e, enum engine_stop reason)
+{
+    e->reason = reason;
+    e->stopped = true;
+    uc_emu_stop(e->uc);
+}
+
+static bool is_turn(const struct engine *e, uint64_t address, bool yielded)
+{
+    bool branched = address != e->fast.address + e->fast.size;
+    return yielded || (branched && e->counted >= e->turn_at);
+}
+
+/* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
+ * only place from where uc_emu_stop is exact. */
+static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
+{
+    uint64_t now = counted_to_block_end(e);
+    int64_t count = size / 4;
+    grant(e, now);
+    bool turn = is_turn(e, address, yielded);
+    if (address & 3)
+        stop(e, ENGINE_UNALIGNED);
+    else if (e->exact_at <= now)
+        stop(e, ENGINE_BUDGET);
+    else if (e->stop_wanted || e->flush_code_wanted || e->soft_at <= now)
+        stop(e, ENGINE_SOFT);
+    else if (turn)
+        stop(e, ENGINE_TURN);
+    else {
+        uint64_t may_run = e->exact_at - now;
+        if (e->watching) {
+            uint64_t watched = e->callbacks->watch(e->callbacks->cpu, address, size);
+            may_run = watched < may_run ? watched : may_run;
+        }
+        if (may_run < (uint64_t)count) {
+            e->truncate = may_run;
+            stop(e, ENGINE_SOFT);
+        }
+    }
+    if (e->stopped) {
+        /* Keep the last block: it is behind us, and the stop is at its successor. */
+        e->fast.address = address;
+        e->fast.size = 0;
+        return;
+    }
+    /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
+    e->fast.left -= count;
+    e->fast.address = address;
+    e->fast.size = size;
+}
+
+static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    struct engine *e = user;
+    int64_t count = size / 4;
+    if (e->fast.left >= count && !(address & 3)) {
+        e->fast.left -= count;
+        e->fast.address = address;
+        e->fast.size = size;
+        return;
+    }
+    if (e->in_stub) {
+        if (address != (WINDOW | STUB_HPA))
+            uc_emu_stop(uc);
+        return;
+    }
+    block_slow(e, address, size, false);
+}
+
+static bool instruction_is_wfe(struct engine *e, uint64_t va)
+{
+    uint64_t page;
+    unsigned permits;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page, &permits))
+        return false;
+    const uint8_t *word = memory_at(e->memory, hpa(page + (va & PAGE_MASK)), 4, MEMORY_READ);
+    return word && load_le(word, 4) == WFE_WORD;
+}
+
+/* The block hook where WFE ends a turn: a block that follows a WFE sequentially gives the others
+ * their chance. A vCPU that just continues there runs on, or all would yield for ever. */
+static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    struct engine *e = user;
+    if (e->yield_after[(address >> 2) % YIELD_SLOTS] && e->fast.size && !e->in_stub &&
+        address == e->fast.address + e->fast.size && instruction_is_wfe(e, address - 4)) {
+        block_slow(e, address, size, true);
+        return;
+    }
+    on_block(uc, address, size, user);
+}
+
+static void note_wfe_words(struct engine *e, uint64_t page_va, uint64_t page_hpa)
+{
+    const uint8_t *page = memory_at(e->memory, hpa(page_hpa), PAGE_SIZE, MEMORY_READ);
+    for (uint64_t at = 0; page && at < PAGE_SIZE; at += 4) {
+        uint32_t word;
+        memcpy(&word, page + at, 4);
+        if (word == WFE_WORD)
+            e->yield_after[((page_va + at + 4) >> 2) % YIELD_SLOTS] = 1;
+    }
+}
+
+static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *result, void *user)
+{
+    struct engine *e = user;
+    (void)uc;
+    if ((va & WINDOW_MASK) == WINDOW) {
+        result->paddr = va & ~WINDOW_MASK & ~PAGE_MASK;
+        result->perms = UC_PROT_READ | UC_PROT_EXEC;
+        return true;
+    }
+    enum access_kind kind = type == UC_MEM_FETCH   ? ACCESS_FETCH
+                            : type == UC_MEM_WRITE ? ACCESS_WRITE
+                                                   : ACCESS_READ;
+    unsigned permits = 0;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, &result->paddr, &permits)) {
+        e->fill_refused = true;
+        /* A fetch happens between blocks: the last block ran to its end. */
+        e->tail_counted = kind == ACCESS_FETCH;
+        return false;
+    }
+    if (e->yields && kind == ACCESS_FETCH)
+        note_wfe_words(e, va & ~PAGE_MASK, result->paddr);
+    /* Never W and X together: that makes every store to the page several times slower. */
+    permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
+    result->perms = (permits & PERMIT_R ? UC_PROT_READ : 0) |
+                    (permits & PERMIT_W ? UC_PROT_WRITE : 0) |
+                    (permits & PERMIT_X ? UC_PROT_EXEC : 0);
+    return true;
+}
+
+static uint32_t on_sysop(struct engine *e, uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
+{
+    struct engine_sysop op = {
+        .encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2),
+        .is_read = is_read,
+        .value = r->val,
+        .rt = 31,
+    };
+    if (rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28)
+        op.rt = (unsigned)(rt - UC_ARM64_REG_X0);
+    else if (rt == UC_ARM64_REG_X29 || rt == UC_ARM64_REG_X30)
+        op.rt = rt == UC_ARM64_REG_X29 ? 29 : 30;
+    return e->callbacks->sysop(e->callbacks->cpu, &op);
+}
+
+static uint32_t on_read(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
+{
+    (void)uc;
+    return on_sysop(user, rt, r, true);
+}
+
+static uint32_t on_write(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
+{
+    (void)uc;
+    return on_sysop(user, rt, r, false);
+}
+
+static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
+{
+    struct engine *e = user;
+    (void)uc;
+    bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
+    uint64_t attempted = counted_to_pc(e) + (behind ? 0 : 1);
+    /* From here on nothing of the last block is left. */
+    e->fast.size = reg(e, UC_ARM64_REG_PC) - e->fast.address + (behind ? 0 : 4);
+    grant(e, attempted);
+    e->settled = true;
+    bool taken = e->callbacks->exception(e->callbacks->cpu, number);
+    e->settled = false;
+    if (taken)
+        return;
+    e->exception_number = number;
+    stop(e, ENGINE_EXCEPTION);
+}
+
+/* Running -------------------------------------------------------------------------------------- */
+
+static void start(struct engine *e, uint64_t pc)
+{
+    e->fill_refused = false;
+    e->tail_counted = false;
+    e->stopped = false;
+    e->inside = true;
+    uc_err err = uc_emu_start(e->uc, pc, 0, 0, 0);
+    e->inside = false;
+    if (e->fill_refused) {
+        e->reason = ENGINE_FILL;
+        e->counted = e->tail_counted ? counted_to_block_end(e) : counted_to_pc(e);
+    } else if (e->stopped) {
+        e->counted = e->reason == ENGINE_EXCEPTION ? e->counted : counted_to_block_end(e);
+    } else {
+        CHECK(err == UC_ERR_OK);
+        e->reason = ENGINE_HALT;
+        e->counted = counted_to_pc(e);
+    }
+    e->granted = e->fast.left = 0;
+    e->stop_pc = reg(e, UC_ARM64_REG_PC);
+}
+
+#define SCTLR_EL1   SYSREG(3, 0, 1, 0, 0)
+#define SCTLR_NTWI  ((uint64_t)1 << 16)
+#define PSTATE_EL_MASK 0xcu
+
+/* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
+ * translated anew with it and without it afterwards. An exit is a WFI inside the library, which at
+ * EL0 SCTLR_EL1.nTWI = 0 would trap. */
+static void run_truncated(struct engine *e, uint64_t pc, uint64_t count)
+{
+    uint64_t exit_address = pc + 4 * count;
+    uint64_t sctlr = 0;
+    bool el0 = (reg(e, UC_ARM64_REG_PSTATE) & PSTATE_EL_MASK) == 0;
+    if (el0) {
+        sctlr = engine_sysreg(e, SCTLR_EL1);
+        if (!(sctlr & SCTLR_NTWI))
+            engine_set_sysreg(e, SCTLR_EL1, sctlr | SCTLR_NTWI);
+        else
+            el0 = false;
+    }
+    bool watching = e->watching;
+    e->watching = false;
+    grant(e, e->counted);
+    uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
+    uc_ctl_set_exits(e->uc, &exit_address, 1);
+    start(e, pc);
+    e->watching = watching;
+    uc_ctl_set_exits(e->uc, &exit_address, 0);
+    uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
+    if (el0)
+        engine_set_sysreg(e, SCTLR_EL1, sctlr);
+    if (e->reason == ENGINE_HALT && e->stop_pc == exit_address)
+        e->reason = ENGINE_SOFT;
+}
+
+enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
+{
+    uint64_t from = e->counted;
+    e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
+    e->soft_at = budget.soft > UINT64_MAX - from ? UINT64_MAX : from + budget.soft;
+    e->turn_at = budget.turn > UINT64_MAX - from ? UINT64_MAX : from + budget.turn;
+    e->truncate = 0;
+    e->stop_wanted = false;
+    /* Sequential execution goes on where the last stop left it. */
+    e->fast.address = e->stop_pc;
+    e->fast.size = 0;
+    grant(e, from);
+    start(e, reg(e, UC_ARM64_REG_PC));
+    if (e->truncate) {
+        uint64_t count = e->truncate;
+        e->truncate = 0;
+        e->fast.address = e->stop_pc;
+        e->fast.size = 0;
+        e->exact_at = e->counted + count;
+        run_truncated(e, reg(e, UC_ARM64_REG_PC), count);
+    }
+    if (e->flush_code_wanted) {
+        e->flush_code_wanted = false;
+        uc_ctl_flush_tb(e->uc);
+    }
+    return e->reason;
+}
+
+unsigned engine_exception_number(const struct engine *e)
+{
+    return e->exception_number;
+}
+
+void engine_stop_soon(struct engine *e)
+{
+    e->stop_wanted = true;
+    look_at_next_block(e);
+}
+
+void engine_watch(struct engine *e, bool on)
+{
+    if (e->watching == on)
+        return;
+    e->watching = on;
+    look_at_next_block(e);
+}
+
+void engine_count_attempt(struct engine *e)
+{
+    e->counted++;
+}
+
+void engine_uncount_attempt(struct engine *e)
+{
+    e->counted--;
+}
+
+void engine_continue_at(struct engine *e, uint64_t pc)
+{
+    e->stop_pc = pc;
+}
+
+/* Registers ------------------------------------------------------------------------------------ */
+
+uint64_t engine_pc(struct engine *e)
+{
+    return reg(e, UC_ARM64_REG_PC);
+}
+
+void engine_set_pc(struct engine *e, uint64_t pc)
+{
+    set_reg(e, UC_ARM64_REG_PC, pc);
+}
+
+static int x_id(unsigned n)
+{
+    return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
+}
+
+uint64_t engine_x(struct engine *e, unsigned n)
+{
+    return n < 31 ? reg(e, x_id(n)) : 0;
+}
+
+void engine_set_x(struct engine *e, unsigned n, uint64_t value)
+{
+    if (n < 31)
+        set_reg(e, x_id(n), value);
+}
+
+uint64_t engine_sp(struct engine *e)
+{
+    return reg(e, UC_ARM64_REG_SP);
+}
+
+void engine_set_sp(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_SP, value);
+}
+
+uint64_t engine_banked_sp(struct engine *e, unsigned el)
+{
+    return reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0);
+}
+
+void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
+{
+    set_reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0, value);
+}
+
+uint64_t engine_pstate(struct engine *e)
+{
+    return reg(e, UC_ARM64_REG_PSTATE);
+}
+
+void engine_set_pstate(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_PSTATE, value);
+}
+
+static uc_arm64_cp_reg cp_reg(unsigned encoding)
+{
+    return (uc_arm64_cp_reg){
+        .op0 = encoding >> 14,
+        .op1 = encoding >> 11 & 7,
+        .crn = encoding >> 7 & 15,
+        .crm = encoding >> 3 & 15,
+        .op2 = encoding & 7,
+    };
+}
+
+void engine_set_elr(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_ELR_EL1, value);
+}
+
+void engine_set_esr(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_ESR_EL1, value);
+}
+
+void engine_set_far(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_FAR_EL1, value);
+}
+
+bool engine_has_sysreg(struct engine *e, unsigned encoding)
+{
+    uc_arm64_cp_reg r = cp_reg(encoding);
+    return uc_reg_read(e->uc, UC_ARM64_REG_CP_REG, &r) == UC_ERR_OK;
+}
+
+uint64_t engine_sysreg(struct engine *e, unsigned encoding)
+{
+    uc_arm64_cp_reg r = cp_reg(encoding);
+    uc_err err = uc_reg_read(e->uc, UC_ARM64_REG_CP_REG, &r);
+    CHECK(err == UC_ERR_OK);
+    return r.val;
+}
+
+void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
+{
+    uc_arm64_cp_reg r = cp_reg(encoding);
+    r.val = value;
+    uc_err err = uc_reg_write(e->uc, UC_ARM64_REG_CP_REG, &r);
+    CHECK(err == UC_ERR_OK);
+}
+
+void engine_vector(struct engine *e, unsigned n, uint64_t value[2])
+{
+    uc_reg_read(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
+}
+
+void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
+{
+    uc_reg_write(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
+}
+
+uint32_t engine_fpcr(struct engine *e)
+{
+    return (uint32_t)reg(e, UC_ARM64_REG_FPCR);
+}
+
+void engine_set_fpcr(struct engine *e, uint32_t value)
+{
+    set_reg(e, UC_ARM64_REG_FPCR, value);
+}
+
+uint32_t engine_fpsr(struct engine *e)
+{
+    return (uint32_t)reg(e, UC_ARM64_REG_FPSR);
+}
+
+void engine_set_fpsr(struct engine *e, uint32_t value)
+{
+    set_reg(e, UC_ARM64_REG_FPSR, value);
+}
+
+/* Set-up --------------------------------------------------------------------------------------- */
+
+#define SCR_EL3   SYSREG(3, 6, 1, 1, 0)
+#define HCR_EL2   SYSREG(3, 4, 1, 1, 0)
+#define CODE_BUFFER_BYTES (64u << 20)
+
+static bool check_uc(uc_err err, const char *what, struct error *e)
+{
+    return err == UC_ERR_OK || error_set(e, "Unicorn: %s: %s", what, uc_strerror(err));
+}
+
+static bool library_is_new_enough(struct error *e)
+{
+    unsigned version = uc_version(NULL, NULL);
+    unsigned patch = version >> 8 & 0xff;
+    unsigned number = (version >> 24) << 16 | (version >> 16 & 0xff) << 8 | patch;
+    return number >= 0x020103 || error_set(e, "Unicorn %u.%u.%u is too old: 2.1.3 or newer is needed",
+                                           version >> 24, version >> 16 & 0xff, patch);
+}
+
+static int model_number(const char *model)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } models[] = {{"a53", UC_CPU_ARM64_A53},
+                  {"a57", UC_CPU_ARM64_A57},
+                  {"a72", UC_CPU_ARM64_A72},
+                  {"max", UC_CPU_ARM64_MAX}};
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+        if (strcmp(models[i].name, model) == 0)
+            return models[i].number;
+    return -1;
+}
+
+/* The order matters: the page size first (the default of 1 KiB makes TLBI drop a quarter of a
+ * page), everything else before the first mapping. */
+static bool open_library(struct engine *g, const char *model, struct error *e)
+{
+    int number = model_number(model);
+    return library_is_new_enough(e) &&
+           (number >= 0 || error_set(e, "unknown CPU model '%s': a53, a57, a72 or max", model)) &&
+           check_uc(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &g->uc), "open", e) &&
+           check_uc(uc_ctl_set_page_size(g->uc, 4096), "page size", e) &&
+           check_uc(uc_ctl_set_cpu_model(g->uc, number), "CPU model", e) &&
+           check_uc(uc_ctl_set_tcg_buffer_size(g->uc, CODE_BUFFER_BYTES), "code buffer", e) &&
+           check_uc(uc_ctl_tlb_mode(g->uc, UC_TLB_VIRTUAL), "TLB mode", e) &&
+           check_uc(uc_ctl_exits_enable(g->uc), "exits", e);
+}
+
+static bool map_board(struct engine *g, struct error *e)
+{
+    for (size_t i = 0; i < g->memory->bank_count; i++) {
+        const struct memory_bank *bank = &g->memory->banks[i];
+        if (!check_uc(uc_mem_map_ptr(g->uc, bank->base.v, bank->size, UC_PROT_ALL, bank->host),
+                      "mapping a memory bank", e))
+            return false;
+    }
+    static const uint32_t clrex_then_branch[] = {0xd5033f5f, 0x14000001, 0x14000000};
+    g->stub_allocation = calloc(2, PAGE_SIZE);
+    CHECK(g->stub_allocation);
+    g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
+    for (size_t i = 0; i < 3; i++)
+        store_le(g->stub + 4 * i, clrex_then_branch[i], 4);
+    return check_uc(uc_mem_map_ptr(g->uc, STUB_HPA, PAGE_SIZE, UC_PROT_READ | UC_PROT_EXEC, g->stub),
+                    "mapping the stub", e);
+}
+
+static bool add_hooks(struct engine *g, struct error *e)
+{
+    uc_hook hook;
+    void *on_block_of_kind = g->yields ? (void *)on_block_yielding : (void *)on_block;
+    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_BLOCK, on_block_of_kind, g, 1, 0), "hook", e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_fill, g, 1, 0), "hook", e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INTR, (void *)on_interrupt, g, 1, 0), "hook",
+                    e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_read, g, 1, 0,
+                                UC_ARM64_INS_MRS), "hook", e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_read, g, 1, 0,
+                                UC_ARM64_INS_SYSL), "hook", e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_write, g, 1, 0,
+                                UC_ARM64_INS_MSR), "hook", e) &&
+           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_write, g, 1, 0,
+                                UC_ARM64_INS_SYS), "hook", e);
+}
+
+struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e)
+{
+    struct engine *g = aligned_alloc(64, sizeof *g);
+    CHECK(g);
+    memset(g, 0, sizeof *g);
+    g->memory = memory;
+    g->yields = yields;
+    if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
+        engine_free(g);
+        return NULL;
+    }
+    /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
+    engine_set_sysreg(g, SCR_EL3, 0x531);
+    engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
+    return g;
+}
+
+void engine_free(struct engine *g)
+{
+    if (!g)
+        return;
+    if (g->uc)
+        uc_close(g->uc);
+    free(g->stub_allocation);
+    free(g);
+}
+
+void engine_use(struct engine *e, const struct engine_callbacks *callbacks)
+{
+    e->callbacks = callbacks;
+}
+
+const char *engine_version(void)
+{
+    static char text[32];
+    unsigned v = uc_version(NULL, NULL);
+    snprintf(text, sizeof text, "%u.%u.%u", v >> 24, v >> 16 & 0xff, v >> 8 & 0xff);
+    return text;
+}
+
+/* Caches --------------------------------------------------------------------------------------- */
+
+void engine_flush_tlb(struct engine *e)
+{
+    uc_ctl_flush_tlb(e->uc);
+}
+
+void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
+{
+    uint64_t end = a.v + size;
+    for (uint64_t at = a.v; at < end;) {
+        uint64_t page_end = (at | PAGE_MASK) + 1;
+        uint64_t until = page_end < end ? page_end : end;
+        uc_ctl_remove_cache(e->uc, WINDOW | at, WINDOW | until);
+        at = until;
+    }
+}
+
+void engine_flush_code_soon(struct engine *e)
+{
+    e->flush_code_wanted = true;
+    look_at_next_block(e);
+}
+
+/* Contexts ------------------------------------------------------------------------------------- */
+
+/* The monitor is in no register: run CLREX from the stub page, stopped at the block behind it. */
+void engine_clear_monitor(struct engine *e)
+{
+    uint64_t pc = reg(e, UC_ARM64_REG_PC);
+    e->in_stub = true;
+    e->fast.left = 0;
+    uc_emu_start(e->uc, WINDOW | STUB_HPA, 0, 0, 0);
+    e->in_stub = false;
+    set_reg(e, UC_ARM64_REG_PC, pc);
+}
+
+struct engine_context *engine_context_new(struct engine *e)
+{
+    struct engine_context *c = calloc(1, sizeof *c);
+    CHECK(c && uc_context_alloc(e->uc, &c->uc) == UC_ERR_OK);
+    engine_context_save(e, c);
+    return c;
+}
+
+void engine_context_free(struct engine *e, struct engine_context *c)
+{
+    (void)e;
+    if (c)
+        uc_context_free(c->uc);
+    free(c);
+}
+
+void engine_context_save(struct engine *e, struct engine_context *c)
+{
+    uc_context_save(e->uc, c->uc);
+    c->stop_pc = e->stop_pc;
+}
+
+void engine_context_load(struct engine *e, struct engine_context *c)
+{
+    uc_context_restore(e->uc, c->uc);
+    e->stop_pc = c->stop_pc;
+}

@@ -1,0 +1,174 @@
+/* Exception entry to EL1 (Arm ARM D1.3) and what each exception class reports. */
+#include "cpu/cpu_internal.h"
+
+#include "emu/check.h"
+
+uint32_t esr_of(enum esr_ec ec, uint32_t iss)
+{
+    return (uint32_t)ec << ESR_EC_SHIFT | ESR_IL | iss;
+}
+
+static uint64_t vector_base(uint64_t pstate)
+{
+    if (at_el0(pstate))
+        return 0x400;
+    return pstate & PSTATE_SP ? 0x200 : 0;
+}
+
+/* AArch64.TakeException: D1.3.1. */
+void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
+                    bool has_far, uint64_t far)
+{
+    struct engine *e = v->world->engine;
+    uint64_t old = engine_pstate(e);
+    uint64_t new = (old & ~(uint64_t)(PSTATE_EL | PSTATE_SP | PSTATE_SS | PSTATE_IL | PSTATE_UAO)) |
+                   PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F;
+    if (v->has_pan && !(v->stage1.sctlr & SCTLR_SPAN))
+        new |= PSTATE_PAN;
+    engine_set_elr(e, return_pc);
+    if (kind == VECTOR_SYNC)
+        engine_set_esr(e, esr);
+    if (has_far)
+        engine_set_far(e, far);
+    if (!(old & PSTATE_SP)) { /* SP_EL0 was in use */
+        engine_set_banked_sp(e, 0, engine_sp(e));
+        engine_set_sp(e, engine_banked_sp(e, 1));
+    }
+    engine_set_pstate(e, new);
+    engine_set_pc(e, v->vbar + vector_base(old) + kind);
+    /* Last, because it makes the engine rebuild what it derived from PSTATE. */
+    engine_set_sysreg(e, SYS_SPSR_EL1, old);
+}
+
+void take_undefined(struct vcpu *v, uint64_t pc)
+{
+    take_exception(v, VECTOR_SYNC, esr_of(EC_UNKNOWN, 0), pc, false, 0);
+}
+
+/* ISS of a Data Abort or Instruction Abort taken to EL1 (D19.2.37). */
+static uint32_t abort_iss(const struct fault *f, const struct insn_memory *m)
+{
+    uint32_t iss = fault_status_code(f);
+    if (m && f->write)
+        iss |= 1u << 6;
+    if (m && m->class == INSN_CACHE)
+        iss |= 1u << 8;
+    return iss;
+}
+
+void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m)
+{
+    bool lower = at_el0(engine_pstate(v->world->engine));
+    enum esr_ec ec = m ? (lower ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT)
+                       : (lower ? EC_INSN_ABORT_LOWER : EC_INSN_ABORT);
+    if (m)
+        v->fault.write = m->is_write;
+    take_exception(v, VECTOR_SYNC, esr_of(ec, abort_iss(&v->fault, m)), pc, true, address.v);
+}
+
+static struct insn_memory decode_at(struct vcpu *v, uint64_t pc)
+{
+    uint32_t word = 0;
+    bool readable = read_instruction(v, pc, &word);
+    return readable ? insn_memory_decode(v->world->engine, pc, word) : (struct insn_memory){0};
+}
+
+static void take_alignment(struct vcpu *v, uint64_t pc)
+{
+    struct insn_memory m = decode_at(v, pc);
+    v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+    take_abort(v, pc, gva(m.address), &m);
+}
+
+#define INSN_HLT_SEMIHOSTING 0xd45e0000u
+
+/* Carries out what the hypervisor decided about an instruction that exited. */
+static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, uint64_t next_pc)
+{
+    struct engine *e = v->world->engine;
+    switch (result) {
+    case EXIT_DONE:
+        engine_set_pc(e, next_pc);
+        break;
+    case EXIT_UNDEFINED:
+        take_undefined(v, pc);
+        break;
+    case EXIT_ABORT:
+        v->fault = (struct fault){.class = FAULT_EXTERNAL};
+        take_abort(v, pc, gva(pc), NULL);
+        break;
+    case EXIT_STOPPED:
+        engine_set_pc(e, next_pc);
+        engine_stop_soon(e);
+        break;
+    }
+}
+
+static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
+{
+    uint32_t word = 0;
+    if (!read_instruction(v, pc, &word)) {
+        take_undefined(v, pc);
+        return;
+    }
+    if (word == INSN_HLT_SEMIHOSTING && v->world->semihosting) {
+        struct guest_exit x = {.reason = EXIT_SEMIHOSTING, .gva = gva(pc)};
+        finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
+        return;
+    }
+    if (debug_take_step_reported_as_undefined(v))
+        return;
+    if (undefined_sysreg(v, word)) {
+        engine_set_pc(v->world->engine, pc + 4);
+        return;
+    }
+    take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
+}
+
+/* HVC and SMC: the engine reports them with PC behind. */
+static void take_call(struct vcpu *v, enum exit_reason reason, uint64_t next_pc)
+{
+    uint32_t word = 0;
+    read_instruction(v, next_pc - 4, &word);
+    struct guest_exit x = {
+        .reason = reason,
+        .gva = gva(next_pc - 4),
+        .value = word >> 5 & 0xffff,
+    };
+    x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);
+    finish_exit(v, v->world->exit(v->world->context, v, &x), next_pc - 4, next_pc);
+}
+
+bool take_engine_exception(void *cpu, unsigned number)
+{
+    struct vcpu *v = cpu;
+    uint64_t pc = engine_pc(v->world->engine);
+    uint32_t word = 0;
+    switch (number) {
+    case ENGINE_SVC:
+        read_instruction(v, pc - 4, &word);
+        take_exception(v, VECTOR_SYNC, esr_of(EC_SVC, word >> 5 & 0xffff), pc, false, 0);
+        break;
+    case ENGINE_BREAKPOINT:
+        read_instruction(v, pc, &word);
+        take_exception(v, VECTOR_SYNC, esr_of(EC_BRK, word >> 5 & 0xffff), pc, false, 0);
+        break;
+    case ENGINE_UNDEFINED:
+        take_undefined_instruction(v, pc);
+        break;
+    case ENGINE_DATA_ABORT:
+        take_alignment(v, pc);
+        break;
+    case ENGINE_HVC:
+        take_call(v, EXIT_HVC, pc);
+        break;
+    case ENGINE_SMC:
+        take_call(v, EXIT_SMC, pc);
+        break;
+    default:
+        return false;
+    }
+    /* A new regime of interrupts and traps: have them looked at before the next block. */
+    vcpu_update_watch(v);
+    return true;
+}

@@ -1,0 +1,47 @@
+/* What an A64 load, store or address-taking instruction at PC does with memory: enough to find the
+ * exact address of an abort (only the page is known to the engine) and to carry out a trapped
+ * access. Encodings: Arm ARM C4.1.91 "Loads and Stores", C4.1.90 (system instructions). */
+#ifndef CPU_INSN_H
+#define CPU_INSN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/engine.h"
+
+enum insn_memory_class {
+    INSN_NOT_MEMORY,
+    INSN_SINGLE,    /* one general-purpose register */
+    INSN_PAIR,      /* LDP, STP, LDPSW, LDNP, STNP */
+    INSN_EXCLUSIVE, /* LDXR, STXR, LDXP, STXP and the acquire/release forms */
+    INSN_ATOMIC,    /* LSE: LDADD..., SWP, CAS, CASP */
+    INSN_VECTOR,    /* SIMD and FP loads and stores of every form */
+    INSN_ZERO,      /* DC ZVA */
+    INSN_CACHE,     /* DC and IC by VA */
+};
+
+struct insn_memory {
+    enum insn_memory_class class;
+    uint64_t address;     /* of the first byte */
+    uint64_t size;        /* bytes in all */
+    bool is_write;        /* data goes to memory (atomics: also) */
+    bool unprivileged;    /* LDTR, STTR */
+    /* INSN_SINGLE and INSN_PAIR: */
+    unsigned access_size; /* of one register's access: 1, 2, 4, 8 */
+    bool sign_extend;     /* SSE */
+    bool to_64;           /* SF: the destination is an X register */
+    bool ordered;         /* AR: acquire/release */
+    unsigned rt, rt2, rn; /* rn 31 = SP */
+    bool writeback;
+    uint64_t writeback_value;
+    bool syndrome_valid;  /* ISV: a hypervisor gets a full syndrome for it */
+};
+
+/* Decodes `word` at `pc`, with registers from the engine. */
+struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t word);
+/* LDTR*, STTR*: an access with EL0's rights. */
+bool insn_is_unprivileged(uint32_t word);
+/* Reads or writes the FP and SIMD registers, so that CPACR_EL1.FPEN may trap it. */
+bool insn_is_fp(uint32_t word);
+
+#endif

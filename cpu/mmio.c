@@ -1,0 +1,169 @@
+/* What becomes of an access the engine could not make: an abort into the guest, a watchpoint, or a
+ * guest exit that is carried out register by register. */
+#include "cpu/cpu_internal.h"
+
+static uint64_t extended(uint64_t value, const struct insn_memory *m)
+{
+    if (m->sign_extend && m->access_size < 8) {
+        uint64_t sign = (uint64_t)1 << (8 * m->access_size - 1);
+        value = (value ^ sign) - sign;
+    }
+    return m->to_64 ? value : (uint32_t)value;
+}
+
+static uint64_t truncated(uint64_t value, unsigned size)
+{
+    return size == 8 ? value : value & (((uint64_t)1 << 8 * size) - 1);
+}
+
+/* ESR_EL2 for the abort as a hypervisor would see it: ISS of a Data Abort from a lower EL. */
+static uint32_t hypervisor_esr(const struct vcpu *v, const struct insn_memory *m)
+{
+    uint32_t iss = fault_status_code(&v->fault) | (uint32_t)m->is_write << 6;
+    if (m->syndrome_valid) {
+        uint32_t sas = m->access_size == 1 ? 0 : m->access_size == 2 ? 1 : m->access_size == 4 ? 2 : 3;
+        iss |= 1u << 24 | sas << 22 | (uint32_t)m->sign_extend << 21 | (uint32_t)m->rt << 16 |
+               (uint32_t)m->to_64 << 15 | (uint32_t)m->ordered << 14;
+    }
+    return esr_of(EC_DATA_ABORT_LOWER, iss);
+}
+
+static enum exit_result exit_for_register(struct vcpu *v, const struct insn_memory *m,
+                                          struct guest_exit *x, unsigned rt)
+{
+    struct engine *e = v->world->engine;
+    x->value = m->is_write ? truncated(engine_x(e, rt), m->access_size) : 0;
+    enum exit_result result = v->world->exit(v->world->context, v, x);
+    if (result == EXIT_DONE && !m->is_write)
+        engine_set_x(e, rt, extended(truncated(x->value, m->access_size), m));
+    return result;
+}
+
+static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory *m, gva_t a)
+{
+    struct guest_exit x = {
+        .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO : EXIT_STAGE2,
+        .gva = a,
+        .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
+        .size = (uint8_t)m->access_size,
+        .is_write = m->is_write,
+        .esr = hypervisor_esr(v, m),
+        .hpfar = v->fault_gpa_page.v >> 12 << 4,
+    };
+    if (m->class == INSN_CACHE) /* nothing is cached: maintenance of a device page does nothing */
+        return EXIT_DONE;
+    if (m->class != INSN_SINGLE && m->class != INSN_PAIR) {
+        x.reason = EXIT_MMIO_OPAQUE;
+        return v->world->exit(v->world->context, v, &x);
+    }
+    enum exit_result result = exit_for_register(v, m, &x, m->rt);
+    if (m->class == INSN_PAIR && result == EXIT_DONE) {
+        x.gva.v += m->access_size;
+        x.gpa.v += m->access_size;
+        result = exit_for_register(v, m, &x, m->rt2);
+    }
+    return result;
+}
+
+static void write_back(struct vcpu *v, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    if (!m->writeback)
+        return;
+    if (m->rn == 31)
+        engine_set_sp(e, m->writeback_value);
+    else
+        engine_set_x(e, m->rn, m->writeback_value);
+}
+
+static void external_abort(struct vcpu *v, uint64_t pc, gva_t a, const struct insn_memory *m)
+{
+    v->fault = (struct fault){.class = FAULT_EXTERNAL};
+    take_abort(v, pc, a, m);
+}
+
+/* A data access whose stage 2 translation failed: a virtual device or nothing at all. */
+static void handle_stage2(struct vcpu *v, uint64_t pc, gva_t a, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    bool unaligned = m->access_size && (a.v & (m->access_size - 1));
+    if (unaligned && v->fault_is_device) {
+        v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+        take_abort(v, pc, a, m);
+        return;
+    }
+    switch (exit_for_access(v, m, a)) {
+    case EXIT_DONE:
+        write_back(v, m);
+        engine_set_pc(e, pc + 4);
+        engine_continue_at(e, pc + 4);
+        break;
+    case EXIT_UNDEFINED:
+        take_undefined(v, pc);
+        break;
+    case EXIT_ABORT:
+        external_abort(v, pc, a, m);
+        break;
+    case EXIT_STOPPED:
+        engine_set_pc(e, pc + 4);
+        break;
+    }
+}
+
+static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
+{
+    if (pc & 3) {
+        take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
+        return;
+    }
+    if (v->fault.stage == 2 && !v->fault.s1ptw) {
+        struct guest_exit x = {
+            .reason = EXIT_FETCH,
+            .gva = gva(pc),
+            .gpa = {v->fault_gpa_page.v + (pc & PAGE_MASK)},
+            .size = 4,
+            .esr = esr_of(EC_INSN_ABORT_LOWER, fault_status_code(&v->fault)),
+            .hpfar = v->fault_gpa_page.v >> 12 << 4,
+        };
+        if (v->world->exit(v->world->context, v, &x) == EXIT_STOPPED)
+            return;
+        v->fault = (struct fault){.class = FAULT_EXTERNAL};
+    }
+    take_abort(v, pc, gva(pc), NULL);
+}
+
+/* The failing address: what the instruction says if that is in the failing page, else (a page
+ * crossing access whose second page failed) the page's start. */
+static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
+{
+    uint64_t page = v->fault.gva.v & ~PAGE_MASK;
+    return gva((m->address & ~PAGE_MASK) == page ? m->address : page);
+}
+
+void handle_refused_fill(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    uint64_t pc = engine_pc(e);
+    engine_count_attempt(e);
+    if (v->fault_access.kind == ACCESS_FETCH) {
+        handle_refused_fetch(v, pc);
+        return;
+    }
+    uint32_t word = 0;
+    read_instruction(v, pc, &word);
+    struct insn_memory m = insn_memory_decode(e, pc, word);
+    gva_t a = failing_address(v, &m);
+    if (v->fault.class == FAULT_NONE) {
+        debug_handle_watched_access(v, pc, &m);
+        return;
+    }
+    /* A stage 1 table that lies where the guest has no memory: an external abort on the walk. */
+    if (v->fault.s1ptw) {
+        v->fault.class = FAULT_EXTERNAL_ON_WALK;
+        v->fault.stage = 1;
+    }
+    if (v->fault.stage == 2)
+        handle_stage2(v, pc, a, &m);
+    else
+        take_abort(v, pc, a, &m);
+}

@@ -1,0 +1,185 @@
+/* Translation for the engine: our TLB, the two walks, and what becomes of a refused page. */
+#include "cpu/cpu_internal.h"
+
+#include <string.h>
+
+#include "emu/bytes.h"
+
+static uint16_t current_asid(const struct stage1 *s1)
+{
+    bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
+    uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
+    return as ? asid : asid & 0xff;
+}
+
+static const struct stage1_leaf *cached_leaf(struct vcpu *v, gva_t a, const struct access *access)
+{
+    const struct stage1_leaf *leaf =
+        tlb_lookup(v->tlb, stage1_strip_tag(&v->stage1, a), current_asid(&v->stage1));
+    bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
+    return walk_again ? NULL : leaf;
+}
+
+/* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
+ * flat map has no entries to invalidate. */
+static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
+                      struct stage1_leaf *leaf)
+{
+    bool on = v->stage1.sctlr & SCTLR_M;
+    const struct stage1_leaf *cached = on ? cached_leaf(v, a, access) : NULL;
+    if (cached) {
+        *leaf = *cached;
+        return true;
+    }
+    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, leaf,
+                     &v->fault))
+        return false;
+    if (on && tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf))
+        engine_flush_tlb(v->world->engine);
+    return true;
+}
+
+static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_leaf *s2,
+                             const struct access *access)
+{
+    unsigned permits = access->privileged ? s1->el1 : s1->el0;
+    if (access->privileged && access->pan && s1->el0_any)
+        permits &= ~(unsigned)(PERMIT_R | PERMIT_W);
+    if (s1->writable_clean)
+        permits &= ~(unsigned)PERMIT_W;
+    unsigned below = s2->permits & (PERMIT_R | PERMIT_W);
+    if (access->privileged ? s2->x_el1 : s2->x_el0)
+        below |= PERMIT_X;
+    return permits & below;
+}
+
+bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
+                    unsigned *permits)
+{
+    struct stage1_leaf leaf;
+    struct stage2_leaf below;
+    v->fault = (struct fault){0};
+    v->fault_access = *access;
+    if (!find_leaf(v, a, access, &leaf) || !stage1_permits(&leaf, a, access, &v->fault))
+        return false;
+    v->fault_gpa_page = leaf.page;
+    v->fault_is_device = leaf.device;
+    bool write = access->kind == ACCESS_WRITE;
+    if (!stage2_walk(v->world->stage2, v->world->memory, leaf.page, write, NULL, &below,
+                     &v->fault) ||
+        !stage2_permits(&below, leaf.page, access, &v->fault)) {
+        v->fault.gva = a;
+        return false;
+    }
+    *page = below.page;
+    *permits = page_permits(&leaf, &below, access);
+    return true;
+}
+
+static struct access current_access(struct vcpu *v, enum access_kind kind)
+{
+    uint64_t pstate = engine_pstate(v->world->engine);
+    return (struct access){
+        .kind = kind,
+        .privileged = !at_el0(pstate),
+        .pan = pstate & PSTATE_PAN,
+    };
+}
+
+bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
+{
+    struct fault keep = v->fault;
+    struct access keep_access = v->fault_access;
+    gpa_t keep_page = v->fault_gpa_page;
+    bool keep_device = v->fault_is_device;
+    struct access access = current_access(v, ACCESS_FETCH);
+    hpa_t page;
+    unsigned permits;
+    const uint8_t *from = NULL;
+    if (vcpu_translate(v, gva(pc & ~PAGE_MASK), &access, &page, &permits))
+        from = memory_at(v->world->memory, hpa(page.v + (pc & PAGE_MASK & ~(uint64_t)3)), 4,
+                         MEMORY_READ);
+    v->fault = keep;
+    v->fault_access = keep_access;
+    v->fault_gpa_page = keep_page;
+    v->fault_is_device = keep_device;
+    if (from)
+        *word = (uint32_t)load_le(from, 4);
+    return from != NULL;
+}
+
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
+               unsigned *permits)
+{
+    struct vcpu *v = cpu;
+    struct access access = current_access(v, kind);
+    uint32_t word;
+    if (kind != ACCESS_FETCH && access.privileged &&
+        read_instruction(v, engine_pc(v->world->engine), &word) && insn_is_unprivileged(word))
+        access.privileged = false;
+    hpa_t page;
+    if (!vcpu_translate(v, gva(page_va), &access, &page, permits))
+        return false;
+    if (kind != ACCESS_FETCH && debug_watches_page(v, page_va) && !v->watchpoint_pass)
+        return false;
+    /* A page that digests have not yet to look at again is not writable until it is written. */
+    if (kind == ACCESS_WRITE)
+        memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_WRITE);
+    else if (!memory_is_dirty(v->world->memory, page))
+        *permits &= ~(unsigned)PERMIT_W;
+    *page_hpa = page.v;
+    return memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) != NULL;
+}
+
+/* PAR_EL1 (D19.2.99) for an AT instruction. */
+uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access)
+{
+    struct stage1_leaf leaf;
+    struct fault fault = {0};
+    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, &leaf,
+                     &fault) ||
+        !stage1_permits(&leaf, a, access, &fault))
+        return (uint64_t)1 << 11 | (uint64_t)fault_status_code(&fault) << 1 |
+               (uint64_t)fault.s1ptw << 8 | (uint64_t)(fault.stage == 2) << 9 | 1;
+    bool on = v->stage1.sctlr & SCTLR_M;
+    uint64_t attr = on ? leaf.attr : 0;
+    /* Device memory is reported Outer Shareable; Normal Non-cacheable likewise. */
+    uint64_t shareability = leaf.device || attr == 0x44 ? 2 : 3;
+    return attr << 56 | (leaf.page.v & 0x0000fffffffff000u) | (uint64_t)1 << 11 |
+           shareability << 7;
+}
+
+static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size, enum access_kind kind)
+{
+    while (size) {
+        struct access access = current_access(v, kind);
+        hpa_t page;
+        unsigned permits;
+        uint64_t in_page = a.v & PAGE_MASK;
+        uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
+        if (!vcpu_translate(v, gva(a.v & ~PAGE_MASK), &access, &page, &permits))
+            return false;
+        bool write = kind == ACCESS_WRITE;
+        uint8_t *at = memory_at(v->world->memory, hpa(page.v + in_page), part,
+                                write ? MEMORY_WRITE : MEMORY_READ);
+        if (!at)
+            return false;
+        memcpy(write ? at : bytes, write ? bytes : at, part);
+        if (write)
+            engine_drop_code(v->world->engine, hpa(page.v + in_page), part);
+        a.v += part;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool vcpu_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size)
+{
+    return copy_memory(v, from, to, size, ACCESS_READ);
+}
+
+bool vcpu_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size)
+{
+    return copy_memory(v, to, (uint8_t *)(uintptr_t)from, size, ACCESS_WRITE);
+}

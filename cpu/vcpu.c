@@ -1,0 +1,301 @@
+#include "cpu/vcpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu_internal.h"
+#include "emu/check.h"
+
+const char *exit_reason_name(enum exit_reason reason)
+{
+    static const char *const names[EXIT_REASONS] = {
+        [EXIT_MMIO] = "mmio",
+        [EXIT_MMIO_OPAQUE] = "mmio-opaque",
+        [EXIT_FETCH] = "fetch",
+        [EXIT_STAGE2] = "stage2",
+        [EXIT_HVC] = "hvc",
+        [EXIT_SMC] = "smc",
+        [EXIT_WFI] = "wfi",
+        [EXIT_SYSREG] = "sysreg",
+        [EXIT_SYSREG_UNKNOWN] = "sysreg-unknown",
+        [EXIT_SEMIHOSTING] = "semihosting",
+    };
+    return names[reason];
+}
+
+/* Interrupts and traps that stop at an instruction ----------------------------------------------- */
+
+static bool fp_is_trapped(const struct vcpu *v, uint64_t pstate)
+{
+    unsigned fpen = v->cpacr >> 20 & 3; /* CPACR_EL1.FPEN */
+    return fpen == 3 ? false : fpen == 1 ? at_el0(pstate) : true;
+}
+
+static bool interrupt_is_deliverable(const struct vcpu *v, uint64_t pstate)
+{
+    return (v->irq && !(pstate & PSTATE_I)) || (v->fiq && !(pstate & PSTATE_F));
+}
+
+/* Before the instruction at PC. FIQ first: D1.3.6 leaves the order to us. */
+static bool take_interrupt(struct vcpu *v)
+{
+    uint64_t pstate = engine_pstate(v->world->engine);
+    if (!interrupt_is_deliverable(v, pstate))
+        return false;
+    bool fiq = v->fiq && !(pstate & PSTATE_F);
+    take_exception(v, fiq ? VECTOR_FIQ : VECTOR_IRQ, 0, engine_pc(v->world->engine), false, 0);
+    return true;
+}
+
+static bool take_fp_trap(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    uint32_t word;
+    if (!fp_is_trapped(v, engine_pstate(e)) || !read_instruction(v, engine_pc(e), &word) ||
+        !insn_is_fp(word))
+        return false;
+    engine_count_attempt(e);
+    /* CV = 1, COND = 0b1110: D19.2.37, EC 0x07. */
+    take_exception(v, VECTOR_SYNC, esr_of(EC_FP, 1u << 24 | 0xeu << 20), engine_pc(e), false, 0);
+    return true;
+}
+
+static uint64_t fp_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes)
+{
+    uint32_t word;
+    for (uint64_t at = pc; at < pc + size_bytes; at += 4)
+        if (read_instruction(v, at, &word) && insn_is_fp(word))
+            return (at - pc) / 4;
+    return UINT64_MAX;
+}
+
+static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
+{
+    struct vcpu *v = cpu;
+    uint64_t pstate = engine_pstate(v->world->engine);
+    if (interrupt_is_deliverable(v, pstate))
+        return 0;
+    uint64_t may_run = UINT64_MAX;
+    if (fp_is_trapped(v, pstate))
+        may_run = fp_may_run(v, pc, size_bytes);
+    if (debug_is_active(v)) {
+        uint64_t debug = debug_may_run(v, pc, size_bytes);
+        may_run = debug < may_run ? debug : may_run;
+    }
+    return may_run;
+}
+
+void vcpu_update_watch(struct vcpu *v)
+{
+    if (v->loaded)
+        engine_watch(v->world->engine,
+                     v->irq || v->fiq || (v->cpacr >> 20 & 3) != 3 || debug_is_active(v));
+}
+
+void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
+{
+    v->irq = irq;
+    v->fiq = fiq;
+    vcpu_update_watch(v);
+}
+
+bool vcpu_is_runnable(const struct vcpu *v)
+{
+    return v->on && (!v->halted || v->irq || v->fiq);
+}
+
+/* Life -------------------------------------------------------------------------------------------- */
+
+struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct error *e)
+{
+    struct vcpu *v = calloc(1, sizeof *v);
+    CHECK(v);
+    v->world = world;
+    v->index = index;
+    v->callbacks = (struct engine_callbacks){
+        .fill = fill_page,
+        .sysop = system_operation,
+        .exception = take_engine_exception,
+        .watch = watch,
+        .cpu = v,
+    };
+    v->tlb = tlb_new();
+    v->sysregs = sysregs_new(world->engine);
+    v->context = engine_context_new(world->engine);
+    if (!v->tlb) {
+        vcpu_free(v);
+        error_set(e, "out of memory");
+        return NULL;
+    }
+    timers_add(v);
+    return v;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+    if (!v)
+        return;
+    engine_context_free(v->world->engine, v->context);
+    tlb_free(v->tlb);
+    sysregs_free(v->sysregs);
+    free(v);
+}
+
+void vcpu_power_on(struct vcpu *v, uint64_t entry, uint64_t x0)
+{
+    v->on = true;
+    v->halted = false;
+    v->reset_pending = true;
+    v->reset_entry = entry;
+    v->reset_x0 = x0;
+}
+
+void vcpu_power_off(struct vcpu *v)
+{
+    v->on = false;
+    engine_stop_soon(v->world->engine);
+}
+
+static void reset(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    static const uint64_t zero[2];
+    v->reset_pending = false;
+    sysregs_reset(v);
+    timers_reset(v);
+    for (unsigned i = 0; i < 31; i++)
+        engine_set_x(e, i, 0);
+    for (unsigned i = 0; i < 32; i++)
+        engine_set_vector(e, i, zero);
+    engine_set_fpcr(e, 0);
+    engine_set_fpsr(e, 0);
+    engine_set_sp(e, 0);
+    engine_set_banked_sp(e, 0, 0);
+    engine_set_banked_sp(e, 1, 0);
+    engine_set_x(e, 0, v->reset_x0);
+    engine_set_pc(e, v->reset_entry);
+    engine_set_pstate(e, PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F);
+    engine_set_sysreg(e, SYS_SPSR_EL1, 0);
+    engine_continue_at(e, v->reset_entry);
+}
+
+void vcpu_load(struct vcpu *v, struct vcpu *before)
+{
+    struct engine *e = v->world->engine;
+    if (before && before->loaded && before != v) {
+        engine_clear_monitor(e);
+        engine_context_save(e, before->context);
+        before->loaded = false;
+    }
+    if (!v->loaded) {
+        engine_context_load(e, v->context);
+        engine_use(e, &v->callbacks);
+        v->loaded = true;
+        engine_flush_tlb(e);
+    }
+    if (v->reset_pending)
+        reset(v);
+}
+
+bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why)
+{
+    struct engine *e = v->world->engine;
+    if (v->halted && !v->irq && !v->fiq)
+        return false;
+    v->halted = false;
+    if (!take_interrupt(v) && !debug_take_pending(v))
+        take_fp_trap(v);
+    vcpu_update_watch(v);
+    *why = engine_run(e, budget);
+    switch (*why) {
+    case ENGINE_FILL:
+        handle_refused_fill(v);
+        break;
+    case ENGINE_HALT: {
+        struct guest_exit x = {.reason = EXIT_WFI, .gva = gva(engine_pc(e) - 4)};
+        v->world->exit(v->world->context, v, &x);
+        v->halted = true;
+        break;
+    }
+    case ENGINE_UNALIGNED: {
+        uint64_t pc = engine_pc(e);
+        engine_count_attempt(e);
+        take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
+        break;
+    }
+    case ENGINE_EXCEPTION:
+        CHECK(!"an exception that the engine should not raise");
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* State -------------------------------------------------------------------------------------------- */
+
+static const unsigned saved_sysregs[] = {
+    SYS_SCTLR_EL1, SYS_ACTLR_EL1, SYS_CPACR_EL1, SYS_TTBR0_EL1, SYS_TTBR1_EL1, SYS_TCR_EL1,
+    SYS_SPSR_EL1, SYS_ELR_EL1, SYS_ESR_EL1, SYS_FAR_EL1, SYS_PAR_EL1, SYS_MAIR_EL1, SYS_VBAR_EL1,
+    SYS_CONTEXTIDR_EL1, SYS_TPIDR_EL1, SYS_TPIDR_EL0, SYS_TPIDRRO_EL0, SYS_MDSCR_EL1,
+    SYS_CSSELR_EL1,
+};
+
+static const struct field vcpu_fields[] = {
+    FIELD(struct vcpu, on),
+    FIELD(struct vcpu, halted),
+    FIELD(struct vcpu, reset_pending),
+    FIELD(struct vcpu, reset_entry),
+    FIELD(struct vcpu, reset_x0),
+    FIELD(struct vcpu, irq),
+    FIELD(struct vcpu, fiq),
+    FIELD(struct vcpu, timer_virtual.cval),
+    FIELD(struct vcpu, timer_virtual.ctl),
+    FIELD(struct vcpu, timer_virtual.line),
+    FIELD(struct vcpu, timer_physical.cval),
+    FIELD(struct vcpu, timer_physical.ctl),
+    FIELD(struct vcpu, timer_physical.line),
+    FIELD(struct vcpu, cntkctl),
+    FIELD(struct vcpu, oslsr),
+    FIELD_ARRAY(struct vcpu, dbgbvr),
+    FIELD_ARRAY(struct vcpu, dbgbcr),
+    FIELD_ARRAY(struct vcpu, dbgwvr),
+    FIELD_ARRAY(struct vcpu, dbgwcr),
+    FIELD(struct vcpu, pmcr),
+    FIELD(struct vcpu, pmcntenset),
+    FIELD(struct vcpu, pmuserenr),
+    FIELD(struct vcpu, pmintenset),
+    FIELD(struct vcpu, pmovsset),
+    FIELD(struct vcpu, pmselr),
+    FIELD(struct vcpu, pmccfiltr),
+    FIELD(struct vcpu, pmccntr_base),
+    FIELD(struct vcpu, pmccntr_since),
+    FIELD_END,
+};
+
+static void save_engine_registers(struct engine *e, struct bytes *out)
+{
+    uint64_t pstate = engine_pstate(e), vector[2];
+    bool sp_el0_in_use = !(pstate & PSTATE_SP);
+    for (unsigned i = 0; i < 31; i++)
+        bytes_put_int(out, engine_x(e, i), 8);
+    bytes_put_int(out, sp_el0_in_use ? engine_sp(e) : engine_banked_sp(e, 0), 8);
+    bytes_put_int(out, sp_el0_in_use ? engine_banked_sp(e, 1) : engine_sp(e), 8);
+    bytes_put_int(out, engine_pc(e), 8);
+    bytes_put_int(out, pstate, 8);
+    for (unsigned i = 0; i < 32; i++) {
+        engine_vector(e, i, vector);
+        bytes_put_int(out, vector[0], 8);
+        bytes_put_int(out, vector[1], 8);
+    }
+    bytes_put_int(out, engine_fpcr(e), 4);
+    bytes_put_int(out, engine_fpsr(e), 4);
+    for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++)
+        bytes_put_int(out, engine_sysreg(e, saved_sysregs[i]), 8);
+}
+
+void vcpu_save(struct vcpu *v, struct bytes *out)
+{
+    fields_save(vcpu_fields, v, out);
+    save_engine_registers(v->world->engine, out);
+}

@@ -1,0 +1,156 @@
+/* A virtual CPU: the AArch64 architecture at EL1 and EL0 around an engine. It owns the system
+ * registers the engine must not answer (timers, debug, PMU, identification), takes exceptions,
+ * translates addresses for the engine, and turns what a hypervisor must see into guest exits.
+ *
+ * One vCPU is loaded into the engine at a time (vcpu_load); vcpu_run runs it until something is due
+ * or it cannot go on. */
+#ifndef CPU_VCPU_H
+#define CPU_VCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/engine.h"
+#include "emu/event.h"
+#include "emu/fields.h"
+#include "emu/log.h"
+#include "emu/vtime.h"
+#include "mmu/memory.h"
+#include "mmu/mmu.h"
+#include "mmu/tlb.h"
+
+#define DEBUG_BREAKPOINTS 6
+#define DEBUG_WATCHPOINTS 4
+
+/* Why a guest left to the hypervisor. */
+enum exit_reason {
+    EXIT_MMIO,        /* data access that stage 2 does not map */
+    EXIT_MMIO_OPAQUE, /* the same by an instruction without a syndrome (ESR.ISV = 0) */
+    EXIT_FETCH,       /* instruction fetch that stage 2 does not map */
+    EXIT_STAGE2,      /* stage 2 permission or access flag fault */
+    EXIT_HVC,
+    EXIT_SMC,
+    EXIT_WFI,
+    EXIT_SYSREG,      /* interrupt controller's system register */
+    EXIT_SYSREG_UNKNOWN,
+    EXIT_SEMIHOSTING,
+    EXIT_REASONS
+};
+const char *exit_reason_name(enum exit_reason reason);
+
+/* What becomes of the instruction that exited. */
+enum exit_result {
+    EXIT_DONE,      /* it is complete: `value` is the result of a read; go on behind it */
+    EXIT_UNDEFINED, /* an Undefined Instruction exception into the guest */
+    EXIT_ABORT,     /* a synchronous external abort into the guest */
+    EXIT_STOPPED,   /* the VM has ended */
+};
+
+struct guest_exit {
+    enum exit_reason reason;
+    gva_t gva;
+    gpa_t gpa;
+    uint64_t value;   /* written, or the result; HVC, SMC: the immediate */
+    uint8_t size;     /* bytes */
+    bool is_write;
+    unsigned encoding; /* EXIT_SYSREG*: SYSREG() */
+    uint32_t esr;      /* ESR_EL2 a hypervisor would see */
+    uint64_t hpfar;    /* HPFAR_EL2, for faults */
+};
+
+struct vcpu;
+
+struct vcpu_world {
+    struct engine *engine;
+    struct memory *memory;
+    const struct stage2 *stage2;
+    struct vtime *vtime;
+    struct event_queue *events;
+    const struct log *log;
+    const char *model;
+    bool gic_v3;        /* ID_AA64PFR0_EL1.GIC */
+    bool semihosting;
+    uint64_t counter_offset; /* guest counter = board counter - offset */
+    struct vcpu **vcpus; /* all of the VM: broadcasts go there */
+    unsigned vcpu_count;
+    enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
+    void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
+    void *context;
+};
+
+struct vcpu_timer {
+    uint64_t cval;
+    uint32_t ctl;
+    bool line;           /* what the interrupt controller was told */
+    struct event event;
+    struct vcpu *vcpu;
+};
+
+struct vcpu {
+    const struct vcpu_world *world;
+    struct engine_callbacks callbacks;
+    unsigned index;
+    struct engine_context *context; /* while not loaded */
+    bool loaded;
+    bool on;     /* PSCI: powered on */
+    bool halted; /* in WFI */
+    bool reset_pending;
+    uint64_t reset_entry, reset_x0;
+    bool irq, fiq; /* what the interrupt controller signals */
+
+    /* Copies of engine registers that translation and exceptions need at once. */
+    struct stage1 stage1;
+    uint64_t cpacr, mdscr, vbar;
+    struct stage1_tlb *tlb;
+
+    /* Registers that are ours. */
+    struct vcpu_timer timer_virtual, timer_physical;
+    uint64_t cntkctl;
+    uint64_t oslsr;
+    uint64_t dbgbvr[DEBUG_BREAKPOINTS], dbgwvr[DEBUG_WATCHPOINTS];
+    uint32_t dbgbcr[DEBUG_BREAKPOINTS], dbgwcr[DEBUG_WATCHPOINTS];
+    uint64_t dbgclaim;
+    uint64_t pmcr, pmcntenset, pmuserenr, pmintenset, pmovsset, pmselr, pmccfiltr;
+    uint64_t pmccntr_base, pmccntr_since; /* value at instruction count */
+    uint64_t pmevtyper[6];
+
+    /* A refused fill, handled after the engine stopped. */
+    struct fault fault;
+    struct access fault_access;
+    gpa_t fault_gpa_page;
+    bool fault_is_device; /* stage 1 says Device memory */
+    bool watchpoint_pass; /* the next instruction may touch watched pages */
+
+    bool has_pan;
+    struct sysreg_map *sysregs;
+};
+
+struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct error *e);
+void vcpu_free(struct vcpu *v);
+/* Power-on state: EL1h, MMU off, interrupts masked, at `entry` with `x0` (PSCI CPU_ON, boot). Takes
+ * effect when the vCPU is loaded next. Allowed in exits of other vCPUs. */
+void vcpu_power_on(struct vcpu *v, uint64_t entry, uint64_t x0);
+void vcpu_power_off(struct vcpu *v);
+/* Makes this the vCPU in the engine; the one before it is put away. */
+void vcpu_load(struct vcpu *v, struct vcpu *before);
+
+/* Runs until the budget is used, or earlier after any exit or exception that the engine could not
+ * take in its stride. False: it is halted (WFI) with nothing pending. */
+bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
+/* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not)? */
+bool vcpu_is_runnable(const struct vcpu *v);
+/* The interrupt controller's outputs. */
+void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
+
+/* Every register as bytes, the same for every build: for digests and snapshots. */
+void vcpu_save(struct vcpu *v, struct bytes *out);
+
+/* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
+ * v->fault. `permits` gets all rights of the page for this EL. */
+bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
+                    unsigned *permits);
+/* Guest memory by gva, page by page, with the current rights; false at the first fault. */
+bool vcpu_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size);
+bool vcpu_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size);
+
+#endif

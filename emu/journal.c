@@ -1,0 +1,180 @@
+#include "emu/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+
+/* Pull stream: kind (1), key (string), then for a file its SHA-256 (32), else size (varint) and
+ * bytes. Push stream: tick since the last push (varint), kind (1), target (varint), size (varint),
+ * bytes. */
+
+void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host)
+{
+    *j = (struct journal){.mode = live_or_record, .host = host};
+}
+
+static void read_ahead(struct journal *j)
+{
+    struct reader *r = &j->push_reader;
+    struct push *p = &j->next_push;
+    j->has_next_push = false;
+    if (reader_at_end(r))
+        return;
+    p->tick = j->last_push_tick + reader_varint(r);
+    p->kind = (uint8_t)reader_int(r, 1);
+    p->target = (uint16_t)reader_varint(r);
+    uint64_t size = reader_varint(r);
+    const uint8_t *data = size <= PUSH_BYTES_MAX ? reader_bytes(r, (size_t)size) : NULL;
+    if (!data)
+        return;
+    p->size = (uint16_t)size;
+    memcpy(p->data, data, p->size);
+    j->last_push_tick = p->tick;
+    j->has_next_push = true;
+}
+
+void journal_replay(struct journal *j)
+{
+    j->mode = JOURNAL_REPLAY;
+    j->pull_reader = reader_of(j->pulls.data, j->pulls.size);
+    j->push_reader = reader_of(j->pushes.data, j->pushes.size);
+    j->last_push_tick = 0;
+    read_ahead(j);
+}
+
+void journal_free(struct journal *j)
+{
+    bytes_free(&j->pulls);
+    bytes_free(&j->pushes);
+    for (size_t i = 0; i < j->image_count; i++)
+        bytes_free(&j->images[i].contents);
+    free(j->images);
+    *j = (struct journal){0};
+}
+
+static const struct journal_image *find_image(const struct journal *j, struct digest digest)
+{
+    for (size_t i = 0; i < j->image_count; i++)
+        if (memcmp(j->images[i].digest.b, digest.b, sizeof digest.b) == 0)
+            return &j->images[i];
+    return NULL;
+}
+
+void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size)
+{
+    if (find_image(j, digest))
+        return;
+    struct journal_image *images = realloc(j->images, (j->image_count + 1) * sizeof *images);
+    CHECK(images);
+    j->images = images;
+    struct journal_image *image = &images[j->image_count++];
+    *image = (struct journal_image){.digest = digest};
+    bytes_put(&image->contents, data, size);
+}
+
+static void record_pull(struct journal *j, enum pull_kind kind, const char *key,
+                        const uint8_t *data, size_t size)
+{
+    bytes_put_int(&j->pulls, kind, 1);
+    bytes_put_string(&j->pulls, key);
+    if (kind == PULL_FILE) {
+        struct digest digest = sha256_of(data, size);
+        bytes_put(&j->pulls, digest.b, sizeof digest.b);
+        journal_add_image(j, digest, data, size);
+    } else {
+        bytes_put_varint(&j->pulls, size);
+        bytes_put(&j->pulls, data, size);
+    }
+}
+
+static bool replay_file(struct journal *j, const char *key, struct bytes *out, struct error *e)
+{
+    const uint8_t *stored = reader_bytes(&j->pull_reader, sizeof(struct digest));
+    struct digest digest;
+    if (!stored)
+        return error_set(e, "the trace ends inside the record of file '%s'", key);
+    memcpy(digest.b, stored, sizeof digest.b);
+    const struct journal_image *image = find_image(j, digest);
+    if (!image)
+        return error_set(e, "the trace does not hold the file '%s'", key);
+    bytes_put(out, image->contents.data, image->contents.size);
+    return true;
+}
+
+static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
+                        struct error *e)
+{
+    struct reader *r = &j->pull_reader;
+    uint64_t recorded_kind = reader_int(r, 1), key_size = reader_varint(r);
+    const uint8_t *recorded_key = reader_bytes(r, (size_t)key_size);
+    if (!recorded_key)
+        return error_set(e, "the machine asks for input '%s' that the trace does not hold", key);
+    if (recorded_kind != kind || key_size != strlen(key) ||
+        memcmp(recorded_key, key, (size_t)key_size) != 0)
+        return error_set(e, "the machine asks for input '%s' where the trace holds '%.*s'", key,
+                         (int)(key_size < 200 ? key_size : 200), (const char *)recorded_key);
+    if (kind == PULL_FILE)
+        return replay_file(j, key, out, e);
+    uint64_t size = reader_varint(r);
+    const uint8_t *data = reader_bytes(r, (size_t)size);
+    if (!data)
+        return error_set(e, "the trace ends inside the input '%s'", key);
+    bytes_put(out, data, (size_t)size);
+    return true;
+}
+
+bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_t size,
+                  struct bytes *out, struct error *e)
+{
+    if (j->mode == JOURNAL_REPLAY)
+        return replay_pull(j, kind, key, out, e);
+    size_t before = out->size;
+    if (!j->host.pull(j->host.context, kind, key, size, out, e))
+        return false;
+    if (j->mode == JOURNAL_RECORD)
+        record_pull(j, kind, key, out->data + before, out->size - before);
+    return true;
+}
+
+static void record_push(struct journal *j, const struct push *p)
+{
+    bytes_put_varint(&j->pushes, p->tick - j->last_push_tick);
+    bytes_put_int(&j->pushes, p->kind, 1);
+    bytes_put_varint(&j->pushes, p->target);
+    bytes_put_varint(&j->pushes, p->size);
+    bytes_put(&j->pushes, p->data, p->size);
+    j->last_push_tick = p->tick;
+}
+
+bool journal_push(struct journal *j, uint64_t now, struct push *p)
+{
+    if (j->mode == JOURNAL_REPLAY) {
+        if (!j->has_next_push || j->next_push.tick > now)
+            return false;
+        *p = j->next_push;
+        read_ahead(j);
+        return true;
+    }
+    if (j->polled_tick == now + 1)
+        return false;
+    *p = (struct push){0};
+    if (!j->host.poll(j->host.context, p)) {
+        j->polled_tick = now + 1;
+        return false;
+    }
+    p->tick = now;
+    if (j->mode == JOURNAL_RECORD)
+        record_push(j, p);
+    return true;
+}
+
+uint64_t journal_next_tick(const struct journal *j)
+{
+    return j->mode == JOURNAL_REPLAY && j->has_next_push ? j->next_push.tick : EVENT_NEVER;
+}
+
+bool journal_can_wait(const struct journal *j)
+{
+    return j->mode != JOURNAL_REPLAY;
+}

@@ -1,0 +1,90 @@
+/* The journal: the only door for whatever is not computed. *Pulled* inputs are asked for by the
+ * machine (the wall clock once at start, entropy, the contents of a host file at open); *pushed*
+ * inputs are offered by the host at some tick (console bytes, the power button). Live asks the
+ * host; record also keeps what it got; replay never asks. No other code knows which it is.
+ *
+ * The two streams are apart because they are read by different clocks: a replay must see the next
+ * push behind a pull. */
+#ifndef EMU_JOURNAL_H
+#define EMU_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emu/bytes.h"
+#include "emu/error.h"
+#include "emu/event.h"
+#include "emu/hash.h"
+
+enum journal_mode { JOURNAL_LIVE, JOURNAL_RECORD, JOURNAL_REPLAY };
+
+enum pull_kind {
+    PULL_WALL_CLOCK = 1, /* 8 bytes: seconds since 1970 */
+    PULL_ENTROPY = 2,    /* as many bytes as asked for */
+    PULL_FILE = 3,       /* the contents of the host file `key` */
+};
+
+enum push_kind {
+    PUSH_CONSOLE = 1,      /* bytes for the device `target` */
+    PUSH_POWER_BUTTON = 2, /* SIGTERM, SIGINT */
+    PUSH_POWER_CUT = 3,    /* SIGQUIT */
+    PUSH_STATUS = 4,       /* SIGUSR1 */
+};
+
+#define PUSH_BYTES_MAX 256
+struct push {
+    uint64_t tick;   /* delivered before anything else of this tick */
+    uint8_t kind;    /* enum push_kind */
+    uint16_t target; /* device: VM number << 8 | channel */
+    uint16_t size;
+    uint8_t data[PUSH_BYTES_MAX];
+};
+
+/* What a live journal asks. */
+struct journal_host {
+    /* Appends the answer to `out`; `size` is how many bytes are wanted (0: all there are). */
+    bool (*pull)(void *context, enum pull_kind kind, const char *key, size_t size,
+                 struct bytes *out, struct error *e);
+    /* Something the host offers now (kind, target, size, data)? Does not wait. */
+    bool (*poll)(void *context, struct push *p);
+    void *context;
+};
+
+/* A file that came through the journal; kept apart so that a trace holds each content once. */
+struct journal_image {
+    struct digest digest;
+    struct bytes contents; /* owned; size 0 in a replay without embedded images */
+};
+
+struct journal {
+    enum journal_mode mode;
+    struct journal_host host;
+    struct bytes pulls, pushes; /* as in the trace: docs/trace-format.md */
+    struct journal_image *images;
+    size_t image_count;
+    struct reader pull_reader, push_reader; /* replay */
+    struct push next_push;                  /* replay: read ahead */
+    bool has_next_push;
+    uint64_t last_push_tick; /* for the deltas in the stream */
+    uint64_t polled_tick;    /* live: the host was asked at this tick, plus one */
+};
+
+void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host);
+/* Replays the streams in `pulls`, `pushes` and `images`, which the caller has filled. */
+void journal_replay(struct journal *j);
+void journal_free(struct journal *j);
+
+/* Appends the input to `out`. In a replay the kind and key must be those recorded next; anything
+ * else is an error (the machine asks for other things than it did). */
+bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_t size,
+                  struct bytes *out, struct error *e);
+/* The next push for tick `now`; false when there is no more. Live asks the host once per tick. */
+bool journal_push(struct journal *j, uint64_t now, struct push *p);
+/* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
+uint64_t journal_next_tick(const struct journal *j);
+/* Must the machine wait for the host (is this live)? */
+bool journal_can_wait(const struct journal *j);
+/* Adds a file's contents to the list, once per content. Takes nothing: copies. */
+void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size);
+
+#endif
