@@ -30,7 +30,7 @@ bool errors_add(struct config_errors *errors, struct place place, const char *fo
 
 void errors_report(const struct config_errors *errors, struct error *e)
 {
-    char text[sizeof e->text];
+    char text[sizeof e->text] = "";
     const size_t tail = sizeof "\n... and 4294967295 more";
     size_t used = 0, i = 0;
     for (; i < errors->lines.count; i++) {

@@ -4,38 +4,12 @@
 #include "hv/config_catalogue.h"
 #include "hv/config_text.h"
 
-static bool is_plain(unsigned char c)
-{
-    return c > ' ' && c != 0x7f && c != '#' && c != '"' && c != '$' && c != '\\';
-}
-
-/* A word as the lexer reads it back: quoted if need be; what quotes cannot hold becomes $char{}. */
-static void put_word(struct bytes *out, const char *word)
-{
-    size_t plain = 0;
-    while (word[plain] && is_plain((unsigned char)word[plain]))
-        plain++;
-    if (plain && !word[plain]) {
-        text_put(out, "%s", word);
-        return;
-    }
-    text_put(out, "\"");
-    for (; *word; word++) {
-        unsigned char c = (unsigned char)*word;
-        if (c < ' ' || c == 0x7f || c == '"' || c == '$')
-            text_put(out, "$char{%02x}", c);
-        else
-            bytes_put(out, word, 1);
-    }
-    text_put(out, "\"");
-}
-
 static void put_statement(struct bytes *out, const char *option, const char *word)
 {
     if (!word)
         return;
     text_put(out, "%s ", option);
-    put_word(out, word);
+    text_word(out, word);
     text_put(out, "\n");
 }
 
@@ -71,7 +45,7 @@ static void print_cpu(const struct cpu_config *cpu, struct bytes *out)
     text_runmask(out, cpu->runmask);
     if (cpu->cluster) {
         text_put(out, " cluster ");
-        put_word(out, cpu->cluster);
+        text_word(out, cpu->cluster);
     }
     text_put(out, "\n");
 }
@@ -81,7 +55,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
     text_put(out, "vdev %s", vdev->type->name);
     if (vdev->name) {
         text_put(out, " name ");
-        put_word(out, vdev->name);
+        text_word(out, vdev->name);
     }
     if (vdev->has_loc)
         text_put(out, " loc 0x%llx", (unsigned long long)vdev->loc);
@@ -93,7 +67,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
         text_put(out, " %s", vdev->options[i].name);
         if (config_option_has_argument(vdev->type, vdev->options[i].name)) {
             text_put(out, " ");
-            put_word(out, vdev->options[i].value);
+            text_word(out, vdev->options[i].value);
         }
     }
     for (size_t i = 0; i < vdev->logger_count; i++)
@@ -143,7 +117,7 @@ static void print_load(const struct load_config *load, struct bytes *out)
     text_put(out, "load ");
     if (load->has_address)
         text_put(out, "0x%llx,", (unsigned long long)load->address);
-    put_word(out, load->path);
+    text_word(out, load->path);
     text_put(out, "\n");
 }
 

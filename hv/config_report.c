@@ -76,9 +76,11 @@ static void device(const struct vdev_config *vdev, struct bytes *out)
         snprintf(intr, sizeof intr, "%s:%u", vdev->intr_pic, vdev->intr_line);
     text_put(out, "  %-16s %-16s 0x%012llx  %-10s", vdev->name ? vdev->name : "-", vdev->type->name,
              (unsigned long long)vdev->loc, intr);
-    for (size_t i = 0; i < vdev->option_count; i++)
-        text_put(out, " %s%s%s", vdev->options[i].name, vdev->options[i].value[0] ? " " : "",
-                 vdev->options[i].value);
+    for (size_t i = 0; i < vdev->option_count; i++) {
+        text_put(out, " %s%s", vdev->options[i].name, vdev->options[i].value[0] ? " " : "");
+        if (vdev->options[i].value[0])
+            text_word(out, vdev->options[i].value);
+    }
     for (size_t i = 0; i < vdev->logger_count; i++) {
         text_put(out, " log ");
         text_severities(out, vdev->loggers[i].severities, true);
@@ -120,13 +122,17 @@ static void loads(const struct vm_config *c, struct bytes *out)
     if (c->load_count || c->cmdline)
         text_put(out, "\nImages\n");
     for (size_t i = 0; i < c->load_count; i++) {
-        text_put(out, "  %-6s %s", text_blob_type(c->loads[i].type), c->loads[i].path);
+        text_put(out, "  %-6s ", c->loads[i].type ? text_blob_type(c->loads[i].type) : "-");
+        text_word(out, c->loads[i].path);
         if (c->loads[i].has_address)
             text_put(out, " at 0x%llx", (unsigned long long)c->loads[i].address);
         put_place(out, c->loads[i].place);
     }
-    if (c->cmdline)
-        text_put(out, "  command line \"%s\"\n", c->cmdline);
+    if (c->cmdline) {
+        text_put(out, "  command line ");
+        text_word(out, c->cmdline);
+        text_put(out, "\n");
+    }
 }
 
 static void policies(const struct vm_config *c, struct bytes *out)

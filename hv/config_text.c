@@ -27,6 +27,31 @@ void text_put(struct bytes *out, const char *format, ...)
     va_end(again);
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c > ' ' && c != 0x7f && c != '#' && c != '"' && c != '$' && c != '\\';
+}
+
+void text_word(struct bytes *out, const char *word)
+{
+    size_t plain = 0;
+    while (word[plain] && is_plain((unsigned char)word[plain]))
+        plain++;
+    if (plain && !word[plain]) {
+        text_put(out, "%s", word);
+        return;
+    }
+    text_put(out, "\"");
+    for (; *word; word++) {
+        unsigned char c = (unsigned char)*word;
+        if (c < ' ' || c == 0x7f || c == '"' || c == '$')
+            text_put(out, "$char{%02x}", c);
+        else
+            bytes_put(out, word, 1);
+    }
+    text_put(out, "\"");
+}
+
 void text_severities(struct bytes *out, unsigned severities, bool is_vdev)
 {
     static const char *const names[] = {"fatal", "internal", "error",  "warn",

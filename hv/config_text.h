@@ -7,6 +7,8 @@
 #include "hv/config.h"
 
 void text_put(struct bytes *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A word as the lexer reads it back: quoted if need be; what quotes cannot hold becomes $char{}. */
+void text_word(struct bytes *out, const char *word);
 void text_severities(struct bytes *out, unsigned severities, bool is_vdev); /* "fatal,error" */
 void text_sched(struct bytes *out, const struct cpu_config *cpu);           /* "10r" */
 void text_runmask(struct bytes *out, uint64_t runmask);                     /* "0,2" */
