@@ -7,6 +7,8 @@ enum {
     GICR_IIDR = 0x0004,
     GICR_TYPER = 0x0008,
     GICR_WAKER = 0x0014,
+    GICR_PROPBASER = 0x0070, /* with GICR_PENDBASER, 64 bits wide: reserved without LPIs */
+    GICR_PENDBASER = 0x0078,
     GICR_PIDR4 = 0xffd0,
     SGI_FIRST = 0x0080,
     SGI_END = 0x0f00,
@@ -71,13 +73,24 @@ static void write_word(struct gic *g, unsigned vcpu, uint64_t offset, uint32_t v
     }
 }
 
+static enum bus_answer access_rd_64(const struct gic *g, unsigned vcpu, struct bus_access *a)
+{
+    bool is_64 =
+        a->offset == GICR_TYPER || a->offset == GICR_PROPBASER || a->offset == GICR_PENDBASER;
+    if (!is_64)
+        return BUS_NOBODY;
+    if (!a->is_write)
+        a->value = a->offset == GICR_TYPER ? typer(g, vcpu) : 0;
+    return BUS_HANDLED;
+}
+
 static enum bus_answer access_rd(struct gic *g, unsigned vcpu, struct bus_access *a)
 {
-    if (a->size == 8 && a->offset == GICR_TYPER && !a->is_write)
-        a->value = typer(g, vcpu);
-    else if (a->size != 4)
+    if (a->size == 8)
+        return access_rd_64(g, vcpu, a);
+    if (a->size != 4)
         return BUS_NOBODY;
-    else if (a->is_write)
+    if (a->is_write)
         write_word(g, vcpu, a->offset, (uint32_t)a->value);
     else
         a->value = read_word(g, vcpu, a->offset);

@@ -125,7 +125,9 @@ static uint8_t target_get(const struct gic *g, unsigned vcpu, unsigned intid)
 {
     if (g->version == 3 || g->vcpu_count == 1)
         return 0;
-    return intid < 32 ? (uint8_t)(1u << vcpu) : g->itargets[intid - 32];
+    if (intid < 32)
+        return (uint8_t)(1u << vcpu);
+    return g->itargets[intid - 32];
 }
 
 static void target_set(struct gic *g, unsigned vcpu, unsigned intid, uint8_t value)

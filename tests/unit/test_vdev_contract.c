@@ -1,0 +1,273 @@
+/* What every device must do, whatever it is: survive any access, answer the same to the same
+ * questions, and be the same after save and restore. */
+#include "test_vdev_fixture.h"
+
+struct subject {
+    const char *type;
+    unsigned vcpus;
+    const char *options[3]; /* as world_open wants them */
+};
+
+/* Every type once as it comes, and those that have variants in each. */
+static const struct subject variants[] = {
+    {"gic", 1, {"version", "2", NULL}},
+    {"gic", 8, {"version", "2", NULL}},
+    {"gic", 8, {"version", "3", NULL}},
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+struct run {
+    struct world w;
+    uint64_t random;
+    uint64_t answers; /* a digest of everything the device said */
+};
+
+static void note(struct run *r, uint64_t x)
+{
+    r->answers = (r->answers ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+    r->answers ^= r->answers >> 29;
+}
+
+/* Around the region's edges now and then; inside mostly near the start of a 64 KiB frame, where
+ * registers are. */
+static uint64_t some_address(struct run *r, const struct vdev_region *region)
+{
+    uint64_t x = next_random(&r->random);
+    switch (x & 7) {
+    case 0:
+        return region->base + region->size - 16 + (x >> 8) % 32;
+    case 1:
+        return region->base - 16 + (x >> 8) % 32;
+    case 2:
+        return region->base + (x >> 8) % region->size;
+    case 3:
+        return region->base + ((x >> 8) % region->size & ~UINT64_C(7));
+    default:
+        return region->base + (x >> 8) % region->size % 0x10000 % (x & 8 ? 0x1000 : 0x60) / 4 * 4;
+    }
+}
+
+static void one_access(struct run *r)
+{
+    struct vdev *v = r->w.v;
+    uint64_t x = next_random(&r->random);
+    const struct vdev_region *region = &v->regions[x % v->region_count];
+    struct bus_access a = {.value = next_random(&r->random),
+                           .size = (uint8_t)(1u << (x >> 8 & 3)),
+                           .is_write = x >> 16 & 1,
+                           .vcpu = (uint8_t)((x >> 20) % r->w.env.vcpu_count)};
+    if (x >> 24 & 3)
+        a.size = 4;
+    if (x >> 26 & 1)
+        a.value &= next_random(&r->random) & next_random(&r->random);
+    enum bus_answer answer = bus_access(&r->w.bus, (gpa_t){some_address(r, region)}, &a);
+    ck_assert(answer == BUS_HANDLED || answer == BUS_NOBODY || answer == BUS_REFUSED);
+    if (!a.is_write && a.size < 8)
+        ck_assert_uint_eq(a.value >> (8 * a.size), 0);
+    note(r, answer);
+    note(r, a.value);
+}
+
+static void one_push(struct run *r)
+{
+    uint8_t data[40];
+    size_t size = next_random(&r->random) % sizeof data;
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)next_random(&r->random);
+    if (!r->w.v->type->input)
+        return;
+    size_t taken = r->w.v->type->input(r->w.v, data, size);
+    ck_assert_uint_le(taken, size);
+    note(r, taken);
+}
+
+/* What reaches an interrupt controller besides accesses. */
+static void one_gic_event(struct run *r)
+{
+    uint64_t x = next_random(&r->random), value = next_random(&r->random);
+    unsigned vcpu = (unsigned)(x >> 8) % r->w.env.vcpu_count;
+    unsigned encoding = 3u << 14 | 12u << 7 | (8 + (unsigned)(x >> 16) % 5) << 3 | (x >> 24 & 7);
+    switch (x & 3) {
+    case 0:
+        gic_set_spi(r->w.v, 32 + (unsigned)(x >> 16) % (GIC_LINES - 32), x >> 40 & 1);
+        break;
+    case 1:
+        gic_set_ppi(r->w.v, vcpu, 16 + (unsigned)(x >> 16) % 16, x >> 40 & 1);
+        break;
+    case 2:
+        note(r, gic_sysreg_read(r->w.v, vcpu, encoding, &value));
+        note(r, value);
+        break;
+    default:
+        if (x >> 50 & 1)
+            encoding = 3u << 14 | 4u << 7 | 6u << 3; /* ICC_PMR_EL1 */
+        note(r, gic_sysreg_write(r->w.v, vcpu, encoding, value));
+        break;
+    }
+}
+
+static void note_outputs(struct run *r)
+{
+    note(r, r->w.irq_level);
+    note(r, r->w.output_size);
+    note(r, (uint64_t)r->w.exit_status);
+    note(r, event_next(&r->w.events));
+    for (unsigned i = 0; i < GIC_VCPUS_MAX; i++)
+        note(r, r->w.vcpu_irq[i] + 2u * r->w.vcpu_fiq[i]);
+}
+
+static void run_steps(struct run *r, unsigned steps)
+{
+    bool is_gic = strcmp(r->w.v->type->name, "gic") == 0;
+    while (steps--) {
+        uint64_t x = next_random(&r->random);
+        if ((x & 15) == 0)
+            world_advance(&r->w, x >> 8 & 0xfffff);
+        else if ((x & 15) == 1)
+            one_push(r);
+        else if ((x & 3) == 2 && is_gic)
+            one_gic_event(r);
+        else
+            one_access(r);
+        note_outputs(r);
+    }
+}
+
+static void run_open(struct run *r, const struct subject *s, uint64_t seed)
+{
+    memset(r, 0, sizeof *r);
+    world_open(&r->w, s->type, s->vcpus, s->options);
+    r->random = seed;
+}
+
+static void save(const struct run *r, struct bytes *out)
+{
+    fields_save(r->w.v->type->fields, r->w.v, out);
+}
+
+static void assert_same_state(const struct run *a, const struct run *b)
+{
+    struct bytes x = {0}, y = {0};
+    size_t index = 0;
+    save(a, &x);
+    save(b, &y);
+    const char *name = fields_first_difference(a->w.v->type->fields, a->w.v, b->w.v, &index);
+    ck_assert_msg(!name, "%s: field %s[%zu] differs", a->w.v->name, name, index);
+    ck_assert_uint_eq(x.size, y.size);
+    ck_assert(x.size == 0 || memcmp(x.data, y.data, x.size) == 0);
+    bytes_free(&x);
+    bytes_free(&y);
+}
+
+/* Into `to`, which is fresh: time first, then the fields, then the wires. */
+static void copy_by_restore(const struct run *from, struct run *to)
+{
+    struct bytes saved = {0};
+    save(from, &saved);
+    struct reader in = reader_of(saved.data, saved.size);
+    to->w.vtime = from->w.vtime;
+    to->w.output_size = from->w.output_size;
+    to->w.exit_status = from->w.exit_status;
+    to->random = from->random;
+    to->answers = from->answers;
+    ck_assert(fields_restore(to->w.v->type->fields, to->w.v, &in));
+    ck_assert(reader_at_end(&in));
+    if (to->w.v->type->restored)
+        to->w.v->type->restored(to->w.v);
+    bytes_free(&saved);
+}
+
+static void check_subject(const struct subject *s)
+{
+    enum { STEPS = 4000, ROUNDS = 8 };
+    for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+        struct run a, b, c;
+        run_open(&a, s, seed * UINT64_C(0x2545f4914f6cdd1d));
+        run_open(&b, s, seed * UINT64_C(0x2545f4914f6cdd1d));
+        run_open(&c, s, 1);
+        run_steps(&a, STEPS);
+        run_steps(&b, STEPS);
+        ck_assert_uint_eq(a.answers, b.answers);
+        assert_same_state(&a, &b);
+        copy_by_restore(&a, &c);
+        assert_same_state(&a, &c);
+        ck_assert_int_eq(a.w.irq_level, c.w.irq_level);
+        run_steps(&a, STEPS);
+        run_steps(&c, STEPS);
+        ck_assert_msg(a.answers == c.answers, "%s answers differently after a restore", s->type);
+        assert_same_state(&a, &c);
+        world_close(&a.w);
+        world_close(&b.w);
+        world_close(&c.w);
+    }
+}
+
+START_TEST(every_type)
+{
+    for (const struct vdev_type *const *t = vdev_types; *t; t++)
+        check_subject(&(struct subject){(*t)->name, 3, {NULL}});
+}
+END_TEST
+
+START_TEST(every_variant)
+{
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
+        check_subject(&variants[i]);
+}
+END_TEST
+
+/* A snapshot is a file, and a file may say anything. */
+START_TEST(random_bytes_are_restored_without_harm)
+{
+    uint64_t random = 12345;
+    for (const struct vdev_type *const *t = vdev_types; *t; t++) {
+        for (unsigned round = 0; round < 50; round++) {
+            struct run r;
+            struct bytes saved = {0};
+            run_open(&r, &(struct subject){(*t)->name, 2, {NULL}}, next_random(&random));
+            save(&r, &saved);
+            for (size_t i = 0; i < saved.size; i++)
+                saved.data[i] = (uint8_t)next_random(&random);
+            struct reader in = reader_of(saved.data, saved.size);
+            ck_assert(fields_restore((*t)->fields, r.w.v, &in));
+            if ((*t)->restored)
+                (*t)->restored(r.w.v);
+            run_steps(&r, 300);
+            bytes_free(&saved);
+            world_close(&r.w);
+        }
+    }
+}
+END_TEST
+
+START_TEST(types_are_complete)
+{
+    for (const struct vdev_type *const *t = vdev_types; *t; t++) {
+        ck_assert_ptr_eq(vdev_type_find((*t)->name), *t);
+        ck_assert(strlen((*t)->summary) > 0);
+        ck_assert(strchr((*t)->summary, '\n') == NULL);
+        ck_assert_uint_ge((*t)->size, sizeof(struct vdev));
+        ck_assert_ptr_nonnull((*t)->fields);
+        ck_assert((*t)->create && (*t)->access);
+    }
+    ck_assert_ptr_null(vdev_type_find("nothing"));
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("contract");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, types_are_complete);
+    tcase_add_test(t, every_type);
+    tcase_add_test(t, every_variant);
+    tcase_add_test(t, random_bytes_are_restored_without_harm);
+    return suite_main("vdev/contract", t);
+}

@@ -1,0 +1,226 @@
+/* A world for one device: virtual time, an event queue, a log that is off, a bus, and what the
+ * device sent out. Devices are made as the assembly makes them. */
+#ifndef TEST_VDEV_FIXTURE_H
+#define TEST_VDEV_FIXTURE_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vdev/bus.h"
+#include "vdev/gic.h"
+
+struct world {
+    struct vtime vtime;
+    struct event_queue events;
+    struct vdev_env env;
+    struct bus bus;
+    struct vdev_option options[4];
+    struct vdev *v;
+    bool irq_level; /* of the device's own line */
+    unsigned irq_changes;
+    bool vcpu_irq[GIC_VCPUS_MAX], vcpu_fiq[GIC_VCPUS_MAX]; /* what a GIC signals */
+    unsigned signals;
+    char output[256];
+    size_t output_size;
+    int exit_status; /* -1: none requested */
+};
+
+static inline void world_wire(void *context, unsigned line, bool level)
+{
+    struct world *w = context;
+    (void)line;
+    w->irq_changes += level != w->irq_level;
+    w->irq_level = level;
+}
+
+static inline void world_signal(void *context, unsigned vcpu, bool irq, bool fiq)
+{
+    struct world *w = context;
+    w->vcpu_irq[vcpu] = irq;
+    w->vcpu_fiq[vcpu] = fiq;
+    w->signals++;
+}
+
+static inline void world_output(void *context, unsigned channel, const void *data, size_t size)
+{
+    struct world *w = context;
+    (void)channel;
+    for (size_t i = 0; i < size; i++)
+        w->output[w->output_size++ % sizeof w->output] = ((const char *)data)[i];
+}
+
+static inline void world_exit(void *context, int exit_status, const char *why)
+{
+    struct world *w = context;
+    (void)why;
+    w->exit_status = exit_status;
+}
+
+/* `options`: name, value, name, value, ..., NULL; or NULL for none. False if create refuses. */
+static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
+                             const char *const *options, struct error *e)
+{
+    memset(w, 0, sizeof *w);
+    w->exit_status = -1;
+    w->vtime.rate_hz = 1000000000;
+    w->env = (struct vdev_env){.vtime = &w->vtime,
+                               .events = &w->events,
+                               .vcpu_count = vcpus,
+                               .wall_clock_s = 1700000000,
+                               .output = world_output,
+                               .request_exit = world_exit,
+                               .context = w};
+    const struct vdev_type *t = vdev_type_find(type);
+    ck_assert_ptr_nonnull(t);
+    struct vdev *v = calloc(1, t->size);
+    ck_assert_ptr_nonnull(v);
+    w->v = v;
+    v->type = t;
+    v->env = &w->env;
+    strncpy(v->name, type, sizeof v->name - 1);
+    v->loc = t->default_loc ? t->default_loc : 0x1c090000;
+    v->irq = (struct wire){.set = world_wire, .context = w, .line = 37};
+    v->irq_line = 37;
+    v->options = w->options;
+    for (; options && *options; options += 2)
+        w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
+    if (!t->create(v, e))
+        return false;
+    if (strcmp(type, "gic") == 0)
+        gic_connect(v, (struct gic_outputs){world_signal, w});
+    return bus_add(&w->bus, v, e);
+}
+
+static inline void world_open(struct world *w, const char *type, unsigned vcpus,
+                              const char *const *options)
+{
+    struct error e = {0};
+    ck_assert_msg(world_try(w, type, vcpus, options, &e), "%s", e.text);
+}
+
+static inline void world_close(struct world *w)
+{
+    if (w->v->type->destroy)
+        w->v->type->destroy(w->v);
+    bus_free(&w->bus);
+    free(w->v);
+}
+
+static inline void world_advance(struct world *w, uint64_t ticks)
+{
+    uint64_t end = vtime_ticks(&w->vtime) + ticks;
+    while (event_next(&w->events) <= end) {
+        w->vtime.idle_ticks += event_next(&w->events) - vtime_ticks(&w->vtime);
+        event_fire_due(&w->events, vtime_ticks(&w->vtime));
+    }
+    w->vtime.idle_ticks += end - vtime_ticks(&w->vtime);
+}
+
+/* Accesses by offset in a region; they must be handled. */
+static inline void put_as(struct world *w, unsigned vcpu, unsigned region, uint64_t offset,
+                          uint8_t size, uint64_t value)
+{
+    struct bus_access a = {.value = value, .size = size, .is_write = true, .vcpu = (uint8_t)vcpu};
+    ck_assert_int_eq(bus_access(&w->bus, (gpa_t){w->v->regions[region].base + offset}, &a),
+                     BUS_HANDLED);
+}
+
+static inline uint64_t get_as(struct world *w, unsigned vcpu, unsigned region, uint64_t offset,
+                              uint8_t size)
+{
+    struct bus_access a = {.size = size, .vcpu = (uint8_t)vcpu};
+    ck_assert_int_eq(bus_access(&w->bus, (gpa_t){w->v->regions[region].base + offset}, &a),
+                     BUS_HANDLED);
+    return a.value;
+}
+
+static inline enum bus_answer try_access(struct world *w, unsigned region, uint64_t offset,
+                                         uint8_t size, bool is_write)
+{
+    struct bus_access a = {.size = size, .is_write = is_write};
+    return bus_access(&w->bus, (gpa_t){w->v->regions[region].base + offset}, &a);
+}
+
+static inline void put(struct world *w, uint64_t offset, uint64_t value)
+{
+    put_as(w, 0, 0, offset, 4, value);
+}
+
+static inline uint64_t get(struct world *w, uint64_t offset)
+{
+    return get_as(w, 0, 0, offset, 4);
+}
+
+/* A describer that writes the tree as text, one property a line. */
+struct tree_text {
+    char text[4096];
+};
+
+static inline void tree_add(struct tree_text *t, const char *s)
+{
+    strncat(t->text, s, sizeof t->text - strlen(t->text) - 1);
+}
+
+static inline void tree_begin(void *context, const char *name)
+{
+    tree_add(context, name);
+    tree_add(context, " {\n");
+}
+
+static inline void tree_end(void *context)
+{
+    tree_add(context, "}\n");
+}
+
+static inline void tree_cells(void *context, const char *property, const uint32_t *cells,
+                              size_t count)
+{
+    char cell[16];
+    tree_add(context, property);
+    tree_add(context, " = <");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(cell, sizeof cell, i ? " %x" : "%x", (unsigned)cells[i]);
+        tree_add(context, cell);
+    }
+    tree_add(context, ">\n");
+}
+
+static inline void tree_strings(void *context, const char *property, const char *strings,
+                                size_t size)
+{
+    tree_add(context, property);
+    for (size_t i = 0; i < size; i += strlen(strings + i) + 1) {
+        tree_add(context, i ? ", " : " = ");
+        tree_add(context, strings + i);
+    }
+    tree_add(context, "\n");
+}
+
+static inline void tree_empty(void *context, const char *property)
+{
+    tree_add(context, property);
+    tree_add(context, "\n");
+}
+
+static inline void tree_of(struct vdev *v, struct tree_text *t)
+{
+    struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t};
+    t->text[0] = '\0';
+    v->type->describe(v, &d);
+}
+
+/* Runs the suite; the program's exit status. */
+static inline int suite_main(const char *name, TCase *cases)
+{
+    Suite *s = suite_create(name);
+    suite_add_tcase(s, cases);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
