@@ -42,6 +42,24 @@ static void resolve_intrs(struct parser *p)
     }
 }
 
+/* The frames that the GIC's options place; the distributor's is its `loc`. */
+static void resolve_gic(struct parser *p)
+{
+    const struct vm_config *c = p->config;
+    for (size_t i = 0; c->vdev_count && i < c->vdevs[0].option_count; i++) {
+        const struct vdev_option *o = &c->vdevs[0].options[i];
+        uint64_t address;
+        if (strcmp(o->name, "gicd") && strcmp(o->name, "gicc") && strcmp(o->name, "gicr"))
+            continue;
+        if (number_parse(o->value, strlen(o->value), NUMBER_ADDRESS, &address) != NUMBER_OK ||
+            address >= GUEST_SPACE)
+            errors_add(p->errors, (struct place){o->file, o->line},
+                       "'%.64s' is not a guest-physical address", o->value);
+        else if (!strcmp(o->name, "gicd"))
+            c->vdevs[0].loc = address;
+    }
+}
+
 static void finish_vdev(struct parser *p, struct vdev_config *vdev)
 {
     const struct vdev_type *type = vdev->type;
@@ -164,6 +182,7 @@ void parser_finish(struct parser *p)
     resolve_intrs(p);
     for (size_t i = 0; i < c->vdev_count; i++)
         finish_vdev(p, &c->vdevs[i]);
+    resolve_gic(p);
     check_names(p);
     check_lines(p);
     check_overlaps(p);

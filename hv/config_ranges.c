@@ -30,8 +30,7 @@ __attribute__((format(printf, 6, 7))) static void add(struct list *list, uint64_
     va_end(args);
 }
 
-/* The address that an option gives; a default if it is absent, none if it is wrong (the device
- * reports that when it is created). */
+/* The number that an option gives; a default if it is absent, none if it is wrong. */
 static uint64_t option_address(const struct vdev_config *vdev, const char *name, uint64_t otherwise,
                                enum number_kind kind)
 {

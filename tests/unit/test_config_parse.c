@@ -341,6 +341,10 @@ static const struct {
     {"vdev wdt-sp805 intr gic:288", "[vm.qvmconf:1] '288' is not in the range 16 to 287"},
     {"vdev gic\nvdev gic version 2", "[vm.qvmconf:2] a second 'vdev gic'; the first is at "
                                      "[vm.qvmconf:1]"},
+    {"vdev gic gicd 0x8000000\nvdev pl011 loc 0x2f000000 intr gic:37 ram 0x8000000,1M",
+     "[vm.qvmconf:2] ram 0x8000000-0x80fffff overlaps vdev gic distributor 0x8000000-0x800ffff "
+     "[vm.qvmconf:1]"},
+    {"vdev gic\ngicr nowhere", "[vm.qvmconf:2] 'nowhere' is not a guest-physical address"},
     {"vdev gic name a:b", "[vm.qvmconf:1] the name of an interrupt controller has letters, digits, "
                           "'_', '-', '.' only"},
     {"vdev wdt-sp805 intr gic:40 hostvector 3",
