@@ -30,7 +30,12 @@ static void scalar_store(uint8_t *to, uint64_t value, size_t size)
     uint8_t v1 = (uint8_t)value;
     uint16_t v2 = (uint16_t)value;
     uint32_t v4 = (uint32_t)value;
-    memcpy(to, size == 1 ? (void *)&v1 : size == 2 ? (void *)&v2 : size == 4 ? (void *)&v4 : (void *)&value, size);
+    memcpy(to,
+           size == 1   ? (void *)&v1
+           : size == 2 ? (void *)&v2
+           : size == 4 ? (void *)&v4
+                       : (void *)&value,
+           size);
 }
 
 void fields_save(const struct field *table, const void *object, struct bytes *out)

@@ -21,8 +21,8 @@ enum log_severity {
 #define LOG_DEFAULT (LOG_FATAL | LOG_INTERNAL | LOG_ERROR | LOG_WARN | LOG_INFO)
 
 struct log {
-    unsigned severities;         /* the set that is written */
-    const struct vtime *vtime;   /* borrowed; NULL = no stamp */
+    unsigned severities;       /* the set that is written */
+    const struct vtime *vtime; /* borrowed; NULL = no stamp */
     void (*sink)(void *context, enum log_severity severity, const char *line);
     void *context;
 };

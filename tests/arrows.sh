@@ -18,7 +18,7 @@ libraries=(
     'capstone(/.*)?\.h|cpu/disasm.c'
     '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
     '(libfdt.*|fdt)\.h|hv/fdt.c'
-    'zstd.*\.h|emu/trace_container.c emu/trace.c'
+    '(zstd.*|zlib)\.h|emu/compress.c'
 )
 bad=0
 

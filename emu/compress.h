@@ -1,0 +1,28 @@
+/* Compression and checksums: the only place that knows zstd and zlib. Whoever expands says how much
+ * may come out, because a few bytes of input can ask for gigabytes; memory grows only as output
+ * really appears, never because the input announces a size. */
+#ifndef EMU_COMPRESS_H
+#define EMU_COMPRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/bytes.h"
+#include "emu/error.h"
+
+/* Appends one zstd frame (RFC 8878) to `out`. False, and `out` unchanged, if the library cannot. */
+bool compress_zstd(const void *data, size_t size, struct bytes *out);
+
+/* Appends what one or more zstd frames hold to `out`: at most `limit` bytes. On an error (damaged,
+ * ends early, more than `limit` bytes) `out` is as before. */
+bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
+
+/* The same for gzip (RFC 1952): all members. Bytes behind the last member that do not start
+ * another one are ignored (padding, an appended device tree). */
+bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
+
+/* The CRC of RFC 1952 section 8: polynomial 0xedb88320, reflected. */
+uint32_t crc32_of(const void *data, size_t size);
+
+#endif
