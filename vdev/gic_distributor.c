@@ -52,7 +52,17 @@ static void write_sgir(struct gic *g, unsigned from, uint32_t value)
             gic_send_sgi(g, from, to, value & 15);
 }
 
-/* GICD_CPENDSGIR and GICD_SPENDSGIR (IHI 0048B 4.3.16, 4.3.17): one byte a SGI, one bit a source.
+static void write_sgi_sources(struct gic *g, unsigned to, unsigned intid, uint8_t bits, bool set)
+{
+    uint8_t *sources = &g->sgi_sources[to * 16 + intid];
+    uint32_t line = 1u << intid;
+    bits &= (uint8_t)((1u << g->vcpu_count) - 1);
+    *sources = (uint8_t)(set ? *sources | bits : *sources & ~bits);
+    g->pending[to] = *sources ? g->pending[to] | line : g->pending[to] & ~line;
+    gic_bank_changed(g, to);
+}
+
+/* GICD_CPENDSGIR and GICD_SPENDSGIR: one byte a SGI, one bit a source (IHI 0048B 4.3.16, 4.3.17).
  */
 static enum bus_answer access_sgi_sources(struct gic *g, struct bus_access *a)
 {
@@ -62,18 +72,12 @@ static enum bus_answer access_sgi_sources(struct gic *g, struct bus_access *a)
     if (a->size != 1 && a->size != 4)
         return BUS_NOBODY;
     for (unsigned i = 0; i < a->size; i++) {
-        uint8_t *sources = &g->sgi_sources[a->vcpu * 16 + first + i];
-        uint8_t bits = (uint8_t)(a->value >> (8 * i)) & (uint8_t)((1u << g->vcpu_count) - 1);
         if (a->is_write)
-            *sources = (uint8_t)(set ? *sources | bits : *sources & ~bits);
+            write_sgi_sources(g, a->vcpu, first + i, (uint8_t)(a->value >> (8 * i)), set);
         else
-            value |= (uint64_t)*sources << (8 * i);
-        uint32_t line = 1u << (first + i);
-        g->pending[a->vcpu] = *sources ? g->pending[a->vcpu] | line : g->pending[a->vcpu] & ~line;
+            value |= (uint64_t)g->sgi_sources[a->vcpu * 16 + first + i] << (8 * i);
     }
-    if (a->is_write)
-        gic_bank_changed(g, a->vcpu);
-    else
+    if (!a->is_write)
         a->value = value;
     return BUS_HANDLED;
 }

@@ -26,7 +26,8 @@ static uint64_t next_random(uint64_t *state)
 struct run {
     struct world w;
     uint64_t random;
-    uint64_t answers; /* a digest of everything the device said */
+    uint64_t answers;     /* a digest of everything the device said */
+    uint64_t visited[32]; /* addresses accessed before, to read back what was written */
 };
 
 static void note(struct run *r, uint64_t x)
@@ -35,23 +36,32 @@ static void note(struct run *r, uint64_t x)
     r->answers ^= r->answers >> 29;
 }
 
-/* Around the region's edges now and then; inside mostly near the start of a 64 KiB frame, where
- * registers are. */
+/* Around the region's edges now and then; otherwise a word of a frame, more often of its start,
+ * where registers are. */
 static uint64_t some_address(struct run *r, const struct vdev_region *region)
 {
-    uint64_t x = next_random(&r->random);
-    switch (x & 7) {
+    static const uint64_t spans[4] = {0x60, 0x1000, 0x1000, 0x10000};
+    uint64_t x = next_random(&r->random), y = x >> 16;
+    switch (x & 15) {
     case 0:
-        return region->base + region->size - 16 + (x >> 8) % 32;
+        return region->base + region->size - 16 + y % 32;
     case 1:
-        return region->base - 16 + (x >> 8) % 32;
+        return region->base - 16 + y % 32;
     case 2:
-        return region->base + (x >> 8) % region->size;
-    case 3:
-        return region->base + ((x >> 8) % region->size & ~UINT64_C(7));
+        return region->base + y % region->size;
     default:
-        return region->base + (x >> 8) % region->size % 0x10000 % (x & 8 ? 0x1000 : 0x60) / 4 * 4;
+        return region->base + (y % region->size & ~UINT64_C(0xffff)) +
+               y % spans[x >> 4 & 3] / 4 * 4;
     }
+}
+
+static uint64_t next_address(struct run *r, const struct vdev_region *region)
+{
+    uint64_t x = next_random(&r->random);
+    uint64_t *slot = &r->visited[x >> 8 & 31];
+    if (*slot == 0 || (x & 3) == 0)
+        *slot = some_address(r, region);
+    return *slot;
 }
 
 static void one_access(struct run *r)
@@ -67,7 +77,7 @@ static void one_access(struct run *r)
         a.size = 4;
     if (x >> 26 & 1)
         a.value &= next_random(&r->random) & next_random(&r->random);
-    enum bus_answer answer = bus_access(&r->w.bus, (gpa_t){some_address(r, region)}, &a);
+    enum bus_answer answer = bus_access(&r->w.bus, (gpa_t){next_address(r, region)}, &a);
     ck_assert(answer == BUS_HANDLED || answer == BUS_NOBODY || answer == BUS_REFUSED);
     if (!a.is_write && a.size < 8)
         ck_assert_uint_eq(a.value >> (8 * a.size), 0);
@@ -177,11 +187,25 @@ static void copy_by_restore(const struct run *from, struct run *to)
     to->w.exit_status = from->w.exit_status;
     to->random = from->random;
     to->answers = from->answers;
+    memcpy(to->visited, from->visited, sizeof to->visited);
     ck_assert(fields_restore(to->w.v->type->fields, to->w.v, &in));
     ck_assert(reader_at_end(&in));
     if (to->w.v->type->restored)
         to->w.v->type->restored(to->w.v);
     bytes_free(&saved);
+}
+
+/* Reads every word there is: what a register shows is state, and must have been saved. */
+static void sweep(struct run *r)
+{
+    const struct vdev *v = r->w.v;
+    for (size_t i = 0; i < v->region_count; i++) {
+        for (uint64_t offset = 0; offset < v->regions[i].size; offset += 4) {
+            struct bus_access a = {.size = 4};
+            bus_access(&r->w.bus, (gpa_t){v->regions[i].base + offset}, &a);
+            note(r, a.value);
+        }
+    }
 }
 
 static void check_subject(const struct subject *s)
@@ -199,6 +223,9 @@ static void check_subject(const struct subject *s)
         copy_by_restore(&a, &c);
         assert_same_state(&a, &c);
         ck_assert_int_eq(a.w.irq_level, c.w.irq_level);
+        sweep(&a);
+        sweep(&c);
+        ck_assert_msg(a.answers == c.answers, "%s: a register was not restored", s->type);
         run_steps(&a, STEPS);
         run_steps(&c, STEPS);
         ck_assert_msg(a.answers == c.answers, "%s answers differently after a restore", s->type);
