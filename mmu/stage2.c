@@ -59,8 +59,12 @@ static bool shape_of(uint64_t vtcr, struct shape *s)
 
 static void observe(const struct walk *w, int level, hpa_t at, unsigned index, uint64_t desc)
 {
-    struct walk_step step = {
-        .stage = 2, .level = (int8_t)level, .table_hpa = at, .index = index, .descriptor = desc};
+    struct walk_step step = {.stage = 2,
+                             .level = (int8_t)level,
+                             .input = w->a.v,
+                             .table_hpa = at,
+                             .index = index,
+                             .descriptor = desc};
     w->observer->step(w->observer->context, &step);
 }
 
