@@ -43,8 +43,7 @@ static inline hpa_t hpa(uint64_t v)
     return (hpa_t){v};
 }
 
-/* With stage 1 off the guest's virtual address is its physical one (Arm ARM D8.2.10, "flat map").
- */
+/* With stage 1 off a virtual address is the guest-physical one (Arm ARM D8.2.10, "flat map"). */
 static inline gpa_t gpa_if_stage1_off(gva_t a)
 {
     return (gpa_t){a.v};

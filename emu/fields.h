@@ -24,19 +24,13 @@ struct field {
     size_t count; /* elements */
 };
 
-#define FIELD(type, member)                                                                        \
-    {                                                                                              \
-#member, offsetof(type, member), sizeof(((type *)0)->member), 1                            \
-    }
+/* clang-format off */
+#define FIELD(type, member) {#member, offsetof(type, member), sizeof(((type *)0)->member), 1}
 #define FIELD_ARRAY(type, member)                                                                  \
-    {                                                                                              \
-#member, offsetof(type, member), sizeof(((type *)0)->member[0]),                           \
-            sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])                           \
-    }
-#define FIELD_END                                                                                  \
-    {                                                                                              \
-        NULL, 0, 0, 0                                                                              \
-    }
+    {#member, offsetof(type, member), sizeof(((type *)0)->member[0]),                              \
+     sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])}
+#define FIELD_END {NULL, 0, 0, 0}
+/* clang-format on */
 
 /* Appends every field, little-endian, in table order. */
 void fields_save(const struct field *table, const void *object, struct bytes *out);

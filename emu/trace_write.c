@@ -1,0 +1,213 @@
+#include <inttypes.h>
+
+#include "emu/check.h"
+#include "emu/compress.h"
+#include "emu/trace.h"
+#include "emu/trace_format.h"
+
+/* Below this size compression gains less than a chunk's header has. */
+#define COMPRESS_FROM 64
+
+static bool emit(struct trace_writer *w, const void *data, size_t size)
+{
+    if (!w->failed && size && !w->sink.write(w->sink.context, data, size))
+        w->failed = true;
+    if (!w->failed)
+        w->offset += size;
+    return !w->failed;
+}
+
+bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink)
+{
+    *w = (struct trace_writer){.sink = sink};
+    struct bytes header = {0};
+    bytes_put(&header, TRACE_MAGIC, 4);
+    bytes_put_int(&header, TRACE_VERSION, 4);
+    bytes_put_int(&header, TRACE_QUIRKS, 4);
+    bytes_put_int(&header, crc32_of(header.data, header.size), 4);
+    bool good = emit(w, header.data, header.size);
+    bytes_free(&header);
+    return good;
+}
+
+static bool emit_chunk(struct trace_writer *w, uint32_t type, uint32_t flags, uint64_t raw_size,
+                       const void *stored, size_t stored_size)
+{
+    uint8_t header[TRACE_CHUNK_SIZE];
+    store_le(header, type, 4);
+    store_le(header + 4, flags, 4);
+    store_le(header + 8, raw_size, 8);
+    store_le(header + 16, stored_size, 8);
+    store_le(header + 24, crc32_of(stored, stored_size), 4);
+    store_le(header + 28, crc32_of(header, 28), 4);
+    return emit(w, header, sizeof header) && emit(w, stored, stored_size);
+}
+
+static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data, size_t size)
+{
+    CHECK(!w->ended || type == TRACE_INDX);
+    if (size > TRACE_CHUNK_MAX || size > TRACE_TOTAL_MAX - w->raw_total)
+        w->failed = w->too_large = true;
+    if (w->failed)
+        return false;
+    w->raw_total += size;
+    if (type != TRACE_INDX) {
+        bytes_put_int(&w->index, type, 4);
+        bytes_put_int(&w->index, w->offset, 8);
+        w->index_count++;
+    }
+    struct bytes packed = {0};
+    /* The index is left as it is: its last bytes are the file's. */
+    bool smaller = size >= COMPRESS_FROM && type != TRACE_INDX &&
+                   compress_zstd(data, size, &packed) && packed.size < size;
+    bool good = smaller ? emit_chunk(w, type, TRACE_CHUNK_ZSTD, size, packed.data, packed.size)
+                        : emit_chunk(w, type, 0, size, data, size);
+    bytes_free(&packed);
+    return good;
+}
+
+/* The same for a payload that was built for the purpose, which is freed. */
+static bool write_built(struct trace_writer *w, uint32_t type, struct bytes *payload)
+{
+    bool good = write_chunk(w, type, payload->data, payload->size);
+    bytes_free(payload);
+    return good;
+}
+
+static bool write_piece(struct trace_writer *w, uint32_t type, const void *data, size_t size)
+{
+    return size ? write_chunk(w, type, data, size) : !w->failed;
+}
+
+static bool write_texts(struct trace_writer *w, uint32_t type, const struct trace_text *texts,
+                        size_t count)
+{
+    CHECK(count <= TRACE_TEXTS_MAX);
+    struct bytes payload = {0};
+    bytes_put_varint(&payload, count);
+    for (size_t i = 0; i < count; i++) {
+        bytes_put_string(&payload, texts[i].name);
+        bytes_put_string(&payload, texts[i].text);
+    }
+    return write_built(w, type, &payload);
+}
+
+bool trace_write_config(struct trace_writer *w, const struct trace_text *configs, size_t count)
+{
+    CHECK(count);
+    return write_texts(w, TRACE_CONF, configs, count);
+}
+
+bool trace_write_machine(struct trace_writer *w, const struct trace_text *properties, size_t count)
+{
+    return write_texts(w, TRACE_MACH, properties, count);
+}
+
+bool trace_write_image(struct trace_writer *w, struct digest digest, const void *data, size_t size)
+{
+    if (w->images_written++ == TRACE_IMAGES_MAX || (!w->no_images && size > TRACE_CHUNK_MAX))
+        w->failed = w->too_large = true;
+    if (w->failed)
+        return false;
+    struct bytes payload = {0};
+    bytes_put(&payload, digest.b, sizeof digest.b);
+    bytes_put_int(&payload, size, 8);
+    if (!w->no_images)
+        bytes_put(&payload, data, size);
+    return write_built(w, TRACE_IMAG, &payload);
+}
+
+bool trace_write_pulls(struct trace_writer *w, const void *data, size_t size)
+{
+    return write_piece(w, TRACE_PULL, data, size);
+}
+
+bool trace_write_pushes(struct trace_writer *w, const void *data, size_t size)
+{
+    return write_piece(w, TRACE_PUSH, data, size);
+}
+
+bool trace_write_exits(struct trace_writer *w, const void *data, size_t size)
+{
+    return write_piece(w, TRACE_EXIT, data, size);
+}
+
+bool trace_write_digests(struct trace_writer *w, const struct trace_digest *digests, size_t count)
+{
+    struct bytes payload = {0};
+    uint64_t last = 0; /* every chunk starts at 0, so that each can be read alone */
+    for (size_t i = 0; i < count; i++) {
+        CHECK(digests[i].instructions >= w->last_digest);
+        bytes_put_varint(&payload, digests[i].instructions - last);
+        bytes_put(&payload, digests[i].state.b, sizeof digests[i].state.b);
+        last = digests[i].instructions;
+        w->last_digest = last + 1;
+    }
+    bool good = write_piece(w, TRACE_DIGS, payload.data, payload.size);
+    bytes_free(&payload);
+    return good;
+}
+
+bool trace_write_end(struct trace_writer *w, const struct trace_end *end)
+{
+    struct bytes payload = {0};
+    bytes_put_int(&payload, (uint32_t)end->exit_status, 4);
+    bytes_put_int(&payload, end->instructions, 8);
+    bytes_put_int(&payload, end->ticks, 8);
+    bytes_put(&payload, end->state.b, sizeof end->state.b);
+    bytes_put(&payload, end->output.b, sizeof end->output.b);
+    bytes_put_string(&payload, end->sentence);
+    bool good = write_built(w, TRACE_ENDV, &payload);
+    w->ended = true;
+    return good;
+}
+
+bool trace_writer_finish(struct trace_writer *w)
+{
+    struct bytes payload = {0};
+    bytes_put_int(&payload, w->index_count, 8);
+    bytes_put(&payload, w->index.data, w->index.size);
+    bytes_put_int(&payload, w->offset, 8);
+    bool good = write_built(w, TRACE_INDX, &payload);
+    trace_writer_free(w);
+    return good;
+}
+
+void trace_writer_free(struct trace_writer *w)
+{
+    bytes_free(&w->index);
+    *w = (struct trace_writer){0};
+}
+
+static bool record_images(struct trace_writer *w, const struct journal *j)
+{
+    for (; w->images_done < j->image_count; w->images_done++) {
+        const struct journal_image *image = &j->images[w->images_done];
+        if (!trace_write_image(w, image->digest, image->contents.data, image->contents.size))
+            return false;
+    }
+    return true;
+}
+
+static bool record_stream(struct trace_writer *w, uint32_t type, const struct bytes *stream,
+                          size_t *done)
+{
+    size_t from = *done;
+    *done = stream->size;
+    return from == stream->size ? !w->failed
+                                : write_chunk(w, type, stream->data + from, stream->size - from);
+}
+
+bool trace_record_step(struct trace_writer *w, const struct journal *j, struct error *e)
+{
+    if (record_images(w, j) && record_stream(w, TRACE_PULL, &j->pulls, &w->pulls_done) &&
+        record_stream(w, TRACE_PUSH, &j->pushes, &w->pushes_done))
+        return true;
+    if (w->too_large)
+        return error_set(e,
+                         "the recording is too large for a trace: %d files, %" PRIu64
+                         " bytes a file and %" PRIu64 " bytes in all are the limits",
+                         TRACE_IMAGES_MAX, TRACE_CHUNK_MAX, TRACE_TOTAL_MAX);
+    return error_set(
+        e, "the trace cannot be written: the host took no more after %" PRIu64 " bytes", w->offset);
+}
