@@ -14,9 +14,6 @@
 
 #include "emu/check.h"
 
-#define GICD_DEFAULT UINT64_C(0x2f000000)
-#define GICR_DEFAULT UINT64_C(0x2f100000)
-#define GICC_DEFAULT UINT64_C(0x2c000000)
 #define GICD_V2_SIZE 0x1000
 #define GICC_V2_SIZE 0x2000 /* GICC_DIR is at 0x1000 */
 
@@ -80,7 +77,8 @@ static bool read_version(struct gic *g, struct error *e)
 static bool place_regions(struct gic *g, struct error *e)
 {
     struct vdev *v = &g->v;
-    uint64_t gicd = v->loc ? v->loc : GICD_DEFAULT, gicr = GICR_DEFAULT, gicc = GICC_DEFAULT;
+    uint64_t gicd = v->loc ? v->loc : GIC_GICD_DEFAULT, gicr = GIC_GICR_DEFAULT,
+             gicc = GIC_GICC_DEFAULT;
     if (!vdev_option_number(v, "gicd", 16, &gicd, e) ||
         !vdev_option_number(v, "gicr", 16, &gicr, e) ||
         !vdev_option_number(v, "gicc", 16, &gicc, e))
@@ -195,7 +193,7 @@ const struct vdev_type gic_type = {
     .summary = "Arm generic interrupt controller, GICv3 or GICv2",
     .size = sizeof(struct gic),
     .fields = gic_fields,
-    .default_loc = GICD_DEFAULT,
+    .default_loc = GIC_GICD_DEFAULT,
     .options = gic_options,
     .create = gic_create,
     .access = gic_access,

@@ -10,6 +10,11 @@
 #define GIC_VCPUS_MAX 8
 #define GIC_LINES     288 /* INTIDs 0 to 287; `intr gic:LINE` takes 16 to 287 */
 
+/* Where the frames are unless the options say otherwise. */
+#define GIC_GICD_DEFAULT 0x2f000000
+#define GIC_GICR_DEFAULT 0x2f100000
+#define GIC_GICC_DEFAULT 0x2c000000
+
 /* Called whenever what the CPU interface signals to a vCPU changes, and for every vCPU after a
  * restore. Nothing is signalled at reset. */
 struct gic_outputs {

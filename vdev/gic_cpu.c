@@ -1,5 +1,5 @@
 /* The CPU interface, as far as both versions agree: an interrupt's way from the signal to inactive
- * (IHI 0069H 4.1.2 and 4.8, IHI 0048B 3.2.1 and 3.3). */
+ * (IHI 0069H chapter 4, IHI 0048B 3.2 and 3.3). */
 #include "vdev/gic_internal.h"
 
 #include "emu/check.h"
@@ -63,7 +63,7 @@ void gic_deactivate(struct gic *g, unsigned vcpu, unsigned intid)
 }
 
 /* With CBPR the Group 1 binary point reads as the common one plus one, and ignores writes
- * (IHI 0069H 12.2.5 ICC_BPR1_EL1). */
+ * (IHI 0069H, ICC_BPR1_EL1). */
 uint8_t gic_bpr1_read(const struct gic *g, unsigned vcpu)
 {
     if (!(g->cpu_control[vcpu] & CPU_CBPR))

@@ -21,12 +21,12 @@ enum {
     GICC_DIR = 0x1000,
 };
 
-#define CTLR_BITS 0x3ffu      /* all that exist without the Security Extensions: table 4-31 */
+#define CTLR_BITS 0x3ffu      /* all there are without the Security Extensions */
 #define IIDR      0x0512043bu /* product, architecture version 2, revision, implementer */
 #define INTID(v)  ((v)&0x3ff) /* the rest of EOIR and DIR names the SGI's source */
 
 /* What a group's acknowledge or highest-pending register shows: the INTID, or why not
- * (IHI 0048B 4.4.4 and table 3-6). */
+ * (IHI 0048B 4.4.4). */
 static unsigned shown(const struct gic *g, unsigned vcpu, bool aliased)
 {
     const struct gic_choice *c = &g->choice[vcpu];

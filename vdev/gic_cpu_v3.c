@@ -50,7 +50,7 @@ static unsigned acknowledge(struct gic *g, unsigned vcpu, unsigned group)
 }
 
 /* A write that does not match the highest active priority is UNPREDICTABLE; here it changes
- * nothing (IHI 0069H 12.2.9 ICC_EOIR0_EL1). */
+ * nothing (IHI 0069H, ICC_EOIR0_EL1). */
 static void end_of_interrupt(struct gic *g, unsigned vcpu, unsigned group, uint64_t value)
 {
     unsigned intid = value & 0xffffff;
@@ -85,7 +85,7 @@ static bool sgi_names(uint64_t value, unsigned from, unsigned to)
 
 /* With one security state ICC_SGI1R_EL1 generates the SGI whatever the target's group for it;
  * ICC_SGI0R_EL1, and ICC_ASGI1R_EL1 for want of another security state, only if that is Group 0
- * (IHI 0069H 8.1.10 table 8-14 and its note). */
+ * (IHI 0069H, "Use of control registers for SGI forwarding"). */
 static void send_sgi(struct gic *g, unsigned from, uint64_t value, bool group0_only)
 {
     unsigned intid = value >> 24 & 15;

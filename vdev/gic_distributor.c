@@ -1,4 +1,4 @@
-/* GICD_*: the distributor (IHI 0069H 12.9; IHI 0048B 4.3). */
+/* GICD_*: the distributor (IHI 0069H, GICD_*; IHI 0048B 4.3). */
 #include "vdev/gic_internal.h"
 
 enum {

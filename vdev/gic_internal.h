@@ -30,7 +30,7 @@ enum {
     GIC_FRAME = 0x10000,       /* size of a GICv3 register frame */
 };
 
-/* Bits of cpu_control, in GICC_CTLR's places (IHI 0048B table 4-31); ICC_CTLR_EL1 and
+/* Bits of cpu_control, in GICC_CTLR's places (IHI 0048B 4.4.1); ICC_CTLR_EL1 and
  * ICC_IGRPEN<n>_EL1 are views of the same bits. */
 enum {
     CPU_ENABLE_GROUP0 = 1 << 0,

@@ -13,7 +13,7 @@ static unsigned lowest_bit(uint32_t bits)
 }
 
 /* A level-sensitive line is pending while its input is high, or since software said so; an
- * edge-triggered one since the edge (IHI 0069H 4.4, IHI 0048B 4.3.7). */
+ * edge-triggered one since the edge (IHI 0069H chapter 4, IHI 0048B 4.3.7). */
 uint32_t gic_pending_of(const struct gic *g, unsigned bank)
 {
     return g->pending[bank] | (g->level[bank] & ~g->edge[bank]);
@@ -32,7 +32,7 @@ unsigned gic_running_priority(const struct gic *g, unsigned vcpu)
 }
 
 /* The bits of a priority that take part in preemption. A binary point of n leaves [7:n+1] for
- * Group 0, and [7:n] for Group 1 unless CBPR makes both use the first (IHI 0069H 4.8.2,
+ * Group 0, and [7:n] for Group 1 unless CBPR makes both use the first (IHI 0069H 4.8,
  * IHI 0048B 3.3.3). */
 unsigned gic_group_priority(const struct gic *g, unsigned vcpu, unsigned group, unsigned priority)
 {
@@ -144,7 +144,7 @@ void gic_cpu_changed(struct gic *g, unsigned vcpu)
 }
 
 /* 1-of-N: which one of the eligible vCPUs is the implementation's choice; here the lowest number
- * (IHI 0069H 3.3.1, and GICR_CTLR.DPG0 bit 24, DPG1NS bit 25). */
+ * (IHI 0069H, GICD_IROUTER; GICR_CTLR.DPG0 is bit 24, DPG1NS bit 25). */
 static uint32_t one_of_n_target(const struct gic *g, unsigned group)
 {
     for (unsigned vcpu = 0; vcpu < g->vcpu_count; vcpu++) {

@@ -1,5 +1,5 @@
 /* GICR_*: one redistributor for each vCPU, two frames of 64 KiB each: RD_base and SGI_base
- * (IHI 0069H 12.10, 12.11). No LPIs. */
+ * (IHI 0069H, GICR_*). No LPIs. */
 #include "vdev/gic_internal.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* The per-line registers, 0x080-0xeff: the same layout in the distributor of both versions and in a
- * redistributor's SGI frame (IHI 0069H 12.8, 12.9 and 12.11; IHI 0048B 4.3). Registers of lines
+ * redistributor's SGI frame (IHI 0069H, GICD_* and GICR_*0; IHI 0048B 4.3). Registers of lines
  * that are not in the view read as zero and ignore writes. */
 #include "vdev/gic_internal.h"
 

@@ -1,9 +1,9 @@
 /* `vdev pl011`: the PrimeCell UART, r1p5 (DDI 0183G), with FIFOs of 32.
  *
  * Sending takes no time: a character written leaves at once, so the transmit FIFO is always empty
- * and each write is a transition through the trigger level (3.4.3, UARTTXINTR). Receiving takes
- * what the host pushes for as long as there is room, so only loopback overruns. The receive timeout
- * comes 32 bit periods after the last character, by the programmed baud rate.
+ * and each write is a transition through the trigger level (Interrupts, UARTTXINTR). Receiving
+ * takes what the host pushes for as long as there is room, so only loopback overruns. The receive
+ * timeout comes 32 bit periods after the last character, by the programmed baud rate.
  *
  * One liberty: UARTCR.UARTEN is not needed to send or receive. Early consoles write to a UART that
  * they expect firmware to have enabled, and here there is none. */
@@ -109,7 +109,7 @@ static struct pl011 *pl011_of(struct vdev *v)
     return (struct pl011 *)(void *)v;
 }
 
-/* UARTINTR is the OR of all masked interrupts (2.5.6). */
+/* UARTINTR is the OR of all masked interrupts. */
 static void update_irq(struct pl011 *u)
 {
     wire_set(&u->v.irq, (u->ris & u->imsc) != 0);
@@ -120,14 +120,14 @@ static uint32_t rx_depth(const struct pl011 *u)
     return u->lcr_h & LCR_FEN ? FIFO_DEPTH : 1;
 }
 
-/* UARTIFLS.RXIFLSEL: 1/8, 1/4, 1/2, 3/4 or 7/8 full (3.3.10); the others are reserved. */
+/* UARTIFLS.RXIFLSEL: 1/8, 1/4, 1/2, 3/4 or 7/8 full; the others are reserved. */
 static uint32_t rx_trigger(const struct pl011 *u)
 {
     static const uint8_t levels[8] = {4, 8, 16, 24, 28, 28, 28, 28};
     return u->lcr_h & LCR_FEN ? levels[u->ifls >> 3 & 7] : 1;
 }
 
-/* 32 bit periods. A bit is 16 * (IBRD + FBRD / 64) periods of UARTCLK (3.3.6). */
+/* 32 bit periods. A bit is 16 * (IBRD + FBRD / 64) periods of UARTCLK. */
 static uint64_t timeout_length(const struct pl011 *u)
 {
     uint64_t divisor_64ths = (uint64_t)u->ibrd * 64 + u->fbrd;
@@ -150,7 +150,7 @@ static void timeout_fires(void *context, uint64_t due_ticks)
     update_irq(u);
 }
 
-/* One character from the line. A full FIFO loses it and remembers that (3.3.2). */
+/* One character from the line. A full FIFO loses it and remembers that (UARTDR, UARTRSR). */
 static void receive(struct pl011 *u, uint16_t character)
 {
     if (u->rx_count == rx_depth(u)) {
@@ -178,7 +178,8 @@ static void rx_flush(struct pl011 *u)
     arm_timeout(u, false);
 }
 
-/* Reading below the trigger level clears RX; emptying the FIFO clears RT (3.4). */
+/* Reading below the trigger level clears RX; emptying the FIFO clears RT (Interrupts, UARTRXINTR
+ * and UARTRTINTR). */
 static uint64_t read_data(struct pl011 *u)
 {
     if (u->rx_count == 0)
@@ -197,7 +198,7 @@ static uint64_t read_data(struct pl011 *u)
     return character | (u->overrun ? DR_OE : 0u);
 }
 
-/* With loopback the character comes back in instead of going out (3.3.8, UARTCR.LBE). */
+/* With loopback the character comes back in instead of going out (UARTCR.LBE). */
 static void write_data(struct pl011 *u, uint64_t value)
 {
     uint8_t character = (uint8_t)value;
@@ -224,7 +225,7 @@ static uint64_t read_flags(const struct pl011 *u)
            (u->rx_count == rx_depth(u) ? FR_RXFF : 0u);
 }
 
-/* A change of a modem line raises its interrupt (3.4.1). */
+/* A change of a modem line raises its interrupt (UARTMSINTR). */
 static void write_control(struct pl011 *u, uint16_t value)
 {
     uint16_t changed = modem_lines(u->cr) ^ modem_lines(value);
@@ -370,7 +371,8 @@ static size_t pl011_input(struct vdev *v, const uint8_t *data, size_t size)
     return taken;
 }
 
-/* Reset values: DDI 0183G table 3-1; the baud rate is 115200, as firmware would leave it. */
+/* Reset values: DDI 0183G, summary of registers; the baud rate is 115200, as firmware would leave
+ * it. */
 static bool pl011_create(struct vdev *v, struct error *e)
 {
     struct pl011 *u = pl011_of(v);

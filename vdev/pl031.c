@@ -66,7 +66,7 @@ static void arm_match(struct pl031 *r)
     event_at(r->v.env->events, &r->match, r->match_ticks);
 }
 
-/* The interrupt rises when the two become equal (DDI 0224 2.3): by a write, or by time. */
+/* The interrupt rises when the two become equal (DDI 0224, RTCMR): by a write, or by time. */
 static void compare(struct pl031 *r)
 {
     if (data(r) == r->mr)
