@@ -98,6 +98,7 @@ void print(const char *format, ...)
     semihost(SYS_WRITE0, line.text);
 }
 
+enum { MESSAGES_MAX = 100 };
 static uint64_t passed, failed, known;
 static const char *context;
 static uint64_t context_number;
@@ -126,6 +127,10 @@ bool check_eq(const char *what, int line, uint64_t got, uint64_t expected)
         return true;
     }
     bool excused = known_why && on_qemu();
+    if (failed + known >= MESSAGES_MAX) {
+        *(excused ? &known : &failed) += 1;
+        return false;
+    }
     print(excused ? "differs under QEMU, " : "FAILED, ");
     print("line %u: ", (uint64_t)line);
     if (context)
