@@ -294,8 +294,17 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
         bytes_put_int(out, engine_sysreg(e, saved_sysregs[i]), 8);
 }
 
-void vcpu_save(struct vcpu *v, struct bytes *out)
+/* No instruction runs between the two loads, so nothing of the loaded vCPU changes. */
+void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
 {
+    struct engine *e = v->world->engine;
     fields_save(vcpu_fields, v, out);
-    save_engine_registers(v->world->engine, out);
+    if (v == loaded || !loaded) {
+        save_engine_registers(e, out);
+        return;
+    }
+    engine_context_save(e, loaded->context);
+    engine_context_load(e, v->context);
+    save_engine_registers(e, out);
+    engine_context_load(e, loaded->context);
 }

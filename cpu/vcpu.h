@@ -142,8 +142,9 @@ bool vcpu_is_runnable(const struct vcpu *v);
 /* The interrupt controller's outputs. */
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 
-/* Every register as bytes, the same for every build: for digests and snapshots. */
-void vcpu_save(struct vcpu *v, struct bytes *out);
+/* Every register as bytes, the same for every build: for digests and snapshots. `loaded` is the vCPU
+ * that is in the engine now, or NULL; it still is afterwards. */
+void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
 
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
  * v->fault. `permits` gets all rights of the page for this EL. */

@@ -1,0 +1,274 @@
+/* Assembly of a board and its VMs, from top to bottom in the documented order: stage 2 and memory,
+ * vCPUs, devices, blobs, start. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "hv/hv_internal.h"
+
+#define IPA_BITS          40
+#define BOARD_SLACK_BYTES ((uint64_t)16 << 20) /* tables, and alignment losses of the allocator */
+#define BANK_0_BASE       0x0000000880000000u
+#define BANK_1_BASE       0x0000004000000000u
+#define DEFAULT_QUANTUM   100000
+
+static uint64_t round_up(uint64_t value, uint64_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+/* The embedded default board: two banks far apart, which together hold what the VMs ask for. */
+static bool add_banks(struct board *b, const struct vm_config *configs, size_t count,
+                      struct error *e)
+{
+    uint64_t need = BOARD_SLACK_BYTES;
+    for (size_t i = 0; i < count; i++)
+        for (size_t r = 0; r < configs[i].ram_count; r++)
+            need += configs[i].rams[r].length;
+    uint64_t half = round_up(need / 2, (uint64_t)2 << 20);
+    return (memory_add_bank(&b->memory, hpa(BANK_0_BASE), half, e) &&
+            memory_add_bank(&b->memory, hpa(BANK_1_BASE), half, e)) ||
+           error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+/* Guest-contiguous memory out of scattered host-physical chunks. */
+static bool map_ram(struct vm *vm, const struct ram_config *ram, struct error *e)
+{
+    struct memory *m = &vm->board->memory;
+    unsigned attributes = PERMIT_R | PERMIT_X | (ram->is_rom ? 0u : (unsigned)PERMIT_W);
+    for (uint64_t done = 0; done < ram->length;) {
+        struct memory_chunk chunk;
+        if (!memory_take(m, ram->length - done, &chunk)) {
+            error_at(e, ram->place.file, ram->place.line, "the board has no %llu KiB left for %s",
+                     (unsigned long long)((ram->length - done) >> 10), ram->is_rom ? "rom" : "ram");
+            return error_exit_status(e, STATUS_NOT_STARTED);
+        }
+        if (!stage2_map(&vm->stage2, m, gpa(ram->start + done), chunk.base, chunk.size, attributes, e))
+            return error_exit_status(e, STATUS_NOT_STARTED);
+        done += chunk.size;
+    }
+    return true;
+}
+
+static bool map_memory(struct vm *vm, struct error *e)
+{
+    if (!stage2_new(&vm->stage2, &vm->board->memory, IPA_BITS, e))
+        return error_exit_status(e, STATUS_NOT_STARTED);
+    for (size_t i = 0; i < vm->config->ram_count; i++)
+        if (!map_ram(vm, &vm->config->rams[i], e))
+            return false;
+    return true;
+}
+
+/* vCPUs ------------------------------------------------------------------------------------------- */
+
+static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
+{
+    struct vm *vm = context;
+    struct vcpu *v = vm->vcpus[vcpu];
+    if (!v)
+        return;
+    bool was_runnable = vcpu_is_runnable(v);
+    vcpu_set_interrupts(v, irq, fiq);
+    if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
+        engine_stop_soon(vm->board->engine); /* somebody else can run now */
+}
+
+static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
+{
+    struct vm *vm = context;
+    gic_set_ppi(vm->gic, vcpu, intid, level);
+}
+
+static bool make_vcpus(struct vm *vm, struct error *e)
+{
+    struct board *b = vm->board;
+    uint64_t offset = vm->config->counter_offset;
+    vm->world = (struct vcpu_world){
+        .engine = b->engine,
+        .memory = &b->memory,
+        .stage2 = &vm->stage2,
+        .vtime = &b->vtime,
+        .events = &b->events,
+        .log = &vm->log,
+        .model = vm->config->cpu_model,
+        .semihosting = vm->config->semihosting_dir != NULL,
+        /* All ones: the guest's counter starts at 0, as does the board's. */
+        .counter_offset = offset == UINT64_MAX ? 0 : offset,
+        .vcpus = vm->vcpus,
+        .vcpu_count = (unsigned)vm->config->cpu_count,
+        .exit = dispatch_exit,
+        .ppi = signal_ppi,
+        .context = vm,
+    };
+    for (unsigned i = 0; i < vm->world.vcpu_count; i++) {
+        vm->vcpus[i] = vcpu_new(&vm->world, i, e);
+        if (!vm->vcpus[i])
+            return false;
+        vm->vcpu_count++;
+        b->turns[b->turn_count++] = (struct turn){
+            .vcpu = vm->vcpus[i],
+            .vm = vm,
+            .priority = vm->config->cpus[i].priority,
+        };
+    }
+    return true;
+}
+
+/* Devices ----------------------------------------------------------------------------------------- */
+
+static void on_request_exit(void *context, int exit_status, const char *why)
+{
+    vm_end(context, exit_status, "%s", why);
+}
+
+static bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
+{
+    if (vm->vdev_count == VM_VDEVS_MAX)
+        return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
+    struct vdev *v = calloc(1, c->type->size);
+    CHECK(v);
+    v->type = c->type;
+    v->env = &vm->env;
+    v->channel = (unsigned)vm->vdev_count;
+    v->loc = c->loc;
+    v->options = c->options;
+    v->option_count = c->option_count;
+    v->irq_line = c->intr_line;
+    snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
+    if (c->has_intr)
+        v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
+    vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
+    vm->vdevs[vm->vdev_count++] = v;
+    return v->type->create(v, e) && bus_add(&vm->bus, v, e);
+}
+
+static bool make_devices(struct vm *vm, struct error *e)
+{
+    struct board *b = vm->board;
+    vm->env = (struct vdev_env){
+        .vtime = &b->vtime,
+        .events = &b->events,
+        .log = &vm->log,
+        .vcpu_count = vm->vcpu_count,
+        .wall_clock_s = b->wall_clock_s,
+        .output = vm_output,
+        .request_exit = on_request_exit,
+        .context = vm,
+    };
+    vm->input_retry = (struct event){.name = "input retry", .fire = retry_input, .context = vm};
+    event_add(&b->events, &vm->input_retry);
+    for (size_t i = 0; i < vm->config->vdev_count; i++) {
+        if (!make_device(vm, &vm->config->vdevs[i], e))
+            return false;
+        if (i > 0)
+            continue;
+        /* The first is the interrupt controller; the others' wires go to it. */
+        vm->gic = vm->vdevs[0];
+        gic_connect(vm->gic, (struct gic_outputs){.set = signal_interrupts, .context = vm});
+        vm->world.gic_v3 = gic_version(vm->gic) == 3;
+    }
+    return true;
+}
+
+/* A VM, a board ------------------------------------------------------------------------------------ */
+
+static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
+{
+    struct vm *vm = calloc(1, sizeof *vm);
+    CHECK(vm);
+    vm->board = b;
+    vm->number = (unsigned)b->vm_count;
+    vm->config = config;
+    vm->log = b->log;
+    sha256_init(&vm->output);
+    b->vms[b->vm_count++] = vm;
+    if (config->semihosting_dir)
+        vm->semihosting = semihosting_new(config->semihosting_dir);
+    return map_memory(vm, e) && make_vcpus(vm, e) && make_devices(vm, e) && load_blobs(vm, e);
+}
+
+static void free_vm(struct vm *vm)
+{
+    for (size_t i = vm->vdev_count; i-- > 0;) {
+        if (vm->vdevs[i]->type->destroy)
+            vm->vdevs[i]->type->destroy(vm->vdevs[i]);
+        free(vm->pending[i].data);
+        free(vm->vdevs[i]);
+    }
+    bus_free(&vm->bus);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vcpu_free(vm->vcpus[i]);
+    semihosting_free(vm->semihosting);
+    free(vm);
+}
+
+static bool read_wall_clock(struct board *b, struct error *e)
+{
+    struct bytes clock = {0};
+    bool ok = journal_pull(b->journal, PULL_WALL_CLOCK, "wall clock", 8, &clock, e);
+    b->wall_clock_s = clock.size == 8 ? load_le(clock.data, 8) : 0;
+    bytes_free(&clock);
+    return ok;
+}
+
+static bool same_engine(const struct vm_config *configs, size_t count, struct error *e)
+{
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(configs[i].cpu_model, configs[0].cpu_model) != 0 ||
+            configs[i].clock_rate_hz != configs[0].clock_rate_hz)
+            return error_set(e, "VMs of one board must agree in cpu-model and clock-rate");
+    return true;
+}
+
+static bool assemble(struct board *b, const struct vm_config *configs, size_t count,
+                     struct error *e)
+{
+    size_t vcpus = 0;
+    for (size_t i = 0; i < count; i++)
+        vcpus += configs[i].cpu_count;
+    if (!same_engine(configs, count, e) || !read_wall_clock(b, e) ||
+        !add_banks(b, configs, count, e))
+        return false;
+    b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
+    if (!b->engine)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!make_vm(b, &configs[i], e))
+            return false;
+    return true;
+}
+
+struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
+                        const struct board_options *options, const struct board_sinks *sinks,
+                        const struct log *log, struct error *e)
+{
+    struct board *b = calloc(1, sizeof *b);
+    CHECK(b);
+    b->journal = journal;
+    b->options = *options;
+    if (!b->options.quantum)
+        b->options.quantum = DEFAULT_QUANTUM;
+    b->next_digest = options->digest_every ? options->digest_every : UINT64_MAX;
+    b->sinks = *sinks;
+    b->vtime.rate_hz = configs[0].clock_rate_hz;
+    b->log = *log;
+    b->log.vtime = &b->vtime;
+    if (assemble(b, configs, count, e))
+        return b;
+    error_exit_status(e, STATUS_CONFIGURATION);
+    board_free(b);
+    return NULL;
+}
+
+void board_free(struct board *b)
+{
+    if (!b)
+        return;
+    for (size_t i = b->vm_count; i-- > 0;)
+        free_vm(b->vms[i]);
+    engine_free(b->engine);
+    memory_free(&b->memory);
+    free(b);
+}

@@ -1,0 +1,139 @@
+/* The board and the VMs on it: what the `qvm` process is. Assembled once (assemble.c, reads top to
+ * bottom), then run (run.c). The board owns every part and frees them in reverse order. */
+#ifndef HV_BOARD_H
+#define HV_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/vcpu.h"
+#include "emu/event.h"
+#include "emu/hash.h"
+#include "emu/journal.h"
+#include "emu/log.h"
+#include "emu/vtime.h"
+#include "hv/config.h"
+#include "mmu/memory.h"
+#include "vdev/bus.h"
+#include "vdev/gic.h"
+
+/* Exit status of a run (reference: the configuration document's table). */
+enum exit_status {
+    STATUS_OK = 0,
+    STATUS_USAGE = 2,
+    STATUS_POWER_CUT = 3,
+    STATUS_WATCHDOG = 4,
+    STATUS_UNSUPPORTED = 5,
+    STATUS_VDEV = 6,
+    STATUS_UNEXPECTED = 7,
+    STATUS_USER = 32, /* to 63 */
+    STATUS_NOT_STARTED = 64,
+    STATUS_CONFIGURATION = 65,
+    STATUS_DIVERGED = 66,
+    STATUS_LIMIT = 67,
+    STATUS_STARTED = 96,
+};
+
+struct board;
+
+/* Bytes that arrived for a device and that it had no room for yet. */
+struct pending_input {
+    uint8_t *data; /* allocated while the VM is assembled */
+    size_t size;
+};
+#define PENDING_INPUT_MAX 65536
+#define VM_VDEVS_MAX 64
+
+struct vm {
+    struct board *board;
+    unsigned number;
+    const struct vm_config *config;
+    struct stage2 stage2;
+    struct vcpu_world world;
+    struct vcpu *vcpus[CONFIG_VCPUS_MAX];
+    unsigned vcpu_count;
+    struct bus bus;
+    struct vdev *vdevs[VM_VDEVS_MAX];
+    size_t vdev_count;
+    struct vdev *gic;
+    struct vdev_env env;
+    struct log log;
+    struct semihosting *semihosting; /* NULL when off */
+    struct pending_input pending[VM_VDEVS_MAX];
+    struct event input_retry;
+    bool ended;
+    int exit_status;
+    char ending[256]; /* how it ended, one sentence */
+    uint64_t exits[EXIT_REASONS];
+    struct sha256 output; /* everything it printed, by channel */
+    uint64_t output_bytes;
+};
+
+/* What leaves the board. None of it comes back: outputs are not inputs. */
+struct board_sinks {
+    void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
+    /* A file the guest wrote (semihosting), complete, at its close. */
+    bool (*file)(void *context, const char *path, const void *data, size_t size, struct error *e);
+    /* Live only: nothing to do for `ns` of virtual time (UINT64_MAX: until the host offers
+     * something). Says how much of it has passed: all at once, or in step with the host's clock.
+     * False: it was for ever and the host will never offer anything. */
+    bool (*idle)(void *context, uint64_t ns, uint64_t *passed_ns);
+    /* A state digest was taken. */
+    void (*digest)(void *context, uint64_t instructions, struct digest d);
+    void *context;
+};
+
+struct board_options {
+    uint64_t limit_ticks;        /* UINT64_MAX: none */
+    uint64_t limit_instructions; /* UINT64_MAX: none */
+    uint64_t digest_every;       /* instructions; 0: only at the end */
+    uint64_t quantum;            /* instructions a vCPU runs while others wait */
+};
+
+#define BOARD_VMS_MAX 64
+#define BOARD_VCPUS_MAX (BOARD_VMS_MAX * CONFIG_VCPUS_MAX)
+struct board {
+    struct memory memory;
+    struct engine *engine;
+    struct vtime vtime;
+    struct event_queue events;
+    struct journal *journal; /* borrowed */
+    struct board_sinks sinks;
+    struct board_options options;
+    struct log log;
+    struct vm *vms[BOARD_VMS_MAX];
+    size_t vm_count;
+    /* Scheduling (run.c): every vCPU of the board in a fixed order. */
+    struct turn {
+        struct vcpu *vcpu;
+        struct vm *vm;
+        unsigned priority;
+    } turns[BOARD_VCPUS_MAX];
+    size_t turn_count;
+    size_t current_turn;
+    struct vcpu *current; /* in the engine; NULL before the first run */
+    uint64_t quantum_end; /* instruction count */
+    uint64_t next_digest; /* instruction count */
+    uint64_t next_poll;   /* tick; live only, no state */
+    uint64_t wall_clock_s;
+};
+
+/* Assembles a board for these configurations (borrowed until board_free). Errors carry the exit
+ * status: 64 for a shortage, 65 for something wrong with the configuration. */
+struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
+                        const struct board_options *options, const struct board_sinks *sinks,
+                        const struct log *log, struct error *e);
+void board_free(struct board *b);
+/* Runs until every VM has ended or a limit is reached; returns the exit status. */
+int board_run(struct board *b);
+/* SHA-256 of the whole machine state: time, vCPUs, devices, memory. Only between runs. */
+struct digest board_digest(struct board *b);
+/* Ends a VM: status and sentence; the first ending counts. */
+void vm_end(struct vm *vm, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Guest-physical memory of a VM, through its stage 2. False if not all of it is RAM or ROM. */
+bool vm_read(struct vm *vm, gpa_t from, void *to, uint64_t size);
+bool vm_write(struct vm *vm, gpa_t to, const void *from, uint64_t size);
+
+#endif

@@ -1,0 +1,137 @@
+/* Guest exits: one table from reason to handler. The four access classes of the model: a guest's
+ * own memory and pass-through never come here; a virtual device is asked; anything else is a fault,
+ * for which `unsupported` says what happens. */
+#include <inttypes.h>
+
+#include "hv/hv_internal.h"
+
+static const char *policy_subject(enum exit_reason reason)
+{
+    return reason == EXIT_MMIO_OPAQUE                                ? "instruction"
+           : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN ? "register"
+                                                                     : "reference";
+}
+
+/* `unsupported TYPE ACTION` for something nobody handles. */
+static enum exit_result apply_policy(struct vm *vm, enum unsupported_action action,
+                                     enum exit_result failure, struct guest_exit *x)
+{
+    switch (action) {
+    case UNSUPPORTED_ABORT:
+        vm_end(vm, STATUS_UNSUPPORTED,
+               "unsupported %s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u bytes",
+               policy_subject(x->reason), exit_reason_name(x->reason), x->gva.v, x->gpa.v,
+               x->is_write ? "write" : "read", x->size);
+        return EXIT_STOPPED;
+    case UNSUPPORTED_FAIL:
+        return failure;
+    default:
+        x->value = UINT64_MAX; /* reads of memory return all ones */
+        return EXIT_DONE;
+    }
+}
+
+static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    struct bus_access access = {
+        .value = x->value,
+        .size = x->size,
+        .is_write = x->is_write,
+        .vcpu = (uint8_t)v->index,
+    };
+    switch (bus_access(&vm->bus, x->gpa, &access)) {
+    case BUS_HANDLED:
+        x->value = access.value;
+        return vm->ended ? EXIT_STOPPED : EXIT_DONE;
+    case BUS_REFUSED:
+        return EXIT_ABORT;
+    default:
+        log_guest(&vm->log, "no device for a %s of %u bytes at %#" PRIx64,
+                  x->is_write ? "write" : "read", x->size, x->gpa.v);
+        return apply_policy(vm, vm->config->unsupported_reference, EXIT_ABORT, x);
+    }
+}
+
+/* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
+static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)v;
+    log_guest(&vm->log, "stage 2 forbids a %s at %#" PRIx64, x->is_write ? "write" : "read",
+              x->gpa.v);
+    return apply_policy(vm, vm->config->unsupported_reference, EXIT_ABORT, x);
+}
+
+static enum exit_result on_opaque(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)v;
+    return apply_policy(vm, vm->config->unsupported_instruction, EXIT_UNDEFINED, x);
+}
+
+/* Instructions cannot be read as all ones: without `abort` the guest gets its exception. */
+static enum exit_result on_fetch(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)v;
+    if (vm->config->unsupported_reference == UNSUPPORTED_ABORT)
+        return apply_policy(vm, UNSUPPORTED_ABORT, EXIT_ABORT, x);
+    return EXIT_ABORT;
+}
+
+static enum exit_result on_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    if (x->value != 0) { /* SMCCC 2.9: other immediates are not calls */
+        engine_set_x(vm->world.engine, 0, UINT64_MAX);
+        return EXIT_DONE;
+    }
+    return secure_call(vm, v);
+}
+
+static enum exit_result on_unknown_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)v;
+    log_guest(&vm->log, "unknown system register S%u_%u_C%u_C%u_%u at PC %#" PRIx64,
+              x->encoding >> 14, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
+              x->encoding >> 3 & 15, x->encoding & 7, x->gva.v);
+    return apply_policy(vm, vm->config->unsupported_register, EXIT_UNDEFINED, x);
+}
+
+static enum exit_result on_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    bool handled = x->is_write ? gic_sysreg_write(vm->gic, v->index, x->encoding, x->value)
+                               : gic_sysreg_read(vm->gic, v->index, x->encoding, &x->value);
+    return handled ? EXIT_DONE : on_unknown_sysreg(vm, v, x);
+}
+
+static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)vm;
+    (void)v;
+    (void)x;
+    return EXIT_DONE;
+}
+
+static enum exit_result on_semihosting(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    (void)x;
+    return semihosting_call(vm, v);
+}
+
+static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu *,
+                                                        struct guest_exit *) = {
+    [EXIT_MMIO] = on_mmio,
+    [EXIT_MMIO_OPAQUE] = on_opaque,
+    [EXIT_FETCH] = on_fetch,
+    [EXIT_STAGE2] = on_stage2,
+    [EXIT_HVC] = on_call,
+    [EXIT_SMC] = on_call,
+    [EXIT_WFI] = on_wfi,
+    [EXIT_SYSREG] = on_sysreg,
+    [EXIT_SYSREG_UNKNOWN] = on_unknown_sysreg,
+    [EXIT_SEMIHOSTING] = on_semihosting,
+};
+
+enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x)
+{
+    struct vm *vm = context;
+    vm->exits[x->reason]++;
+    return handlers[x->reason](vm, v, x);
+}

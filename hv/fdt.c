@@ -1,0 +1,207 @@
+/* The flattened device tree of an assembled VM: the only file that includes libfdt. Devices write
+ * their own nodes through a describer; what belongs to the VM as a whole is here. */
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/arm64.h"
+#include "emu/check.h"
+#include "hv/hv_internal.h"
+
+#define TREE_MAX 65536
+
+/* libfdt's sequential writer reports every error again at the end: only that one is looked at. */
+
+static void put_cells(void *fdt, const char *property, const uint32_t *cells, size_t count)
+{
+    fdt32_t big_endian[64];
+    CHECK(count <= 64);
+    for (size_t i = 0; i < count; i++)
+        big_endian[i] = cpu_to_fdt32(cells[i]);
+    fdt_property(fdt, property, big_endian, (int)(count * sizeof big_endian[0]));
+}
+
+static void put_u64(void *fdt, const char *property, uint64_t value)
+{
+    fdt_property_u64(fdt, property, value);
+}
+
+static void put_string(void *fdt, const char *property, const char *value)
+{
+    fdt_property(fdt, property, value, (int)strlen(value) + 1);
+}
+
+static void put_strings(void *fdt, const char *property, const char *strings, size_t size)
+{
+    fdt_property(fdt, property, strings, (int)size);
+}
+
+static void begin(void *fdt, const char *name)
+{
+    fdt_begin_node(fdt, name);
+}
+
+static void end(void *fdt)
+{
+    fdt_end_node(fdt);
+}
+
+static void put_empty(void *fdt, const char *property)
+{
+    fdt_property(fdt, property, NULL, 0);
+}
+
+#define CELLS(fdt, property, ...)                                                                  \
+    put_cells((fdt), (property), (const uint32_t[]){__VA_ARGS__},                                  \
+              sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+static void put_chosen(struct vm *vm, void *fdt, const struct fdt_inputs *inputs)
+{
+    begin(fdt, "chosen");
+    if (vm->config->cmdline)
+        put_string(fdt, "bootargs", vm->config->cmdline);
+    if (inputs->initrd_size) {
+        put_u64(fdt, "linux,initrd-start", inputs->initrd_start);
+        put_u64(fdt, "linux,initrd-end", inputs->initrd_start + inputs->initrd_size);
+    }
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0)
+            continue;
+        char path[64];
+        snprintf(path, sizeof path, "/pl011@%llx", (unsigned long long)vm->vdevs[i]->loc);
+        put_string(fdt, "stdout-path", path);
+        break;
+    }
+    end(fdt);
+}
+
+static void put_memory(struct vm *vm, void *fdt)
+{
+    for (size_t i = 0; i < vm->config->ram_count; i++) {
+        const struct ram_config *ram = &vm->config->rams[i];
+        if (ram->is_rom)
+            continue;
+        char name[64];
+        snprintf(name, sizeof name, "memory@%llx", (unsigned long long)ram->start);
+        begin(fdt, name);
+        put_string(fdt, "device_type", "memory");
+        CELLS(fdt, "reg", (uint32_t)(ram->start >> 32), (uint32_t)ram->start,
+              (uint32_t)(ram->length >> 32), (uint32_t)ram->length);
+        end(fdt);
+    }
+}
+
+static const char *cpu_compatible(const char *model)
+{
+    static const char *const names[][2] = {
+        {"a53", "arm,cortex-a53"}, {"a57", "arm,cortex-a57"}, {"a72", "arm,cortex-a72"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(model, names[i][0]) == 0)
+            return names[i][1];
+    return "arm,armv8";
+}
+
+static void put_cpus(struct vm *vm, void *fdt)
+{
+    begin(fdt, "cpus");
+    CELLS(fdt, "#address-cells", 1);
+    CELLS(fdt, "#size-cells", 0);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "cpu@%u", i);
+        begin(fdt, name);
+        put_string(fdt, "device_type", "cpu");
+        put_string(fdt, "compatible", cpu_compatible(vm->config->cpu_model));
+        CELLS(fdt, "reg", i);
+        if (vm->vcpu_count > 1)
+            put_string(fdt, "enable-method", "psci");
+        end(fdt);
+    }
+    end(fdt);
+}
+
+static void put_firmware(void *fdt)
+{
+    begin(fdt, "psci");
+    put_strings(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci", 36);
+    put_string(fdt, "method", "hvc");
+    CELLS(fdt, "cpu_suspend", 0xc4000001);
+    CELLS(fdt, "cpu_off", 0x84000002);
+    CELLS(fdt, "cpu_on", 0xc4000003);
+    CELLS(fdt, "migrate", 0xc4000005);
+    end(fdt);
+}
+
+/* PPI cells: <1, line - 16, level low per Devicetree bindings; the vCPU mask only matters for v2>. */
+static void put_timer(struct vm *vm, void *fdt)
+{
+    uint32_t flags = 4 | (gic_version(vm->gic) == 2 ? ((1u << vm->vcpu_count) - 1) << 8 : 0);
+    begin(fdt, "timer");
+    put_strings(fdt, "compatible", "arm,armv8-timer\0arm,armv7-timer", 32);
+    /* Secure physical, non-secure physical, virtual, hypervisor. */
+    CELLS(fdt, "interrupts", 1, 13, flags, 1, PPI_PHYSICAL_TIMER - 16, flags, 1,
+          PPI_VIRTUAL_TIMER - 16, flags, 1, 10, flags);
+    put_empty(fdt, "always-on");
+    end(fdt);
+}
+
+static void put_clock(void *fdt)
+{
+    begin(fdt, "apb-pclk");
+    put_string(fdt, "compatible", "fixed-clock");
+    CELLS(fdt, "#clock-cells", 0);
+    CELLS(fdt, "clock-frequency", 24000000);
+    put_string(fdt, "clock-output-names", "clk24mhz");
+    CELLS(fdt, "phandle", PHANDLE_CLOCK_24MHZ);
+    end(fdt);
+}
+
+static void put_devices(struct vm *vm, void *fdt)
+{
+    const struct describer describer = {
+        .begin_node = begin,
+        .end_node = end,
+        .cells = put_cells,
+        .strings = put_strings,
+        .empty = put_empty,
+        .context = fdt,
+    };
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->describe)
+            vm->vdevs[i]->type->describe(vm->vdevs[i], &describer);
+}
+
+static void put_root(struct vm *vm, void *fdt, const struct fdt_inputs *inputs)
+{
+    begin(fdt, "");
+    put_string(fdt, "model", "QVM-v8A");
+    put_strings(fdt, "compatible", "qvm,v8a\0linux,dummy-virt", 25);
+    CELLS(fdt, "#address-cells", 2);
+    CELLS(fdt, "#size-cells", 2);
+    CELLS(fdt, "interrupt-parent", PHANDLE_GIC);
+    put_chosen(vm, fdt, inputs);
+    put_memory(vm, fdt);
+    put_cpus(vm, fdt);
+    put_firmware(fdt);
+    put_timer(vm, fdt);
+    put_clock(fdt);
+    put_devices(vm, fdt);
+    end(fdt);
+}
+
+bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e)
+{
+    void *fdt = malloc(TREE_MAX);
+    CHECK(fdt);
+    fdt_create(fdt, TREE_MAX);
+    fdt_finish_reservemap(fdt);
+    put_root(vm, fdt, inputs);
+    int result = fdt_finish(fdt);
+    if (result == 0)
+        bytes_put(out, fdt, fdt_totalsize(fdt));
+    else
+        error_set(e, "the device tree: %s", fdt_strerror(result));
+    free(fdt);
+    return result == 0;
+}

@@ -1,0 +1,43 @@
+/* Shared inside hv/ only. */
+#ifndef HV_HV_INTERNAL_H
+#define HV_HV_INTERNAL_H
+
+#include "hv/board.h"
+
+/* exits.c: the one table through which guest exits are dispatched. */
+enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
+
+/* psci.c: SMC calling convention, for HVC and SMC alike. */
+enum exit_result secure_call(struct vm *vm, struct vcpu *v);
+
+/* semihosting.c */
+struct semihosting *semihosting_new(const char *folder);
+void semihosting_free(struct semihosting *s);
+enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
+
+/* run.c: the event that offers a device its pending input again. */
+void retry_input(void *context, uint64_t due_ticks);
+
+/* vm.c: a VM's output goes to its sink and its digest. */
+void vm_output(void *vm, unsigned channel, const void *data, size_t size);
+
+/* image.c: what kind of file a blob is, and where its parts go. */
+struct loaded_image {
+    bool has_entry;
+    uint64_t entry;
+    bool wants_fdt_in_x0;   /* Linux Image, raw: yes, in x0 */
+    uint64_t end;           /* first guest-physical address behind it */
+};
+bool image_load(struct vm *vm, const struct load_config *load, const struct bytes *file,
+                struct loaded_image *image, struct error *e);
+
+/* fdt.c: the device tree of what was assembled. */
+struct fdt_inputs {
+    uint64_t initrd_start, initrd_size; /* size 0: none */
+};
+bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e);
+
+/* blobs.c: assembly step 7. Loads everything and gives vCPU 0 its start. */
+bool load_blobs(struct vm *vm, struct error *e);
+
+#endif

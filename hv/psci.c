@@ -1,0 +1,141 @@
+/* Firmware calls: the SMC Calling Convention (Arm DEN 0028) and PSCI 1.1 (Arm DEN 0022), by HVC and
+ * by SMC. */
+#include "hv/hv_internal.h"
+
+enum {
+    SMCCC_VERSION = 0x80000000,
+    SMCCC_ARCH_FEATURES = 0x80000001,
+    PSCI_VERSION = 0x84000000,
+    PSCI_CPU_SUSPEND = 0x84000001,
+    PSCI_CPU_OFF = 0x84000002,
+    PSCI_CPU_ON = 0x84000003,
+    PSCI_AFFINITY_INFO = 0x84000004,
+    PSCI_MIGRATE_INFO_TYPE = 0x84000006,
+    PSCI_SYSTEM_OFF = 0x84000008,
+    PSCI_SYSTEM_RESET = 0x84000009,
+    PSCI_FEATURES = 0x8400000a,
+};
+#define SMC64 0x40000000u
+
+/* PSCI return codes, section 5.2.2. */
+#define SUCCESS            0
+#define NOT_SUPPORTED      (-1)
+#define INVALID_PARAMETERS (-2)
+#define ALREADY_ON         (-4)
+#define INVALID_ADDRESS    (-9)
+
+static struct vcpu *vcpu_by_affinity(struct vm *vm, uint64_t affinity)
+{
+    return affinity < vm->vcpu_count ? vm->vcpus[affinity] : NULL;
+}
+
+static int64_t cpu_on(struct vm *vm, uint64_t target, uint64_t entry, uint64_t context_id)
+{
+    struct vcpu *v = vcpu_by_affinity(vm, target);
+    uint8_t byte;
+    if (!v)
+        return INVALID_PARAMETERS;
+    if (v->on)
+        return ALREADY_ON;
+    if ((entry & 3) || !vm_read(vm, gpa(entry), &byte, 1))
+        return INVALID_ADDRESS;
+    vcpu_power_on(v, entry, context_id);
+    engine_stop_soon(vm->world.engine); /* it takes part in scheduling from now on */
+    return SUCCESS;
+}
+
+static int64_t affinity_info(struct vm *vm, uint64_t target, uint64_t lowest_level)
+{
+    struct vcpu *v = vcpu_by_affinity(vm, target);
+    if (!v || lowest_level > 0)
+        return INVALID_PARAMETERS;
+    return v->on ? 0 : 1;
+}
+
+/* A standby state: back when an interrupt is pending. A power-down request is done as standby,
+ * which section 5.4.1 allows. */
+static int64_t cpu_suspend(struct vm *vm, struct vcpu *v)
+{
+    v->halted = true;
+    engine_stop_soon(vm->world.engine);
+    return SUCCESS;
+}
+
+static int64_t features(uint32_t function)
+{
+    switch (function & ~SMC64) {
+    case PSCI_CPU_SUSPEND:
+    case PSCI_CPU_ON:
+    case PSCI_AFFINITY_INFO:
+        return SUCCESS;
+    case PSCI_VERSION:
+    case PSCI_CPU_OFF:
+    case PSCI_MIGRATE_INFO_TYPE:
+    case PSCI_SYSTEM_OFF:
+    case PSCI_SYSTEM_RESET:
+    case PSCI_FEATURES:
+    case SMCCC_VERSION:
+        return function & SMC64 ? NOT_SUPPORTED : SUCCESS;
+    default:
+        return NOT_SUPPORTED;
+    }
+}
+
+enum exit_result secure_call(struct vm *vm, struct vcpu *v)
+{
+    struct engine *e = vm->world.engine;
+    uint32_t function = (uint32_t)engine_x(e, 0);
+    bool is_64 = function & SMC64;
+    uint64_t mask = is_64 ? UINT64_MAX : UINT32_MAX;
+    uint64_t a1 = engine_x(e, 1) & mask, a2 = engine_x(e, 2) & mask, a3 = engine_x(e, 3) & mask;
+    int64_t result = NOT_SUPPORTED;
+    bool has_64 = false;
+    switch (function & ~SMC64) {
+    case PSCI_CPU_ON:
+    case PSCI_CPU_SUSPEND:
+    case PSCI_AFFINITY_INFO:
+        has_64 = true;
+        break;
+    default:
+        break;
+    }
+    switch (is_64 && !has_64 ? 0 : function & ~SMC64) {
+    case SMCCC_VERSION:
+    case PSCI_VERSION:
+        result = 0x10001;
+        break;
+    case SMCCC_ARCH_FEATURES:
+        result = (uint32_t)a1 == SMCCC_VERSION || (uint32_t)a1 == SMCCC_ARCH_FEATURES
+                     ? SUCCESS
+                     : NOT_SUPPORTED;
+        break;
+    case PSCI_CPU_SUSPEND:
+        result = cpu_suspend(vm, v);
+        break;
+    case PSCI_CPU_OFF:
+        vcpu_power_off(v);
+        return EXIT_DONE;
+    case PSCI_CPU_ON:
+        result = cpu_on(vm, a1, a2, a3);
+        break;
+    case PSCI_AFFINITY_INFO:
+        result = affinity_info(vm, a1, a2);
+        break;
+    case PSCI_MIGRATE_INFO_TYPE:
+        result = 2; /* no trusted OS */
+        break;
+    case PSCI_SYSTEM_OFF:
+        vm_end(vm, STATUS_OK, "the guest powered off");
+        return EXIT_STOPPED;
+    case PSCI_SYSTEM_RESET:
+        vm_end(vm, STATUS_OK, "the guest asked for a reset");
+        return EXIT_STOPPED;
+    case PSCI_FEATURES:
+        result = features((uint32_t)a1);
+        break;
+    default:
+        break;
+    }
+    engine_set_x(e, 0, is_64 ? (uint64_t)result : (uint32_t)result);
+    return EXIT_DONE;
+}

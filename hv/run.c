@@ -1,0 +1,249 @@
+/* The board's run loop. One vCPU runs at a time; what happens next is a function of configuration
+ * and virtual time alone:
+ *
+ *   1. inputs due at this tick, then events due at or before it, in their fixed order
+ *   2. the schedule: highest priority first, among equals the turn goes round; a turn ends when its
+ *      quantum is over (at the next taken branch), at a WFE, or when the vCPU halts
+ *   3. the vCPU runs, at most until the next input, event, digest or limit
+ *
+ * With every vCPU halted time moves to the next event at once. */
+#include <string.h>
+
+#include "hv/hv_internal.h"
+
+#define POLL_TICKS       1000000 /* how often a live host is asked for input */
+#define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Inputs ------------------------------------------------------------------------------------------ */
+
+static void offer_pending(struct vm *vm)
+{
+    bool more = false;
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        struct pending_input *p = &vm->pending[i];
+        if (!p->size)
+            continue;
+        size_t taken = vm->vdevs[i]->type->input(vm->vdevs[i], p->data, p->size);
+        p->size -= taken;
+        memmove(p->data, p->data + taken, p->size);
+        more |= p->size != 0;
+    }
+    if (more)
+        event_at(&vm->board->events, &vm->input_retry,
+                 vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
+}
+
+void retry_input(void *context, uint64_t due_ticks)
+{
+    (void)due_ticks;
+    offer_pending(context);
+}
+
+static void console_input(struct vm *vm, unsigned channel, const struct push *p)
+{
+    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->input)
+        return;
+    struct pending_input *pending = &vm->pending[channel];
+    size_t room = PENDING_INPUT_MAX - pending->size;
+    size_t size = p->size < room ? p->size : room;
+    if (size < p->size)
+        log_write(&vm->log, LOG_WARN, "%s: %zu bytes of input lost: the guest does not read",
+                  vm->vdevs[channel]->name, p->size - size);
+    memcpy(pending->data + pending->size, p->data, size);
+    pending->size += size;
+    offer_pending(vm);
+}
+
+static void deliver(struct board *b, const struct push *p)
+{
+    unsigned number = p->target >> 8, channel = p->target & 0xff;
+    if (number >= b->vm_count || b->vms[number]->ended)
+        return;
+    struct vm *vm = b->vms[number];
+    switch (p->kind) {
+    case PUSH_CONSOLE:
+        console_input(vm, channel, p);
+        break;
+    case PUSH_POWER_BUTTON: /* ARM has no standard button: immediate termination */
+        vm_end(vm, STATUS_OK, "terminated by the power button");
+        break;
+    case PUSH_POWER_CUT:
+        vm_end(vm, STATUS_POWER_CUT, "power was cut");
+        break;
+    default:
+        break;
+    }
+}
+
+static void deliver_inputs(struct board *b)
+{
+    uint64_t now = vtime_ticks(&b->vtime);
+    if (journal_can_wait(b->journal) && now < b->next_poll)
+        return;
+    b->next_poll = now + POLL_TICKS;
+    struct push p;
+    while (journal_push(b->journal, now, &p))
+        deliver(b, &p);
+}
+
+/* Scheduling -------------------------------------------------------------------------------------- */
+
+struct candidate {
+    struct vcpu *vcpu;
+    unsigned priority;
+    unsigned waiting; /* others that could run at this priority */
+};
+
+/* The vCPU whose turn it is: beginning behind the current one, so that equal priorities take turns;
+ * the current one keeps its turn while its quantum lasts. */
+static struct candidate choose(const struct board *b)
+{
+    struct candidate best = {0};
+    bool keep = b->vtime.instructions < b->quantum_end;
+    for (size_t k = 1; k <= b->turn_count; k++) {
+        const struct turn *t = &b->turns[(b->current_turn + k) % b->turn_count];
+        if (t->vm->ended || !vcpu_is_runnable(t->vcpu))
+            continue;
+        bool current = k == b->turn_count;
+        if (!best.vcpu || t->priority > best.priority)
+            best = (struct candidate){.vcpu = t->vcpu, .priority = t->priority};
+        else if (t->priority == best.priority) {
+            best.waiting++;
+            if (current && keep)
+                best.vcpu = t->vcpu;
+        }
+    }
+    return best;
+}
+
+static size_t turn_of(const struct board *b, const struct vcpu *v)
+{
+    size_t i = 0;
+    while (b->turns[i].vcpu != v)
+        i++;
+    return i;
+}
+
+static void give_turn(struct board *b, struct vcpu *v)
+{
+    if (v != b->current || b->vtime.instructions >= b->quantum_end)
+        b->quantum_end = b->vtime.instructions + b->options.quantum;
+    if (v != b->current || v->reset_pending) {
+        vcpu_load(v, b->current);
+        b->current = v;
+        b->current_turn = turn_of(b, v);
+    }
+}
+
+/* Running ----------------------------------------------------------------------------------------- */
+
+static struct engine_budget budget_for(const struct board *b, unsigned waiting)
+{
+    uint64_t now = vtime_ticks(&b->vtime);
+    uint64_t until = least(event_next(&b->events), journal_next_tick(b->journal));
+    until = least(until, b->options.limit_ticks);
+    uint64_t exact = until > now ? until - now : 0;
+    uint64_t instructions = b->vtime.instructions;
+    exact = least(exact, b->next_digest - instructions);
+    exact = least(exact, b->options.limit_instructions - instructions);
+    return (struct engine_budget){
+        .exact = exact,
+        .soft = journal_can_wait(b->journal) ? POLL_TICKS : UINT64_MAX,
+        .turn = !waiting                       ? UINT64_MAX
+                : b->quantum_end > instructions ? b->quantum_end - instructions
+                                                : 0,
+    };
+}
+
+static void take_digest_if_due(struct board *b)
+{
+    if (b->vtime.instructions < b->next_digest)
+        return;
+    b->next_digest += b->options.digest_every;
+    b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
+}
+
+/* Everybody is halted: to the next thing that happens. False: nothing ever will. A live host may say
+ * that only part of the time has passed (it has input to offer), or let the wait take none at all:
+ * then one tick goes by, because inputs are asked for once per tick. */
+static bool idle(struct board *b)
+{
+    uint64_t now = vtime_ticks(&b->vtime);
+    uint64_t next = least(event_next(&b->events), journal_next_tick(b->journal));
+    next = least(next, b->options.limit_ticks);
+    uint64_t ticks = next - now;
+    if (journal_can_wait(b->journal)) {
+        uint64_t ns = next == EVENT_NEVER ? UINT64_MAX
+                                          : vtime_scale(ticks, 1000000000, b->vtime.rate_hz);
+        uint64_t passed_ns = 0;
+        if (!b->sinks.idle(b->sinks.context, ns, &passed_ns))
+            return false;
+        if (passed_ns < ns)
+            ticks = least(ticks, vtime_scale(passed_ns, b->vtime.rate_hz, 1000000000) + 1);
+        b->next_poll = 0;
+    } else if (next == EVENT_NEVER) {
+        return false;
+    }
+    b->vtime.idle_ticks += ticks;
+    return true;
+}
+
+static bool all_ended(const struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++)
+        if (!b->vms[i]->ended)
+            return false;
+    return true;
+}
+
+static bool limit_is_reached(struct board *b)
+{
+    bool insns = b->vtime.instructions >= b->options.limit_instructions;
+    if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
+        return false;
+    for (size_t i = 0; i < b->vm_count; i++)
+        vm_end(b->vms[i], STATUS_LIMIT, "%s limit reached", insns ? "instruction" : "time");
+    return true;
+}
+
+static void run_turn(struct board *b, const struct candidate *c)
+{
+    give_turn(b, c->vcpu);
+    enum engine_stop why = ENGINE_SOFT;
+    vcpu_run(c->vcpu, budget_for(b, c->waiting), &why);
+    b->vtime.instructions = engine_executed(b->engine);
+    if (why == ENGINE_TURN)
+        b->quantum_end = b->vtime.instructions;
+}
+
+static int worst_status(const struct board *b)
+{
+    int status = STATUS_OK;
+    for (size_t i = 0; i < b->vm_count; i++)
+        if (b->vms[i]->exit_status > status)
+            status = b->vms[i]->exit_status;
+    return status;
+}
+
+int board_run(struct board *b)
+{
+    while (!all_ended(b)) {
+        deliver_inputs(b);
+        event_fire_due(&b->events, vtime_ticks(&b->vtime));
+        take_digest_if_due(b);
+        if (all_ended(b) || limit_is_reached(b))
+            break;
+        struct candidate next = choose(b);
+        if (next.vcpu)
+            run_turn(b, &next);
+        else if (!idle(b))
+            for (size_t i = 0; i < b->vm_count; i++)
+                vm_end(b->vms[i], STATUS_UNEXPECTED, "every vCPU waits and nothing will wake it");
+    }
+    return worst_status(b);
+}

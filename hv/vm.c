@@ -1,0 +1,63 @@
+/* What a VM offers to everything around it: its memory, its output, its end. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/hv_internal.h"
+
+void vm_end(struct vm *vm, int status, const char *format, ...)
+{
+    if (vm->ended)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(vm->ending, sizeof vm->ending, format, args);
+    va_end(args);
+    vm->ended = true;
+    vm->exit_status = status;
+    engine_stop_soon(vm->board->engine);
+}
+
+void vm_output(void *context, unsigned channel, const void *data, size_t size)
+{
+    struct vm *vm = context;
+    uint8_t header[4];
+    store_le(header, (uint32_t)channel << 24 | (uint32_t)size, sizeof header);
+    sha256_add(&vm->output, header, sizeof header);
+    sha256_add(&vm->output, data, size);
+    vm->output_bytes += size;
+    const struct board_sinks *sinks = &vm->board->sinks;
+    sinks->output(sinks->context, vm->number, channel, data, size);
+}
+
+static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool write)
+{
+    struct memory *m = &vm->board->memory;
+    while (size) {
+        struct stage2_leaf leaf;
+        struct fault fault;
+        uint64_t in_page = at.v & PAGE_MASK;
+        uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
+        if (!stage2_inspect(&vm->stage2, m, at, NULL, &leaf, &fault))
+            return false;
+        uint8_t *host = memory_at(m, hpa(leaf.page.v + in_page), part,
+                                  write ? MEMORY_WRITE : MEMORY_READ);
+        if (!host)
+            return false;
+        memcpy(write ? host : bytes, write ? bytes : host, part);
+        at.v += part;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool vm_read(struct vm *vm, gpa_t from, void *to, uint64_t size)
+{
+    return copy(vm, from, to, size, false);
+}
+
+bool vm_write(struct vm *vm, gpa_t to, const void *from, uint64_t size)
+{
+    return copy(vm, to, (uint8_t *)(uintptr_t)from, size, true);
+}

@@ -1,0 +1,47 @@
+/* The host: files, clock, terminal, random numbers, environment, signals. One implementation per
+ * host family (host_posix.c, host_windows.c), the only files of the project that may call these
+ * things. What reaches the machine goes through the journal. */
+#ifndef QVM_HOST_H
+#define QVM_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/bytes.h"
+#include "emu/error.h"
+
+/* Appends the contents of a file (stdin is not one). */
+bool host_read_file(const char *path, struct bytes *out, struct error *e);
+bool host_write_file(const char *path, const void *data, size_t size, struct error *e);
+
+struct host_file;
+struct host_file *host_create(const char *path, struct error *e);
+bool host_append(struct host_file *f, const void *data, size_t size);
+bool host_close(struct host_file *f); /* false: something was not written */
+
+const char *host_environment(const char *name); /* NULL: unset */
+uint64_t host_wall_clock_s(void);
+uint64_t host_monotonic_ns(void);
+uint64_t host_cpu_ns(void); /* used by this process so far */
+void host_sleep(uint64_t ns); /* less if a signal arrives */
+bool host_random(void *to, size_t size);
+
+/* Standard output, buffered; flushed at a newline, when full, and by host_flush. */
+void host_print(const void *data, size_t size);
+void host_flush(void);
+
+/* Console input from standard input. A terminal is put into raw mode until host_console_close (also
+ * at exit); it is interactive then. */
+bool host_console_open(void); /* true: interactive */
+void host_console_close(void);
+/* Waits up to `timeout_ns` (0: not at all) for input or a signal; how many bytes it read. Sets
+ * *ended when there will never be more. */
+size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended);
+
+/* Signals as inputs: each call takes one that arrived, or HOST_SIGNAL_NONE. */
+enum host_signal { HOST_SIGNAL_NONE, HOST_SIGNAL_BUTTON, HOST_SIGNAL_CUT, HOST_SIGNAL_STATUS };
+void host_catch_signals(void);
+enum host_signal host_take_signal(void);
+
+#endif

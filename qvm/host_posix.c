@@ -1,0 +1,219 @@
+/* The host functions on Linux, macOS and the BSDs. */
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
+#include "qvm/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Files ------------------------------------------------------------------------------------------- */
+
+static bool read_all(int fd, const char *path, struct bytes *out, struct error *e)
+{
+    uint8_t part[65536];
+    ssize_t got;
+    while ((got = read(fd, part, sizeof part)) > 0)
+        bytes_put(out, part, (size_t)got);
+    return got == 0 || error_set(e, "cannot read '%s': %s", path, strerror(errno));
+}
+
+bool host_read_file(const char *path, struct bytes *out, struct error *e)
+{
+    int fd = open(path, O_RDONLY);
+    struct stat st;
+    if (fd < 0)
+        return error_set(e, "cannot open '%s': %s", path, strerror(errno));
+    bool ok = fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode);
+    ok = ok ? read_all(fd, path, out, e) : error_set(e, "'%s' is a directory", path);
+    close(fd);
+    return ok;
+}
+
+struct host_file {
+    FILE *file;
+};
+
+struct host_file *host_create(const char *path, struct error *e)
+{
+    struct host_file *f = calloc(1, sizeof *f);
+    if (f && (f->file = fopen(path, "wb")) != NULL)
+        return f;
+    error_set(e, "cannot create '%s': %s", path, strerror(errno));
+    free(f);
+    return NULL;
+}
+
+bool host_append(struct host_file *f, const void *data, size_t size)
+{
+    return fwrite(data, 1, size, f->file) == size;
+}
+
+bool host_close(struct host_file *f)
+{
+    bool ok = fclose(f->file) == 0;
+    free(f);
+    return ok;
+}
+
+bool host_write_file(const char *path, const void *data, size_t size, struct error *e)
+{
+    struct host_file *f = host_create(path, e);
+    if (!f)
+        return false;
+    bool ok = host_append(f, data, size);
+    ok = host_close(f) && ok;
+    return ok || error_set(e, "cannot write '%s': %s", path, strerror(errno));
+}
+
+/* Clock, environment, random numbers ---------------------------------------------------------------- */
+
+const char *host_environment(const char *name)
+{
+    return getenv(name);
+}
+
+static uint64_t clock_ns(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t host_wall_clock_s(void)
+{
+    return clock_ns(CLOCK_REALTIME) / 1000000000;
+}
+
+uint64_t host_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t host_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void host_sleep(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    nanosleep(&t, NULL);
+}
+
+bool host_random(void *to, size_t size)
+{
+    int fd = open("/dev/urandom", O_RDONLY);
+    bool ok = fd >= 0 && read(fd, to, size) == (ssize_t)size;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Standard output ----------------------------------------------------------------------------------- */
+
+static struct {
+    uint8_t data[4096];
+    size_t size;
+} out;
+
+void host_flush(void)
+{
+    for (size_t at = 0; at < out.size;) {
+        ssize_t put = write(STDOUT_FILENO, out.data + at, out.size - at);
+        if (put < 0 && errno != EINTR)
+            break; /* nobody reads: what a guest prints is lost, the run goes on */
+        at += put > 0 ? (size_t)put : 0;
+    }
+    out.size = 0;
+}
+
+void host_print(const void *data, size_t size)
+{
+    const uint8_t *from = data;
+    for (size_t i = 0; i < size; i++) {
+        out.data[out.size++] = from[i];
+        if (out.size == sizeof out.data || from[i] == '\n')
+            host_flush();
+    }
+}
+
+/* Console ------------------------------------------------------------------------------------------- */
+
+static struct {
+    bool raw;
+    struct termios before;
+} console;
+
+void host_console_close(void)
+{
+    if (console.raw)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &console.before);
+    console.raw = false;
+}
+
+bool host_console_open(void)
+{
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &console.before) != 0)
+        return false;
+    struct termios raw = console.before;
+    raw.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INLCR | IGNCR | INPCK | ISTRIP | IXON);
+    raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    console.raw = tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) == 0;
+    if (console.raw)
+        atexit(host_console_close);
+    return console.raw;
+}
+
+size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    int timeout_ms = timeout_ns >= 1000000000000 ? -1 : (int)((timeout_ns + 999999) / 1000000);
+    if (poll(&p, 1, timeout_ms) <= 0 || !p.revents)
+        return 0;
+    ssize_t got = read(STDIN_FILENO, to, size);
+    *ended = got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* Signals ------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t arrived[3];
+
+static void on_signal(int number)
+{
+    arrived[number == SIGQUIT ? 1 : number == SIGUSR1 ? 2 : 0]++;
+}
+
+void host_catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+enum host_signal host_take_signal(void)
+{
+    static const enum host_signal meaning[] = {HOST_SIGNAL_BUTTON, HOST_SIGNAL_CUT,
+                                               HOST_SIGNAL_STATUS};
+    for (size_t i = 0; i < 3; i++)
+        if (arrived[i]) {
+            arrived[i]--;
+            return meaning[i];
+        }
+    return HOST_SIGNAL_NONE;
+}

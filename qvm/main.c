@@ -1,0 +1,234 @@
+/* The command line. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/disasm.h"
+#include "hv/config_report.h"
+#include "qvm/host.h"
+#include "qvm/session.h"
+
+static const char usage[] =
+    "usage: qvm run CONF [WORD...] [OPTION...]    run a VM\n"
+    "       qvm @CONF [WORD...]                   the same\n"
+    "       qvm record -o TRACE CONF [WORD...]    run and keep a trace\n"
+    "       qvm replay TRACE                      run it again and compare\n"
+    "       qvm check CONF [WORD...] [--json]     validate, print memory map and devices\n"
+    "       qvm --version | --help\n"
+    "options of run, record and replay:\n"
+    "  --limit-insns N    stop after N instructions (exit status 67)\n"
+    "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
+    "  --digest-every N   a digest of the whole machine every N instructions\n"
+    "  --stats            instructions, exits by reason, MIPS\n"
+    "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
+    "  --realtime         a halted guest waits in step with the host's clock\n"
+    "  --no-images        record: references to guest images instead of their contents\n"
+    "On a terminal Ctrl-A x ends a run.\n";
+
+struct command_line {
+    struct session_options options;
+    bool json;
+    const char **words; /* what is not an option; owned array, borrowed strings */
+    size_t count;
+};
+
+static bool parse_count(const char *text, uint64_t *value, struct error *e, const char *option)
+{
+    char *end;
+    *value = strtoull(text, &end, 0);
+    if (*text >= '0' && *text <= '9' && *end == 0)
+        return true;
+    return error_set(e, "%s wants a number, not '%s'", option, text);
+}
+
+static bool parse_severities(const char *text, unsigned *set, struct error *e)
+{
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        unsigned found = 0;
+        for (unsigned bit = LOG_FATAL; bit <= LOG_VERBOSE; bit <<= 1) {
+            const char *name = log_severity_name(bit);
+            if (strlen(name) == length && memcmp(name, text, length) == 0)
+                found = bit;
+        }
+        if (!found)
+            return error_set(e,
+                             "--log: '%.*s' is not one of fatal, internal, error, warn, info, "
+                             "debug, verbose",
+                             (int)length, text);
+        *set |= found;
+        text += length + (text[length] == ',');
+    }
+    return true;
+}
+
+/* An option with an argument: takes both. */
+static bool parse_valued(struct command_line *c, const char *name, const char *value,
+                         struct error *e)
+{
+    struct session_options *o = &c->options;
+    if (!value)
+        return error_set(e, "%s wants an argument", name);
+    if (strcmp(name, "--limit-insns") == 0)
+        return parse_count(value, &o->board.limit_instructions, e, name);
+    if (strcmp(name, "--limit-ns") == 0)
+        return parse_count(value, &o->board.limit_ticks, e, name);
+    if (strcmp(name, "--digest-every") == 0)
+        return parse_count(value, &o->board.digest_every, e, name);
+    if (strcmp(name, "--log") == 0)
+        return parse_severities(value, &o->log_severities, e);
+    if (strcmp(name, "-o") == 0) {
+        o->record_path = value;
+        return true;
+    }
+    return error_set(e, "unknown option '%s' (qvm --help lists them)", name);
+}
+
+static bool *flag_of(struct command_line *c, const char *name)
+{
+    return strcmp(name, "--stats") == 0       ? &c->options.stats
+           : strcmp(name, "--realtime") == 0  ? &c->options.realtime
+           : strcmp(name, "--no-images") == 0 ? &c->options.no_images
+           : strcmp(name, "--json") == 0      ? &c->json
+                                              : NULL;
+}
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && (word[1] == '-' || strcmp(word, "-o") == 0);
+}
+
+static bool parse_arguments(struct command_line *c, char **argv, struct error *e)
+{
+    for (; *argv; argv++) {
+        if (!is_option(*argv)) {
+            c->words[c->count++] = *argv;
+            continue;
+        }
+        bool *flag = flag_of(c, *argv);
+        if (flag) {
+            *flag = true;
+            continue;
+        }
+        if (!parse_valued(c, argv[0], argv[1], e))
+            return false;
+        argv++;
+    }
+    return true;
+}
+
+/* `run guest.qvmconf` names a file; the language's own form is @guest.qvmconf. */
+static void mark_first_as_file(struct command_line *c, char *storage, size_t size)
+{
+    if (c->count && c->words[0][0] != '@') {
+        snprintf(storage, size, "@%s", c->words[0]);
+        c->words[0] = storage;
+    }
+}
+
+static int need_words(const char *command)
+{
+    fprintf(stderr, "qvm: %s wants a configuration file (qvm --help)\n", command);
+    return STATUS_USAGE;
+}
+
+static int command_run(struct command_line *c)
+{
+    return c->count ? session_run(c->words, c->count, &c->options) : need_words("run");
+}
+
+static int command_record(struct command_line *c)
+{
+    if (!c->options.record_path) {
+        fprintf(stderr, "qvm: record wants -o TRACE\n");
+        return STATUS_USAGE;
+    }
+    return c->count ? session_run(c->words, c->count, &c->options) : need_words("record");
+}
+
+static int command_replay(struct command_line *c)
+{
+    if (c->count != 1) {
+        fprintf(stderr, "qvm: replay wants one trace file\n");
+        return STATUS_USAGE;
+    }
+    return session_replay(c->words[0], &c->options);
+}
+
+static int command_check(struct command_line *c)
+{
+    struct vm_config config;
+    struct error e = {0};
+    struct config_reader reader = session_config_reader();
+    if (!c->count)
+        return need_words("check");
+    if (!config_parse(&config, c->words, c->count, &reader, &e))
+        return session_report_error(&e, STATUS_CONFIGURATION);
+    struct bytes report = {0};
+    config_report(&config, &report, c->json);
+    host_print(report.data, report.size);
+    host_flush();
+    bytes_free(&report);
+    config_free(&config);
+    return STATUS_OK;
+}
+
+static int print_version(void)
+{
+    printf("qvm %s\nUnicorn %s\nCapstone %s\n", QVM_VERSION, engine_version(), disasm_version());
+    return STATUS_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct command_line *c);
+    bool first_is_file;
+} commands[] = {
+    {"run", command_run, true},
+    {"record", command_record, true},
+    {"replay", command_replay, false},
+    {"check", command_check, true},
+};
+
+static int run_command(size_t which, char **arguments, size_t count)
+{
+    struct command_line c = {
+        .options.board = {.limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX},
+    };
+    struct error e = {0};
+    char file[4096];
+    int status;
+    c.words = calloc(count + 1, sizeof *c.words);
+    if (!c.words)
+        return STATUS_NOT_STARTED;
+    if (!parse_arguments(&c, arguments, &e)) {
+        status = session_report_error(&e, STATUS_USAGE);
+    } else {
+        if (commands[which].first_is_file)
+            mark_first_as_file(&c, file, sizeof file);
+        status = commands[which].run(&c);
+    }
+    free(c.words);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "--version") == 0)
+        return print_version();
+    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+        fputs(usage, stdout);
+        return STATUS_OK;
+    }
+    if (command[0] == '@')
+        return run_command(0, argv + 1, (size_t)argc - 1);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(command, commands[i].name) == 0)
+            return run_command(i, argv + 2, (size_t)argc - 2);
+    if (*command)
+        fprintf(stderr, "qvm: unknown command '%s'\n", command);
+    fputs(usage, stderr);
+    return STATUS_USAGE;
+}

@@ -1,0 +1,365 @@
+#include "qvm/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/trace.h"
+#include "qvm/console.h"
+#include "qvm/host.h"
+#include "qvm/verdict.h"
+
+struct session {
+    const struct session_options *options;
+    struct vm_config config;
+    struct journal journal;
+    struct board *board;
+    struct console console;
+    struct log log;
+    unsigned stdout_severities; /* of the log: the others go to stderr */
+    /* Recording */
+    struct host_file *file;
+    struct trace_writer writer;
+    bool recording_failed;
+    /* Replaying */
+    const struct trace *trace; /* NULL: live */
+    size_t next_digest;
+    uint64_t agreed_until; /* instructions at the last digest that was equal */
+    bool diverged;
+};
+
+int session_report_error(const struct error *e, int otherwise)
+{
+    host_flush();
+    for (const char *line = e->text; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(stderr, "%s%.*s\n", *line == '[' ? "" : "qvm: ", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    return e->exit_status ? e->exit_status : otherwise;
+}
+
+/* Configuration ------------------------------------------------------------------------------------- */
+
+static uint8_t *read_config_file(void *context, const char *path, size_t *size, struct error *e)
+{
+    struct bytes contents = {0};
+    (void)context;
+    if (!host_read_file(path, &contents, e)) {
+        bytes_free(&contents);
+        return NULL;
+    }
+    *size = contents.size;
+    bytes_put_int(&contents, 0, 1); /* an empty file is not a missing one */
+    return contents.data;
+}
+
+static const char *read_environment(void *context, const char *name)
+{
+    (void)context;
+    return host_environment(name);
+}
+
+struct config_reader session_config_reader(void)
+{
+    return (struct config_reader){.read_file = read_config_file, .env = read_environment};
+}
+
+/* The log ------------------------------------------------------------------------------------------- */
+
+static void write_log(void *context, enum log_severity severity, const char *line)
+{
+    struct session *s = context;
+    host_flush();
+    FILE *to = s->stdout_severities & severity ? stdout : stderr;
+    fprintf(to, "qvm: %s: %s\n", log_severity_name(severity), line);
+    fflush(to);
+}
+
+static void configure_log(struct session *s)
+{
+    s->log = (struct log){.severities = LOG_DEFAULT, .sink = write_log, .context = s};
+    if (s->config.logger_count)
+        s->log.severities = 0;
+    for (size_t i = 0; i < s->config.logger_count; i++) {
+        const struct logger_config *l = &s->config.loggers[i];
+        s->log.severities |= l->severities;
+        s->stdout_severities &= ~l->severities;
+        if (l->destination == LOGGER_NONE)
+            s->log.severities &= ~l->severities;
+        else if (l->destination == LOGGER_STDOUT)
+            s->stdout_severities |= l->severities;
+    }
+    if (s->options->log_severities)
+        s->log.severities = s->options->log_severities;
+}
+
+/* Recording ----------------------------------------------------------------------------------------- */
+
+static bool append_to_trace(void *context, const void *data, size_t size)
+{
+    struct session *s = context;
+    return host_append(s->file, data, size);
+}
+
+static void record_step(struct session *s)
+{
+    struct error e = {0};
+    if (s->file && !s->recording_failed && !trace_record_step(&s->writer, &s->journal, &e)) {
+        s->recording_failed = true;
+        session_report_error(&e, 0);
+    }
+}
+
+static bool begin_recording(struct session *s, struct error *e)
+{
+    if (!s->options->record_path)
+        return true;
+    s->file = host_create(s->options->record_path, e);
+    if (!s->file)
+        return false;
+    struct bytes text = {0};
+    config_print(&s->config, &text);
+    bytes_put_int(&text, 0, 1);
+    char name[] = "vm", unicorn[] = "unicorn", version[32];
+    snprintf(version, sizeof version, "%s", engine_version());
+    struct trace_text config = {.name = s->config.system ? s->config.system : name,
+                                .text = (char *)text.data};
+    struct trace_text machine = {.name = unicorn, .text = version};
+    bool ok = trace_writer_begin(&s->writer,
+                                 (struct trace_sink){.write = append_to_trace, .context = s}) &&
+              trace_write_config(&s->writer, &config, 1) &&
+              trace_write_machine(&s->writer, &machine, 1);
+    s->writer.no_images = s->options->no_images;
+    bytes_free(&text);
+    return ok || error_set(e, "cannot write '%s'", s->options->record_path);
+}
+
+static void end_recording(struct session *s, const struct trace_end *end)
+{
+    if (!s->file)
+        return;
+    record_step(s);
+    bool ok = trace_write_end(&s->writer, end);
+    ok = trace_writer_finish(&s->writer) && ok && !s->recording_failed;
+    ok = host_close(s->file) && ok;
+    s->file = NULL;
+    if (!ok)
+        fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
+}
+
+/* Inputs -------------------------------------------------------------------------------------------- */
+
+static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
+                 struct bytes *out, struct error *e)
+{
+    (void)context;
+    uint8_t random[256];
+    switch (kind) {
+    case PULL_WALL_CLOCK:
+        bytes_put_int(out, host_wall_clock_s(), 8);
+        return true;
+    case PULL_ENTROPY:
+        if (size > sizeof random || !host_random(random, size))
+            return error_set(e, "the host gives no random numbers");
+        bytes_put(out, random, size);
+        return true;
+    case PULL_FILE:
+        return host_read_file(key, out, e);
+    }
+    return false;
+}
+
+static bool poll_host(void *context, struct push *p)
+{
+    struct session *s = context;
+    record_step(s);
+    return console_poll(&s->console, p);
+}
+
+/* Sinks --------------------------------------------------------------------------------------------- */
+
+static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
+{
+    struct session *s = context;
+    (void)vm;
+    console_output(&s->console, channel, data, size);
+}
+
+static bool on_file(void *context, const char *path, const void *data, size_t size, struct error *e)
+{
+    struct session *s = context;
+    return s->trace ? true : host_write_file(path, data, size, e);
+}
+
+static bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
+{
+    struct session *s = context;
+    return console_idle(&s->console, ns, passed_ns);
+}
+
+static void compare_digest(struct session *s, uint64_t instructions, struct digest d)
+{
+    const struct trace *t = s->trace;
+    if (s->diverged || s->next_digest >= t->digest_count)
+        return;
+    const struct trace_digest *recorded = &t->digests[s->next_digest++];
+    if (recorded->instructions == instructions &&
+        memcmp(recorded->state.b, d.b, sizeof d.b) == 0) {
+        s->agreed_until = instructions;
+        return;
+    }
+    s->diverged = true;
+    fprintf(stderr,
+            "qvm: the replay diverged: machine states are equal at instruction %" PRIu64
+            " and differ at %" PRIu64 "\n",
+            s->agreed_until, instructions);
+}
+
+static void on_digest(void *context, uint64_t instructions, struct digest d)
+{
+    struct session *s = context;
+    struct trace_digest digest = {.instructions = instructions, .state = d};
+    if (s->trace)
+        compare_digest(s, instructions, d);
+    else if (s->file)
+        trace_write_digests(&s->writer, &digest, 1);
+}
+
+/* A session ----------------------------------------------------------------------------------------- */
+
+static bool assemble(struct session *s, struct error *e)
+{
+    struct board_sinks sinks = {
+        .output = on_output,
+        .file = on_file,
+        .idle = on_idle,
+        .digest = on_digest,
+        .context = s,
+    };
+    configure_log(s);
+    s->board = board_new(&s->config, 1, &s->journal, &s->options->board, &sinks, &s->log, e);
+    return s->board != NULL;
+}
+
+static void compare_end(struct session *s, const struct trace_end *ours)
+{
+    const struct trace_end *recorded = &s->trace->end;
+    if (s->diverged || !s->trace->has_end)
+        return;
+    s->diverged = true;
+    if (recorded->instructions != ours->instructions || recorded->ticks != ours->ticks)
+        fprintf(stderr,
+                "qvm: the replay diverged: it ended at instruction %" PRIu64
+                ", the recording at %" PRIu64 " (%s)\n",
+                ours->instructions, recorded->instructions, recorded->sentence);
+    else if (memcmp(recorded->output.b, ours->output.b, sizeof ours->output.b) != 0)
+        fprintf(stderr, "qvm: the replay diverged: it printed something else\n");
+    else if (memcmp(recorded->state.b, ours->state.b, sizeof ours->state.b) != 0)
+        fprintf(stderr,
+                "qvm: the replay diverged: the final states differ; they were equal at instruction"
+                " %" PRIu64 "\n",
+                s->agreed_until);
+    else
+        s->diverged = false;
+}
+
+/* Runs the assembled board and says how it ended. */
+static int run(struct session *s)
+{
+    uint64_t cpu_from = host_cpu_ns();
+    console_open(&s->console, s->trace == NULL);
+    int status = board_run(s->board);
+    console_close(&s->console);
+    uint64_t cpu_ns = host_cpu_ns() - cpu_from;
+    struct trace_end end = verdict_of(s->board, status);
+    end_recording(s, &end);
+    if (s->trace)
+        compare_end(s, &end);
+    verdict_print(s->board, &end);
+    if (s->options->stats)
+        verdict_print_stats(s->board, cpu_ns);
+    return s->diverged ? STATUS_DIVERGED : status;
+}
+
+static void end_session(struct session *s)
+{
+    if (s->file) {
+        trace_writer_free(&s->writer);
+        host_close(s->file);
+    }
+    board_free(s->board);
+    journal_free(&s->journal);
+    config_free(&s->config);
+}
+
+int session_run(const char *const *words, size_t count, const struct session_options *options)
+{
+    struct session s = {.options = options};
+    struct error e = {0};
+    struct config_reader reader = session_config_reader();
+    if (!config_parse(&s.config, words, count, &reader, &e))
+        return session_report_error(&e, STATUS_CONFIGURATION);
+    console_init(&s.console, &s.config, options->realtime);
+    journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
+    int status = STATUS_OK;
+    if (!begin_recording(&s, &e) || !assemble(&s, &e))
+        status = session_report_error(&e, STATUS_NOT_STARTED);
+    else if (s.config.dryrun)
+        log_write(&s.log, LOG_INFO, "Exiting: dryrun complete");
+    else
+        status = run(&s);
+    end_session(&s);
+    return status;
+}
+
+/* The limits under which a recording ended early hold for its replay too. */
+static struct session_options replay_options(const struct trace *t,
+                                             const struct session_options *given)
+{
+    struct session_options o = *given;
+    bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;
+    if (limited && t->end.instructions < o.board.limit_instructions)
+        o.board.limit_instructions = t->end.instructions;
+    if (limited && t->end.ticks < o.board.limit_ticks)
+        o.board.limit_ticks = t->end.ticks;
+    if (t->digest_count)
+        o.board.digest_every = t->digests[0].instructions;
+    return o;
+}
+
+static bool read_trace(const char *path, struct trace *t, const struct log *log, struct error *e)
+{
+    struct bytes file = {0};
+    bool ok = host_read_file(path, &file, e) && trace_parse(t, file.data, file.size, log, e);
+    bytes_free(&file);
+    return ok;
+}
+
+int session_replay(const char *path, const struct session_options *options)
+{
+    struct session s = {.options = options};
+    struct trace trace = {0};
+    struct error e = {0};
+    struct config_reader reader = session_config_reader();
+    s.log = (struct log){.severities = LOG_DEFAULT, .sink = write_log, .context = &s};
+    if (!read_trace(path, &trace, &s.log, &e))
+        return session_report_error(&e, STATUS_USAGE);
+    struct session_options replay = replay_options(&trace, options);
+    s.options = &replay;
+    s.trace = &trace;
+    const char *text = trace.configs[0].text;
+    int status;
+    if (!config_parse(&s.config, &text, 1, &reader, &e)) {
+        status = session_report_error(&e, STATUS_CONFIGURATION);
+    } else {
+        trace_into_journal(&trace, &s.journal);
+        console_init(&s.console, &s.config, false);
+        status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
+    }
+    end_session(&s);
+    trace_free(&trace);
+    return status;
+}

@@ -1,0 +1,67 @@
+#include "qvm/verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct trace_end verdict_of(struct board *b, int status)
+{
+    struct sha256 all;
+    sha256_init(&all);
+    for (size_t i = 0; i < b->vm_count; i++) {
+        struct sha256 output = b->vms[i]->output;
+        struct digest printed = sha256_end(&output);
+        sha256_add(&all, printed.b, sizeof printed.b);
+    }
+    return (struct trace_end){
+        .exit_status = status,
+        .instructions = b->vtime.instructions,
+        .ticks = vtime_ticks(&b->vtime),
+        .state = board_digest(b),
+        .output = sha256_end(&all),
+        .sentence = b->vms[0]->ending,
+    };
+}
+
+void verdict_print(const struct board *b, const struct trace_end *end)
+{
+    char hex[DIGEST_TEXT];
+    digest_text(end->state, hex);
+    uint64_t ns = vtime_ns(&b->vtime);
+    fprintf(stderr,
+            "qvm: %s; %" PRIu64 " instructions, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
+            end->sentence, end->instructions, ns / 1000000000, ns % 1000000000, hex);
+}
+
+static void print_exits(const struct vm *vm)
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        all += vm->exits[i];
+    fprintf(stderr, "qvm: stats: exits %" PRIu64, all);
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        if (vm->exits[i])
+            fprintf(stderr, ", %s %" PRIu64, exit_reason_name(i), vm->exits[i]);
+    fputc('\n', stderr);
+}
+
+static void print_devices(const struct vm *vm)
+{
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        uint64_t reads, writes;
+        bus_counts(&vm->bus, vm->vdevs[i], &reads, &writes);
+        fprintf(stderr, "qvm: stats: %s: %" PRIu64 " reads, %" PRIu64 " writes\n",
+                vm->vdevs[i]->name, reads, writes);
+    }
+}
+
+void verdict_print_stats(const struct board *b, uint64_t cpu_ns)
+{
+    double seconds = (double)cpu_ns / 1e9;
+    fprintf(stderr, "qvm: stats: %.3f s CPU, %.0f MIPS\n", seconds,
+            seconds > 0 ? (double)b->vtime.instructions / seconds / 1e6 : 0);
+    for (size_t i = 0; i < b->vm_count; i++) {
+        print_exits(b->vms[i]);
+        print_devices(b->vms[i]);
+    }
+}
