@@ -6,8 +6,8 @@
 #include "emu/check.h"
 
 /* Pull stream: kind (1), key (string), then for a file its SHA-256 (32), else size (varint) and
- * bytes. Push stream: tick since the last push (varint), kind (1), target (varint), size (varint),
- * bytes. */
+ * bytes; an input that was absent has PULL_ABSENT in its kind and size 0. Push stream: tick since
+ * the last push (varint), kind (1), target (varint), size (varint), bytes. */
 
 void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host)
 {
@@ -88,6 +88,13 @@ static void record_pull(struct journal *j, enum pull_kind kind, const char *key,
     }
 }
 
+static void record_absent(struct journal *j, enum pull_kind kind, const char *key)
+{
+    bytes_put_int(&j->pulls, (uint64_t)kind | PULL_ABSENT, 1);
+    bytes_put_string(&j->pulls, key);
+    bytes_put_varint(&j->pulls, 0);
+}
+
 static bool replay_file(struct journal *j, const char *key, struct bytes *out, struct error *e)
 {
     const uint8_t *stored = reader_bytes(&j->pull_reader, sizeof(struct digest));
@@ -102,19 +109,23 @@ static bool replay_file(struct journal *j, const char *key, struct bytes *out, s
     return true;
 }
 
+/* `present` is NULL when the input must be there. */
 static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
-                        struct error *e)
+                        bool *present, struct error *e)
 {
     struct reader *r = &j->pull_reader;
     uint64_t recorded_kind = reader_int(r, 1), key_size = reader_varint(r);
     const uint8_t *recorded_key = reader_bytes(r, (size_t)key_size);
     if (!recorded_key)
         return error_set(e, "the machine asks for input '%s' that the trace does not hold", key);
-    if (recorded_kind != kind || key_size != strlen(key) ||
+    bool absent = present && (recorded_kind & PULL_ABSENT);
+    if (present)
+        *present = !absent;
+    if (recorded_kind != ((uint64_t)kind | (absent ? PULL_ABSENT : 0)) || key_size != strlen(key) ||
         memcmp(recorded_key, key, (size_t)key_size) != 0)
         return error_set(e, "the machine asks for input '%s' where the trace holds '%.*s'", key,
                          (int)(key_size < 200 ? key_size : 200), (const char *)recorded_key);
-    if (kind == PULL_FILE)
+    if (kind == PULL_FILE && !absent)
         return replay_file(j, key, out, e);
     uint64_t size = reader_varint(r);
     const uint8_t *data = reader_bytes(r, (size_t)size);
@@ -128,12 +139,28 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
                   struct bytes *out, struct error *e)
 {
     if (j->mode == JOURNAL_REPLAY)
-        return replay_pull(j, kind, key, out, e);
+        return replay_pull(j, kind, key, out, NULL, e);
     size_t before = out->size;
     if (!j->host.pull(j->host.context, kind, key, size, out, e))
         return false;
     if (j->mode == JOURNAL_RECORD)
         record_pull(j, kind, key, out->data + before, out->size - before);
+    return true;
+}
+
+bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
+                   struct bytes *out, bool *present, struct error *e)
+{
+    if (j->mode == JOURNAL_REPLAY)
+        return replay_pull(j, kind, key, out, present, e);
+    struct error why_absent = {0};
+    size_t before = out->size;
+    *present = journal_pull(j, kind, key, size, out, &why_absent);
+    if (!*present) {
+        out->size = before;
+        if (j->mode == JOURNAL_RECORD)
+            record_absent(j, kind, key);
+    }
     return true;
 }
 

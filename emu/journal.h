@@ -23,6 +23,8 @@ enum pull_kind {
     PULL_ENTROPY = 2,    /* as many bytes as asked for */
     PULL_FILE = 3,       /* the contents of the host file `key` */
 };
+/* In the stream, added to a kind: it was asked for, and the host had none. */
+#define PULL_ABSENT 0x80
 
 enum push_kind {
     PUSH_CONSOLE = 1,      /* bytes for the device `target` */
@@ -78,6 +80,11 @@ void journal_free(struct journal *j);
  * else is an error (the machine asks for other things than it did). */
 bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                   struct bytes *out, struct error *e);
+/* The same for an input that need not be there, such as a file whose name the guest made up. That
+ * the host had none is an answer, too (`*present` is false), recorded and replayed like any other;
+ * false only if a replay does not fit. */
+bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
+                   struct bytes *out, bool *present, struct error *e);
 /* The next push for tick `now`; false when there is no more. Live asks the host once per tick. */
 bool journal_push(struct journal *j, uint64_t now, struct push *p);
 /* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
