@@ -376,6 +376,34 @@ START_TEST(zeros_written_count_as_never_written)
 }
 END_TEST
 
+/* A page of equal bytes is a page of zeros only if they are. */
+START_TEST(digest_sees_uniform_pages)
+{
+    struct memory m = odd_board();
+    struct digest empty = digest_of(&m);
+    memset(memory_at(&m, hpa(0x40000000), PAGE_SIZE, MEMORY_WRITE), 0xff, PAGE_SIZE);
+    ck_assert(!equal(digest_of(&m), empty));
+    memory_free(&m);
+}
+END_TEST
+
+/* Contents count where they are on the board; banks of zeros do not count. */
+START_TEST(digest_sees_banks_by_address)
+{
+    const struct memory_chunk banks[] = {{{0x40000000}, 4 * MIB}, {{0x50000000}, 4 * MIB}};
+    struct digest d[3];
+    for (size_t i = 0; i < 3; i++) {
+        /* The first bank alone, with the second, the second alone; written in the first of them. */
+        struct memory m = board_of(&banks[i / 2], i == 1 ? 2 : 1);
+        *(uint8_t *)memory_at(&m, banks[i / 2].base, 1, MEMORY_WRITE) = 1;
+        d[i] = digest_of(&m);
+        memory_free(&m);
+    }
+    ck_assert(equal(d[0], d[1]));
+    ck_assert(!equal(d[0], d[2]));
+}
+END_TEST
+
 /* Each single byte at a place where a level of the tree might lose it, and where it is, must show.
  */
 START_TEST(digest_sees_value_and_place)
@@ -416,6 +444,8 @@ int main(void)
     tcase_add_test(c, bad_reservations_are_refused);
     tcase_add_test(c, incremental_digest_is_the_one_from_scratch);
     tcase_add_test(c, zeros_written_count_as_never_written);
+    tcase_add_test(c, digest_sees_uniform_pages);
+    tcase_add_test(c, digest_sees_banks_by_address);
     tcase_add_test(c, digest_sees_value_and_place);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);

@@ -594,12 +594,13 @@ END_TEST
 /* Everything that decides about dirty state; the page is clean (AP[2] = 1) and DBM set, or not. */
 START_TEST(dirty_state)
 {
-    enum { READ_1, WRITE_1, READ_0, WRITE_0, AT_1, DC_1, LOOK_1, ACCESSES };
+    enum { READ_1, WRITE_1, READ_0, WRITE_0, AT_0, AT_1, DC_1, LOOK_1, ACCESSES };
     const struct access accesses[ACCESSES] = {
         el1_read,
         el1_write,
         el0_read,
         el0_write,
+        {.kind = ACCESS_WRITE, .translate_only = true},
         {.kind = ACCESS_WRITE, .privileged = true, .translate_only = true},
         {.kind = ACCESS_WRITE, .privileged = true, .cache_op = true},
         {.kind = ACCESS_WRITE, .privileged = true, .inspect = true},
@@ -620,7 +621,8 @@ START_TEST(dirty_state)
         ck_assert_int_eq((leaf.el1 & PERMIT_W) != 0, dirties);
         ck_assert_int_eq((leaf.el0 & PERMIT_W) != 0, dirties && user);
         bool reads = n == READ_1 || (n == READ_0 && user);
-        bool writes = managed && (n == WRITE_1 || (n == WRITE_0 && user) || n >= AT_1);
+        bool writes =
+            managed && (n == WRITE_1 || (user && (n == WRITE_0 || n == AT_0)) || n >= AT_1);
         ck_assert_int_eq(stage1_permits(&leaf, gva(0), &accesses[n], &fault), reads || writes);
     }
 }
