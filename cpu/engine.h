@@ -112,8 +112,6 @@ void engine_set_pstate(struct engine *e, uint64_t value);
 void engine_set_elr(struct engine *e, uint64_t value);
 void engine_set_esr(struct engine *e, uint64_t value);
 void engine_set_far(struct engine *e, uint64_t value);
-/* Does the engine know the register at all? (what it does not know is undefined to it) */
-bool engine_has_sysreg(struct engine *e, unsigned encoding);
 uint64_t engine_sysreg(struct engine *e, unsigned encoding);
 void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value);
 void engine_vector(struct engine *e, unsigned n, uint64_t value[2]);

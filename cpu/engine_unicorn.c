@@ -495,12 +495,6 @@ void engine_set_far(struct engine *e, uint64_t value)
     set_reg(e, UC_ARM64_REG_FAR_EL1, value);
 }
 
-bool engine_has_sysreg(struct engine *e, unsigned encoding)
-{
-    uc_arm64_cp_reg r = cp_reg(encoding);
-    return uc_reg_read(e->uc, UC_ARM64_REG_CP_REG, &r) == UC_ERR_OK;
-}
-
 uint64_t engine_sysreg(struct engine *e, unsigned encoding)
 {
     uc_arm64_cp_reg r = cp_reg(encoding);

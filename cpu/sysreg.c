@@ -12,6 +12,7 @@ enum kind {
     TRANSLATION, /* the engine holds it, and so do we: the translation regime */
     CONSTANT,    /* read-only, `value` */
     IGNORED,     /* RAZ/WI */
+    ABSENT,      /* RAZ/WI, and undefined to the engine: it arrives as an exception */
     FIELD64,     /* a field of struct vcpu at `value`, `mask` writable */
     FIELD32,
     BANK_BVR, BANK_BCR, BANK_WVR, BANK_WCR, /* debug registers, CRm is the number */
@@ -53,11 +54,11 @@ static const struct row rows[] = {
     {SYSREG(2, 0, 1, 0, 4), "OSLAR_EL1", OSLAR, 0, 0, EL0_NONE},
     {SYSREG(2, 0, 1, 1, 4), "OSLSR_EL1", FIELD64, OFFSET(oslsr), 0, EL0_NONE},
     {SYSREG(2, 0, 1, 3, 4), "OSDLR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(2, 0, 1, 4, 4), "DBGPRCR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(2, 0, 7, 8, 6), "DBGCLAIMSET_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(2, 0, 7, 9, 6), "DBGCLAIMCLR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(2, 0, 7, 14, 6), "DBGAUTHSTATUS_EL1", CONSTANT, 0, 0, EL0_NONE},
-    {SYSREG(2, 3, 0, 1, 0), "MDCCSR_EL0", IGNORED, 0, 0, EL0_READ},
+    {SYSREG(2, 0, 1, 4, 4), "DBGPRCR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(2, 0, 7, 8, 6), "DBGCLAIMSET_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(2, 0, 7, 9, 6), "DBGCLAIMCLR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(2, 0, 7, 14, 6), "DBGAUTHSTATUS_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(2, 3, 0, 1, 0), "MDCCSR_EL0", ABSENT, 0, 0, EL0_READ},
     {SYSREG(2, 0, 0, 2, 0), "MDCCINT_EL1", IGNORED, 0, 0, EL0_NONE},
     /* Identification: D19.2, 3.0.0.0 to 3.0.0.7 */
 #define ID_ROW(crm, op2, name) {SYSREG(3, 0, 0, crm, op2), name, IDENTITY, 0, 0, EL0_NONE}
@@ -104,7 +105,6 @@ static const struct row rows[] = {
     {SYS_FAR_EL1, "FAR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_PAR_EL1, "PAR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_AMAIR_EL1, "AMAIR_EL1", NATIVE, 0, 0, EL0_NONE},
-    {SYSREG(3, 0, 12, 0, 1), "RVBAR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 0, 12, 1, 0), "ISR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_CONTEXTIDR_EL1, "CONTEXTIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_TPIDR_EL1, "TPIDR_EL1", NATIVE, 0, 0, EL0_NONE},
@@ -142,19 +142,18 @@ static const struct row rows[] = {
     {SYSREG(3, 0, 9, 14, 2), "PMINTENCLR_EL1", PMU_INTEN_CLEAR, 0, 0, EL0_NONE},
     {SYSREG(3, 3, 14, 15, 7), "PMCCFILTR_EL0", FIELD64, OFFSET(pmccfiltr), 0xfc000000, EL0_PMU},
     /* Cortex-A53/A57/A72 implementation defined: CPUACTLR, CPUECTLR, CPUMERRSR, L2* */
-    {SYSREG(3, 1, 15, 2, 0), "CPUACTLR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 15, 2, 1), "CPUECTLR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 15, 2, 2), "CPUMERRSR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 15, 2, 3), "L2MERRSR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 11, 0, 2), "L2CTLR_EL1", IGNORED, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 11, 0, 3), "L2ECTLR_EL1", IGNORED, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 15, 2, 0), "CPUACTLR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 15, 2, 1), "CPUECTLR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 15, 2, 2), "CPUMERRSR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 15, 2, 3), "L2MERRSR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 11, 0, 2), "L2CTLR_EL1", ABSENT, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 11, 0, 3), "L2ECTLR_EL1", ABSENT, 0, 0, EL0_NONE},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 _Static_assert(ROWS < 256, "a row number is one byte");
 
 struct sysreg_map {
     uint8_t row[1 << 16];
-    bool engine_has[ROWS];
     uint64_t identity[ROWS];
 };
 
@@ -162,7 +161,7 @@ struct sysreg_map {
  * there (D19.2.61 and following). Everything else reads zero: not implemented. */
 static uint64_t identity_of(struct engine *e, unsigned encoding)
 {
-    uint64_t native = engine_has_sysreg(e, encoding) ? engine_sysreg(e, encoding) : 0;
+    uint64_t native = engine_sysreg(e, encoding);
     switch (encoding) {
     case SYSREG(3, 0, 0, 0, 0): /* MIDR_EL1 */
     case SYSREG(3, 0, 0, 0, 6): /* REVIDR_EL1 */
@@ -191,7 +190,6 @@ struct sysreg_map *sysregs_new(struct engine *e)
     CHECK(map);
     for (size_t i = 1; i < ROWS; i++) {
         map->row[rows[i].encoding] = (uint8_t)i;
-        map->engine_has[i] = engine_has_sysreg(e, rows[i].encoding);
         if (rows[i].kind == IDENTITY)
             map->identity[i] = identity_of(e, rows[i].encoding);
     }
@@ -519,13 +517,29 @@ static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bo
     return false;
 }
 
+/* Writes of read-only registers and reads of write-only ones are undefined. */
+static bool is_misuse(const struct row *r, bool is_read)
+{
+    switch (r->kind) {
+    case CONSTANT:
+    case IDENTITY:
+    case MPIDR:
+    case TIMER_COUNTER:
+        return !is_read;
+    case OSLAR:
+        return is_read;
+    default:
+        return r->kind == FIELD64 && !r->mask && !is_read;
+    }
+}
+
 bool system_operation(void *cpu, const struct engine_sysop *op)
 {
     struct vcpu *v = cpu;
     if (op->encoding >> 14 == 1)
         return system_instruction(v, op, at_el0(engine_pstate(v->world->engine)));
     const struct row *r = &rows[v->sysregs->row[op->encoding]];
-    if (r == rows || r->kind == NATIVE || !v->sysregs->engine_has[r - rows])
+    if (r == rows || r->kind == NATIVE || r->kind == ABSENT || is_misuse(r, op->is_read))
         return false;
     bool el0 = at_el0(engine_pstate(v->world->engine));
     if (el0 && !el0_may(v, r, op->is_read))
@@ -576,12 +590,11 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
     unsigned rt = word & 31, encoding = encoding_of(word);
     const struct row *r = &rows[v->sysregs->row[encoding]];
     if (r != rows) {
-        if (v->sysregs->engine_has[r - rows])
-            return false; /* the engine refused for a reason, such as a read-only register */
+        /* Of those it knows the engine refused one for a reason, such as a read-only register. */
+        if (r->kind != ABSENT)
+            return false;
         if (is_read)
-            engine_set_x(e, rt, read_row(v, r));
-        else
-            write_row(v, r, engine_x(e, rt));
+            engine_set_x(e, rt, 0);
         return true;
     }
     struct guest_exit x = {

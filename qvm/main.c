@@ -22,6 +22,8 @@ static const char usage[] =
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
+    "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
+    "                     default 2024-01-01, so that equal runs are equal\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --no-images        record: references to guest images instead of their contents\n"
     "On a terminal Ctrl-A x ends a run.\n";
@@ -76,6 +78,10 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         return parse_count(value, &o->board.limit_ticks, e, name);
     if (strcmp(name, "--digest-every") == 0)
         return parse_count(value, &o->board.digest_every, e, name);
+    if (strcmp(name, "--wall-clock") == 0) {
+        o->clock_of_host = strcmp(value, "now") == 0;
+        return o->clock_of_host || parse_count(value, &o->wall_clock_s, e, name);
+    }
     if (strcmp(name, "--log") == 0)
         return parse_severities(value, &o->log_severities, e);
     if (strcmp(name, "-o") == 0) {
@@ -195,6 +201,7 @@ static int run_command(size_t which, char **arguments, size_t count)
 {
     struct command_line c = {
         .options.board = {.limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX},
+        .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
     };
     struct error e = {0};
     char file[4096];

@@ -154,11 +154,11 @@ static void end_recording(struct session *s, const struct trace_end *end)
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
-    (void)context;
+    const struct session_options *o = ((struct session *)context)->options;
     uint8_t random[256];
     switch (kind) {
     case PULL_WALL_CLOCK:
-        bytes_put_int(out, host_wall_clock_s(), 8);
+        bytes_put_int(out, o->clock_of_host ? host_wall_clock_s() : o->wall_clock_s, 8);
         return true;
     case PULL_ENTROPY:
         if (size > sizeof random || !host_random(random, size))

@@ -5,11 +5,17 @@
 
 #include "hv/board.h"
 
+/* Where the guest's wall clock starts unless told otherwise: 2024-01-01 00:00:00 UTC. The same
+ * configuration then gives the same run. */
+#define DEFAULT_WALL_CLOCK_S 1704067200u
+
 struct session_options {
     struct board_options board;
     bool stats;
     bool realtime;
     bool no_images;
+    bool clock_of_host;       /* the guest's wall clock starts now; else at `wall_clock_s` */
+    uint64_t wall_clock_s;
     unsigned log_severities;  /* 0: as the configuration says */
     const char *record_path;  /* NULL: nothing is recorded */
 };

@@ -1,0 +1,328 @@
+/* The journal: what was recorded comes back, in order, without asking the host; anything else is
+ * one sentence. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/journal.h"
+
+/* A host with one answer a key, which offers pushes when its clock says so. */
+static unsigned asked, polled;
+static uint64_t host_now;
+static const struct push offers[] = {
+    {.tick = 5, .kind = PUSH_CONSOLE, .target = 0x102, .size = 3, .data = "abc"},
+    {.tick = 5, .kind = PUSH_POWER_BUTTON, .target = 0, .size = 0},
+    {.tick = 1000000, .kind = PUSH_CONSOLE, .target = 0xffff, .size = PUSH_BYTES_MAX},
+};
+static size_t offered;
+
+static bool host_pull(void *context, enum pull_kind kind, const char *key, size_t size,
+                      struct bytes *out, struct error *e)
+{
+    (void)context;
+    asked++;
+    if (strcmp(key, "missing") == 0)
+        return error_set(e, "no such file");
+    if (strcmp(key, "empty") == 0)
+        return true;
+    if (kind != PULL_FILE)
+        for (size_t i = 0; i < size; i++)
+            bytes_put_int(out, 0xa0 + i, 1);
+    else
+        bytes_put(out, "contents", 8);
+    return true;
+}
+
+static bool host_poll(void *context, struct push *p)
+{
+    (void)context;
+    polled++;
+    if (offered == sizeof offers / sizeof offers[0] || offers[offered].tick > host_now)
+        return false;
+    *p = offers[offered++];
+    p->tick = 99; /* the journal, not the host, says when it came */
+    return true;
+}
+
+static struct journal new_journal(enum journal_mode mode)
+{
+    struct journal j;
+    asked = polled = 0;
+    offered = 0;
+    host_now = 0;
+    journal_live(&j, mode, (struct journal_host){host_pull, host_poll, NULL});
+    return j;
+}
+
+static const struct {
+    enum pull_kind kind;
+    const char *key;
+    size_t size;
+} pulls[] = {
+    {PULL_WALL_CLOCK, "clock", 8}, {PULL_FILE, "kernel", 0}, {PULL_ENTROPY, "rng", 300},
+    {PULL_FILE, "same", 0},        {PULL_FILE, "empty", 0},  {PULL_ENTROPY, "", 0},
+};
+#define PULL_COUNT (sizeof pulls / sizeof pulls[0])
+
+static struct bytes pull_all(struct journal *j)
+{
+    struct bytes all = {0};
+    for (size_t i = 0; i < PULL_COUNT; i++) {
+        struct error e = {0};
+        ck_assert_msg(journal_pull(j, pulls[i].kind, pulls[i].key, pulls[i].size, &all, &e), "%s",
+                      e.text);
+    }
+    return all;
+}
+
+/* Runs to every tick of interest and appends what was delivered, with the tick. */
+static struct bytes push_all(struct journal *j)
+{
+    static const uint64_t ticks[] = {0, 4, 5, 6, 999999, 1000000, 1000001};
+    struct bytes all = {0};
+    for (size_t i = 0; i < sizeof ticks / sizeof ticks[0]; i++) {
+        struct push p;
+        host_now = ticks[i];
+        while (journal_push(j, ticks[i], &p)) {
+            ck_assert_uint_eq(p.tick, ticks[i]);
+            bytes_put_int(&all, p.tick, 8);
+            bytes_put_int(&all, p.kind, 1);
+            bytes_put_int(&all, p.target, 2);
+            bytes_put(&all, p.data, p.size);
+        }
+    }
+    return all;
+}
+
+/* Makes a journal that replays what `from` recorded; `from` is empty afterwards. */
+static struct journal replay_of(struct journal *from)
+{
+    struct journal j = {.pulls = from->pulls,
+                        .pushes = from->pushes,
+                        .images = from->images,
+                        .image_count = from->image_count};
+    *from = (struct journal){0};
+    journal_replay(&j);
+    return j;
+}
+
+static void assert_same(struct bytes a, struct bytes b)
+{
+    ck_assert_uint_eq(a.size, b.size);
+    ck_assert_mem_eq(a.data, b.data, a.size);
+    bytes_free(&a);
+    bytes_free(&b);
+}
+
+START_TEST(pulls_come_back)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes recorded = pull_all(&j);
+    ck_assert_uint_eq(asked, PULL_COUNT);
+    struct journal again = replay_of(&j);
+    assert_same(recorded, pull_all(&again));
+    ck_assert_uint_eq(asked, PULL_COUNT); /* nobody was asked again */
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(pushes_come_back)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes recorded = push_all(&j);
+    ck_assert_uint_eq(recorded.size, 3 * 11 + 3 + PUSH_BYTES_MAX);
+    unsigned polled_before = polled;
+    struct journal again = replay_of(&j);
+    ck_assert_uint_eq(journal_next_tick(&again), 5);
+    assert_same(recorded, push_all(&again));
+    ck_assert_uint_eq(polled, polled_before);
+    ck_assert(journal_next_tick(&again) == EVENT_NEVER);
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(a_live_journal_keeps_nothing)
+{
+    struct journal j = new_journal(JOURNAL_LIVE);
+    struct bytes all = pull_all(&j);
+    bytes_free(&all);
+    all = push_all(&j);
+    bytes_free(&all);
+    ck_assert_uint_eq(j.pulls.size + j.pushes.size + j.image_count, 0);
+    ck_assert(journal_can_wait(&j));
+    ck_assert(journal_next_tick(&j) == EVENT_NEVER);
+    journal_free(&j);
+}
+END_TEST
+
+START_TEST(the_host_is_asked_once_a_tick)
+{
+    struct journal j = new_journal(JOURNAL_LIVE);
+    struct push p;
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert(!journal_push(&j, 3, &p));
+    ck_assert_uint_eq(polled, 1);
+    ck_assert(!journal_push(&j, 4, &p));
+    ck_assert_uint_eq(polled, 2);
+    journal_free(&j);
+}
+END_TEST
+
+START_TEST(a_late_replay_keeps_the_recorded_tick)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes all = push_all(&j);
+    bytes_free(&all);
+    struct journal again = replay_of(&j);
+    struct push p;
+    ck_assert(!journal_push(&again, 4, &p));
+    ck_assert(journal_push(&again, 700, &p));
+    ck_assert_uint_eq(p.tick, 5);
+    ck_assert(!journal_can_wait(&again));
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(equal_contents_are_kept_once)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes all = pull_all(&j);
+    bytes_free(&all);
+    ck_assert_uint_eq(j.image_count, 2); /* "contents" and nothing */
+    ck_assert_uint_eq(j.images[0].contents.size, 8);
+    ck_assert_uint_eq(j.images[1].contents.size, 0);
+    journal_free(&j);
+}
+END_TEST
+
+START_TEST(a_refused_pull_is_not_recorded)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes out = {0};
+    struct error e = {0};
+    ck_assert(!journal_pull(&j, PULL_FILE, "missing", 0, &out, &e));
+    ck_assert_str_eq(e.text, "no such file");
+    ck_assert_uint_eq(j.pulls.size, 0);
+    journal_free(&j);
+}
+END_TEST
+
+static const struct {
+    enum pull_kind kind;
+    const char *key, *text;
+} wrong[] = {
+    {PULL_FILE, "kernel", "asks for input 'kernel' where the trace holds 'clock'"},
+    {PULL_ENTROPY, "clock", "asks for input 'clock' where"},
+    {PULL_WALL_CLOCK, "cloc", "asks for input 'cloc' where the trace holds 'clock'"},
+    {PULL_WALL_CLOCK, "clock2", "asks for input 'clock2' where"},
+};
+
+START_TEST(another_input_is_an_error)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes out = pull_all(&j);
+    struct journal again = replay_of(&j);
+    struct error e = {0};
+    ck_assert(!journal_pull(&again, wrong[_i].kind, wrong[_i].key, 8, &out, &e));
+    ck_assert_msg(strstr(e.text, wrong[_i].text), "%s", e.text);
+    bytes_free(&out);
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(one_input_too_many_is_an_error)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes out = pull_all(&j);
+    struct journal again = replay_of(&j);
+    struct bytes same = pull_all(&again);
+    assert_same(out, same);
+    out = (struct bytes){0};
+    struct error e = {0};
+    ck_assert(!journal_pull(&again, PULL_ENTROPY, "rng", 1, &out, &e));
+    ck_assert_msg(strstr(e.text, "input 'rng' that the trace does not hold"), "%s", e.text);
+    journal_free(&again);
+}
+END_TEST
+
+/* Wherever the stream is cut: the first pulls succeed, the next one fails with a sentence. */
+START_TEST(a_cut_pull_stream_is_an_error)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes out = pull_all(&j);
+    struct journal again = replay_of(&j);
+    size_t whole = again.pulls.size;
+    for (size_t size = 0; size < whole; size++) {
+        struct error e = {0};
+        size_t i = 0;
+        again.pulls.size = size;
+        journal_replay(&again);
+        bytes_clear(&out);
+        while (i < PULL_COUNT && journal_pull(&again, pulls[i].kind, pulls[i].key, 0, &out, &e))
+            i++;
+        ck_assert_uint_lt(i, PULL_COUNT);
+        ck_assert_str_ne(e.text, "");
+    }
+    bytes_free(&out);
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(a_cut_push_stream_ends_early)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes recorded = push_all(&j);
+    struct journal again = replay_of(&j);
+    size_t whole = again.pushes.size;
+    for (size_t size = 0; size < whole; size++) {
+        again.pushes.size = size;
+        journal_replay(&again);
+        struct bytes part = push_all(&again);
+        ck_assert_uint_lt(part.size, recorded.size);
+        if (part.size)
+            ck_assert_mem_eq(part.data, recorded.data, part.size);
+        bytes_free(&part);
+    }
+    bytes_free(&recorded);
+    journal_free(&again);
+}
+END_TEST
+
+START_TEST(a_missing_image_is_an_error)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct bytes out = {0};
+    struct error e = {0};
+    ck_assert(journal_pull(&j, PULL_FILE, "kernel", 0, &out, &e));
+    struct journal again = replay_of(&j);
+    again.images[0].digest.b[31] ^= 1;
+    ck_assert(!journal_pull(&again, PULL_FILE, "kernel", 0, &out, &e));
+    ck_assert_str_eq(e.text, "the trace does not hold the file 'kernel'");
+    bytes_free(&out);
+    journal_free(&again);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("emu_journal");
+    TCase *tests = tcase_create("journal");
+    tcase_add_test(tests, pulls_come_back);
+    tcase_add_test(tests, pushes_come_back);
+    tcase_add_test(tests, a_live_journal_keeps_nothing);
+    tcase_add_test(tests, the_host_is_asked_once_a_tick);
+    tcase_add_test(tests, a_late_replay_keeps_the_recorded_tick);
+    tcase_add_test(tests, equal_contents_are_kept_once);
+    tcase_add_test(tests, a_refused_pull_is_not_recorded);
+    tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
+    tcase_add_test(tests, one_input_too_many_is_an_error);
+    tcase_add_test(tests, a_cut_pull_stream_is_an_error);
+    tcase_add_test(tests, a_cut_push_stream_ends_early);
+    tcase_add_test(tests, a_missing_image_is_an_error);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
