@@ -1,4 +1,5 @@
-/* What stage 1 and stage 2 share: the VMSAv8-64 translation table format (Arm ARM D8.2, D8.3). */
+/* What stage 1 and stage 2 share: the VMSAv8-64 translation table format. Sections of the Arm ARM
+ * (DDI 0487J.a) are cited by chapter and title, or by the pseudocode function that decides. */
 #ifndef MMU_MMU_INTERNAL_H
 #define MMU_MMU_INTERNAL_H
 
@@ -6,7 +7,7 @@
 
 #include "mmu/mmu.h"
 
-/* D8.3.1, D8.3.2: the descriptor bits that both stages have. */
+/* D8.3 "Translation table descriptor formats": the descriptor bits that both stages have. */
 #define DESC_VALID   ((uint64_t)1 << 0)
 #define DESC_TABLE   ((uint64_t)1 << 1) /* table, or page at level 3; clear: block */
 #define DESC_AF      ((uint64_t)1 << 10)
@@ -28,7 +29,8 @@ static inline uint64_t bits(uint64_t value, unsigned high, unsigned low)
     return value >> low & (~(uint64_t)0 >> (63 - (high - low)));
 }
 
-/* TCR_EL1.IPS, VTCR_EL2.PS (D8.2.4, "PA size"); 52 bits need FEAT_LPA, so all else means 48. */
+/* TCR_EL1.IPS, VTCR_EL2.PS (AArch64.PhysicalAddressSize); 52 bits need FEAT_LPA, so all else
+ * means 48. */
 static inline unsigned output_size_bits(uint64_t ps)
 {
     static const uint8_t sizes[8] = {32, 36, 40, 42, 44, 48, 48, 48};
@@ -50,7 +52,7 @@ static inline unsigned level_index(const struct shape *s, int level, uint64_t a)
 }
 
 /* The first table lies at a multiple of its size; lower bits of BADDR are RES0 and read as such
- * (D8.2.6). */
+ * (AArch64.TTBaseAddress). */
 static inline uint64_t first_table(const struct shape *s, uint64_t baddr)
 {
     unsigned size_bits = s->input_bits - level_shift(s, s->start) + 3;
@@ -64,8 +66,8 @@ static inline bool fits_output(const struct shape *s, uint64_t address)
 
 enum desc_kind { KIND_INVALID, KIND_TABLE, KIND_LEAF };
 
-/* D8.3: blocks exist at levels 1 and 2 with the 4 KiB granule, at level 2 with the others (without
- * FEAT_LPA, FEAT_LPA2). */
+/* AArch64.DecodeDescriptorType: blocks exist at levels 1 and 2 with the 4 KiB granule, at level 2
+ * with the others (without FEAT_LPA, FEAT_LPA2). */
 static inline enum desc_kind desc_kind(const struct shape *s, int level, uint64_t desc)
 {
     if (!(desc & DESC_VALID))

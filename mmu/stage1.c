@@ -1,5 +1,6 @@
-/* Stage 1 of the EL1&0 regime: the walk. Arm ARM D8.2 (shapes), D8.3 (descriptors), D8.4
- * (permissions, access flag, dirty state), D8.5 (memory types). */
+/* Stage 1 of the EL1&0 regime: the walk. Arm ARM chapter D8: "Translation process", "Translation
+ * table descriptor formats", "Memory access control"; the order of faults is that of the pseudocode
+ * (AArch64.S1Translate, AArch64.S1Walk). */
 #include "mmu/mmu_internal.h"
 
 /* SCTLR_EL1 */
@@ -14,7 +15,7 @@
 #define TCR_HA ((uint64_t)1 << 39)
 #define TCR_HD ((uint64_t)1 << 40)
 
-/* D8.3.1, stage 1 leaf attributes. */
+/* D8.3, "Stage 1 attribute fields in Block and Page descriptors". */
 #define DESC_AP_EL0 ((uint64_t)1 << 6)
 #define DESC_AP_RO  ((uint64_t)1 << 7)
 #define DESC_NG     ((uint64_t)1 << 11)
@@ -61,7 +62,7 @@ static bool has_tbi(const struct stage1 *s1, gva_t a)
     return bits(s1->tcr, is_high(a) ? 38 : 37, is_high(a) ? 38 : 37);
 }
 
-/* D8.9: the tag of an address is not translated; it reads as bit 55. */
+/* "Address tagging": the tag of an address is not translated; it reads as bit 55. */
 gva_t stage1_strip_tag(const struct stage1 *s1, gva_t a)
 {
     const uint64_t tag = (uint64_t)0xff << 56;
@@ -86,7 +87,8 @@ static unsigned output_bits(const struct stage1 *s1)
 }
 
 /* The shape of the tables for `a`; false when `a` is in neither range, its range is disabled (EPD),
- * or TxSZ is outside 16 to 39: translation faults at level 0 (D8.2.4, D8.2.5). */
+ * or TxSZ is outside 16 to 39: translation faults at level 0 (AArch64.VAIsOutOfRange,
+ * AArch64.S1InvalidTxSZ). */
 static bool shape_of(const struct stage1 *s1, gva_t a, struct shape *s)
 {
     bool high = is_high(a);
@@ -132,7 +134,7 @@ static bool fail_on_table(const struct walk *w)
 }
 
 /* Where a descriptor is on the board. Stage 2 must let stage 1's tables be read, and to update them
- * written (D8.4.2, D8.4.6). */
+ * written (AArch64.S2CheckPermissions with a stage 1 walk as the access). */
 static bool locate(const struct walk *w, gpa_t table, bool update, hpa_t *at)
 {
     struct stage2_leaf leaf;
@@ -183,13 +185,15 @@ static bool write_entry(const struct walk *w, gpa_t table, int level, uint64_t d
     return true;
 }
 
-/* Does hardware make this page writable at the first write (D8.4.6)? */
+/* Does hardware make this page writable at the first write ("Hardware management of the dirty
+ * state")? */
 static bool is_dirtiable(const struct walk *w, uint64_t desc)
 {
     return w->update_dirty && desc & DESC_DBM && !(w->hierarchy & TABLE_RO);
 }
 
-/* Direct permissions, Arm ARM D8.4.1 (AP, APTable) and D8.4.3 (UXN, PXN, WXN). EL1 never executes
+/* D8.4 "Memory access control": AP with APTable, UXN and PXN with their table bits, WXN
+ * EL1 never executes
  * what EL0 can write. A page whose dirty state hardware manages counts as writable here. */
 static void decode_permissions(const struct walk *w, uint64_t desc, struct stage1_leaf *leaf)
 {
@@ -233,7 +237,8 @@ static void mark_clean(struct stage1_leaf *leaf)
     leaf->el0 &= (uint8_t)~PERMIT_W;
 }
 
-/* Hardware management of the access flag and of dirty state (D8.4.6). Dirty state changes only for
+/* Hardware management of the access flag and of dirty state (AArch64.SettingAccessFlagPermitted,
+ * AArch64.SettingDirtyStatePermitted). Dirty state changes only for
  * a write that stage 1 permits; the access flag may change even so. A permission fault comes before
  * a fault on the update. */
 static bool finish_leaf(const struct walk *w, gpa_t table, uint64_t desc, struct stage1_leaf *leaf)
@@ -277,8 +282,8 @@ static bool walk_levels(struct walk *w, uint64_t table, struct stage1_leaf *leaf
     }
 }
 
-/* Stage 1 off (D8.2.10): flat; data is Device-nGnRnE, instructions are Normal, write-through
- * cacheable or not as SCTLR_EL1.I says. A tag is still no part of the address. */
+/* Stage 1 off (AArch64.S1DisabledOutput): flat; data is Device-nGnRnE, instructions are Normal,
+ * write-through cacheable or not as SCTLR_EL1.I says. A tag is still no part of the address. */
 static bool flat_leaf(const struct walk *w, struct stage1_leaf *leaf)
 {
     const uint8_t all = PERMIT_R | PERMIT_W | PERMIT_X;
@@ -323,8 +328,8 @@ bool stage1_walk(const struct stage1 *s1, const struct stage2 *s2, struct memory
     return walk_levels(&w, table, leaf);
 }
 
-/* PSTATE.PAN: EL1 data accesses to what EL0 may read or write (D8.4.1.2); cache maintenance is
- * exempt. */
+/* PSTATE.PAN: EL1 data accesses to what EL0 may read or write ("Privileged Access Never"); cache
+ * maintenance is exempt. */
 static bool pan_refuses(const struct stage1_leaf *leaf, const struct access *access)
 {
     return access->privileged && access->pan && leaf->el0_any && !access->cache_op;

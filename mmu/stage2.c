@@ -1,8 +1,9 @@
-/* Stage 2 of the EL1&0 regime: the walk. Arm ARM D8.2 (shapes), D8.3 (descriptors), D8.4
- * (permissions, access flag, dirty state). */
+/* Stage 2 of the EL1&0 regime: the walk. Arm ARM chapter D8: "Translation process", "Translation
+ * table descriptor formats", "Memory access control"; the order of faults is that of the pseudocode
+ * (AArch64.S2Translate, AArch64.S2Walk). */
 #include "mmu/mmu_internal.h"
 
-/* D8.3.2, stage 2 leaf attributes. */
+/* D8.3, "Stage 2 attribute fields in Block and Page descriptors". */
 #define S2AP_READ  ((uint64_t)1 << 6)
 #define S2AP_WRITE ((uint64_t)1 << 7)
 
@@ -30,7 +31,7 @@ static bool fail(const struct walk *w, enum fault_class class, int level)
     return false;
 }
 
-/* VTCR_EL2.TG0 and SL0 give the granule and the first level (D8.2.9, VTCR_EL2). */
+/* VTCR_EL2.TG0 and SL0 give the granule and the first level (AArch64.S2StartLevel). */
 static bool granule_of(uint64_t vtcr, struct shape *s)
 {
     static const uint8_t page_bits[4] = {12, 16, 14, 0};
@@ -41,7 +42,7 @@ static bool granule_of(uint64_t vtcr, struct shape *s)
 }
 
 /* The first table must resolve at least one bit, and at most 16 tables may be concatenated in its
- * place (D8.2.9). */
+ * place (AArch64.S2InconsistentSL). */
 static bool start_is_consistent(const struct shape *s)
 {
     unsigned least = level_shift(s, s->start) + 1;
@@ -68,7 +69,7 @@ static void observe(const struct walk *w, int level, hpa_t at, unsigned index, u
     w->observer->step(w->observer->context, &step);
 }
 
-/* Hardware management of the access flag and of dirty state (D8.4.6): `*desc` becomes what the
+/* Hardware management of the access flag and of dirty state: `*desc` becomes what the
  * table holds after this access. */
 static bool update_leaf(const struct walk *w, hpa_t at, uint64_t *desc)
 {
@@ -86,7 +87,7 @@ static bool update_leaf(const struct walk *w, hpa_t at, uint64_t *desc)
     return true;
 }
 
-/* Stage 2 execute-never (D8.4.3): XN[1:0] = bits 54:53 with FEAT_XNX, else bit 54. */
+/* Stage 2 execute-never: XN[1:0] = bits 54:53 with FEAT_XNX, else bit 54. */
 static void decode_execute(const struct stage2 *s2, uint64_t desc, struct stage2_leaf *leaf)
 {
     bool xn1 = bits(desc, 54, 54), xn0 = s2->has_xnx && bits(desc, 53, 53);
@@ -181,8 +182,9 @@ bool stage2_inspect(const struct stage2 *s2, struct memory *m, gpa_t a,
     return stage2_walk_effect(s2, m, a, WALK_INSPECT, observer, leaf, fault);
 }
 
-/* D8.4.3. Cache maintenance of EL1 that does not invalidate data is never refused; for AT and a
- * debugger's look a clean page that would become writable counts as writable. */
+/* AArch64.S2CheckPermissions. Cache maintenance of EL1 that does not invalidate data is never
+ * refused; for AT and a debugger's look a clean page that would become writable counts as writable.
+ */
 static bool is_permitted(const struct stage2_leaf *leaf, const struct access *access)
 {
     bool no_dirty = access->cache_op || access->translate_only || access->inspect;

@@ -9,7 +9,7 @@
 #define TABLE_ENTRIES 512
 #define STRIDE        9
 
-/* D8.3.2, stage 2 leaf attributes. */
+/* D8.3, "Stage 2 attribute fields in Block and Page descriptors". */
 #define MEMATTR_NORMAL_WB    ((uint64_t)0xf << 2)
 #define MEMATTR_DEVICE_NGNRE ((uint64_t)0x1 << 2)
 #define S2AP_READ            ((uint64_t)1 << 6)
@@ -218,8 +218,8 @@ bool stage2_unmap(struct stage2 *s2, struct memory *m, gpa_t from, uint64_t size
     return build(&b, e);
 }
 
-/* The fewest levels that 16 concatenated tables allow (D8.2.9): level 2 resolves 30 + 4 bits, level
- * 1 39 + 4. */
+/* The fewest levels that 16 concatenated tables allow ("Concatenated translation tables"): level 2
+ * resolves 30 + 4 bits, level 1 39 + 4. */
 static int start_for(unsigned ipa_bits)
 {
     return ipa_bits <= 34 ? 2 : ipa_bits <= 43 ? 1 : 0;

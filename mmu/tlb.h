@@ -5,7 +5,7 @@
  * is the architectural one instead: an entry is inserted at the first access and stays until the
  * guest invalidates it, or until the TLB has taken TLB_ENTRIES insertions since it was last empty
  * and is emptied whole. What it holds is a function of the guest's accesses and TLBIs alone (Arm
- * ARM D8.14, "Translation Lookaside Buffers").
+ * ARM chapter D8, "Translation Lookaside Buffers").
  *
  * How the CPU uses it, for a stage 1 that is on (with SCTLR_EL1.M = 0 there is nothing to cache):
  *

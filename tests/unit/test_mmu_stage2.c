@@ -340,7 +340,7 @@ START_TEST(dirty_state)
 }
 END_TEST
 
-/* S2AP (D8.4.3: 00 none, 01 RO, 10 WO, 11 RW) and XN with and without FEAT_XNX: who executes. */
+/* S2AP (00 none, 01 RO, 10 WO, 11 RW) and XN with and without FEAT_XNX: who executes. */
 START_TEST(permissions)
 {
     static const char *const data[4] = {"", "R", "W", "RW"};
