@@ -192,9 +192,9 @@ static bool is_dirtiable(const struct walk *w, uint64_t desc)
     return w->update_dirty && desc & DESC_DBM && !(w->hierarchy & TABLE_RO);
 }
 
-/* D8.4 "Memory access control": AP with APTable, UXN and PXN with their table bits, WXN
- * EL1 never executes
- * what EL0 can write. A page whose dirty state hardware manages counts as writable here. */
+/* D8.4 "Memory access control": AP with APTable, UXN and PXN with their table bits, WXN. EL1 never
+ * executes what EL0 can write. A page whose dirty state hardware manages counts as writable here.
+ */
 static void decode_permissions(const struct walk *w, uint64_t desc, struct stage1_leaf *leaf)
 {
     uint64_t h = w->hierarchy;
