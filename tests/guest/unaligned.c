@@ -123,7 +123,6 @@ static struct trap run(const struct form *f, uint64_t va)
 {
     struct trap t = {.x = {va - (uint64_t)f->offset, 0x1122334455667788, 0x99aabbccddeeff00,
                            0x0f1e2d3c4b5a6978, 0x8796a5b4c3d2e1f0}};
-    void trap_call(struct trap * trap, const void *code);
     trap_call(&t, f->code);
     return t;
 }

@@ -6,7 +6,6 @@
 
 extern uint8_t cpu_areas[];
 extern const uint32_t trap_return[], start_secondary[];
-void trap_call(struct trap *t, const void *code);
 void exception_taken(struct frame *f);
 void cpu_first(void);
 void cpu_secondary(struct cpu *c);

@@ -59,6 +59,8 @@ struct cpu *cpu_of(unsigned number);
     __asm__(".pushsection .el0.text, \"ax\"\n.balign 4\n" #name ":\n" text                         \
             "\nsvc #0\n.popsection\n")
 
+/* With x0-x7 from t->x. */
+void trap_call(struct trap *t, const void *code);
 struct trap trap_el1(const void *code, uint64_t x0, uint64_t x1, uint64_t x2);
 struct trap trap_el0(const void *code, uint64_t x0, uint64_t x1, uint64_t x2);
 /* By ERET to any PC and PSTATE, with x0-x7 from t->x; `sp_el0` for SP_EL0. */
