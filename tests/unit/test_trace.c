@@ -261,6 +261,27 @@ START_TEST(something_behind_the_end_is_refused)
 }
 END_TEST
 
+/* The example of docs/trace-format.md, without the index. */
+START_TEST(the_documented_example_is_written)
+{
+    static const uint8_t example[] = {
+        0x89, 0x51, 0x54, 0x52, 1,    0,    0,    0,    0,    0,    0,    0,    0xa6, 0xde, 0x7a,
+        0x1f, 'C',  'O',  'N',  'F',  0,    0,    0,    0,    5,    0,    0,    0,    0,    0,
+        0,    0,    5,    0,    0,    0,    0,    0,    0,    0,    0x90, 0xd0, 0x2e, 0x4d, 0x7c,
+        0x2b, 0x74, 0xa3, 1,    1,    'a',  1,    'x',  'P',  'U',  'S',  'H',  0,    0,    0,
+        0,    5,    0,    0,    0,    0,    0,    0,    0,    5,    0,    0,    0,    0,    0,
+        0,    0,    0x17, 0x3e, 0x0c, 0xe3, 0xad, 0xb4, 0x17, 0xcb, 5,    1,    0,    1,    '!'};
+    struct trace_writer w;
+    set_up();
+    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
+    ck_assert(trace_write_pushes(&w, "\5\1\0\1!", 5));
+    trace_writer_free(&w);
+    ck_assert_uint_eq(file.size, sizeof example);
+    ck_assert_mem_eq(file.data, example, sizeof example);
+}
+END_TEST
+
 /* ---- Recording from a journal. ---- */
 
 static bool host_pull(void *context, enum pull_kind kind, const char *key, size_t size,
@@ -454,6 +475,13 @@ START_TEST(the_writer_keeps_the_limits)
     for (unsigned i = 0; i < TRACE_IMAGES_MAX; i++)
         ck_assert(trace_write_image(&w, sha256_of(&i, sizeof i), NULL, 0));
     ck_assert(!trace_write_image(&w, sha256_of("", 0), NULL, 0));
+    ck_assert(w.too_large);
+    trace_writer_free(&w);
+
+    ck_assert(trace_writer_begin(&w, memory));
+    w.raw_total = TRACE_TOTAL_MAX - 5;
+    ck_assert(trace_write_pushes(&w, pushes, 5));
+    ck_assert(!trace_write_pushes(&w, pushes, 1));
     ck_assert(w.too_large);
     trace_writer_free(&w);
 }
@@ -720,6 +748,7 @@ int main(void)
     tcase_add_test(tests, every_cut_reads_as_a_prefix_or_is_refused);
     tcase_add_test(tests, every_damaged_byte_is_noticed);
     tcase_add_test(tests, something_behind_the_end_is_refused);
+    tcase_add_test(tests, the_documented_example_is_written);
     tcase_add_test(tests, a_recorded_journal_replays);
     tcase_add_test(tests, a_killed_recorder_leaves_what_it_had);
     tcase_add_test(tests, images_may_be_left_out);
