@@ -97,6 +97,10 @@ void engine_uncount_attempt(struct engine *e);
 /* After engine_count_attempt: going on at `pc` is sequential execution, not a taken branch. */
 void engine_continue_at(struct engine *e, uint64_t pc);
 
+/* What scheduling must remember across a stop: bit 0 = PC was reached by a taken branch or
+ * exception, bit 1 = the last stop was a WFE's turn. */
+unsigned engine_sequence(struct engine *e);
+
 uint64_t engine_pc(struct engine *e);
 void engine_set_pc(struct engine *e, uint64_t pc);
 uint64_t engine_x(struct engine *e, unsigned n); /* n = 31: zero */

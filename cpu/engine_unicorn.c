@@ -37,7 +37,9 @@ struct engine {
     uint64_t counted;     /* attempted, with fast.left at `granted` */
     int64_t granted;      /* what fast.left was set to */
     uint64_t exact_at, soft_at, turn_at;
-    uint64_t stop_pc;     /* where the last stop left off: the end of sequential execution */
+    uint64_t prev_end;    /* where the last instruction before this stop ended: going on elsewhere
+                           * is a taken branch, whenever the stop was */
+    bool just_yielded;    /* the last stop was the turn that a WFE gave up */
     bool inside;          /* in uc_emu_start */
     bool settled;         /* in a callback that may change PC: `counted` is exact already */
     bool in_stub;
@@ -56,7 +58,8 @@ struct engine {
 
 struct engine_context {
     uc_context *uc;
-    uint64_t stop_pc;
+    uint64_t prev_end;
+    bool just_yielded;
 };
 
 static uint64_t reg(const struct engine *e, int id)
@@ -140,8 +143,10 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
         stop(e, ENGINE_BUDGET);
     else if (e->stop_wanted || e->flush_code_wanted || e->soft_at <= now)
         stop(e, ENGINE_SOFT);
-    else if (turn)
+    else if (turn) {
+        e->just_yielded = yielded;
         stop(e, ENGINE_TURN);
+    }
     else {
         uint64_t may_run = e->exact_at - now;
         if (e->watching) {
@@ -153,12 +158,8 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
             stop(e, ENGINE_SOFT);
         }
     }
-    if (e->stopped) {
-        /* Keep the last block: it is behind us, and the stop is at its successor. */
-        e->fast.address = address;
-        e->fast.size = 0;
+    if (e->stopped)
         return;
-    }
     /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
     e->fast.left -= count;
     e->fast.address = address;
@@ -194,15 +195,18 @@ static bool instruction_is_wfe(struct engine *e, uint64_t va)
 }
 
 /* The block hook where WFE ends a turn: a block that follows a WFE sequentially gives the others
- * their chance. A vCPU that just continues there runs on, or all would yield for ever. */
+ * their chance. After that it runs on, or all vCPUs would yield for ever. */
 static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
-    if (e->yield_after[(address >> 2) % YIELD_SLOTS] && e->fast.size && !e->in_stub &&
-        address == e->fast.address + e->fast.size && instruction_is_wfe(e, address - 4)) {
+    bool may_yield = e->yield_after[(address >> 2) % YIELD_SLOTS] &&
+                     address == e->fast.address + e->fast.size && !e->just_yielded && !e->in_stub;
+    if (may_yield && instruction_is_wfe(e, address - 4)) {
         block_slow(e, address, size, true);
         return;
     }
+    if (!e->in_stub)
+        e->just_yielded = false;
     on_block(uc, address, size, user);
 }
 
@@ -311,8 +315,9 @@ static void start(struct engine *e, uint64_t pc)
         e->reason = ENGINE_HALT;
         e->counted = counted_to_pc(e);
     }
+    bool in_block = e->reason == ENGINE_HALT || (e->fill_refused && !e->tail_counted);
+    e->prev_end = in_block ? reg(e, UC_ARM64_REG_PC) : e->fast.address + e->fast.size;
     e->granted = e->fast.left = 0;
-    e->stop_pc = reg(e, UC_ARM64_REG_PC);
 }
 
 #define SCTLR_EL1   SYSREG(3, 0, 1, 0, 0)
@@ -345,7 +350,7 @@ static void run_truncated(struct engine *e, uint64_t pc, uint64_t count)
     uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
     if (el0)
         engine_set_sysreg(e, SCTLR_EL1, sctlr);
-    if (e->reason == ENGINE_HALT && e->stop_pc == exit_address)
+    if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
         e->reason = ENGINE_SOFT;
 }
 
@@ -357,15 +362,14 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
     e->turn_at = budget.turn > UINT64_MAX - from ? UINT64_MAX : from + budget.turn;
     e->truncate = 0;
     e->stop_wanted = false;
-    /* Sequential execution goes on where the last stop left it. */
-    e->fast.address = e->stop_pc;
+    e->fast.address = e->prev_end;
     e->fast.size = 0;
     grant(e, from);
     start(e, reg(e, UC_ARM64_REG_PC));
     if (e->truncate) {
         uint64_t count = e->truncate;
         e->truncate = 0;
-        e->fast.address = e->stop_pc;
+        e->fast.address = e->prev_end;
         e->fast.size = 0;
         e->exact_at = e->counted + count;
         run_truncated(e, reg(e, UC_ARM64_REG_PC), count);
@@ -408,7 +412,7 @@ void engine_uncount_attempt(struct engine *e)
 
 void engine_continue_at(struct engine *e, uint64_t pc)
 {
-    e->stop_pc = pc;
+    e->prev_end = pc;
 }
 
 /* Registers ------------------------------------------------------------------------------------ */
@@ -667,6 +671,11 @@ const char *engine_version(void)
     return text;
 }
 
+unsigned engine_sequence(struct engine *e)
+{
+    return (e->prev_end != reg(e, UC_ARM64_REG_PC)) | (unsigned)e->just_yielded << 1;
+}
+
 /* Caches --------------------------------------------------------------------------------------- */
 
 void engine_flush_tlb(struct engine *e)
@@ -723,11 +732,13 @@ void engine_context_free(struct engine *e, struct engine_context *c)
 void engine_context_save(struct engine *e, struct engine_context *c)
 {
     uc_context_save(e->uc, c->uc);
-    c->stop_pc = e->stop_pc;
+    c->prev_end = e->prev_end;
+    c->just_yielded = e->just_yielded;
 }
 
 void engine_context_load(struct engine *e, struct engine_context *c)
 {
     uc_context_restore(e->uc, c->uc);
-    e->stop_pc = c->stop_pc;
+    e->prev_end = c->prev_end;
+    e->just_yielded = c->just_yielded;
 }

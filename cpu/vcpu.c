@@ -288,6 +288,7 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
         bytes_put_int(out, vector[0], 8);
         bytes_put_int(out, vector[1], 8);
     }
+    bytes_put_int(out, engine_sequence(e), 1);
     bytes_put_int(out, engine_fpcr(e), 4);
     bytes_put_int(out, engine_fpsr(e), 4);
     for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++)

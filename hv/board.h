@@ -113,6 +113,7 @@ struct board {
     size_t current_turn;
     struct vcpu *current; /* in the engine; NULL before the first run */
     uint64_t quantum_end; /* instruction count */
+    bool turn_over;       /* the current vCPU's */
     uint64_t next_digest; /* instruction count */
     uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;

@@ -69,7 +69,7 @@ static void put_chosen(struct vm *vm, void *fdt, const struct fdt_inputs *inputs
         if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0)
             continue;
         char path[64];
-        snprintf(path, sizeof path, "/pl011@%llx", (unsigned long long)vm->vdevs[i]->loc);
+        snprintf(path, sizeof path, "/serial@%llx", (unsigned long long)vm->vdevs[i]->loc);
         put_string(fdt, "stdout-path", path);
         break;
     }
@@ -124,7 +124,7 @@ static void put_cpus(struct vm *vm, void *fdt)
 static void put_firmware(void *fdt)
 {
     begin(fdt, "psci");
-    put_strings(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci", 36);
+    put_strings(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci", 35);
     put_string(fdt, "method", "hvc");
     CELLS(fdt, "cpu_suspend", 0xc4000001);
     CELLS(fdt, "cpu_off", 0x84000002);

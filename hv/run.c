@@ -100,11 +100,11 @@ struct candidate {
 };
 
 /* The vCPU whose turn it is: beginning behind the current one, so that equal priorities take turns;
- * the current one keeps its turn while its quantum lasts. */
+ * the current one keeps its turn until the engine says it is over. This is asked at every stop,
+ * also at those that differ from run to run, so it must not look at the instruction count. */
 static struct candidate choose(const struct board *b)
 {
     struct candidate best = {0};
-    bool keep = b->vtime.instructions < b->quantum_end;
     for (size_t k = 1; k <= b->turn_count; k++) {
         const struct turn *t = &b->turns[(b->current_turn + k) % b->turn_count];
         if (t->vm->ended || !vcpu_is_runnable(t->vcpu))
@@ -114,7 +114,7 @@ static struct candidate choose(const struct board *b)
             best = (struct candidate){.vcpu = t->vcpu, .priority = t->priority};
         else if (t->priority == best.priority) {
             best.waiting++;
-            if (current && keep)
+            if (current && !b->turn_over)
                 best.vcpu = t->vcpu;
         }
     }
@@ -131,13 +131,14 @@ static size_t turn_of(const struct board *b, const struct vcpu *v)
 
 static void give_turn(struct board *b, struct vcpu *v)
 {
-    if (v != b->current || b->vtime.instructions >= b->quantum_end)
+    if (v != b->current || b->turn_over)
         b->quantum_end = b->vtime.instructions + b->options.quantum;
     if (v != b->current || v->reset_pending) {
         vcpu_load(v, b->current);
         b->current = v;
         b->current_turn = turn_of(b, v);
     }
+    b->turn_over = false;
 }
 
 /* Running ----------------------------------------------------------------------------------------- */
@@ -217,8 +218,7 @@ static void run_turn(struct board *b, const struct candidate *c)
     enum engine_stop why = ENGINE_SOFT;
     vcpu_run(c->vcpu, budget_for(b, c->waiting), &why);
     b->vtime.instructions = engine_executed(b->engine);
-    if (why == ENGINE_TURN)
-        b->quantum_end = b->vtime.instructions;
+    b->turn_over = why == ENGINE_TURN;
 }
 
 static int worst_status(const struct board *b)

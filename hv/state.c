@@ -31,6 +31,7 @@ struct digest board_digest(struct board *b)
     bytes_put_int(&state, b->vtime.instructions, 8);
     bytes_put_int(&state, b->vtime.idle_ticks, 8);
     bytes_put_int(&state, b->quantum_end, 8);
+    bytes_put_int(&state, b->turn_over, 1);
     bytes_put_int(&state, b->current_turn, 4);
     save_vcpus(b, &state);
     for (size_t i = 0; i < b->vm_count; i++)

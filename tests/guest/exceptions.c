@@ -431,7 +431,7 @@ static void traps_by_others(void)
 
 /* Illegal execution state -----------------------------------------------------------------------*/
 
-TRAP_CODE(after_return, "nop");
+TRAP_CODE(after_return, "nop\nsvc #0x77");
 
 static void illegal_state(void)
 {

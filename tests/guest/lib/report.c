@@ -24,7 +24,8 @@ int64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
                      :
                      : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
                        "x16", "x17", "memory");
-    return (int64_t)x0;
+    /* Functions without bit 30 answer in W0. */
+    return function & 1u << 30 ? (int64_t)x0 : (int32_t)x0;
 }
 
 void *memset(void *to, int byte, size_t count)
