@@ -111,6 +111,7 @@ void known_end(void);
 /* fw_cfg of QEMU's board answers. */
 bool on_qemu(void);
 
+uint64_t checks_failed(void);
 /* Ends the run with the verdict of the checks; exit status 0 or 1. */
 _Noreturn void finish(void);
 _Noreturn void quit(uint64_t status);

@@ -170,6 +170,11 @@ bool on_qemu(void)
     return answer == YES;
 }
 
+uint64_t checks_failed(void)
+{
+    return failed;
+}
+
 void quit(uint64_t status)
 {
     uint64_t block[2] = {0x20026, status}; /* ADP_Stopped_ApplicationExit */

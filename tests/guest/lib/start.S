@@ -103,6 +103,7 @@ trap_return:
     .global trap_eret
 trap_eret:
     trap_prologue
+    msr daifset, #15 /* an interrupt would overwrite ELR and SPSR; the old DAIF comes back */
     msr elr_el1, x1
     msr spsr_el1, x2
     msr sp_el0, x3

@@ -1,0 +1,268 @@
+/* vcpus: 1  model: a57 */
+/* Self-hosted debug by the guest: breakpoint and watchpoint registers and software step, at EL1 and
+ * at EL0. Arm ARM chapter D2; ESR_EL1 for EC 0x30 to 0x35. */
+#include "mmu.h"
+#include "trap.h"
+
+#define MDSCR_SS  (1u << 0)
+#define MDSCR_KDE (1u << 13)
+#define MDSCR_MDE (1u << 15)
+/* DBGBCR and DBGWCR: enabled, for EL1 only or EL0 only or both (PMC/PAC with HMC = SSC = 0). */
+#define FOR_EL1             (1u << 1)
+#define FOR_EL0             (2u << 1)
+#define FOR_BOTH            (3u << 1)
+#define BCR(who)            (1u | (who) | 0xfu << 5)
+#define WCR(who, what, bas) (1u | (who) | (what) << 3 | (uint32_t)(bas) << 5)
+enum { LOADS = 1, STORES = 2, ALL = 3 };
+#define DEBUG_FSC 0x22
+
+static struct tables tables;
+
+/* D is cleared around the code, so that debug exceptions may come from EL1. */
+TRAP_CODE(straight, "msr daifclr, #8\nmov x0, #1\nmov x0, #2\nmov x0, #3\nmsr daifset, #8");
+TRAP_CODE(masked, "mov x0, #1\nmov x0, #2");
+EL0_CODE(straight_el0, "mov x0, #1\nmov x0, #2\nmov x0, #3");
+TRAP_CODE(load, "msr daifclr, #8\nldr x1, [x0]\nmsr daifset, #8");
+TRAP_CODE(load_byte, "msr daifclr, #8\nldrb w1, [x0]\nmsr daifset, #8");
+TRAP_CODE(load_pair, "msr daifclr, #8\nldp x1, x2, [x0]\nmsr daifset, #8");
+TRAP_CODE(store, "msr daifclr, #8\nstr x1, [x0]\nmsr daifset, #8");
+TRAP_CODE(store_byte, "msr daifclr, #8\nstrb w1, [x0]\nmsr daifset, #8");
+EL0_CODE(load_el0, "ldr x1, [x0]");
+EL0_CODE(store_el0, "str x1, [x0]");
+
+static uint64_t el0_word[2] __attribute__((section(".el0.data"), aligned(16)));
+static uint64_t words[4] __attribute__((aligned(64)));
+
+static void mdscr(uint64_t value)
+{
+    WRITE(mdscr_el1, value);
+    ISB();
+}
+
+static void breakpoint(uint64_t address, uint32_t control)
+{
+    WRITE(dbgbcr0_el1, 0);
+    WRITE(dbgbvr0_el1, address);
+    WRITE(dbgbcr0_el1, control);
+    ISB();
+}
+
+static void watchpoint(uint64_t address, uint32_t control)
+{
+    WRITE(dbgwcr0_el1, 0);
+    WRITE(dbgwvr0_el1, address);
+    WRITE(dbgwcr0_el1, control);
+    ISB();
+}
+
+static void check_result(const char *what, const uint32_t *code, bool el0, uint64_t result)
+{
+    struct trap t = (el0 ? trap_el0 : trap_el1)(code, 0, 0, 0);
+    check_context(what, 0);
+    CHECK_NO_TRAP("no debug exception", t);
+    CHECK_EQ("runs through", t.x[0], result);
+    check_context(NULL, 0);
+}
+
+static void registers(void)
+{
+    uint64_t dfr0 = READ(id_aa64dfr0_el1);
+    CHECK("at least 2 breakpoints", field(dfr0, 12, 4) >= 1);
+    CHECK("at least 2 watchpoints", field(dfr0, 20, 4) >= 1);
+    CHECK_EQ("debug architecture", field(dfr0, 0, 4) >= 6, 1);
+    WRITE(oslar_el1, 1);
+    ISB();
+    CHECK_EQ("OS Lock on", READ(oslsr_el1) >> 1 & 1, 1);
+    WRITE(oslar_el1, 0);
+    ISB();
+    CHECK_EQ("OS Lock off", READ(oslsr_el1) >> 1 & 1, 0);
+    breakpoint(0x123456789abc, 0);
+    CHECK_EQ("DBGBVR0", READ(dbgbvr0_el1), 0x123456789abc);
+    watchpoint(0x123456789ab8, 0);
+    CHECK_EQ("DBGWVR0", READ(dbgwvr0_el1), 0x123456789ab8);
+    WRITE(dbgbvr1_el1, 0x4000);
+    CHECK_EQ("DBGBVR1", READ(dbgbvr1_el1), 0x4000);
+    CHECK_EQ("DBGBVR0 is another", READ(dbgbvr0_el1), 0x123456789abc);
+}
+
+static void breakpoints(void)
+{
+    uint64_t at = (uint64_t)(straight + 2), at_el0 = (uint64_t)(straight_el0 + 1);
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    check_result("none yet", straight, false, 3);
+    breakpoint(at, BCR(FOR_EL1));
+    struct trap t = trap_el1(straight, 0, 0, 0);
+    CHECK_TRAP("breakpoint", t, ESR(EC_BREAKPOINT_EL1, DEBUG_FSC), 0x200, at);
+    CHECK_EQ("before the instruction", t.x[0], 1);
+    breakpoint((uint64_t)(masked + 1), BCR(FOR_EL1));
+    check_result("PSTATE.D masks", masked, false, 2);
+    breakpoint(at, BCR(FOR_EL0));
+    check_result("of EL0 only", straight, false, 3);
+    breakpoint(at, BCR(FOR_EL1) & ~1u);
+    check_result("disabled", straight, false, 3);
+    breakpoint(at, BCR(FOR_EL1));
+    mdscr(MDSCR_MDE);
+    check_result("KDE = 0", straight, false, 3);
+    mdscr(MDSCR_KDE);
+    check_result("MDE = 0", straight, false, 3);
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    WRITE(oslar_el1, 1);
+    ISB();
+    known_begin("its breakpoints do not mind the OS Lock");
+    check_result("OS Lock", straight, false, 3);
+    known_end();
+    WRITE(oslar_el1, 0);
+    ISB();
+
+    mdscr(MDSCR_MDE);
+    breakpoint(at_el0, BCR(FOR_EL0));
+    t = trap_el0(straight_el0, 0, 0, 0);
+    CHECK_TRAP("breakpoint at EL0", t, ESR(EC_BREAKPOINT_EL0, DEBUG_FSC), 0x400, at_el0);
+    CHECK_EQ("before the instruction", t.x[0], 1);
+    breakpoint(at_el0, BCR(FOR_EL1));
+    check_result("of EL1 only", straight_el0, true, 3);
+    breakpoint(at_el0, BCR(FOR_BOTH));
+    t = trap_el0(straight_el0, 0, 0, 0);
+    CHECK_TRAP("of both, at EL0", t, ESR(EC_BREAKPOINT_EL0, DEBUG_FSC), 0x400, at_el0);
+    breakpoint(0, 0);
+    check_result("gone", straight_el0, true, 3);
+}
+
+/* BRK does not care about MDSCR. */
+TRAP_CODE(brk, "brk #3");
+
+static void check_watch(const char *what, const uint32_t *code, uint64_t address, bool hit,
+                        bool write, uint64_t far)
+{
+    struct trap t = trap_el1(code, address, 0x77, 0);
+    check_context(what, address);
+    if (hit) {
+        CHECK_TRAP("watchpoint", t, ESR(EC_WATCHPOINT_EL1, (write ? ESR_WNR : 0) | DEBUG_FSC),
+                   0x200, (uint64_t)(code + 1));
+        CHECK_EQ("FAR", t.far, far);
+    } else {
+        CHECK_NO_TRAP("no watchpoint", t);
+    }
+    check_context(NULL, 0);
+}
+
+static void watchpoints(void)
+{
+    uint64_t w = (uint64_t)words;
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    words[1] = 0x1111;
+    watchpoint(w + 8, WCR(FOR_EL1, ALL, 0xff));
+    check_watch("load", load, w + 8, true, false, w + 8);
+    check_watch("store", store, w + 8, true, true, w + 8);
+    CHECK_EQ("before the store", words[1], 0x1111);
+    check_watch("next word", load, w + 16, false, false, 0);
+    check_watch("word before", store, w, false, true, 0);
+    check_watch("byte inside", load_byte, w + 11, true, false, w + 11);
+    check_watch("byte behind", store_byte, w + 16, false, true, 0);
+    watchpoint(w + 8, WCR(FOR_EL1, LOADS, 0xff));
+    check_watch("loads only: load", load, w + 8, true, false, w + 8);
+    check_watch("loads only: store", store, w + 8, false, true, 0);
+    watchpoint(w + 8, WCR(FOR_EL1, STORES, 0xff));
+    check_watch("stores only: load", load, w + 8, false, false, 0);
+    check_watch("stores only: store", store, w + 8, true, true, w + 8);
+    watchpoint(w + 8, WCR(FOR_EL1, ALL, 0x30)); /* bytes 4 and 5 */
+    check_watch("bytes: inside", load_byte, w + 13, true, false, w + 13);
+    check_watch("bytes: before", load_byte, w + 11, false, false, 0);
+    check_watch("bytes: behind", store_byte, w + 14, false, true, 0);
+    watchpoint(w + 8, WCR(FOR_EL1, ALL, 0xff));
+    /* FAR may be any address from the access's lowest up to the watched one's highest byte
+     * accessed (D2.10.5), so only the exception is checked. */
+    struct trap t = trap_el1(load_pair, w, 0, 0);
+    CHECK_TRAP("second of a pair", t, ESR(EC_WATCHPOINT_EL1, DEBUG_FSC), 0x200,
+               (uint64_t)(load_pair + 1));
+    watchpoint(w + 8, WCR(FOR_EL0, ALL, 0xff));
+    check_watch("of EL0 only", load, w + 8, false, false, 0);
+
+    uint64_t e = (uint64_t)el0_word;
+    mdscr(MDSCR_MDE);
+    watchpoint(e, WCR(FOR_EL0, ALL, 0xff));
+    t = trap_el0(load_el0, e, 0, 0);
+    CHECK_TRAP("load at EL0", t, ESR(EC_WATCHPOINT_EL0, DEBUG_FSC), 0x400, (uint64_t)load_el0);
+    CHECK_EQ("FAR", t.far, e);
+    t = trap_el0(store_el0, e, 0, 0);
+    CHECK_TRAP("store at EL0", t, ESR(EC_WATCHPOINT_EL0, ESR_WNR | DEBUG_FSC), 0x400,
+               (uint64_t)store_el0);
+    t = trap_el0(load_el0, e + 8, 0, 0);
+    CHECK_NO_TRAP("next word at EL0", t);
+    watchpoint(0, 0);
+    t = trap_el0(load_el0, e, 0, 0);
+    CHECK_NO_TRAP("gone", t);
+    t = trap_el1(brk, 0, 0, 0);
+    CHECK_TRAP("BRK", t, ESR(EC_BRK, 3), 0x200, (uint64_t)brk);
+}
+
+/* Software step ---------------------------------------------------------------------------------*/
+
+#define STEP_ISV (1u << 24)
+#define STEP_EX  (1u << 6)
+
+TRAP_CODE(steps, "mov x0, #1\nmov x0, #2\nmov x0, #3\nsvc #0x70");
+EL0_CODE(steps_el0, "mov x0, #3\n1: subs x0, x0, #1\nb.ne 1b\nldxr x1, [x2]\nsvc #0");
+
+/* One ERET to `pc` with SPSR.SS as given. */
+static struct trap step(uint64_t pc, uint64_t spsr, uint64_t x0)
+{
+    struct trap t = {.x = {x0, 0, (uint64_t)el0_word}};
+    mdscr(MDSCR_SS | MDSCR_KDE);
+    trap_eret(&t, pc, spsr, 0);
+    mdscr(0);
+    return t;
+}
+
+static void single_steps(void)
+{
+    uint64_t d_clear = SPSR_EL1H & ~(1u << 9);
+    struct trap t = step((uint64_t)steps, d_clear | SPSR_SS, 0);
+    CHECK_TRAP("step at EL1", t, ESR(EC_STEP_EL1, STEP_ISV | DEBUG_FSC), 0x200,
+               (uint64_t)(steps + 1));
+    CHECK_EQ("one instruction", t.x[0], 1);
+    CHECK_EQ("SPSR.SS", t.spsr & SPSR_SS, 0);
+    /* SS = 0: active and pending at once, nothing executes. */
+    t = step((uint64_t)(steps + 1), d_clear, 77);
+    CHECK_TRAP("step, pending", t, ESR(EC_STEP_EL1, DEBUG_FSC), 0x200, (uint64_t)(steps + 1));
+    CHECK_EQ("no instruction", t.x[0], 77);
+    /* D = 1: no step; SVC ends it. */
+    t = step((uint64_t)steps, SPSR_EL1H | SPSR_SS, 0);
+    CHECK_TRAP("masked", t, ESR(EC_SVC, 0x70), 0x200, (uint64_t)(steps + 4));
+    /* Stepping SVC: the exception is taken, and its SPSR has SS = 0. */
+    t = step((uint64_t)(steps + 3), d_clear | SPSR_SS, 5);
+    CHECK_TRAP("step of SVC", t, ESR(EC_SVC, 0x70), 0x200, (uint64_t)(steps + 4));
+    CHECK_EQ("SPSR.SS after SVC", t.spsr & SPSR_SS, 0);
+}
+
+static void single_steps_el0(void)
+{
+    uint64_t pc = (uint64_t)steps_el0, x0 = 0, count = 0;
+    struct trap t;
+    for (;;) {
+        t = step(pc, (count ? t.spsr & 0xf0000000 : 0) | SPSR_EL0T | SPSR_SS, x0);
+        if (ESR_EC(t.esr) != EC_STEP_EL0 || count == 20)
+            break;
+        bool exclusive = t.elr == (uint64_t)(steps_el0 + 4);
+        CHECK_TRAP("step at EL0", t,
+                   ESR(EC_STEP_EL0, STEP_ISV | (exclusive ? STEP_EX : 0) | DEBUG_FSC), 0x400,
+                   t.elr);
+        pc = t.elr;
+        x0 = t.x[0];
+        count++;
+    }
+    CHECK_EQ("steps", count, 8); /* mov, 3 times subs and b.ne, ldxr */
+    CHECK_EQ("then SVC", t.esr, ESR(EC_SVC, 0));
+    CHECK_EQ("result", x0, 0);
+}
+
+int main(void)
+{
+    mmu_start(&tables);
+    registers();
+    breakpoints();
+    watchpoints();
+    single_steps();
+    single_steps_el0();
+    finish();
+}
