@@ -325,7 +325,9 @@ static void invalidation(void)
     for (unsigned how = 0; how < TLBI_COUNT; how++) {
         for (unsigned level = 1; level <= 3; level++) {
             check_context("TLBI kind * 16 + level", how * 16 + level);
-            invalidate_block(how, level, 0);
+            /* By ASID, only what is not global. */
+            if (how != ASIDE1 && how != ASIDE1IS)
+                invalidate_block(how, level, 0);
             invalidate_block(how, level, PTE_NG);
         }
     }
