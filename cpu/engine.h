@@ -141,5 +141,8 @@ void engine_context_save(struct engine *e, struct engine_context *c);
 void engine_context_load(struct engine *e, struct engine_context *c);
 
 const char *engine_version(void);
+/* Is the library's per-access exit check replaced (build option QVM_INTERPOSE)? Known once code was
+ * translated. */
+bool engine_is_interposed(void);
 
 #endif

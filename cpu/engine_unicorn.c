@@ -613,22 +613,52 @@ static bool map_board(struct engine *g, struct error *e)
                     "mapping the stub", e);
 }
 
-static bool add_hooks(struct engine *g, struct error *e)
+static bool add_hook(struct engine *g, int type, void *function, uint64_t from, uint64_t to,
+                     struct error *e)
 {
     uc_hook hook;
-    void *on_block_of_kind = g->yields ? (void *)on_block_yielding : (void *)on_block;
-    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_BLOCK, on_block_of_kind, g, 1, 0), "hook", e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_fill, g, 1, 0), "hook", e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INTR, (void *)on_interrupt, g, 1, 0), "hook",
-                    e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_read, g, 1, 0,
-                                UC_ARM64_INS_MRS), "hook", e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_read, g, 1, 0,
-                                UC_ARM64_INS_SYSL), "hook", e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_write, g, 1, 0,
-                                UC_ARM64_INS_MSR), "hook", e) &&
-           check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, (void *)on_write, g, 1, 0,
-                                UC_ARM64_INS_SYS), "hook", e);
+    return check_uc(uc_hook_add(g->uc, &hook, type, function, g, from, to), "hook", e);
+}
+
+static bool add_instruction_hook(struct engine *g, void *function, int instruction, struct error *e)
+{
+    uc_hook hook;
+    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction),
+                    "hook", e);
+}
+
+/* Never called, as everything outside of the board's memory is refused by on_fill. That it exists
+ * for an address keeps the library from taking write permission from a page whenever code is
+ * translated there (a search through the whole TLB). Sound because code becomes new by IC
+ * instructions only; host-physical addresses must be left out. */
+static bool on_fetch_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                              int64_t value, void *user)
+{
+    (void)uc, (void)type, (void)address, (void)size, (void)value, (void)user;
+    return false;
+}
+
+static bool add_fetch_hooks(struct engine *g, struct error *e)
+{
+    const struct memory_bank *first = &g->memory->banks[0];
+    const struct memory_bank *last = &g->memory->banks[g->memory->bank_count - 1];
+    return add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED, (void *)on_fetch_unmapped,
+                    last->base.v + last->size, UINT64_MAX, e) &&
+           (first->base.v == 0 || add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED,
+                                           (void *)on_fetch_unmapped, 0, first->base.v - 1, e));
+}
+
+/* One block hook only: the library then calls it directly. */
+static bool add_hooks(struct engine *g, struct error *e)
+{
+    void *block = g->yields ? (void *)on_block_yielding : (void *)on_block;
+    return add_hook(g, UC_HOOK_BLOCK, block, 1, 0, e) &&
+           add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
+           add_hook(g, UC_HOOK_INTR, (void *)on_interrupt, 1, 0, e) &&
+           add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
+           add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
+           add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
+           add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_SYS, e) && add_fetch_hooks(g, e);
 }
 
 struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e)
