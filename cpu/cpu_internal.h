@@ -14,6 +14,11 @@ static inline bool at_el0(uint64_t pstate)
 /* translate.c */
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
                unsigned *permits);
+/* Translations may have changed. */
+static inline void new_regime(struct vcpu *v)
+{
+    v->regime++;
+}
 bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word);
 /* AT S1E1R ...: PAR_EL1 for the address. */
 uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access);

@@ -39,6 +39,7 @@ struct engine {
     uint64_t exact_at, soft_at, turn_at;
     uint64_t prev_end;    /* where the last instruction before this stop ended: going on elsewhere
                            * is a taken branch, whenever the stop was */
+    uint64_t pc;          /* between runs: where the next one starts */
     bool just_yielded;    /* the last stop was the turn that a WFE gave up */
     bool inside;          /* in uc_emu_start */
     bool settled;         /* in a callback that may change PC: `counted` is exact already */
@@ -58,6 +59,7 @@ struct engine {
 
 struct engine_context {
     uc_context *uc;
+    uint64_t pc;
     uint64_t prev_end;
     bool just_yielded;
 };
@@ -82,15 +84,15 @@ static uint64_t counted_to_block_end(const struct engine *e)
 }
 
 /* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
-static uint64_t counted_to_pc(const struct engine *e)
+static uint64_t counted_to_pc(const struct engine *e, uint64_t pc)
 {
-    uint64_t tail = (e->fast.address + e->fast.size - reg(e, UC_ARM64_REG_PC)) / 4;
-    return counted_to_block_end(e) - tail;
+    return counted_to_block_end(e) - (e->fast.address + e->fast.size - pc) / 4;
 }
 
 uint64_t engine_executed(const struct engine *e)
 {
-    return e->inside && !e->settled ? counted_to_pc(e) : counted_to_block_end(e);
+    bool in_block = e->inside && !e->settled;
+    return in_block ? counted_to_pc(e, reg(e, UC_ARM64_REG_PC)) : counted_to_block_end(e);
 }
 
 /* Makes `now` the base of further counting and hands out what is left until something is due. */
@@ -282,9 +284,10 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
     struct engine *e = user;
     (void)uc;
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
-    uint64_t attempted = counted_to_pc(e) + (behind ? 0 : 1);
+    uint64_t pc = reg(e, UC_ARM64_REG_PC);
+    uint64_t attempted = counted_to_pc(e, pc) + (behind ? 0 : 1);
     /* From here on nothing of the last block is left. */
-    e->fast.size = reg(e, UC_ARM64_REG_PC) - e->fast.address + (behind ? 0 : 4);
+    e->fast.size = pc - e->fast.address + (behind ? 0 : 4);
     grant(e, attempted);
     e->settled = true;
     bool taken = e->callbacks->exception(e->callbacks->cpu, number);
@@ -297,26 +300,24 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 
 /* Running -------------------------------------------------------------------------------------- */
 
-static void start(struct engine *e, uint64_t pc)
+static void start(struct engine *e)
 {
     e->fill_refused = false;
     e->tail_counted = false;
     e->stopped = false;
     e->inside = true;
-    uc_err err = uc_emu_start(e->uc, pc, 0, 0, 0);
+    uc_err err = uc_emu_start(e->uc, e->pc, 0, 0, 0);
     e->inside = false;
+    e->pc = reg(e, UC_ARM64_REG_PC);
     if (e->fill_refused) {
         e->reason = ENGINE_FILL;
-        e->counted = e->tail_counted ? counted_to_block_end(e) : counted_to_pc(e);
-    } else if (e->stopped) {
-        e->counted = e->reason == ENGINE_EXCEPTION ? e->counted : counted_to_block_end(e);
-    } else {
+    } else if (!e->stopped) {
         CHECK(err == UC_ERR_OK);
         e->reason = ENGINE_HALT;
-        e->counted = counted_to_pc(e);
     }
     bool in_block = e->reason == ENGINE_HALT || (e->fill_refused && !e->tail_counted);
-    e->prev_end = in_block ? reg(e, UC_ARM64_REG_PC) : e->fast.address + e->fast.size;
+    e->counted = in_block ? counted_to_pc(e, e->pc) : counted_to_block_end(e);
+    e->prev_end = in_block ? e->pc : e->fast.address + e->fast.size;
     e->granted = e->fast.left = 0;
 }
 
@@ -327,8 +328,9 @@ static void start(struct engine *e, uint64_t pc)
 /* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
  * translated anew with it and without it afterwards. An exit is a WFI inside the library, which at
  * EL0 SCTLR_EL1.nTWI = 0 would trap. */
-static void run_truncated(struct engine *e, uint64_t pc, uint64_t count)
+static void run_truncated(struct engine *e, uint64_t count)
 {
+    uint64_t pc = e->pc;
     uint64_t exit_address = pc + 4 * count;
     uint64_t sctlr = 0;
     bool el0 = (reg(e, UC_ARM64_REG_PSTATE) & PSTATE_EL_MASK) == 0;
@@ -344,7 +346,7 @@ static void run_truncated(struct engine *e, uint64_t pc, uint64_t count)
     grant(e, e->counted);
     uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
     uc_ctl_set_exits(e->uc, &exit_address, 1);
-    start(e, pc);
+    start(e);
     e->watching = watching;
     uc_ctl_set_exits(e->uc, &exit_address, 0);
     uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
@@ -365,14 +367,14 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
     e->fast.address = e->prev_end;
     e->fast.size = 0;
     grant(e, from);
-    start(e, reg(e, UC_ARM64_REG_PC));
+    start(e);
     if (e->truncate) {
         uint64_t count = e->truncate;
         e->truncate = 0;
         e->fast.address = e->prev_end;
         e->fast.size = 0;
         e->exact_at = e->counted + count;
-        run_truncated(e, reg(e, UC_ARM64_REG_PC), count);
+        run_truncated(e, count);
     }
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
@@ -417,14 +419,18 @@ void engine_continue_at(struct engine *e, uint64_t pc)
 
 /* Registers ------------------------------------------------------------------------------------ */
 
+/* Between runs PC is kept here: each run begins by setting it anyway. */
 uint64_t engine_pc(struct engine *e)
 {
-    return reg(e, UC_ARM64_REG_PC);
+    return e->inside ? reg(e, UC_ARM64_REG_PC) : e->pc;
 }
 
 void engine_set_pc(struct engine *e, uint64_t pc)
 {
-    set_reg(e, UC_ARM64_REG_PC, pc);
+    if (e->inside)
+        set_reg(e, UC_ARM64_REG_PC, pc);
+    else
+        e->pc = pc;
 }
 
 static int x_id(unsigned n)
@@ -703,7 +709,7 @@ const char *engine_version(void)
 
 unsigned engine_sequence(struct engine *e)
 {
-    return (e->prev_end != reg(e, UC_ARM64_REG_PC)) | (unsigned)e->just_yielded << 1;
+    return (e->prev_end != e->pc) | (unsigned)e->just_yielded << 1;
 }
 
 /* Caches --------------------------------------------------------------------------------------- */
@@ -735,12 +741,10 @@ void engine_flush_code_soon(struct engine *e)
 /* The monitor is in no register: run CLREX from the stub page, stopped at the block behind it. */
 void engine_clear_monitor(struct engine *e)
 {
-    uint64_t pc = reg(e, UC_ARM64_REG_PC);
     e->in_stub = true;
     e->fast.left = 0;
     uc_emu_start(e->uc, WINDOW | STUB_HPA, 0, 0, 0);
     e->in_stub = false;
-    set_reg(e, UC_ARM64_REG_PC, pc);
 }
 
 struct engine_context *engine_context_new(struct engine *e)
@@ -762,6 +766,7 @@ void engine_context_free(struct engine *e, struct engine_context *c)
 void engine_context_save(struct engine *e, struct engine_context *c)
 {
     uc_context_save(e->uc, c->uc);
+    c->pc = e->pc;
     c->prev_end = e->prev_end;
     c->just_yielded = e->just_yielded;
 }
@@ -769,6 +774,7 @@ void engine_context_save(struct engine *e, struct engine_context *c)
 void engine_context_load(struct engine *e, struct engine_context *c)
 {
     uc_context_restore(e->uc, c->uc);
+    e->pc = c->pc;
     e->prev_end = c->prev_end;
     e->just_yielded = c->just_yielded;
 }

@@ -149,9 +149,9 @@ void handle_refused_fill(struct vcpu *v)
         handle_refused_fetch(v, pc);
         return;
     }
-    uint32_t word = 0;
-    read_instruction(v, pc, &word);
-    struct insn_memory m = insn_memory_decode(e, pc, word);
+    if (!v->fault_has_word)
+        read_instruction(v, pc, &v->fault_word);
+    struct insn_memory m = insn_memory_decode(e, pc, v->fault_word);
     gva_t a = failing_address(v, &m);
     if (v->fault.class == FAULT_NONE) {
         debug_handle_watched_access(v, pc, &m);

@@ -19,6 +19,7 @@ enum kind {
     IDENTITY,    /* identification register: computed at reset from what the engine has */
     MPIDR,
     TIMER_FREQUENCY, TIMER_COUNTER, TIMER_VIRTUAL, TIMER_PHYSICAL, TIMER_CONTROL,
+    INTERRUPT_STATUS,
     PMU_CONTROL, PMU_ENABLE_SET, PMU_ENABLE_CLEAR, PMU_COUNTER, PMU_INTEN_SET, PMU_INTEN_CLEAR,
     PMU_OVERFLOW_SET, PMU_OVERFLOW_CLEAR, PMU_USER,
     OSLAR,
@@ -105,7 +106,7 @@ static const struct row rows[] = {
     {SYS_FAR_EL1, "FAR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_PAR_EL1, "PAR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_AMAIR_EL1, "AMAIR_EL1", NATIVE, 0, 0, EL0_NONE},
-    {SYSREG(3, 0, 12, 1, 0), "ISR_EL1", NATIVE, 0, 0, EL0_NONE},
+    {SYSREG(3, 0, 12, 1, 0), "ISR_EL1", INTERRUPT_STATUS, 0, 0, EL0_NONE},
     {SYS_CONTEXTIDR_EL1, "CONTEXTIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_TPIDR_EL1, "TPIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_TPIDR_EL0, "TPIDR_EL0", NATIVE, 0, 0, EL0_READ},
@@ -214,6 +215,7 @@ static uint64_t identity(const struct vcpu *v, unsigned encoding)
 #define PMCR_E ((uint64_t)1)
 #define PMCR_C ((uint64_t)1 << 2)
 #define PMCR_D ((uint64_t)1 << 3)
+#define PMCR_LC ((uint64_t)1 << 6)
 #define PMU_CYCLES ((uint64_t)1 << 31)
 
 static bool pmu_counts(const struct vcpu *v)
@@ -229,8 +231,17 @@ static uint64_t pmu_cycles(const struct vcpu *v)
     return v->pmccntr_base + (v->pmcr & PMCR_D ? passed / 64 : passed);
 }
 
+/* PMOVSSET_EL0.C: the counter passed the end of 32 bits, or of 64 with PMCR_EL0.LC (D13.4.4). */
+static uint64_t pmu_overflows(const struct vcpu *v)
+{
+    uint64_t now = pmu_cycles(v), before = v->pmccntr_base;
+    bool wrapped = v->pmcr & PMCR_LC ? now < before : now >> 32 != before >> 32;
+    return v->pmovsset | (wrapped ? PMU_CYCLES : 0);
+}
+
 static void pmu_set_cycles(struct vcpu *v, uint64_t value)
 {
+    v->pmovsset = pmu_overflows(v);
     v->pmccntr_base = value;
     v->pmccntr_since = engine_executed(v->world->engine);
 }
@@ -274,6 +285,8 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
         return v->dbgwvr[crm];
     case BANK_WCR:
         return v->dbgwcr[crm];
+    case INTERRUPT_STATUS: /* I and F: pending, whatever PSTATE masks */
+        return (uint64_t)v->irq << 7 | (uint64_t)v->fiq << 6;
     case TIMER_FREQUENCY:
         return COUNTER_HZ;
     case TIMER_COUNTER:
@@ -294,7 +307,7 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
         return v->pmintenset;
     case PMU_OVERFLOW_SET:
     case PMU_OVERFLOW_CLEAR:
-        return v->pmovsset;
+        return pmu_overflows(v);
     default:
         return 0;
     }
@@ -353,6 +366,7 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
         v->pmovsset |= value & PMU_CYCLES;
         break;
     case PMU_OVERFLOW_CLEAR:
+        pmu_set_cycles(v, pmu_cycles(v));
         v->pmovsset &= ~value;
         break;
     case OSLAR: /* OSLSR_EL1: OSLM = 0b10, OSLK */
@@ -370,6 +384,7 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
  * TLB maintenance have no defined effect on cached entries: ours start afresh. */
 static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
 {
+    new_regime(v);
     switch (encoding) {
     case SYS_SCTLR_EL1:
         if (v->stage1.sctlr != value)
@@ -440,6 +455,7 @@ static void invalidate_tlb(struct vcpu *v, unsigned op2, uint64_t value)
     uint64_t address = (uint64_t)((int64_t)(value << 20) >> 8);
     uint16_t asid = (uint16_t)(value >> 48);
     bool bigger_than_a_page = false;
+    new_regime(v);
     switch (op2) {
     case 0:
         tlb_invalidate_all(v->tlb);
@@ -525,6 +541,7 @@ static bool is_misuse(const struct row *r, bool is_read)
     case IDENTITY:
     case MPIDR:
     case TIMER_COUNTER:
+    case INTERRUPT_STATUS:
         return !is_read;
     case OSLAR:
         return is_read;
@@ -680,7 +697,8 @@ void sysregs_reset(struct vcpu *v)
     v->oslsr = 8 | 2; /* the OS Lock is set at reset (D2.5.9) */
     v->pmcr = v->pmcntenset = v->pmuserenr = v->pmintenset = v->pmovsset = 0;
     v->pmselr = v->pmccfiltr = 0;
-    pmu_set_cycles(v, 0);
+    v->pmccntr_base = 0;
+    v->pmccntr_since = engine_executed(v->world->engine);
     memset(v->dbgbcr, 0, sizeof v->dbgbcr);
     memset(v->dbgwcr, 0, sizeof v->dbgwcr);
     memset(v->dbgbvr, 0, sizeof v->dbgbvr);

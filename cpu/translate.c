@@ -34,8 +34,10 @@ static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
     if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, leaf,
                      &v->fault))
         return false;
-    if (on && tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf))
+    if (on && tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
         engine_flush_tlb(v->world->engine);
+        new_regime(v);
+    }
     return true;
 }
 
@@ -86,49 +88,91 @@ static struct access current_access(struct vcpu *v, enum access_kind kind)
     };
 }
 
+/* The instruction at `pc`, which is about to execute: its page is readable as code. */
 bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
 {
-    struct fault keep = v->fault;
-    struct access keep_access = v->fault_access;
-    gpa_t keep_page = v->fault_gpa_page;
-    bool keep_device = v->fault_is_device;
-    struct access access = current_access(v, ACCESS_FETCH);
-    hpa_t page;
-    unsigned permits;
-    const uint8_t *from = NULL;
-    if (vcpu_translate(v, gva(pc & ~PAGE_MASK), &access, &page, &permits))
-        from = memory_at(v->world->memory, hpa(page.v + (pc & PAGE_MASK & ~(uint64_t)3)), 4,
-                         MEMORY_READ);
-    v->fault = keep;
-    v->fault_access = keep_access;
-    v->fault_gpa_page = keep_page;
-    v->fault_is_device = keep_device;
-    if (from)
-        *word = (uint32_t)load_le(from, 4);
-    return from != NULL;
+    uint64_t page_va = pc & ~PAGE_MASK;
+    if (v->code.regime != v->regime || v->code.page_va != page_va) {
+        struct fault keep = v->fault;
+        struct access keep_access = v->fault_access, access = current_access(v, ACCESS_FETCH);
+        gpa_t keep_page = v->fault_gpa_page;
+        bool keep_device = v->fault_is_device;
+        hpa_t page;
+        unsigned permits;
+        bool found = vcpu_translate(v, gva(page_va), &access, &page, &permits);
+        v->code.host = found ? memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) : NULL;
+        v->code.page_va = page_va;
+        v->code.regime = v->regime;
+        v->fault = keep;
+        v->fault_access = keep_access;
+        v->fault_gpa_page = keep_page;
+        v->fault_is_device = keep_device;
+    }
+    if (v->code.host)
+        *word = (uint32_t)load_le(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3), 4);
+    return v->code.host != NULL;
+}
+
+static struct device_page *device_slot(struct vcpu *v, uint64_t page_va)
+{
+    return &v->device_pages[(page_va >> PAGE_BITS) % DEVICE_PAGES];
+}
+
+/* A page that is known to be no memory: the same fault again, without the walks. */
+static bool is_known_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+{
+    const struct device_page *d = device_slot(v, page_va);
+    if (d->regime != v->regime || d->page_va != page_va || d->access.kind != access->kind ||
+        d->access.privileged != access->privileged || d->access.pan != access->pan)
+        return false;
+    v->fault = d->fault;
+    v->fault_access = *access;
+    v->fault_gpa_page = d->gpa_page;
+    v->fault_is_device = d->is_device;
+    return true;
+}
+
+static void remember_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+{
+    if (v->fault.stage == 2 && v->fault.class == FAULT_TRANSLATION && !v->fault.s1ptw)
+        *device_slot(v, page_va) = (struct device_page){
+            .regime = v->regime,
+            .page_va = page_va,
+            .access = *access,
+            .fault = v->fault,
+            .gpa_page = v->fault_gpa_page,
+            .is_device = v->fault_is_device,
+        };
 }
 
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
                unsigned *permits)
 {
     struct vcpu *v = cpu;
+    struct memory *m = v->world->memory;
     struct access access = current_access(v, kind);
-    uint32_t word;
-    if (kind != ACCESS_FETCH && access.privileged &&
-        read_instruction(v, engine_pc(v->world->engine), &word) && insn_is_unprivileged(word))
-        access.privileged = false;
-    hpa_t page;
-    if (!vcpu_translate(v, gva(page_va), &access, &page, permits))
+    v->fault_has_word = false;
+    if (kind != ACCESS_FETCH && access.privileged) {
+        v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
+        if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
+            access.privileged = false;
+    }
+    if (is_known_device(v, page_va, &access))
         return false;
+    hpa_t page;
+    if (!vcpu_translate(v, gva(page_va), &access, &page, permits)) {
+        remember_device(v, page_va, &access);
+        return false;
+    }
     if (kind != ACCESS_FETCH && debug_watches_page(v, page_va) && !v->watchpoint_pass)
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
-    if (kind == ACCESS_WRITE)
-        memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_WRITE);
-    else if (!memory_is_dirty(v->world->memory, page))
+    if (!memory_at(m, page, PAGE_SIZE, kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ))
+        return false;
+    if (kind != ACCESS_WRITE && !memory_is_dirty(m, page))
         *permits &= ~(unsigned)PERMIT_W;
     *page_hpa = page.v;
-    return memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) != NULL;
+    return true;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */

@@ -25,10 +25,15 @@ const char *exit_reason_name(enum exit_reason reason)
 
 /* Interrupts and traps that stop at an instruction ----------------------------------------------- */
 
+/* CPACR_EL1.FPEN: 0b11 traps nothing, 0b01 EL0, else both. */
+static unsigned fpen(const struct vcpu *v)
+{
+    return v->cpacr >> 20 & 3;
+}
+
 static bool fp_is_trapped(const struct vcpu *v, uint64_t pstate)
 {
-    unsigned fpen = v->cpacr >> 20 & 3; /* CPACR_EL1.FPEN */
-    return fpen == 3 ? false : fpen == 1 ? at_el0(pstate) : true;
+    return fpen(v) == 3 ? false : fpen(v) == 1 ? at_el0(pstate) : true;
 }
 
 static bool interrupt_is_deliverable(const struct vcpu *v, uint64_t pstate)
@@ -39,6 +44,8 @@ static bool interrupt_is_deliverable(const struct vcpu *v, uint64_t pstate)
 /* Before the instruction at PC. FIQ first: D1.3.6 leaves the order to us. */
 static bool take_interrupt(struct vcpu *v)
 {
+    if (!v->irq && !v->fiq)
+        return false;
     uint64_t pstate = engine_pstate(v->world->engine);
     if (!interrupt_is_deliverable(v, pstate))
         return false;
@@ -51,7 +58,7 @@ static bool take_fp_trap(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
     uint32_t word;
-    if (!fp_is_trapped(v, engine_pstate(e)) || !read_instruction(v, engine_pc(e), &word) ||
+    if (fpen(v) == 3 || !fp_is_trapped(v, engine_pstate(e)) || !read_instruction(v, engine_pc(e), &word) ||
         !insn_is_fp(word))
         return false;
     engine_count_attempt(e);
@@ -89,7 +96,7 @@ void vcpu_update_watch(struct vcpu *v)
 {
     if (v->loaded)
         engine_watch(v->world->engine,
-                     v->irq || v->fiq || (v->cpacr >> 20 & 3) != 3 || debug_is_active(v));
+                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v));
 }
 
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
@@ -112,6 +119,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
     CHECK(v);
     v->world = world;
     v->index = index;
+    v->regime = 1;
     v->callbacks = (struct engine_callbacks){
         .fill = fill_page,
         .sysop = system_operation,

@@ -21,6 +21,7 @@
 
 #define DEBUG_BREAKPOINTS 6
 #define DEBUG_WATCHPOINTS 4
+#define DEVICE_PAGES 8
 
 /* Why a guest left to the hypervisor. */
 enum exit_reason {
@@ -120,6 +121,24 @@ struct vcpu {
     gpa_t fault_gpa_page;
     bool fault_is_device; /* stage 1 says Device memory */
     bool watchpoint_pass; /* the next instruction may touch watched pages */
+
+    /* What was found for pages that are used again and again; each is good for one `regime`, a
+     * number that changes whenever a translation may. */
+    uint64_t regime;
+    struct {
+        uint64_t regime, page_va;
+        const uint8_t *host;
+    } code;
+    struct device_page {
+        uint64_t regime, page_va;
+        struct access access;
+        struct fault fault;
+        gpa_t gpa_page;
+        bool is_device;
+    } device_pages[DEVICE_PAGES];
+    /* The instruction that asked for the refused page, if fill_page read it. */
+    bool fault_has_word;
+    uint32_t fault_word;
 
     bool has_pan;
     struct sysreg_map *sysregs;

@@ -7,6 +7,9 @@ enum { COUNT = 300000, UARTFR = 0x18, UARTIMSC = 0x38 };
 
 int main(void)
 {
+    /* As a kernel has it: no trap of floating point (CPACR_EL1.FPEN). */
+    WRITE(cpacr_el1, 3u << 20);
+    ISB();
     for (unsigned i = 0; i < COUNT; i++)
         read32(PL011 + UARTFR);
     for (unsigned i = 0; i < COUNT; i++)
