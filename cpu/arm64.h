@@ -6,19 +6,19 @@
 #include "cpu/engine.h"
 
 /* PSTATE as laid out in SPSR_EL1 (C5.2.18). */
-#define PSTATE_SP  0x1u /* PSTATE.SP: 1 = SP_ELx */
-#define PSTATE_EL  0xcu
-#define PSTATE_EL0 0x0u
-#define PSTATE_EL1 0x4u
+#define PSTATE_SP   0x1u /* PSTATE.SP: 1 = SP_ELx */
+#define PSTATE_EL   0xcu
+#define PSTATE_EL0  0x0u
+#define PSTATE_EL1  0x4u
 #define PSTATE_EL1H 0x5u
-#define PSTATE_F   (1u << 6)
-#define PSTATE_I   (1u << 7)
-#define PSTATE_A   (1u << 8)
-#define PSTATE_D   (1u << 9)
-#define PSTATE_IL  (1u << 20)
-#define PSTATE_SS  (1u << 21)
-#define PSTATE_PAN (1u << 22)
-#define PSTATE_UAO (1u << 23)
+#define PSTATE_F    (1u << 6)
+#define PSTATE_I    (1u << 7)
+#define PSTATE_A    (1u << 8)
+#define PSTATE_D    (1u << 9)
+#define PSTATE_IL   (1u << 20)
+#define PSTATE_SS   (1u << 21)
+#define PSTATE_PAN  (1u << 22)
+#define PSTATE_UAO  (1u << 23)
 #define PSTATE_NZCV 0xf0000000u
 
 /* ESR_EL1.EC (D19.2.37). */
@@ -46,7 +46,7 @@ enum esr_ec {
     EC_BRK = 0x3c,
 };
 #define ESR_EC_SHIFT 26
-#define ESR_IL (1u << 25)
+#define ESR_IL       (1u << 25)
 
 /* Vector offsets from VBAR_EL1 (D1.3.1.5): kind plus where it came from. */
 enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 };

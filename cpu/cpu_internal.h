@@ -57,7 +57,8 @@ bool debug_is_active(const struct vcpu *v);
 bool debug_take_pending(struct vcpu *v);
 uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes);
 bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
-/* An access to a watched page: a watchpoint exception, or the instruction alone with the page open. */
+/* An access to a watched page: a watchpoint exception, or the instruction alone with the page open.
+ */
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* The engine reports the end of a software step like an undefined instruction. */
 bool debug_take_step_reported_as_undefined(struct vcpu *v);

@@ -68,7 +68,8 @@ uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes)
     return UINT64_MAX;
 }
 
-/* Watchpoints ------------------------------------------------------------------------------------ */
+/* Watchpoints ------------------------------------------------------------------------------------
+ */
 
 /* The watched bytes: a power-of-two block by MASK, else those BAS selects in a doubleword. */
 static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
@@ -126,7 +127,8 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
                        m->address);
         return;
     }
-    /* Not this one: the instruction alone, with the page open. It was counted when it was refused. */
+    /* Not this one: the instruction alone, with the page open. It was counted when it was refused.
+     */
     v->watchpoint_pass = true;
     engine_uncount_attempt(e);
     engine_run(e, (struct engine_budget){.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX});

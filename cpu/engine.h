@@ -22,10 +22,10 @@ struct engine;
 struct engine_context; /* a vCPU's registers while another one is loaded */
 
 enum engine_stop {
-    ENGINE_BUDGET,    /* the exact budget is used up, PC is at the next instruction */
-    ENGINE_SOFT,      /* the soft budget is used up, or somebody asked: at some instruction boundary */
-    ENGINE_TURN,      /* the quantum is over: right after a taken branch (or a WFE) */
-    ENGINE_HALT,      /* WFI executed, PC after it */
+    ENGINE_BUDGET, /* the exact budget is used up, PC is at the next instruction */
+    ENGINE_SOFT,   /* the soft budget is used up, or somebody asked: at some instruction boundary */
+    ENGINE_TURN,   /* the quantum is over: right after a taken branch (or a WFE) */
+    ENGINE_HALT,   /* WFI executed, PC after it */
     ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
     ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
     ENGINE_EXCEPTION, /* an exception that `exception` did not take inline: `number` */

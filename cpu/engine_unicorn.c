@@ -34,15 +34,15 @@ struct engine {
     const struct engine_callbacks *callbacks;
     struct memory *memory;
     /* The budget of the current engine_run, as absolute counts. */
-    uint64_t counted;     /* attempted, with fast.left at `granted` */
-    int64_t granted;      /* what fast.left was set to */
+    uint64_t counted; /* attempted, with fast.left at `granted` */
+    int64_t granted;  /* what fast.left was set to */
     uint64_t exact_at, soft_at, turn_at;
-    uint64_t prev_end;    /* where the last instruction before this stop ended: going on elsewhere
-                           * is a taken branch, whenever the stop was */
-    uint64_t pc;          /* between runs: where the next one starts */
-    bool just_yielded;    /* the last stop was the turn that a WFE gave up */
-    bool inside;          /* in uc_emu_start */
-    bool settled;         /* in a callback that may change PC: `counted` is exact already */
+    uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
+                        * is a taken branch, whenever the stop was */
+    uint64_t pc;       /* between runs: where the next one starts */
+    bool just_yielded; /* the last stop was the turn that a WFE gave up */
+    bool inside;       /* in uc_emu_start */
+    bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool in_stub;
     bool watching, stop_wanted, flush_code_wanted;
     bool fill_refused, tail_counted;
@@ -148,8 +148,7 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     else if (turn) {
         e->just_yielded = yielded;
         stop(e, ENGINE_TURN);
-    }
-    else {
+    } else {
         uint64_t may_run = e->exact_at - now;
         if (e->watching) {
             uint64_t watched = e->callbacks->watch(e->callbacks->cpu, address, size);
@@ -321,8 +320,8 @@ static void start(struct engine *e)
     e->granted = e->fast.left = 0;
 }
 
-#define SCTLR_EL1   SYSREG(3, 0, 1, 0, 0)
-#define SCTLR_NTWI  ((uint64_t)1 << 16)
+#define SCTLR_EL1      SYSREG(3, 0, 1, 0, 0)
+#define SCTLR_NTWI     ((uint64_t)1 << 16)
 #define PSTATE_EL_MASK 0xcu
 
 /* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
@@ -553,8 +552,8 @@ void engine_set_fpsr(struct engine *e, uint32_t value)
 
 /* Set-up --------------------------------------------------------------------------------------- */
 
-#define SCR_EL3   SYSREG(3, 6, 1, 1, 0)
-#define HCR_EL2   SYSREG(3, 4, 1, 1, 0)
+#define SCR_EL3           SYSREG(3, 6, 1, 1, 0)
+#define HCR_EL2           SYSREG(3, 4, 1, 1, 0)
 #define CODE_BUFFER_BYTES (64u << 20)
 
 static bool check_uc(uc_err err, const char *what, struct error *e)
@@ -567,8 +566,9 @@ static bool library_is_new_enough(struct error *e)
     unsigned version = uc_version(NULL, NULL);
     unsigned patch = version >> 8 & 0xff;
     unsigned number = (version >> 24) << 16 | (version >> 16 & 0xff) << 8 | patch;
-    return number >= 0x020103 || error_set(e, "Unicorn %u.%u.%u is too old: 2.1.3 or newer is needed",
-                                           version >> 24, version >> 16 & 0xff, patch);
+    return number >= 0x020103 ||
+           error_set(e, "Unicorn %u.%u.%u is too old: 2.1.3 or newer is needed", version >> 24,
+                     version >> 16 & 0xff, patch);
 }
 
 static int model_number(const char *model)
@@ -615,8 +615,9 @@ static bool map_board(struct engine *g, struct error *e)
     g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
     for (size_t i = 0; i < 3; i++)
         store_le(g->stub + 4 * i, clrex_then_branch[i], 4);
-    return check_uc(uc_mem_map_ptr(g->uc, STUB_HPA, PAGE_SIZE, UC_PROT_READ | UC_PROT_EXEC, g->stub),
-                    "mapping the stub", e);
+    return check_uc(
+        uc_mem_map_ptr(g->uc, STUB_HPA, PAGE_SIZE, UC_PROT_READ | UC_PROT_EXEC, g->stub),
+        "mapping the stub", e);
 }
 
 static bool add_hook(struct engine *g, int type, void *function, uint64_t from, uint64_t to,
@@ -629,8 +630,8 @@ static bool add_hook(struct engine *g, int type, void *function, uint64_t from, 
 static bool add_instruction_hook(struct engine *g, void *function, int instruction, struct error *e)
 {
     uc_hook hook;
-    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction),
-                    "hook", e);
+    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction), "hook",
+                    e);
 }
 
 /* Never called, as everything outside of the board's memory is refused by on_fill. That it exists
@@ -650,8 +651,8 @@ static bool add_fetch_hooks(struct engine *g, struct error *e)
     const struct memory_bank *last = &g->memory->banks[g->memory->bank_count - 1];
     return add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED, (void *)on_fetch_unmapped,
                     last->base.v + last->size, UINT64_MAX, e) &&
-           (first->base.v == 0 || add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED,
-                                           (void *)on_fetch_unmapped, 0, first->base.v - 1, e));
+           (first->base.v == 0 || add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED, (void *)on_fetch_unmapped,
+                                           0, first->base.v - 1, e));
 }
 
 /* One block hook only: the library then calls it directly. */

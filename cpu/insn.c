@@ -189,9 +189,10 @@ static void decode_structures(struct insn_memory *m, struct engine *e, uint32_t 
     unsigned register_bytes = bit(word, 30) ? 16 : 8;
     if (!bit(word, 24)) {
         unsigned opcode = bits(word, 15, 12);
-        unsigned registers = opcode == 7 ? 1 : opcode == 8 || opcode == 10 ? 2
-                                           : opcode == 4 || opcode == 6   ? 3
-                                                                          : 4;
+        unsigned registers = opcode == 7                   ? 1
+                             : opcode == 8 || opcode == 10 ? 2
+                             : opcode == 4 || opcode == 6  ? 3
+                                                           : 4;
         m->size = registers * register_bytes;
         return;
     }

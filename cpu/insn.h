@@ -22,10 +22,10 @@ enum insn_memory_class {
 
 struct insn_memory {
     enum insn_memory_class class;
-    uint64_t address;     /* of the first byte */
-    uint64_t size;        /* bytes in all */
-    bool is_write;        /* data goes to memory (atomics: also) */
-    bool unprivileged;    /* LDTR, STTR */
+    uint64_t address;  /* of the first byte */
+    uint64_t size;     /* bytes in all */
+    bool is_write;     /* data goes to memory (atomics: also) */
+    bool unprivileged; /* LDTR, STTR */
     /* INSN_SINGLE and INSN_PAIR: */
     unsigned access_size; /* of one register's access: 1, 2, 4, 8 */
     bool sign_extend;     /* SSE */
@@ -34,7 +34,7 @@ struct insn_memory {
     unsigned rt, rt2, rn; /* rn 31 = SP */
     bool writeback;
     uint64_t writeback_value;
-    bool syndrome_valid;  /* ISV: a hypervisor gets a full syndrome for it */
+    bool syndrome_valid; /* ISV: a hypervisor gets a full syndrome for it */
 };
 
 /* Decodes `word` at `pc`, with registers from the engine. */

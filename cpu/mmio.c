@@ -21,7 +21,10 @@ static uint32_t hypervisor_esr(const struct vcpu *v, const struct insn_memory *m
 {
     uint32_t iss = fault_status_code(&v->fault) | (uint32_t)m->is_write << 6;
     if (m->syndrome_valid) {
-        uint32_t sas = m->access_size == 1 ? 0 : m->access_size == 2 ? 1 : m->access_size == 4 ? 2 : 3;
+        uint32_t sas = m->access_size == 1   ? 0
+                       : m->access_size == 2 ? 1
+                       : m->access_size == 4 ? 2
+                                             : 3;
         iss |= 1u << 24 | sas << 22 | (uint32_t)m->sign_extend << 21 | (uint32_t)m->rt << 16 |
                (uint32_t)m->to_64 << 15 | (uint32_t)m->ordered << 14;
     }

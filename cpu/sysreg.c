@@ -15,13 +15,27 @@ enum kind {
     ABSENT,      /* RAZ/WI, and undefined to the engine: it arrives as an exception */
     FIELD64,     /* a field of struct vcpu at `value`, `mask` writable */
     FIELD32,
-    BANK_BVR, BANK_BCR, BANK_WVR, BANK_WCR, /* debug registers, CRm is the number */
-    IDENTITY,    /* identification register: computed at reset from what the engine has */
+    BANK_BVR,
+    BANK_BCR,
+    BANK_WVR,
+    BANK_WCR, /* debug registers, CRm is the number */
+    IDENTITY, /* identification register: computed at reset from what the engine has */
     MPIDR,
-    TIMER_FREQUENCY, TIMER_COUNTER, TIMER_VIRTUAL, TIMER_PHYSICAL, TIMER_CONTROL,
+    TIMER_FREQUENCY,
+    TIMER_COUNTER,
+    TIMER_VIRTUAL,
+    TIMER_PHYSICAL,
+    TIMER_CONTROL,
     INTERRUPT_STATUS,
-    PMU_CONTROL, PMU_ENABLE_SET, PMU_ENABLE_CLEAR, PMU_COUNTER, PMU_INTEN_SET, PMU_INTEN_CLEAR,
-    PMU_OVERFLOW_SET, PMU_OVERFLOW_CLEAR, PMU_USER,
+    PMU_CONTROL,
+    PMU_ENABLE_SET,
+    PMU_ENABLE_CLEAR,
+    PMU_COUNTER,
+    PMU_INTEN_SET,
+    PMU_INTEN_CLEAR,
+    PMU_OVERFLOW_SET,
+    PMU_OVERFLOW_CLEAR,
+    PMU_USER,
     OSLAR,
 };
 
@@ -37,7 +51,7 @@ struct row {
 };
 
 #define OFFSET(member) offsetof(struct vcpu, member)
-#define ALL UINT64_MAX
+#define ALL            UINT64_MAX
 
 static const struct row rows[] = {
     {0, "", IGNORED, 0, 0, EL0_NONE}, /* row 0 is "not in the table" */
@@ -45,12 +59,24 @@ static const struct row rows[] = {
     {SYS_MDSCR_EL1, "MDSCR_EL1", TRANSLATION, 0, 0, EL0_NONE},
 #define DEBUG_PAIR(n)                                                                              \
     {SYSREG(2, 0, 0, n, 4), "DBGBVR" #n "_EL1", BANK_BVR, 0, ~(uint64_t)3, EL0_NONE},              \
-    {SYSREG(2, 0, 0, n, 5), "DBGBCR" #n "_EL1", BANK_BCR, 0, 0x00ffe1e7, EL0_NONE}
+    {                                                                                              \
+        SYSREG(2, 0, 0, n, 5), "DBGBCR" #n "_EL1", BANK_BCR, 0, 0x00ffe1e7, EL0_NONE               \
+    }
 #define WATCH_PAIR(n)                                                                              \
     {SYSREG(2, 0, 0, n, 6), "DBGWVR" #n "_EL1", BANK_WVR, 0, ~(uint64_t)3, EL0_NONE},              \
-    {SYSREG(2, 0, 0, n, 7), "DBGWCR" #n "_EL1", BANK_WCR, 0, 0x1f1fffff, EL0_NONE}
-    DEBUG_PAIR(0), DEBUG_PAIR(1), DEBUG_PAIR(2), DEBUG_PAIR(3), DEBUG_PAIR(4), DEBUG_PAIR(5),
-    WATCH_PAIR(0), WATCH_PAIR(1), WATCH_PAIR(2), WATCH_PAIR(3),
+    {                                                                                              \
+        SYSREG(2, 0, 0, n, 7), "DBGWCR" #n "_EL1", BANK_WCR, 0, 0x1f1fffff, EL0_NONE               \
+    }
+    DEBUG_PAIR(0),
+    DEBUG_PAIR(1),
+    DEBUG_PAIR(2),
+    DEBUG_PAIR(3),
+    DEBUG_PAIR(4),
+    DEBUG_PAIR(5),
+    WATCH_PAIR(0),
+    WATCH_PAIR(1),
+    WATCH_PAIR(2),
+    WATCH_PAIR(3),
     {SYSREG(2, 0, 1, 0, 0), "MDRAR_EL1", CONSTANT, 0, 0, EL0_NONE},
     {SYSREG(2, 0, 1, 0, 4), "OSLAR_EL1", OSLAR, 0, 0, EL0_NONE},
     {SYSREG(2, 0, 1, 1, 4), "OSLSR_EL1", FIELD64, OFFSET(oslsr), 0, EL0_NONE},
@@ -61,24 +87,75 @@ static const struct row rows[] = {
     {SYSREG(2, 0, 7, 14, 6), "DBGAUTHSTATUS_EL1", ABSENT, 0, 0, EL0_NONE},
     {SYSREG(2, 3, 0, 1, 0), "MDCCSR_EL0", ABSENT, 0, 0, EL0_READ},
     {SYSREG(2, 0, 0, 2, 0), "MDCCINT_EL1", IGNORED, 0, 0, EL0_NONE},
-    /* Identification: D19.2, 3.0.0.0 to 3.0.0.7 */
-#define ID_ROW(crm, op2, name) {SYSREG(3, 0, 0, crm, op2), name, IDENTITY, 0, 0, EL0_NONE}
-#define ID_ZERO(crm, op2) {SYSREG(3, 0, 0, crm, op2), "ID_RES0", CONSTANT, 0, 0, EL0_NONE}
-    ID_ROW(0, 0, "MIDR_EL1"), {SYSREG(3, 0, 0, 0, 5), "MPIDR_EL1", MPIDR, 0, 0, EL0_NONE},
+/* Identification: D19.2, 3.0.0.0 to 3.0.0.7 */
+#define ID_ROW(crm, op2, name)                                                                     \
+    {                                                                                              \
+        SYSREG(3, 0, 0, crm, op2), name, IDENTITY, 0, 0, EL0_NONE                                  \
+    }
+#define ID_ZERO(crm, op2)                                                                          \
+    {                                                                                              \
+        SYSREG(3, 0, 0, crm, op2), "ID_RES0", CONSTANT, 0, 0, EL0_NONE                             \
+    }
+    ID_ROW(0, 0, "MIDR_EL1"),
+    {SYSREG(3, 0, 0, 0, 5), "MPIDR_EL1", MPIDR, 0, 0, EL0_NONE},
     ID_ROW(0, 6, "REVIDR_EL1"),
     /* AArch32 does not exist here: its identification registers are zero. */
-    ID_ZERO(1, 0), ID_ZERO(1, 1), ID_ZERO(1, 2), ID_ZERO(1, 3), ID_ZERO(1, 4), ID_ZERO(1, 5),
-    ID_ZERO(1, 6), ID_ZERO(1, 7), ID_ZERO(2, 0), ID_ZERO(2, 1), ID_ZERO(2, 2), ID_ZERO(2, 3),
-    ID_ZERO(2, 4), ID_ZERO(2, 5), ID_ZERO(2, 6), ID_ZERO(2, 7), ID_ZERO(3, 0), ID_ZERO(3, 1),
-    ID_ZERO(3, 2), ID_ZERO(3, 3), ID_ZERO(3, 4), ID_ZERO(3, 5), ID_ZERO(3, 6), ID_ZERO(3, 7),
-    ID_ROW(4, 0, "ID_AA64PFR0_EL1"), ID_ROW(4, 1, "ID_AA64PFR1_EL1"), ID_ZERO(4, 2),
-    ID_ZERO(4, 3), ID_ZERO(4, 4), ID_ZERO(4, 5), ID_ZERO(4, 6), ID_ZERO(4, 7),
-    ID_ROW(5, 0, "ID_AA64DFR0_EL1"), ID_ZERO(5, 1), ID_ZERO(5, 2), ID_ZERO(5, 3), ID_ZERO(5, 4),
-    ID_ZERO(5, 5), ID_ZERO(5, 6), ID_ZERO(5, 7), ID_ROW(6, 0, "ID_AA64ISAR0_EL1"),
-    ID_ROW(6, 1, "ID_AA64ISAR1_EL1"), ID_ZERO(6, 2), ID_ZERO(6, 3), ID_ZERO(6, 4), ID_ZERO(6, 5),
-    ID_ZERO(6, 6), ID_ZERO(6, 7), ID_ROW(7, 0, "ID_AA64MMFR0_EL1"),
-    ID_ROW(7, 1, "ID_AA64MMFR1_EL1"), ID_ROW(7, 2, "ID_AA64MMFR2_EL1"), ID_ZERO(7, 3),
-    ID_ZERO(7, 4), ID_ZERO(7, 5), ID_ZERO(7, 6), ID_ZERO(7, 7),
+    ID_ZERO(1, 0),
+    ID_ZERO(1, 1),
+    ID_ZERO(1, 2),
+    ID_ZERO(1, 3),
+    ID_ZERO(1, 4),
+    ID_ZERO(1, 5),
+    ID_ZERO(1, 6),
+    ID_ZERO(1, 7),
+    ID_ZERO(2, 0),
+    ID_ZERO(2, 1),
+    ID_ZERO(2, 2),
+    ID_ZERO(2, 3),
+    ID_ZERO(2, 4),
+    ID_ZERO(2, 5),
+    ID_ZERO(2, 6),
+    ID_ZERO(2, 7),
+    ID_ZERO(3, 0),
+    ID_ZERO(3, 1),
+    ID_ZERO(3, 2),
+    ID_ZERO(3, 3),
+    ID_ZERO(3, 4),
+    ID_ZERO(3, 5),
+    ID_ZERO(3, 6),
+    ID_ZERO(3, 7),
+    ID_ROW(4, 0, "ID_AA64PFR0_EL1"),
+    ID_ROW(4, 1, "ID_AA64PFR1_EL1"),
+    ID_ZERO(4, 2),
+    ID_ZERO(4, 3),
+    ID_ZERO(4, 4),
+    ID_ZERO(4, 5),
+    ID_ZERO(4, 6),
+    ID_ZERO(4, 7),
+    ID_ROW(5, 0, "ID_AA64DFR0_EL1"),
+    ID_ZERO(5, 1),
+    ID_ZERO(5, 2),
+    ID_ZERO(5, 3),
+    ID_ZERO(5, 4),
+    ID_ZERO(5, 5),
+    ID_ZERO(5, 6),
+    ID_ZERO(5, 7),
+    ID_ROW(6, 0, "ID_AA64ISAR0_EL1"),
+    ID_ROW(6, 1, "ID_AA64ISAR1_EL1"),
+    ID_ZERO(6, 2),
+    ID_ZERO(6, 3),
+    ID_ZERO(6, 4),
+    ID_ZERO(6, 5),
+    ID_ZERO(6, 6),
+    ID_ZERO(6, 7),
+    ID_ROW(7, 0, "ID_AA64MMFR0_EL1"),
+    ID_ROW(7, 1, "ID_AA64MMFR1_EL1"),
+    ID_ROW(7, 2, "ID_AA64MMFR2_EL1"),
+    ID_ZERO(7, 3),
+    ID_ZERO(7, 4),
+    ID_ZERO(7, 5),
+    ID_ZERO(7, 6),
+    ID_ZERO(7, 7),
     {SYSREG(3, 1, 0, 0, 0), "CCSIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 1, 0, 0, 1), "CLIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 1, 0, 0, 7), "AIDR_EL1", IGNORED, 0, 0, EL0_NONE},
@@ -122,9 +199,12 @@ static const struct row rows[] = {
     {SYSREG(3, 3, 14, 0, 2), "CNTVCT_EL0", TIMER_COUNTER, 0, 0, EL0_TIMER},
 #define TIMER_ROWS(crm, which, letter)                                                             \
     {SYSREG(3, 3, 14, crm, 0), "CNT" letter "_TVAL_EL0", which, 0, 0, EL0_TIMER},                  \
-    {SYSREG(3, 3, 14, crm, 1), "CNT" letter "_CTL_EL0", which, 0, 0, EL0_TIMER},                   \
-    {SYSREG(3, 3, 14, crm, 2), "CNT" letter "_CVAL_EL0", which, 0, 0, EL0_TIMER}
-    TIMER_ROWS(2, TIMER_PHYSICAL, "P"), TIMER_ROWS(3, TIMER_VIRTUAL, "V"),
+        {SYSREG(3, 3, 14, crm, 1), "CNT" letter "_CTL_EL0", which, 0, 0, EL0_TIMER},               \
+    {                                                                                              \
+        SYSREG(3, 3, 14, crm, 2), "CNT" letter "_CVAL_EL0", which, 0, 0, EL0_TIMER                 \
+    }
+    TIMER_ROWS(2, TIMER_PHYSICAL, "P"),
+    TIMER_ROWS(3, TIMER_VIRTUAL, "V"),
     /* Performance monitors: D13, with the cycle counter and no event counters */
     {SYSREG(3, 3, 9, 12, 0), "PMCR_EL0", PMU_CONTROL, 0, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 1), "PMCNTENSET_EL0", PMU_ENABLE_SET, 0, 0, EL0_PMU},
@@ -210,12 +290,13 @@ static uint64_t identity(const struct vcpu *v, unsigned encoding)
     return value;
 }
 
-/* Performance monitors -------------------------------------------------------------------------- */
+/* Performance monitors --------------------------------------------------------------------------
+ */
 
-#define PMCR_E ((uint64_t)1)
-#define PMCR_C ((uint64_t)1 << 2)
-#define PMCR_D ((uint64_t)1 << 3)
-#define PMCR_LC ((uint64_t)1 << 6)
+#define PMCR_E     ((uint64_t)1)
+#define PMCR_C     ((uint64_t)1 << 2)
+#define PMCR_D     ((uint64_t)1 << 3)
+#define PMCR_LC    ((uint64_t)1 << 6)
 #define PMU_CYCLES ((uint64_t)1 << 31)
 
 static bool pmu_counts(const struct vcpu *v)
@@ -258,7 +339,8 @@ static void pmu_write_enable(struct vcpu *v, uint64_t enabled)
     v->pmcntenset = enabled & PMU_CYCLES;
 }
 
-/* Reading and writing ---------------------------------------------------------------------------- */
+/* Reading and writing ----------------------------------------------------------------------------
+ */
 
 static uint64_t read_row(struct vcpu *v, const struct row *r)
 {
@@ -443,8 +525,7 @@ static bool el0_may(const struct vcpu *v, const struct row *r, bool is_read)
             return is_read && (v->cntkctl & (op2 == 1 ? 1 : 2));
         return v->cntkctl & (r->kind == TIMER_VIRTUAL ? 1u << 8 : 1u << 9);
     case EL0_PMU: /* PMUSERENR_EL0: EN, SW, CR, ER */
-        return (v->pmuserenr & 1) ||
-               (r->kind == PMU_COUNTER && is_read && (v->pmuserenr & 4));
+        return (v->pmuserenr & 1) || (r->kind == PMU_COUNTER && is_read && (v->pmuserenr & 4));
     }
     return false;
 }
@@ -497,7 +578,8 @@ static bool translate_operation(struct vcpu *v, const struct engine_sysop *op)
         .pan = with_pan && (engine_pstate(v->world->engine) & PSTATE_PAN),
         .translate_only = true,
     };
-    engine_set_sysreg(v->world->engine, SYS_PAR_EL1, address_translation(v, gva(op->value), &access));
+    engine_set_sysreg(v->world->engine, SYS_PAR_EL1,
+                      address_translation(v, gva(op->value), &access));
     return true;
 }
 
@@ -517,7 +599,8 @@ static void instruction_cache_operation(struct vcpu *v, const struct engine_syso
     hpa_t page;
     unsigned permits;
     if (vcpu_translate(v, gva(op->value & ~PAGE_MASK), &access, &page, &permits))
-        engine_drop_code(v->world->engine, hpa(page.v + (op->value & PAGE_MASK & ~(uint64_t)63)), 64);
+        engine_drop_code(v->world->engine, hpa(page.v + (op->value & PAGE_MASK & ~(uint64_t)63)),
+                         64);
 }
 
 /* SYS instructions, op0 = 1: false = the engine carries them out as well. */
@@ -575,7 +658,8 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
     return r->kind != TIMER_CONTROL && r->kind != PMU_USER && r->kind != OSLAR;
 }
 
-/* Undefined to the engine ------------------------------------------------------------------------ */
+/* Undefined to the engine ------------------------------------------------------------------------
+ */
 
 static bool is_register_move(uint32_t word)
 {
@@ -667,7 +751,8 @@ uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
     return esr_of(EC_UNKNOWN, 0);
 }
 
-/* Reset ------------------------------------------------------------------------------------------- */
+/* Reset -------------------------------------------------------------------------------------------
+ */
 
 void sysregs_reset(struct vcpu *v)
 {
@@ -675,10 +760,22 @@ void sysregs_reset(struct vcpu *v)
         unsigned encoding;
         uint64_t value;
     } engine_values[] = {
-        {SYS_SCTLR_EL1, 0x00c50838}, {SYS_CPACR_EL1, 0}, {SYS_TTBR0_EL1, 0}, {SYS_TTBR1_EL1, 0},
-        {SYS_TCR_EL1, 0}, {SYS_MAIR_EL1, 0}, {SYS_VBAR_EL1, 0}, {SYS_ESR_EL1, 0},
-        {SYS_FAR_EL1, 0}, {SYS_PAR_EL1, 0}, {SYS_ELR_EL1, 0}, {SYS_TPIDR_EL0, 0},
-        {SYS_TPIDR_EL1, 0}, {SYS_TPIDRRO_EL0, 0}, {SYS_CONTEXTIDR_EL1, 0}, {SYS_MDSCR_EL1, 0},
+        {SYS_SCTLR_EL1, 0x00c50838},
+        {SYS_CPACR_EL1, 0},
+        {SYS_TTBR0_EL1, 0},
+        {SYS_TTBR1_EL1, 0},
+        {SYS_TCR_EL1, 0},
+        {SYS_MAIR_EL1, 0},
+        {SYS_VBAR_EL1, 0},
+        {SYS_ESR_EL1, 0},
+        {SYS_FAR_EL1, 0},
+        {SYS_PAR_EL1, 0},
+        {SYS_ELR_EL1, 0},
+        {SYS_TPIDR_EL0, 0},
+        {SYS_TPIDR_EL1, 0},
+        {SYS_TPIDRRO_EL0, 0},
+        {SYS_CONTEXTIDR_EL1, 0},
+        {SYS_MDSCR_EL1, 0},
     };
     for (size_t i = 0; i < sizeof engine_values / sizeof engine_values[0]; i++) {
         engine_set_sysreg(v->world->engine, engine_values[i].encoding, engine_values[i].value);

@@ -189,11 +189,11 @@ uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *acces
     uint64_t attr = on ? leaf.attr : 0;
     /* Device memory is reported Outer Shareable; Normal Non-cacheable likewise. */
     uint64_t shareability = leaf.device || attr == 0x44 ? 2 : 3;
-    return attr << 56 | (leaf.page.v & 0x0000fffffffff000u) | (uint64_t)1 << 11 |
-           shareability << 7;
+    return attr << 56 | (leaf.page.v & 0x0000fffffffff000u) | (uint64_t)1 << 11 | shareability << 7;
 }
 
-static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size, enum access_kind kind)
+static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
+                        enum access_kind kind)
 {
     while (size) {
         struct access access = current_access(v, kind);

@@ -23,7 +23,8 @@ const char *exit_reason_name(enum exit_reason reason)
     return names[reason];
 }
 
-/* Interrupts and traps that stop at an instruction ----------------------------------------------- */
+/* Interrupts and traps that stop at an instruction -----------------------------------------------
+ */
 
 /* CPACR_EL1.FPEN: 0b11 traps nothing, 0b01 EL0, else both. */
 static unsigned fpen(const struct vcpu *v)
@@ -58,8 +59,8 @@ static bool take_fp_trap(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
     uint32_t word;
-    if (fpen(v) == 3 || !fp_is_trapped(v, engine_pstate(e)) || !read_instruction(v, engine_pc(e), &word) ||
-        !insn_is_fp(word))
+    if (fpen(v) == 3 || !fp_is_trapped(v, engine_pstate(e)) ||
+        !read_instruction(v, engine_pc(e), &word) || !insn_is_fp(word))
         return false;
     engine_count_attempt(e);
     /* CV = 1, COND = 0b1110: D19.2.37, EC 0x07. */
@@ -95,8 +96,7 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
 void vcpu_update_watch(struct vcpu *v)
 {
     if (v->loaded)
-        engine_watch(v->world->engine,
-                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v));
+        engine_watch(v->world->engine, v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v));
 }
 
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
@@ -111,7 +111,8 @@ bool vcpu_is_runnable(const struct vcpu *v)
     return v->on && (!v->halted || v->irq || v->fiq);
 }
 
-/* Life -------------------------------------------------------------------------------------------- */
+/* Life --------------------------------------------------------------------------------------------
+ */
 
 struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct error *e)
 {
@@ -240,13 +241,14 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     return true;
 }
 
-/* State -------------------------------------------------------------------------------------------- */
+/* State
+ * -------------------------------------------------------------------------------------------- */
 
 static const unsigned saved_sysregs[] = {
-    SYS_SCTLR_EL1, SYS_ACTLR_EL1, SYS_CPACR_EL1, SYS_TTBR0_EL1, SYS_TTBR1_EL1, SYS_TCR_EL1,
-    SYS_SPSR_EL1, SYS_ELR_EL1, SYS_ESR_EL1, SYS_FAR_EL1, SYS_PAR_EL1, SYS_MAIR_EL1, SYS_VBAR_EL1,
-    SYS_CONTEXTIDR_EL1, SYS_TPIDR_EL1, SYS_TPIDR_EL0, SYS_TPIDRRO_EL0, SYS_MDSCR_EL1,
-    SYS_CSSELR_EL1,
+    SYS_SCTLR_EL1, SYS_ACTLR_EL1,   SYS_CPACR_EL1, SYS_TTBR0_EL1,      SYS_TTBR1_EL1,
+    SYS_TCR_EL1,   SYS_SPSR_EL1,    SYS_ELR_EL1,   SYS_ESR_EL1,        SYS_FAR_EL1,
+    SYS_PAR_EL1,   SYS_MAIR_EL1,    SYS_VBAR_EL1,  SYS_CONTEXTIDR_EL1, SYS_TPIDR_EL1,
+    SYS_TPIDR_EL0, SYS_TPIDRRO_EL0, SYS_MDSCR_EL1, SYS_CSSELR_EL1,
 };
 
 static const struct field vcpu_fields[] = {

@@ -21,7 +21,7 @@
 
 #define DEBUG_BREAKPOINTS 6
 #define DEBUG_WATCHPOINTS 4
-#define DEVICE_PAGES 8
+#define DEVICE_PAGES      8
 
 /* Why a guest left to the hypervisor. */
 enum exit_reason {
@@ -32,7 +32,7 @@ enum exit_reason {
     EXIT_HVC,
     EXIT_SMC,
     EXIT_WFI,
-    EXIT_SYSREG,      /* interrupt controller's system register */
+    EXIT_SYSREG, /* interrupt controller's system register */
     EXIT_SYSREG_UNKNOWN,
     EXIT_SEMIHOSTING,
     EXIT_REASONS
@@ -51,8 +51,8 @@ struct guest_exit {
     enum exit_reason reason;
     gva_t gva;
     gpa_t gpa;
-    uint64_t value;   /* written, or the result; HVC, SMC: the immediate */
-    uint8_t size;     /* bytes */
+    uint64_t value; /* written, or the result; HVC, SMC: the immediate */
+    uint8_t size;   /* bytes */
     bool is_write;
     unsigned encoding; /* EXIT_SYSREG*: SYSREG() */
     uint32_t esr;      /* ESR_EL2 a hypervisor would see */
@@ -69,10 +69,10 @@ struct vcpu_world {
     struct event_queue *events;
     const struct log *log;
     const char *model;
-    bool gic_v3;        /* ID_AA64PFR0_EL1.GIC */
+    bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
     bool semihosting;
     uint64_t counter_offset; /* guest counter = board counter - offset */
-    struct vcpu **vcpus; /* all of the VM: broadcasts go there */
+    struct vcpu **vcpus;     /* all of the VM: broadcasts go there */
     unsigned vcpu_count;
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
     void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
@@ -82,7 +82,7 @@ struct vcpu_world {
 struct vcpu_timer {
     uint64_t cval;
     uint32_t ctl;
-    bool line;           /* what the interrupt controller was told */
+    bool line; /* what the interrupt controller was told */
     struct event event;
     struct vcpu *vcpu;
 };
@@ -161,8 +161,8 @@ bool vcpu_is_runnable(const struct vcpu *v);
 /* The interrupt controller's outputs. */
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 
-/* Every register as bytes, the same for every build: for digests and snapshots. `loaded` is the vCPU
- * that is in the engine now, or NULL; it still is afterwards. */
+/* Every register as bytes, the same for every build: for digests and snapshots. `loaded` is the
+ * vCPU that is in the engine now, or NULL; it still is afterwards. */
 void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
 
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in

@@ -44,7 +44,8 @@ static bool map_ram(struct vm *vm, const struct ram_config *ram, struct error *e
                      (unsigned long long)((ram->length - done) >> 10), ram->is_rom ? "rom" : "ram");
             return error_exit_status(e, STATUS_NOT_STARTED);
         }
-        if (!stage2_map(&vm->stage2, m, gpa(ram->start + done), chunk.base, chunk.size, attributes, e))
+        if (!stage2_map(&vm->stage2, m, gpa(ram->start + done), chunk.base, chunk.size, attributes,
+                        e))
             return error_exit_status(e, STATUS_NOT_STARTED);
         done += chunk.size;
     }
@@ -61,7 +62,8 @@ static bool map_memory(struct vm *vm, struct error *e)
     return true;
 }
 
-/* vCPUs ------------------------------------------------------------------------------------------- */
+/* vCPUs -------------------------------------------------------------------------------------------
+ */
 
 static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
 {
@@ -116,7 +118,8 @@ static bool make_vcpus(struct vm *vm, struct error *e)
     return true;
 }
 
-/* Devices ----------------------------------------------------------------------------------------- */
+/* Devices -----------------------------------------------------------------------------------------
+ */
 
 static void on_request_exit(void *context, int exit_status, const char *why)
 {
@@ -172,7 +175,8 @@ static bool make_devices(struct vm *vm, struct error *e)
     return true;
 }
 
-/* A VM, a board ------------------------------------------------------------------------------------ */
+/* A VM, a board
+ * ------------------------------------------------------------------------------------ */
 
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {

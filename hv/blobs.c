@@ -34,8 +34,8 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest RAM beside the guest image", load->path);
     if (!vm_write(vm, gpa(at), file->data, file->size))
-        return error_at(e, load->place.file, load->place.line, "'%s' does not fit into guest memory",
-                        load->path);
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s' does not fit into guest memory", load->path);
     plan->inputs = (struct fdt_inputs){.initrd_start = at, .initrd_size = file->size};
     return true;
 }

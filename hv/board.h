@@ -42,7 +42,7 @@ struct pending_input {
     size_t size;
 };
 #define PENDING_INPUT_MAX 65536
-#define VM_VDEVS_MAX 64
+#define VM_VDEVS_MAX      64
 
 struct vm {
     struct board *board;
@@ -90,7 +90,7 @@ struct board_options {
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
 };
 
-#define BOARD_VMS_MAX 64
+#define BOARD_VMS_MAX   64
 #define BOARD_VCPUS_MAX (BOARD_VMS_MAX * CONFIG_VCPUS_MAX)
 struct board {
     struct memory memory;

@@ -7,9 +7,9 @@
 
 static const char *policy_subject(enum exit_reason reason)
 {
-    return reason == EXIT_MMIO_OPAQUE                                ? "instruction"
+    return reason == EXIT_MMIO_OPAQUE                               ? "instruction"
            : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN ? "register"
-                                                                     : "reference";
+                                                                    : "reference";
 }
 
 /* `unsupported TYPE ACTION` for something nobody handles. */

@@ -98,7 +98,8 @@ static bool load_linux(struct vm *vm, const struct load_config *load, const stru
     uint64_t at = load->has_address ? load->address : base + text_offset;
     uint8_t last;
     if (image_size > f->size && !vm_read(vm, gpa(at + image_size - 1), &last, 1))
-        return fail(load, e, "the kernel (image_size in its header) does not fit into guest memory");
+        return fail(load, e,
+                    "the kernel (image_size in its header) does not fit into guest memory");
     if (!place(vm, load, at, f->data, f->size, e))
         return false;
     image->has_entry = true;

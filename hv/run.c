@@ -11,15 +11,16 @@
 
 #include "hv/hv_internal.h"
 
-#define POLL_TICKS       1000000 /* how often a live host is asked for input */
-#define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
+#define POLL_TICKS        1000000 /* how often a live host is asked for input */
+#define INPUT_RETRY_TICKS 100000  /* how soon a full device is offered its input again */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-/* Inputs ------------------------------------------------------------------------------------------ */
+/* Inputs ------------------------------------------------------------------------------------------
+ */
 
 static void offer_pending(struct vm *vm)
 {
@@ -91,7 +92,8 @@ static void deliver_inputs(struct board *b)
         deliver(b, &p);
 }
 
-/* Scheduling -------------------------------------------------------------------------------------- */
+/* Scheduling --------------------------------------------------------------------------------------
+ */
 
 struct candidate {
     struct vcpu *vcpu;
@@ -141,7 +143,8 @@ static void give_turn(struct board *b, struct vcpu *v)
     b->turn_over = false;
 }
 
-/* Running ----------------------------------------------------------------------------------------- */
+/* Running -----------------------------------------------------------------------------------------
+ */
 
 static struct engine_budget budget_for(const struct board *b, unsigned waiting)
 {
@@ -155,7 +158,7 @@ static struct engine_budget budget_for(const struct board *b, unsigned waiting)
     return (struct engine_budget){
         .exact = exact,
         .soft = journal_can_wait(b->journal) ? POLL_TICKS : UINT64_MAX,
-        .turn = !waiting                       ? UINT64_MAX
+        .turn = !waiting                        ? UINT64_MAX
                 : b->quantum_end > instructions ? b->quantum_end - instructions
                                                 : 0,
     };
@@ -169,9 +172,9 @@ static void take_digest_if_due(struct board *b)
     b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
 }
 
-/* Everybody is halted: to the next thing that happens. False: nothing ever will. A live host may say
- * that only part of the time has passed (it has input to offer), or let the wait take none at all:
- * then one tick goes by, because inputs are asked for once per tick. */
+/* Everybody is halted: to the next thing that happens. False: nothing ever will. A live host may
+ * say that only part of the time has passed (it has input to offer), or let the wait take none at
+ * all: then one tick goes by, because inputs are asked for once per tick. */
 static bool idle(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
@@ -179,8 +182,8 @@ static bool idle(struct board *b)
     next = least(next, b->options.limit_ticks);
     uint64_t ticks = next - now;
     if (journal_can_wait(b->journal)) {
-        uint64_t ns = next == EVENT_NEVER ? UINT64_MAX
-                                          : vtime_scale(ticks, 1000000000, b->vtime.rate_hz);
+        uint64_t ns =
+            next == EVENT_NEVER ? UINT64_MAX : vtime_scale(ticks, 1000000000, b->vtime.rate_hz);
         uint64_t passed_ns = 0;
         if (!b->sinks.idle(b->sinks.context, ns, &passed_ns))
             return false;

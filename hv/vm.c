@@ -40,8 +40,8 @@ static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool wr
         uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
         if (!stage2_inspect(&vm->stage2, m, at, NULL, &leaf, &fault))
             return false;
-        uint8_t *host = memory_at(m, hpa(leaf.page.v + in_page), part,
-                                  write ? MEMORY_WRITE : MEMORY_READ);
+        uint8_t *host =
+            memory_at(m, hpa(leaf.page.v + in_page), part, write ? MEMORY_WRITE : MEMORY_READ);
         if (!host)
             return false;
         memcpy(write ? host : bytes, write ? bytes : host, part);

@@ -14,7 +14,7 @@ struct host_file;
 
 struct console {
     bool to_stdout[VM_VDEVS_MAX];
-    const char *path[VM_VDEVS_MAX];       /* `>FILE`: created at open */
+    const char *path[VM_VDEVS_MAX]; /* `>FILE`: created at open */
     struct host_file *file[VM_VDEVS_MAX];
     int input_channel; /* the device that standard input feeds; -1: none */
     bool live, interactive, realtime;

@@ -23,7 +23,7 @@ bool host_close(struct host_file *f); /* false: something was not written */
 const char *host_environment(const char *name); /* NULL: unset */
 uint64_t host_wall_clock_s(void);
 uint64_t host_monotonic_ns(void);
-uint64_t host_cpu_ns(void); /* used by this process so far */
+uint64_t host_cpu_ns(void);   /* used by this process so far */
 void host_sleep(uint64_t ns); /* less if a signal arrives */
 bool host_random(void *to, size_t size);
 

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Files ------------------------------------------------------------------------------------------- */
+/* Files -------------------------------------------------------------------------------------------
+ */
 
 static bool read_all(int fd, const char *path, struct bytes *out, struct error *e)
 {
@@ -74,7 +75,8 @@ bool host_write_file(const char *path, const void *data, size_t size, struct err
     return ok || error_set(e, "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* Clock, environment, random numbers ---------------------------------------------------------------- */
+/* Clock, environment, random numbers
+ * ---------------------------------------------------------------- */
 
 const char *host_environment(const char *name)
 {
@@ -118,7 +120,8 @@ bool host_random(void *to, size_t size)
     return ok;
 }
 
-/* Standard output ----------------------------------------------------------------------------------- */
+/* Standard output
+ * ----------------------------------------------------------------------------------- */
 
 static struct {
     uint8_t data[4096];
@@ -146,7 +149,8 @@ void host_print(const void *data, size_t size)
     }
 }
 
-/* Console ------------------------------------------------------------------------------------------- */
+/* Console
+ * ------------------------------------------------------------------------------------------- */
 
 static struct {
     bool raw;
@@ -186,7 +190,8 @@ size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended
     return got > 0 ? (size_t)got : 0;
 }
 
-/* Signals ------------------------------------------------------------------------------------------- */
+/* Signals
+ * ------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t arrived[3];
 

@@ -40,7 +40,8 @@ int session_report_error(const struct error *e, int otherwise)
     return e->exit_status ? e->exit_status : otherwise;
 }
 
-/* Configuration ------------------------------------------------------------------------------------- */
+/* Configuration
+ * ------------------------------------------------------------------------------------- */
 
 static uint8_t *read_config_file(void *context, const char *path, size_t *size, struct error *e)
 {
@@ -66,7 +67,8 @@ struct config_reader session_config_reader(void)
     return (struct config_reader){.read_file = read_config_file, .env = read_environment};
 }
 
-/* The log ------------------------------------------------------------------------------------------- */
+/* The log
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_log(void *context, enum log_severity severity, const char *line)
 {
@@ -95,7 +97,8 @@ static void configure_log(struct session *s)
         s->log.severities = s->options->log_severities;
 }
 
-/* Recording ----------------------------------------------------------------------------------------- */
+/* Recording
+ * ----------------------------------------------------------------------------------------- */
 
 static bool append_to_trace(void *context, const void *data, size_t size)
 {
@@ -149,7 +152,8 @@ static void end_recording(struct session *s, const struct trace_end *end)
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
 }
 
-/* Inputs -------------------------------------------------------------------------------------------- */
+/* Inputs
+ * -------------------------------------------------------------------------------------------- */
 
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
@@ -178,7 +182,8 @@ static bool poll_host(void *context, struct push *p)
     return console_poll(&s->console, p);
 }
 
-/* Sinks --------------------------------------------------------------------------------------------- */
+/* Sinks
+ * --------------------------------------------------------------------------------------------- */
 
 static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
 {
@@ -205,8 +210,7 @@ static void compare_digest(struct session *s, uint64_t instructions, struct dige
     if (s->diverged || s->next_digest >= t->digest_count)
         return;
     const struct trace_digest *recorded = &t->digests[s->next_digest++];
-    if (recorded->instructions == instructions &&
-        memcmp(recorded->state.b, d.b, sizeof d.b) == 0) {
+    if (recorded->instructions == instructions && memcmp(recorded->state.b, d.b, sizeof d.b) == 0) {
         s->agreed_until = instructions;
         return;
     }
@@ -227,7 +231,8 @@ static void on_digest(void *context, uint64_t instructions, struct digest d)
         trace_write_digests(&s->writer, &digest, 1);
 }
 
-/* A session ----------------------------------------------------------------------------------------- */
+/* A session
+ * ----------------------------------------------------------------------------------------- */
 
 static bool assemble(struct session *s, struct error *e)
 {

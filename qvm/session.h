@@ -14,10 +14,10 @@ struct session_options {
     bool stats;
     bool realtime;
     bool no_images;
-    bool clock_of_host;       /* the guest's wall clock starts now; else at `wall_clock_s` */
+    bool clock_of_host; /* the guest's wall clock starts now; else at `wall_clock_s` */
     uint64_t wall_clock_s;
-    unsigned log_severities;  /* 0: as the configuration says */
-    const char *record_path;  /* NULL: nothing is recorded */
+    unsigned log_severities; /* 0: as the configuration says */
+    const char *record_path; /* NULL: nothing is recorded */
 };
 
 /* `qvm run`, `qvm record`: words are configuration text and @files. Returns the exit status. */
