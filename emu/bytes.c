@@ -58,7 +58,8 @@ void bytes_put_string(struct bytes *b, const char *s)
 
 struct reader reader_of(const void *data, size_t size)
 {
-    return (struct reader){.data = data, .size = size};
+    static const uint8_t nothing[1];
+    return (struct reader){.data = data ? data : nothing, .size = size};
 }
 
 const uint8_t *reader_bytes(struct reader *r, size_t size)

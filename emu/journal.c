@@ -144,7 +144,8 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
     if (!j->host.pull(j->host.context, kind, key, size, out, e))
         return false;
     if (j->mode == JOURNAL_RECORD)
-        record_pull(j, kind, key, out->data + before, out->size - before);
+        record_pull(j, kind, key, out->size > before ? out->data + before : NULL,
+                    out->size - before);
     return true;
 }
 

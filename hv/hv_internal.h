@@ -13,6 +13,8 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v);
 /* semihosting.c */
 struct semihosting *semihosting_new(const char *folder);
 void semihosting_free(struct semihosting *s);
+/* Appends the open handles, for digests. `s` may be NULL. */
+void semihosting_save(const struct semihosting *s, struct bytes *out);
 enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
 
 /* run.c: the event that offers a device its pending input again. */

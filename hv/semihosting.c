@@ -529,3 +529,21 @@ enum exit_result semihosting_call(struct vm *vm, struct vcpu *v)
     engine_set_x(e, 0, result);
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
+
+void semihosting_save(const struct semihosting *s, struct bytes *out)
+{
+    for (size_t i = 0; s && i < HANDLES; i++) {
+        const struct handle *h = &s->handles[i];
+        bytes_put_int(out, h->kind, 1);
+        if (h->kind == HANDLE_FREE)
+            continue;
+        bytes_put_int(out,
+                      h->readable | (unsigned)h->writable << 1 | (unsigned)h->appends << 2 |
+                          (unsigned)h->changed << 3,
+                      1);
+        bytes_put_int(out, h->at, 8);
+        bytes_put_string(out, h->name);
+        bytes_put_varint(out, h->contents.size);
+        bytes_put(out, h->contents.data, h->contents.size);
+    }
+}
