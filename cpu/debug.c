@@ -131,9 +131,12 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
      */
     v->watchpoint_pass = true;
     engine_uncount_attempt(e);
-    engine_run(e, (struct engine_budget){.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX});
+    enum engine_stop why =
+        engine_run(e, (struct engine_budget){.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX});
     v->watchpoint_pass = false;
     engine_flush_tlb(e);
+    if (why == ENGINE_FILL) /* it fails for another reason, such as its second page */
+        handle_refused_fill(v);
 }
 
 /* Software step (D2.12): the engine does the stepping, and reports its end as an undefined

@@ -139,10 +139,10 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     int64_t count = size / 4;
     grant(e, now);
     bool turn = is_turn(e, address, yielded);
-    if (address & 3)
-        stop(e, ENGINE_UNALIGNED);
-    else if (e->exact_at <= now)
+    if (e->exact_at <= now)
         stop(e, ENGINE_BUDGET);
+    else if (address & 3)
+        stop(e, ENGINE_UNALIGNED);
     else if (e->stop_wanted || e->flush_code_wanted || e->soft_at <= now)
         stop(e, ENGINE_SOFT);
     else if (turn) {
@@ -214,12 +214,20 @@ static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, vo
 static void note_wfe_words(struct engine *e, uint64_t page_va, uint64_t page_hpa)
 {
     const uint8_t *page = memory_at(e->memory, hpa(page_hpa), PAGE_SIZE, MEMORY_READ);
-    for (uint64_t at = 0; page && at < PAGE_SIZE; at += 4) {
-        uint32_t word;
-        memcpy(&word, page + at, 4);
-        if (word == WFE_WORD)
+    for (uint64_t at = 0; page && at < PAGE_SIZE; at += 4)
+        if (load_le(page + at, 4) == WFE_WORD)
             e->yield_after[((page_va + at + 4) >> 2) % YIELD_SLOTS] = 1;
-    }
+}
+
+/* Code became new without a fill: whatever virtual page it is seen at, its hints must be there, or
+ * it would depend on the next fill whether a new WFE yields. */
+static void note_wfe_words_everywhere(struct engine *e, hpa_t a, uint64_t size)
+{
+    const uint8_t *code = memory_at(e->memory, a, size, MEMORY_READ);
+    for (uint64_t at = 0; code && at + 4 <= size; at += 4)
+        for (uint64_t page = 0; page < YIELD_SLOTS && load_le(code + at, 4) == WFE_WORD;
+             page += PAGE_SIZE / 4)
+            e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
 }
 
 static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *result, void *user)
@@ -378,6 +386,8 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
         uc_ctl_flush_tb(e->uc);
+        if (e->yields) /* fetches are filled again, and WFE words looked for */
+            uc_ctl_flush_tlb(e->uc);
     }
     return e->reason;
 }
@@ -726,6 +736,8 @@ void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
     for (uint64_t at = a.v; at < end;) {
         uint64_t page_end = (at | PAGE_MASK) + 1;
         uint64_t until = page_end < end ? page_end : end;
+        if (e->yields)
+            note_wfe_words_everywhere(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
         uc_ctl_remove_cache(e->uc, WINDOW | at, WINDOW | until);
         at = until;
     }

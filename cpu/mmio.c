@@ -119,7 +119,7 @@ static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
         take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
         return;
     }
-    if (v->fault.stage == 2 && !v->fault.s1ptw) {
+    if (v->fault.stage == 2) {
         struct guest_exit x = {
             .reason = EXIT_FETCH,
             .gva = gva(pc),
@@ -148,6 +148,11 @@ void handle_refused_fill(struct vcpu *v)
     struct engine *e = v->world->engine;
     uint64_t pc = engine_pc(e);
     engine_count_attempt(e);
+    /* A stage 1 table that lies where the guest has no memory: an external abort on the walk. */
+    if (v->fault.s1ptw) {
+        v->fault.class = FAULT_EXTERNAL_ON_WALK;
+        v->fault.stage = 1;
+    }
     if (v->fault_access.kind == ACCESS_FETCH) {
         handle_refused_fetch(v, pc);
         return;
@@ -159,11 +164,6 @@ void handle_refused_fill(struct vcpu *v)
     if (v->fault.class == FAULT_NONE) {
         debug_handle_watched_access(v, pc, &m);
         return;
-    }
-    /* A stage 1 table that lies where the guest has no memory: an external abort on the walk. */
-    if (v->fault.s1ptw) {
-        v->fault.class = FAULT_EXTERNAL_ON_WALK;
-        v->fault.stage = 1;
     }
     if (v->fault.stage == 2)
         handle_stage2(v, pc, a, &m);

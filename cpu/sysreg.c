@@ -671,6 +671,15 @@ static unsigned encoding_of(uint32_t word)
     return word >> 5 & 0xffff;
 }
 
+/* ISS for a trapped MSR, MRS or system instruction (D19.2.37, EC 0x18). */
+static uint32_t sysreg_iss(uint32_t word)
+{
+    unsigned encoding = encoding_of(word);
+    return (encoding >> 14) << 20 | (encoding & 7) << 17 | (encoding >> 11 & 7) << 14 |
+           (encoding >> 7 & 15) << 10 | (word & 31) << 5 | (encoding >> 3 & 15) << 1 |
+           (word >> 21 & 1);
+}
+
 static enum exit_result exit_for_sysreg(struct vcpu *v, struct guest_exit *x, bool is_read,
                                         unsigned rt)
 {
@@ -702,7 +711,7 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
         .reason = EXIT_SYSREG_UNKNOWN,
         .encoding = encoding,
         .gva = gva(engine_pc(e)),
-        .esr = esr_of_undefined(v, word),
+        .esr = esr_of(EC_SYSREG, sysreg_iss(word)),
     };
     unsigned crn = encoding >> 7 & 15;
     if (encoding >> 11 == 3u << 3 && (crn == 12 || crn == 4))
@@ -711,15 +720,6 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
     if (result == EXIT_STOPPED)
         engine_stop_soon(e);
     return result == EXIT_DONE || result == EXIT_STOPPED;
-}
-
-/* ISS for a trapped MSR, MRS or system instruction (D19.2.37, EC 0x18). */
-static uint32_t sysreg_iss(uint32_t word)
-{
-    unsigned encoding = encoding_of(word);
-    return (encoding >> 14) << 20 | (encoding & 7) << 17 | (encoding >> 11 & 7) << 14 |
-           (encoding >> 7 & 15) << 10 | (word & 31) << 5 | (encoding >> 3 & 15) << 1 |
-           (word >> 21 & 1);
 }
 
 /* EL0 accesses that a control bit of EL1 traps are reported with EC 0x18 (or 0x01 for WFI, WFE);

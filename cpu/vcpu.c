@@ -212,8 +212,9 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     if (v->halted && !v->irq && !v->fiq)
         return false;
     v->halted = false;
-    if (!take_interrupt(v) && !debug_take_pending(v))
-        take_fp_trap(v);
+    *why = ENGINE_SOFT;
+    if (!take_interrupt(v) && !debug_take_pending(v) && take_fp_trap(v))
+        return true; /* it used one instruction of the budget: the caller has to look */
     vcpu_update_watch(v);
     *why = engine_run(e, budget);
     switch (*why) {
@@ -248,7 +249,8 @@ static const unsigned saved_sysregs[] = {
     SYS_SCTLR_EL1, SYS_ACTLR_EL1,   SYS_CPACR_EL1, SYS_TTBR0_EL1,      SYS_TTBR1_EL1,
     SYS_TCR_EL1,   SYS_SPSR_EL1,    SYS_ELR_EL1,   SYS_ESR_EL1,        SYS_FAR_EL1,
     SYS_PAR_EL1,   SYS_MAIR_EL1,    SYS_VBAR_EL1,  SYS_CONTEXTIDR_EL1, SYS_TPIDR_EL1,
-    SYS_TPIDR_EL0, SYS_TPIDRRO_EL0, SYS_MDSCR_EL1, SYS_CSSELR_EL1,
+    SYS_TPIDR_EL0, SYS_TPIDRRO_EL0, SYS_MDSCR_EL1, SYS_CSSELR_EL1,     SYS_AMAIR_EL1,
+    SYS_AFSR0_EL1, SYS_AFSR1_EL1,
 };
 
 static const struct field vcpu_fields[] = {

@@ -7,7 +7,7 @@
 #include "emu/check.h"
 #include "hv/hv_internal.h"
 
-#define IPA_BITS          40
+#define IPA_BITS_MIN      40
 #define BOARD_SLACK_BYTES ((uint64_t)16 << 20) /* tables, and alignment losses of the allocator */
 #define BANK_0_BASE       0x0000000880000000u
 #define BANK_1_BASE       0x0000004000000000u
@@ -52,9 +52,19 @@ static bool map_ram(struct vm *vm, const struct ram_config *ram, struct error *e
     return true;
 }
 
+/* Enough for the highest guest-physical address that is memory. */
+static unsigned ipa_bits(const struct vm_config *config)
+{
+    unsigned bits = IPA_BITS_MIN;
+    for (size_t i = 0; i < config->ram_count; i++)
+        while (bits < 48 && (config->rams[i].start + config->rams[i].length - 1) >> bits)
+            bits++;
+    return bits;
+}
+
 static bool map_memory(struct vm *vm, struct error *e)
 {
-    if (!stage2_new(&vm->stage2, &vm->board->memory, IPA_BITS, e))
+    if (!stage2_new(&vm->stage2, &vm->board->memory, ipa_bits(vm->config), e))
         return error_exit_status(e, STATUS_NOT_STARTED);
     for (size_t i = 0; i < vm->config->ram_count; i++)
         if (!map_ram(vm, &vm->config->rams[i], e))
@@ -130,6 +140,10 @@ static bool make_device(struct vm *vm, const struct vdev_config *c, struct error
 {
     if (vm->vdev_count == VM_VDEVS_MAX)
         return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
+    if (c->has_intr && c->intr_line < 32)
+        return error_at(e, c->place.file, c->place.line,
+                        "vdev %s: line %u of the gic belongs to each vCPU; devices use 32 and up",
+                        c->type->name, c->intr_line);
     struct vdev *v = calloc(1, c->type->size);
     CHECK(v);
     v->type = c->type;
@@ -180,6 +194,9 @@ static bool make_devices(struct vm *vm, struct error *e)
 
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {
+    if (config->pass_count)
+        return error_at(e, config->passes[0].place.file, config->passes[0].place.line,
+                        "'pass' is not available in this version");
     struct vm *vm = calloc(1, sizeof *vm);
     CHECK(vm);
     vm->board = b;
@@ -257,7 +274,13 @@ struct board *board_new(const struct vm_config *configs, size_t count, struct jo
     b->next_digest = options->digest_every ? options->digest_every : UINT64_MAX;
     b->sinks = *sinks;
     b->vtime.rate_hz = configs[0].clock_rate_hz;
+    if (options->limit_ns != UINT64_MAX) {
+        uint64_t ticks = vtime_scale(options->limit_ns, b->vtime.rate_hz, 1000000000);
+        if (ticks < b->options.limit_ticks)
+            b->options.limit_ticks = ticks;
+    }
     b->log = *log;
+    check_set_context(&b->where);
     b->log.vtime = &b->vtime;
     if (assemble(b, configs, count, e))
         return b;
@@ -270,6 +293,7 @@ void board_free(struct board *b)
 {
     if (!b)
         return;
+    check_set_context(NULL);
     for (size_t i = b->vm_count; i-- > 0;)
         free_vm(b->vms[i]);
     engine_free(b->engine);

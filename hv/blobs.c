@@ -5,12 +5,32 @@
 
 #define FDT_ROOM 0x200000 /* the boot protocol wants it inside one 2 MiB block */
 
+#define EXTENTS_MAX 64
 struct plan {
     bool has_entry;
     uint64_t entry;
-    uint64_t end; /* first address behind the first image */
+    struct {
+        uint64_t start, end;
+    } used[EXTENTS_MAX]; /* where something was loaded */
+    size_t used_count;
     struct fdt_inputs inputs;
 };
+
+static bool is_used(const struct plan *plan, uint64_t start, uint64_t size)
+{
+    for (size_t i = 0; i < plan->used_count; i++)
+        if (start < plan->used[i].end && plan->used[i].start < start + size)
+            return true;
+    return false;
+}
+
+static void use(struct plan *plan, uint64_t start, uint64_t end)
+{
+    if (plan->used_count < EXTENTS_MAX) {
+        plan->used[plan->used_count].start = start;
+        plan->used[plan->used_count++].end = end;
+    }
+}
 
 static const struct ram_config *first_ram(const struct vm *vm)
 {
@@ -30,12 +50,13 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
         return error_at(e, load->place.file, load->place.line, "'%s' is larger than guest RAM",
                         load->path);
     uint64_t at = load->has_address ? load->address : ram->start + ram->length - size;
-    if (at < plan->end && plan->has_entry && at + file->size > plan->entry)
+    if (is_used(plan, at, file->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest RAM beside the guest image", load->path);
     if (!vm_write(vm, gpa(at), file->data, file->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest memory", load->path);
+    use(plan, at, at + size);
     plan->inputs = (struct fdt_inputs){.initrd_start = at, .initrd_size = file->size};
     return true;
 }
@@ -58,19 +79,14 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
                       load->type == BLOB_FDT ? "fdt" : "acpi");
     } else {
         ok = image_load(vm, load, &file, &image, e);
+        use(plan, image.start, image.end);
         if (ok && image.has_entry && !plan->has_entry) {
             plan->has_entry = true;
             plan->entry = image.entry;
-            plan->end = image.end;
         }
     }
     bytes_free(&file);
     return ok;
-}
-
-static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-    return a < b + b_size && b < a + a_size;
 }
 
 /* Where nothing else is: below the initial ramdisk or at the end of RAM, in a 2 MiB block of its
@@ -80,8 +96,7 @@ static bool fdt_address(const struct vm *vm, const struct plan *plan, uint64_t s
     const struct ram_config *ram = first_ram(vm);
     if (!ram)
         return false;
-    uint64_t image = plan->entry, image_size = plan->has_entry ? plan->end - plan->entry : 0;
-    if (!overlaps(ram->start, FDT_ROOM, image, image_size) && size <= ram->length) {
+    if (!is_used(plan, ram->start, FDT_ROOM) && size <= ram->length) {
         *at = ram->start;
         return true;
     }
@@ -92,7 +107,7 @@ static bool fdt_address(const struct vm *vm, const struct plan *plan, uint64_t s
     if (top - ram->start < FDT_ROOM)
         return false;
     *at = (top - FDT_ROOM) & ~(uint64_t)(FDT_ROOM - 1);
-    return *at >= ram->start && !overlaps(*at, size, image, image_size);
+    return *at >= ram->start && !is_used(plan, *at, size);
 }
 
 static bool place_fdt(struct vm *vm, const struct plan *plan, uint64_t *at, struct error *e)

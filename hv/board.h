@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cpu/vcpu.h"
+#include "emu/check.h"
 #include "emu/event.h"
 #include "emu/hash.h"
 #include "emu/journal.h"
@@ -84,7 +85,8 @@ struct board_sinks {
 };
 
 struct board_options {
-    uint64_t limit_ticks;        /* UINT64_MAX: none */
+    uint64_t limit_ns;           /* virtual time; UINT64_MAX: none */
+    uint64_t limit_ticks;        /* the same in ticks; the earlier one counts */
     uint64_t limit_instructions; /* UINT64_MAX: none */
     uint64_t digest_every;       /* instructions; 0: only at the end */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
@@ -117,6 +119,7 @@ struct board {
     uint64_t next_digest; /* instruction count */
     uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;
+    struct check_context where; /* for messages of CHECK */
 };
 
 /* Assembles a board for these configurations (borrowed until board_free). Errors carry the exit

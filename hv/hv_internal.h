@@ -27,8 +27,7 @@ void vm_output(void *vm, unsigned channel, const void *data, size_t size);
 struct loaded_image {
     bool has_entry;
     uint64_t entry;
-    bool wants_fdt_in_x0; /* Linux Image, raw: yes, in x0 */
-    uint64_t end;         /* first guest-physical address behind it */
+    uint64_t start, end; /* guest-physical: from its first byte to behind its last */
 };
 bool image_load(struct vm *vm, const struct load_config *load, const struct bytes *file,
                 struct loaded_image *image, struct error *e);

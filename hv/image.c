@@ -44,8 +44,10 @@ static bool place(struct vm *vm, const struct load_config *load, uint64_t at, co
                     load->path, size, at);
 }
 
-static void grow_end(struct loaded_image *image, uint64_t end)
+static void include(struct loaded_image *image, uint64_t start, uint64_t end)
 {
+    if (image->end == 0 || start < image->start)
+        image->start = start;
     if (end > image->end)
         image->end = end;
 }
@@ -74,7 +76,7 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
         uint8_t last;
         if (memory_size && !vm_read(vm, gpa(at + memory_size - 1), &last, 1))
             return fail(load, e, "an ELF segment does not fit into guest memory");
-        grow_end(image, at + memory_size);
+        include(image, at, at + memory_size);
     }
     image->has_entry = true;
     image->entry = u64(f, 24);
@@ -104,7 +106,7 @@ static bool load_linux(struct vm *vm, const struct load_config *load, const stru
         return false;
     image->has_entry = true;
     image->entry = at;
-    grow_end(image, at + (image_size > f->size ? image_size : f->size));
+    include(image, at, at + (image_size > f->size ? image_size : f->size));
     return true;
 }
 
@@ -116,7 +118,7 @@ static bool load_raw(struct vm *vm, const struct load_config *load, const struct
     uint64_t at = load->has_address ? load->address : vm->config->rams[0].start;
     image->has_entry = load->type != BLOB_DATA;
     image->entry = at;
-    grow_end(image, at + f->size);
+    include(image, at, at + f->size);
     return place(vm, load, at, f->data, f->size, e);
 }
 

@@ -7,6 +7,7 @@
  *   3. the vCPU runs, at most until the next input, event, digest or limit
  *
  * With every vCPU halted time moves to the next event at once. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "hv/hv_internal.h"
@@ -60,6 +61,21 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     offer_pending(vm);
 }
 
+static void log_status(const struct vm *vm)
+{
+    uint64_t exits = 0;
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        exits += vm->exits[i];
+    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
+              vm->config->system ? vm->config->system : "", vtime_ns(&vm->board->vtime), exits,
+              vm->vcpu_count);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i,
+                  !vm->vcpus[i]->on      ? "off"
+                  : vm->vcpus[i]->halted ? "waits"
+                                         : "runs");
+}
+
 static void deliver(struct board *b, const struct push *p)
 {
     unsigned number = p->target >> 8, channel = p->target & 0xff;
@@ -75,6 +91,9 @@ static void deliver(struct board *b, const struct push *p)
         break;
     case PUSH_POWER_CUT:
         vm_end(vm, STATUS_POWER_CUT, "power was cut");
+        break;
+    case PUSH_STATUS:
+        log_status(vm);
         break;
     default:
         break;
@@ -218,6 +237,8 @@ static bool limit_is_reached(struct board *b)
 static void run_turn(struct board *b, const struct candidate *c)
 {
     give_turn(b, c->vcpu);
+    b->where.instructions = b->vtime.instructions;
+    b->where.pc = engine_pc(b->engine);
     enum engine_stop why = ENGINE_SOFT;
     vcpu_run(c->vcpu, budget_for(b, c->waiting), &why);
     b->vtime.instructions = engine_executed(b->engine);

@@ -18,6 +18,7 @@ static void save_devices(const struct vm *vm, struct bytes *out)
         bytes_put_int(out, vm->pending[i].size, 8);
         bytes_put(out, vm->pending[i].data, vm->pending[i].size);
     }
+    bytes_put_int(out, vm->input_retry.when_ticks, 8);
     semihosting_save(vm->semihosting, out);
     bytes_put_int(out, vm->ended, 1);
     bytes_put_int(out, (uint64_t)vm->exit_status, 4);

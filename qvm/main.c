@@ -75,7 +75,7 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     if (strcmp(name, "--limit-insns") == 0)
         return parse_count(value, &o->board.limit_instructions, e, name);
     if (strcmp(name, "--limit-ns") == 0)
-        return parse_count(value, &o->board.limit_ticks, e, name);
+        return parse_count(value, &o->board.limit_ns, e, name);
     if (strcmp(name, "--digest-every") == 0)
         return parse_count(value, &o->board.digest_every, e, name);
     if (strcmp(name, "--wall-clock") == 0) {
@@ -200,7 +200,9 @@ static const struct {
 static int run_command(size_t which, char **arguments, size_t count)
 {
     struct command_line c = {
-        .options.board = {.limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX},
+        .options.board = {.limit_ns = UINT64_MAX,
+                          .limit_ticks = UINT64_MAX,
+                          .limit_instructions = UINT64_MAX},
         .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
     };
     struct error e = {0};
