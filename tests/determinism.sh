@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# determinism.sh [--linux|--short] QVM [OTHER_QVM...]: the digest of a run depends on nothing but its
+# configuration. Each guest runs once plainly; then in every other way that must not matter, and
+# each run must print the same bytes and end in the same state. Prints what differed, and a count.
+#   --linux     the downloaded Linux instead of the guest programs
+#   --short     fewer guest programs and less of each, for slow builds
+#   OTHER_QVM   the same program built otherwise: it must agree, too
+set -uo pipefail
+repository="$(cd "$(dirname "$0")/.." && pwd)"
+
+guests=programs
+case "${1:-}" in
+--linux) guests=linux; shift ;;
+--short) guests=short; shift ;;
+esac
+[ $# -ge 1 ] || { echo "usage: determinism.sh [--linux|--short] QVM [OTHER_QVM...]" >&2; exit 2; }
+binaries=()
+for binary in "$@"; do
+    binaries+=("$(realpath -e "$binary")") || exit 2
+done
+qvm="${binaries[0]}"
+cd "$repository" || exit 2
+
+seconds=30 # how long a run may take; SIGTERM would only press the guest's power button
+work="$(mktemp -d)" || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+passed=0
+failed=0
+
+verdict() { # verdict WHAT PROBLEM: counts; an empty problem is none
+    if [ -z "$2" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $guest, $1: $2"
+    fi
+}
+
+# run NAME COMMAND...: leaves NAME.out, NAME.err, NAME.digest in the work folder, and $status.
+run() {
+    local name="$work/$1"
+    shift
+    timeout -s KILL $seconds "$@" >"$name.out" 2>"$name.err" <"$input"
+    status=$?
+    # The message of a killed process is the shell's business.
+    sed -n 's/^qvm: .* instructions, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$name.err" >"$name.digest"
+}
+input=/dev/null
+
+# problem_of NAME REFERENCE REFERENCE_STATUS: why the run NAME is not the run REFERENCE.
+problem_of() {
+    if [ "$status" = 137 ]; then
+        echo "it does not end (stopped after $seconds s)"
+    elif [ "$status" != "$3" ]; then
+        echo "exit status $status instead of $3: $(tail -n 1 "$work/$1.err")"
+    elif [ ! -s "$work/$1.digest" ]; then
+        echo "no digest: $(tail -n 1 "$work/$1.err")"
+    elif ! cmp -s "$work/$1.digest" "$work/$2.digest"; then
+        echo "digest $(cut -c1-16 "$work/$1.digest")... instead of $(cut -c1-16 "$work/$2.digest")...," \
+            "$(tail -n 1 "$work/$1.err" | sed 's/.*; \([0-9]*\) instr.*/at \1/')" \
+            "instead of $(tail -n 1 "$work/$2.err" | sed 's/.*; \([0-9]*\) instr.*/\1/') instructions"
+    elif ! cmp -s "$work/$1.out" "$work/$2.out"; then
+        echo "it printed something else"
+    fi
+}
+
+# same WHAT COMMAND...: this run must be like the reference.
+same() {
+    local what="$1"
+    shift
+    run other "$@"
+    verdict "$what" "$(problem_of other reference "$reference_status")"
+}
+
+# differs WHAT COMMAND...: this run must end in another state, or equal digests would say nothing.
+differs() {
+    local what="$1"
+    shift
+    run other "$@"
+    if [ ! -s "$work/other.digest" ] || cmp -s "$work/other.digest" "$work/reference.digest"; then
+        verdict "$what" "the digest does not show it"
+    else
+        verdict "$what" ""
+    fi
+}
+
+# reference EXPECTED_STATUS COMMAND...
+reference() {
+    local expected="$1"
+    shift
+    run reference "$@"
+    reference_status=$status
+    if [ $status != "$expected" ] || [ ! -s "$work/reference.digest" ]; then
+        verdict "first run" "exit status $status instead of $expected: $(tail -n 1 "$work/reference.err")"
+        return 1
+    fi
+    verdict "first run" ""
+}
+
+# The same under every other build.
+other_builds() {
+    local binary
+    for binary in "${binaries[@]:1}"; do
+        same "under $binary" "$binary" run "$@"
+        same "under $binary, digests every 997" "$binary" run "$@" --digest-every 997
+        same "replay under $binary" "$binary" replay "$work/digests.qtrace"
+    done
+}
+
+# Stops at odd places: what a run is at its instruction N is the same however often it stopped before.
+intermediate_states() {
+    local limit every
+    for limit in 1009 65521 299993; do
+        guest="$name until $limit"
+        run reference "$qvm" run "$@" --limit-insns $limit
+        reference_status=$status
+        for every in 1 997 1000; do
+            [ $every != 1 ] || [ $limit = 1009 ] || continue
+            same "digests every $every" "$qvm" run "$@" --limit-insns $limit --digest-every $every
+        done
+    done
+}
+
+bare() { # bare NAME VCPUS MODEL [LIMIT]
+    name="$1"
+    guest="$name"
+    local cpus=() words expected=0 every
+    while [ ${#cpus[@]} -lt "$2" ]; do
+        cpus+=(cpu)
+    done
+    words=(configs/test-arm64.qvmconf set cpu-model "$3" load "$work/programs/$1.elf" "${cpus[@]}")
+    if [ -n "${4:-}" ]; then
+        words+=(--limit-insns "$4")
+        expected=67
+    fi
+    reference $expected "$qvm" run "${words[@]}" || return
+    same "second run" "$qvm" run "${words[@]}"
+    same "--stats" "$qvm" run "${words[@]}" --stats
+    same "--log of everything" "$qvm" run "${words[@]}" \
+        --log fatal,internal,error,warn,info,debug,verbose
+    same "--realtime" "$qvm" run "${words[@]}" --realtime
+    same "other environment and addresses" env -i A=1 "${other_addresses[@]}" "$qvm" run "${words[@]}"
+    input="$silent"
+    same "silent standard input" "$qvm" run "${words[@]}"
+    input=/dev/null
+    for every in 1000 997 7919 99991 100000; do
+        same "digests every $every" "$qvm" run "${words[@]}" --digest-every $every
+    done
+    same "record" "$qvm" record -o "$work/plain.qtrace" "${words[@]}"
+    same "replay" "$qvm" replay "$work/plain.qtrace"
+    same "replay, digests every 7919" "$qvm" replay "$work/plain.qtrace" --digest-every 7919
+    # A replay never asks the host for input, so it stops elsewhere than the recording did, and
+    # compares every one of these.
+    same "record, digests every 997" "$qvm" record -o "$work/digests.qtrace" "${words[@]}" \
+        --digest-every 997
+    same "replay of digests every 997" "$qvm" replay "$work/digests.qtrace"
+    other_builds "${words[@]}"
+    differs "another wall clock" "$qvm" run "${words[@]}" --wall-clock 1
+    [ -n "${4:-}" ] || intermediate_states "${words[@]}"
+}
+
+under_valgrind() { # under_valgrind NAME
+    guest="$1"
+    seconds=240
+    if ! command -v valgrind >/dev/null; then
+        echo "skipped  valgrind: not installed"
+        return
+    elif ldd "$qvm" | grep libasan >/dev/null; then
+        return # the one excludes the other
+    fi
+    reference 0 "$qvm" run configs/test-arm64.qvmconf load "$work/programs/$1.elf" cpu || return
+    same "under valgrind" valgrind -q --smc-check=all-non-file "$qvm" run \
+        configs/test-arm64.qvmconf load "$work/programs/$1.elf" cpu
+}
+
+linux_guest() { # linux_guest CONFIG
+    guest="$1"
+    seconds=120
+    local words=("configs/$1.qvmconf" --limit-insns 300000000)
+    reference 67 "$qvm" run "${words[@]}" || return
+    same "second run" "$qvm" run "${words[@]}"
+    same "digests every 100000" "$qvm" run "${words[@]}" --digest-every 100000
+    same "record, digests every 10000000" "$qvm" record -o "$work/digests.qtrace" "${words[@]}" \
+        --digest-every 10000000
+    same "replay" "$qvm" replay "$work/digests.qtrace"
+    local binary
+    for binary in "${binaries[@]:1}"; do
+        same "under $binary" "$binary" run "${words[@]}"
+        same "replay under $binary" "$binary" replay "$work/digests.qtrace"
+    done
+}
+
+# A pipe that somebody holds open and writes nothing to.
+silent="$work/silent"
+mkfifo "$silent"
+exec 9<>"$silent"
+other_addresses=()
+if setarch -R true 2>/dev/null; then
+    other_addresses=(setarch -R)
+fi
+
+programs() {
+    tests/guest/build.sh build/guests/tests || exit 2
+    # Others may rebuild them meanwhile.
+    cp -r build/guests/tests "$work/programs"
+}
+
+case $guests in
+linux)
+    linux_guest linux-arm64
+    linux_guest linux-arm64-smp2
+    ;;
+short)
+    programs
+    bare hello 1 a57
+    bare pan 1 max
+    bare timers 1 a57 500000
+    bare atomics 4 a57 600000
+    ;;
+programs)
+    programs
+    bare hello 1 a57
+    bare at 1 a57
+    bare pan 1 max
+    bare mmuswitch 1 a57
+    bare atomics 4 a57
+    bare timers 1 a57 3000000
+    bare ipi 4 a57 3000000
+    bare selfmod 4 a57 1000000
+    under_valgrind pan
+    ;;
+esac
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
