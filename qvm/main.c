@@ -70,6 +70,13 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
                          struct error *e)
 {
     struct session_options *o = &c->options;
+    static const char *const known[] = {"--limit-insns", "--limit-ns", "--digest-every",
+                                        "--wall-clock",  "--log",      "-o"};
+    bool exists = false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        exists |= strcmp(name, known[i]) == 0;
+    if (!exists)
+        return error_set(e, "unknown option '%s' (qvm --help lists them)", name);
     if (!value)
         return error_set(e, "%s wants an argument", name);
     if (strcmp(name, "--limit-insns") == 0)
@@ -84,11 +91,8 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     }
     if (strcmp(name, "--log") == 0)
         return parse_severities(value, &o->log_severities, e);
-    if (strcmp(name, "-o") == 0) {
-        o->record_path = value;
-        return true;
-    }
-    return error_set(e, "unknown option '%s' (qvm --help lists them)", name);
+    o->record_path = value; /* -o */
+    return true;
 }
 
 static bool *flag_of(struct command_line *c, const char *name)

@@ -253,8 +253,12 @@ static void compare_end(struct session *s, const struct trace_end *ours)
     const struct trace_end *recorded = &s->trace->end;
     if (s->diverged || !s->trace->has_end)
         return;
+    /* Stopped on the way, because the user wanted to. */
+    if (ours->exit_status == STATUS_LIMIT && ours->instructions < recorded->instructions)
+        return;
     s->diverged = true;
-    if (recorded->instructions != ours->instructions || recorded->ticks != ours->ticks)
+    if (recorded->instructions != ours->instructions || recorded->ticks != ours->ticks ||
+        recorded->exit_status != ours->exit_status)
         fprintf(stderr,
                 "qvm: the replay diverged: it ended at instruction %" PRIu64
                 ", the recording at %" PRIu64 " (%s)\n",
@@ -335,6 +339,18 @@ static struct session_options replay_options(const struct trace *t,
     return o;
 }
 
+/* A trace without images names them only: they are where the configuration says, if anywhere. */
+static void supply_images(struct trace *t, const struct vm_config *config)
+{
+    for (size_t i = 0; i < config->load_count; i++) {
+        struct bytes file = {0};
+        struct error ignored = {0};
+        if (host_read_file(config->loads[i].path, &file, &ignored))
+            trace_supply_image(t, file.data, file.size);
+        bytes_free(&file);
+    }
+}
+
 static bool read_trace(const char *path, struct trace *t, const struct log *log, struct error *e)
 {
     struct bytes file = {0};
@@ -360,6 +376,7 @@ int session_replay(const char *path, const struct session_options *options)
     if (!config_parse(&s.config, &text, 1, &reader, &e)) {
         status = session_report_error(&e, STATUS_CONFIGURATION);
     } else {
+        supply_images(&trace, &s.config);
         trace_into_journal(&trace, &s.journal);
         console_init(&s.console, &s.config, false);
         status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
