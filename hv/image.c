@@ -44,6 +44,17 @@ static bool place(struct vm *vm, const struct load_config *load, uint64_t at, co
                     load->path, size, at);
 }
 
+/* Whether all of it is RAM or ROM. Ends at the first page that is not, so that no size is too large
+ * and nothing wraps around. */
+static bool is_memory(struct vm *vm, uint64_t at, uint64_t size)
+{
+    uint8_t byte;
+    for (uint64_t done = 0; done < size; done += PAGE_SIZE - ((at + done) & PAGE_MASK))
+        if (!vm_read(vm, gpa(at + done), &byte, 1))
+            return false;
+    return true;
+}
+
 static void include(struct loaded_image *image, uint64_t start, uint64_t end)
 {
     if (image->end == 0 || start < image->start)
@@ -63,6 +74,7 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
     uint64_t headers = u64(f, 32), header_size = u16(f, 54), count = u16(f, 56);
     if (header_size < 56 || !range_inside(headers, header_size * count, f->size))
         return fail(load, e, "the ELF program headers are outside of the file");
+    bool empty = true;
     for (uint64_t i = 0; i < count; i++) {
         size_t h = (size_t)(headers + i * header_size);
         if (u32(f, h) != 1) /* PT_LOAD */
@@ -73,11 +85,13 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
             return fail(load, e, "an ELF segment is outside of the file");
         if (!place(vm, load, at, f->data + offset, size, e))
             return false;
-        uint8_t last;
-        if (memory_size && !vm_read(vm, gpa(at + memory_size - 1), &last, 1))
+        if (!is_memory(vm, at, memory_size))
             return fail(load, e, "an ELF segment does not fit into guest memory");
         include(image, at, at + memory_size);
+        empty &= memory_size == 0;
     }
+    if (empty)
+        return fail(load, e, "the ELF file has nothing to load");
     image->has_entry = true;
     image->entry = u64(f, 24);
     return true;
@@ -98,8 +112,7 @@ static bool load_linux(struct vm *vm, const struct load_config *load, const stru
     uint64_t text_offset = u64(f, 8), image_size = u64(f, 16);
     uint64_t base = (first_ram(vm) + 0x1fffff) & ~(uint64_t)0x1fffff;
     uint64_t at = load->has_address ? load->address : base + text_offset;
-    uint8_t last;
-    if (image_size > f->size && !vm_read(vm, gpa(at + image_size - 1), &last, 1))
+    if (!is_memory(vm, at, image_size))
         return fail(load, e,
                     "the kernel (image_size in its header) does not fit into guest memory");
     if (!place(vm, load, at, f->data, f->size, e))
@@ -127,6 +140,20 @@ static bool is_zboot(const struct bytes *f)
     return at_least(f, 64) && memcmp(f->data, "MZ\0\0zimg", 8) == 0;
 }
 
+/* What went wrong while it was expanded, and in which file. */
+static bool not_expanded(const struct load_config *load, struct error *e)
+{
+    struct error cause = *e;
+    *e = (struct error){0};
+    return fail(load, e, cause.text);
+}
+
+static bool expand_raw_gzip(const struct load_config *load, const struct bytes *f,
+                            struct bytes *out, struct error *e)
+{
+    return expand_gzip(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
+}
+
 /* EFI zboot header: payload offset at 8, size at 12, compression type (a string) at 24. */
 static bool expand_zboot(const struct load_config *load, const struct bytes *f, struct bytes *out,
                          struct error *e)
@@ -136,15 +163,19 @@ static bool expand_zboot(const struct load_config *load, const struct bytes *f, 
     if (!range_inside(offset, size, f->size))
         return fail(load, e, "the zboot payload is outside of the file");
     if (strncmp(type, "gzip", 5) == 0)
-        return expand_gzip(f->data + offset, (size_t)size, EXPANDED_MAX, out, e);
+        return expand_gzip(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
+               not_expanded(load, e);
     if (strncmp(type, "zstd", 4) == 0)
-        return expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e);
+        return expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
+               not_expanded(load, e);
     return fail(load, e, "the zboot payload is neither gzip nor zstd");
 }
 
 static bool load_plain(struct vm *vm, const struct load_config *load, const struct bytes *f,
                        struct loaded_image *image, struct error *e)
 {
+    if (load->type != BLOB_DATA && f->size == 0)
+        return fail(load, e, "the file is empty");
     if (load->type != BLOB_DATA && at_least(f, 4) && memcmp(f->data, "\177ELF", 4) == 0)
         return load_elf(vm, load, f, image, e);
     if (load->type != BLOB_DATA && at_least(f, 64) && memcmp(f->data + 0x38, "ARM\x64", 4) == 0)
@@ -158,8 +189,7 @@ bool image_load(struct vm *vm, const struct load_config *load, const struct byte
     struct bytes expanded = {0};
     bool ok;
     if (load->type != BLOB_DATA && at_least(file, 2) && memcmp(file->data, "\x1f\x8b", 2) == 0)
-        ok = expand_gzip(file->data, file->size, EXPANDED_MAX, &expanded, e) &&
-             load_plain(vm, load, &expanded, image, e);
+        ok = expand_raw_gzip(load, file, &expanded, e) && load_plain(vm, load, &expanded, image, e);
     else if (load->type != BLOB_DATA && is_zboot(file))
         ok = expand_zboot(load, file, &expanded, e) && load_plain(vm, load, &expanded, image, e);
     else

@@ -1,4 +1,5 @@
 /* The command line. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,9 @@ struct command_line {
 static bool parse_count(const char *text, uint64_t *value, struct error *e, const char *option)
 {
     char *end;
+    errno = 0;
     *value = strtoull(text, &end, 0);
-    if (*text >= '0' && *text <= '9' && *end == 0)
+    if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0)
         return true;
     return error_set(e, "%s wants a number, not '%s'", option, text);
 }
