@@ -34,7 +34,7 @@ catastrophe() {
         echo "it does not end (stopped after $seconds s)"
     elif [ $status -ge 128 ]; then
         echo "signal $((status - 128)): $(tail -n 1 "$work/err")"
-    elif grep -aE 'Sanitizer|runtime error:|internal error' "$work/err" >"$work/report"; then
+    elif grep -aE 'ERROR: [A-Za-z]*Sanitizer|runtime error:|internal error' "$work/err" >"$work/report"; then
         echo "status $status: $(head -n 1 "$work/report")"
     elif [ $status = 1 ]; then
         echo "status 1, which means nothing: $(tail -n 1 "$work/err")"
