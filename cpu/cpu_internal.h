@@ -34,6 +34,13 @@ void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_me
 /* After ENGINE_FILL. */
 void handle_refused_fill(struct vcpu *v);
 
+/* illegal.c: illegal exception returns and PSTATE.IL. */
+void illegal_note_spsr(struct vcpu *v, uint64_t spsr);
+uint64_t illegal_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate);
+/* Carries out an illegal return at PC, or takes the Illegal State exception. Uses one instruction.
+ */
+bool illegal_take_pending(struct vcpu *v);
+
 /* sysreg.c */
 struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);

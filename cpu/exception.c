@@ -38,6 +38,7 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
     engine_set_pc(e, v->vbar + vector_base(old) + kind);
     /* Last, because it makes the engine rebuild what it derived from PSTATE. */
     engine_set_sysreg(e, SYS_SPSR_EL1, old);
+    illegal_note_spsr(v, old);
 }
 
 void take_undefined(struct vcpu *v, uint64_t pc)

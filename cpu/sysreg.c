@@ -10,6 +10,7 @@
 enum kind {
     NATIVE,      /* the engine holds it; nothing of ours depends on it */
     TRANSLATION, /* the engine holds it, and so do we: the translation regime */
+    SAVED_STATE, /* SPSR_EL1: the engine holds it, illegal.c looks at it */
     CONSTANT,    /* read-only, `value` */
     IGNORED,     /* RAZ/WI */
     ABSENT,      /* RAZ/WI, and undefined to the engine: it arrives as an exception */
@@ -171,7 +172,7 @@ static const struct row rows[] = {
     {SYS_TCR_EL1, "TCR_EL1", TRANSLATION, 0, 0, EL0_NONE},
     {SYS_MAIR_EL1, "MAIR_EL1", TRANSLATION, 0, 0, EL0_NONE},
     {SYS_VBAR_EL1, "VBAR_EL1", TRANSLATION, 0, 0, EL0_NONE},
-    {SYS_SPSR_EL1, "SPSR_EL1", NATIVE, 0, 0, EL0_NONE},
+    {SYS_SPSR_EL1, "SPSR_EL1", SAVED_STATE, 0, 0, EL0_NONE},
     {SYS_ELR_EL1, "ELR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_SP_EL0, "SP_EL0", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 0, 4, 2, 0), "SPSel", NATIVE, 0, 0, EL0_NONE},
@@ -644,6 +645,11 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
     bool el0 = at_el0(engine_pstate(v->world->engine));
     if (el0 && !el0_may(v, r, op->is_read))
         return false;
+    if (r->kind == SAVED_STATE) {
+        if (!op->is_read)
+            illegal_note_spsr(v, op->value);
+        return false;
+    }
     if (r->kind == TRANSLATION) {
         if (!op->is_read)
             write_translation(v, r->encoding, op->value);

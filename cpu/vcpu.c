@@ -90,13 +90,18 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
         uint64_t debug = debug_may_run(v, pc, size_bytes);
         may_run = debug < may_run ? debug : may_run;
     }
+    if (v->spsr_is_odd) {
+        uint64_t legal = illegal_may_run(v, pc, size_bytes, pstate);
+        may_run = legal < may_run ? legal : may_run;
+    }
     return may_run;
 }
 
 void vcpu_update_watch(struct vcpu *v)
 {
     if (v->loaded)
-        engine_watch(v->world->engine, v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v));
+        engine_watch(v->world->engine,
+                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd);
 }
 
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
@@ -170,6 +175,7 @@ static void reset(struct vcpu *v)
     struct engine *e = v->world->engine;
     static const uint64_t zero[2];
     v->reset_pending = false;
+    v->spsr_is_odd = v->spsr_is_illegal = false;
     sysregs_reset(v);
     timers_reset(v);
     for (unsigned i = 0; i < 31; i++)
@@ -213,7 +219,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         return false;
     v->halted = false;
     *why = ENGINE_SOFT;
-    if (!take_interrupt(v) && !debug_take_pending(v) && take_fp_trap(v))
+    if (!take_interrupt(v) && !debug_take_pending(v) &&
+        (illegal_take_pending(v) || take_fp_trap(v)))
         return true; /* it used one instruction of the budget: the caller has to look */
     vcpu_update_watch(v);
     *why = engine_run(e, budget);

@@ -102,6 +102,8 @@ struct vcpu {
     /* Copies of engine registers that translation and exceptions need at once. */
     struct stage1 stage1;
     uint64_t cpacr, mdscr, vbar;
+    bool spsr_is_illegal; /* an ERET with it would be an illegal return (illegal.c) */
+    bool spsr_is_odd;     /* SPSR_EL1 would make an illegal return, or has IL set (illegal.c) */
     struct stage1_tlb *tlb;
 
     /* Registers that are ours. */

@@ -119,7 +119,8 @@ struct board {
     uint64_t next_digest; /* instruction count */
     uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;
-    struct check_context where; /* for messages of CHECK */
+    uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */
+    struct check_context where;        /* for messages of CHECK */
 };
 
 /* Assembles a board for these configurations (borrowed until board_free). Errors carry the exit

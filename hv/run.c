@@ -234,6 +234,18 @@ static bool limit_is_reached(struct board *b)
     return true;
 }
 
+/* Interrupts and the like are taken without time passing, but not for ever: were the CPU and the
+ * engine to disagree about who acts next, they would wait for each other. */
+#define STUCK_TURNS 10000
+
+static void check_progress(struct board *b)
+{
+    uint64_t now = vtime_ticks(&b->vtime);
+    b->turns_at_tick = now == b->last_tick ? b->turns_at_tick + 1 : 0;
+    b->last_tick = now;
+    CHECK(b->turns_at_tick < STUCK_TURNS);
+}
+
 static void run_turn(struct board *b, const struct candidate *c)
 {
     give_turn(b, c->vcpu);
@@ -243,6 +255,7 @@ static void run_turn(struct board *b, const struct candidate *c)
     vcpu_run(c->vcpu, budget_for(b, c->waiting), &why);
     b->vtime.instructions = engine_executed(b->engine);
     b->turn_over = why == ENGINE_TURN;
+    check_progress(b);
 }
 
 static int worst_status(const struct board *b)
