@@ -205,7 +205,9 @@ static void data_aborts(void)
         {"DC CVAC", clean, false, PAGE(UNMAPPED) + 0x40, ESR_CM | ESR_WNR | (FSC_TRANSLATION + 3)},
     };
     known_begin("QEMU's cache maintenance does nothing at all");
+    gap_begin("cache maintenance by address does not translate");
     ABORT_CHECKS(maintenance);
+    gap_end();
     known_end();
 
     struct trap t = trap_el1(load_el1t, PAGE(UNMAPPED), 0, 0);
@@ -230,9 +232,13 @@ static void alignment(void)
     CHECK_NO_TRAP("unaligned load, SCTLR.A = 0", t);
     const struct abort_case always[] = {
         {"LDXR", load_exclusive, false, PAGE(EL1_RW) + 4, FSC_ALIGNMENT},
-        {"LDAR", load_acquire, false, PAGE(EL1_RW) + 4, FSC_ALIGNMENT},
     };
     ABORT_CHECKS(always);
+    const struct abort_case ordered[] = {
+        {"LDAR", load_acquire, false, PAGE(EL1_RW) + 4, FSC_ALIGNMENT},
+    };
+    gap_begin("alignment is checked for exclusives only");
+    ABORT_CHECKS(ordered);
     const struct abort_case checked[] = {
         {"load", load, false, PAGE(EL1_RW) + 1, FSC_ALIGNMENT},
         {"store", store, false, PAGE(EL1_RW) + 4, ESR_WNR | FSC_ALIGNMENT},
@@ -243,6 +249,7 @@ static void alignment(void)
     sctlr_change(0, SCTLR_A);
     ABORT_CHECKS(checked);
     t = trap_el1(load, PAGE(EL1_RW) + 8, 0, 0);
+    gap_end();
     CHECK_NO_TRAP("aligned load, SCTLR.A = 1", t);
     sctlr_change(SCTLR_A, 0);
     const struct abort_case device[] = {
@@ -251,12 +258,14 @@ static void alignment(void)
         {"EL0 load, Device", load_el0, true, PAGE(DEVICE) + 4, FSC_ALIGNMENT},
     };
     known_begin("QEMU before 9.0 lets unaligned accesses to Device memory pass");
+    gap_begin("alignment is checked for exclusives only");
     ABORT_CHECKS(device);
     mmu_off();
     /* With stage 1 off, data accesses are Device-nGnRnE. */
     const struct abort_case off[] = {{"load, MMU off", load, false, SCRATCH + 4, FSC_ALIGNMENT}};
     ABORT_CHECKS(off);
     mmu_on(&tables);
+    gap_end();
     known_end();
 }
 
@@ -312,6 +321,7 @@ static void sp_alignment(void)
     struct trap t = trap_el1(sp_el1, 0, 0, 0);
     CHECK_NO_TRAP("SP, SCTLR.SA = 0", t);
     known_begin("QEMU has no SP alignment check");
+    gap_begin("SP alignment is not checked");
     sctlr_change(0, SCTLR_SA | SCTLR_SA0);
     t = trap_el1(sp_el1, 0, 0, 0);
     CHECK_TRAP("SP_EL1", t, ESR(EC_SP_ALIGNMENT, 0), EL1_VECTOR, (uint64_t)(sp_el1 + 2));
@@ -322,6 +332,7 @@ static void sp_alignment(void)
     t = trap_el0(sp_el0_load, 0, 0, 0);
     CHECK_TRAP("SP at EL0", t, ESR(EC_SP_ALIGNMENT, 0), EL0_VECTOR, (uint64_t)(sp_el0_load + 2));
     sctlr_change(SCTLR_SA | SCTLR_SA0, 0);
+    gap_end();
     known_end();
     t = trap_el0(sp_el0_load, 0, 0, 0);
     CHECK_NO_TRAP("SP at EL0, SCTLR.SA0 = 0", t);
