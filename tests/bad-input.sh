@@ -24,7 +24,7 @@ failed=0
 
 # run COMMAND...: leaves $status and the files out and err.
 run() {
-    timeout -s KILL $seconds "$@" >"$work/out" 2>"$work/err" </dev/null
+    { timeout -s KILL $seconds "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
     status=$?
 }
 

@@ -41,9 +41,9 @@ verdict() { # verdict WHAT PROBLEM: counts; an empty problem is none
 run() {
     local name="$work/$1"
     shift
-    timeout -s KILL $seconds "$@" >"$name.out" 2>"$name.err" <"$input"
+    # The outer redirection is for what the shell has to say of a process that was killed.
+    { timeout -s KILL $seconds "$@" >"$name.out" 2>"$name.err" <"$input"; } 2>/dev/null
     status=$?
-    # The message of a killed process is the shell's business.
     sed -n 's/^qvm: .* instructions, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$name.err" >"$name.digest"
 }
 input=/dev/null
