@@ -1,8 +1,7 @@
 /* The engine: what executes AArch64 instructions. One engine serves a whole board; its flat address
  * space is the board's host-physical space, and one vCPU context is loaded at a time. Everything
  * architectural (exceptions, translation, system registers that are ours) is asked for through the
- * callbacks, so the same CPU code runs on Unicorn (engine_unicorn.c) or on a script
- * (engine_script.c).
+ * callbacks, so the CPU code does not know what is behind this interface (engine_unicorn.c).
  *
  * Counting. Every attempted instruction counts as one, whether it completes, traps or faults; so a
  * guest that faults for ever still makes time pass, and the count never depends on how the engine

@@ -245,6 +245,8 @@ static bool assemble(struct session *s, struct error *e)
     };
     configure_log(s);
     s->board = board_new(&s->config, 1, &s->journal, &s->options->board, &sinks, &s->log, e);
+    if (s->board)
+        s->board->where.trace_path = s->options->record_path;
     return s->board != NULL;
 }
 
