@@ -196,7 +196,8 @@ static bool instruction_is_wfe(struct engine *e, uint64_t va)
 }
 
 /* The block hook where WFE ends a turn: a block that follows a WFE sequentially gives the others
- * their chance. After that it runs on, or all vCPUs would yield for ever. */
+ * their chance. After that it runs on, or all vCPUs would yield for ever; a stop before the block
+ * has run does not change that. */
 static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
@@ -206,9 +207,9 @@ static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, vo
         block_slow(e, address, size, true);
         return;
     }
-    if (!e->in_stub)
-        e->just_yielded = false;
     on_block(uc, address, size, user);
+    if (!e->in_stub && !e->stopped)
+        e->just_yielded = false;
 }
 
 static void note_wfe_words(struct engine *e, uint64_t page_va, uint64_t page_hpa)

@@ -241,7 +241,7 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         break;
     }
     case ENGINE_EXCEPTION:
-        CHECK(!"an exception that the engine should not raise");
+        CHECK(*why != ENGINE_EXCEPTION); /* none that `exception` does not take */
         break;
     default:
         break;
