@@ -225,8 +225,8 @@ programs)
     bare pan 1 max
     bare mmuswitch 1 a57
     bare atomics 4 a57
-    bare timers 1 a57 3000000
-    bare ipi 4 a57 3000000
+    bare timers 1 a57 2000000
+    bare ipi 4 a57 2000000
     bare selfmod 4 a57 1000000
     under_valgrind pan
     ;;
