@@ -67,6 +67,8 @@ bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
 /* An access to a watched page: a watchpoint exception, or the instruction alone with the page open.
  */
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* An instruction was carried out by us: D2.12.5, PSTATE.SS becomes 0 and the step is pending. */
+void debug_advance_step(struct vcpu *v);
 /* The engine reports the end of a software step like an undefined instruction. */
 bool debug_take_step_reported_as_undefined(struct vcpu *v);
 

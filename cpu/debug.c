@@ -139,6 +139,17 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
         handle_refused_fill(v);
 }
 
+/* ISS of a Software Step exception (ESR_EL1, EC 0x32): ISV and EX tell what was executed. */
+static uint32_t step_iss(struct vcpu *v)
+{
+    uint64_t size, pc = engine_block(v->world->engine, &size);
+    uint32_t word;
+    if (size == 0)
+        return 0x22;
+    bool exclusive = read_instruction(v, pc, &word) && insn_is_load_exclusive(word);
+    return 1u << 24 | (uint32_t)exclusive << 6 | 0x22;
+}
+
 /* Software step (D2.12): the engine does the stepping, and reports its end as an undefined
  * instruction. In the active-pending state PSTATE.SS is 0. */
 bool debug_take_step_reported_as_undefined(struct vcpu *v)
@@ -148,6 +159,16 @@ bool debug_take_step_reported_as_undefined(struct vcpu *v)
     if (!(v->mdscr & MDSCR_SS) || !enabled_here(v, pstate) || (pstate & PSTATE_SS))
         return false;
     enum esr_ec ec = at_el0(pstate) ? EC_STEP_LOWER : EC_STEP;
-    take_exception(v, VECTOR_SYNC, esr_of(ec, 1u << 24 | 0x22), pc, false, 0);
+    take_exception(v, VECTOR_SYNC, esr_of(ec, step_iss(v)), pc, false, 0);
     return true;
+}
+
+void debug_advance_step(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    if (!(v->mdscr & MDSCR_SS))
+        return;
+    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
+    engine_set_pstate(e, engine_pstate(e) & ~(uint64_t)PSTATE_SS);
+    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }

@@ -85,6 +85,9 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget);
 uint64_t engine_executed(const struct engine *e);
 /* The exception number of the last ENGINE_EXCEPTION. */
 unsigned engine_exception_number(const struct engine *e);
+/* In `exception`: where the block that it ended began, and its size. After a software step that is
+ * the stepped instruction, or of size 0 when nothing was executed. */
+uint64_t engine_block(const struct engine *e, uint64_t *size_bytes);
 /* In callbacks: stop at the next instruction boundary that the engine can reach. */
 void engine_stop_soon(struct engine *e);
 /* `watch` is called before each block from now on (or no longer). */

@@ -50,6 +50,7 @@ struct engine {
     enum engine_stop reason;
     bool stopped; /* `reason` is set */
     unsigned exception_number;
+    uint64_t block_address, block_size; /* the block that an exception ended */
     uint8_t *stub;
     void *stub_allocation;
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
@@ -138,17 +139,18 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     uint64_t now = counted_to_block_end(e);
     int64_t count = size / 4;
     grant(e, now);
-    bool turn = is_turn(e, address, yielded);
-    if (e->exact_at <= now)
+    /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
+     * recording and its replay, and an interrupt that is taken there must find the same turn. */
+    if (is_turn(e, address, yielded)) {
+        e->just_yielded = yielded;
+        stop(e, ENGINE_TURN);
+    } else if (e->exact_at <= now)
         stop(e, ENGINE_BUDGET);
     else if (address & 3)
         stop(e, ENGINE_UNALIGNED);
     else if (e->stop_wanted || e->flush_code_wanted || e->soft_at <= now)
         stop(e, ENGINE_SOFT);
-    else if (turn) {
-        e->just_yielded = yielded;
-        stop(e, ENGINE_TURN);
-    } else {
+    else {
         uint64_t may_run = e->exact_at - now;
         if (e->watching) {
             uint64_t watched = e->callbacks->watch(e->callbacks->cpu, address, size);
@@ -171,7 +173,8 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
     int64_t count = size / 4;
-    if (e->fast.left >= count && !(address & 3)) {
+    /* A block of size 0 is a software step that is pending: an exception, which counts. */
+    if (e->fast.left >= count && count && !(address & 3)) {
         e->fast.left -= count;
         e->fast.address = address;
         e->fast.size = size;
@@ -293,10 +296,15 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
     (void)uc;
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
     uint64_t pc = reg(e, UC_ARM64_REG_PC);
-    uint64_t attempted = counted_to_pc(e, pc) + (behind ? 0 : 1);
+    /* A software step that ends in a taken branch is reported with PC outside of its block. */
+    bool in_block = pc - e->fast.address <= e->fast.size;
+    uint64_t done = in_block ? counted_to_pc(e, pc) : counted_to_block_end(e);
+    e->block_address = e->fast.address;
+    e->block_size = e->fast.size;
     /* From here on nothing of the last block is left. */
-    e->fast.size = pc - e->fast.address + (behind ? 0 : 4);
-    grant(e, attempted);
+    e->fast.address = pc;
+    e->fast.size = behind ? 0 : 4;
+    grant(e, done + (behind ? 0 : 1));
     e->settled = true;
     bool taken = e->callbacks->exception(e->callbacks->cpu, number);
     e->settled = false;
@@ -333,12 +341,21 @@ static void start(struct engine *e)
 #define SCTLR_NTWI     ((uint64_t)1 << 16)
 #define PSTATE_EL_MASK 0xcu
 
+/* By its place on the board: by address it could call `fill`, and spoil what a refusal left. */
+static void drop_code_at_pc(struct engine *e, uint64_t page_hpa, uint64_t pc, uint64_t count)
+{
+    engine_drop_code(e, hpa(page_hpa + (pc & PAGE_MASK)), 4 * count);
+}
+
 /* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
  * translated anew with it and without it afterwards. An exit is a WFI inside the library, which at
  * EL0 SCTLR_EL1.nTWI = 0 would trap. */
 static void run_truncated(struct engine *e, uint64_t count)
 {
-    uint64_t pc = e->pc;
+    uint64_t pc = e->pc, page = 0;
+    unsigned permits;
+    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page, &permits))
+        return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = pc + 4 * count;
     uint64_t sctlr = 0;
     bool el0 = (reg(e, UC_ARM64_REG_PSTATE) & PSTATE_EL_MASK) == 0;
@@ -352,12 +369,12 @@ static void run_truncated(struct engine *e, uint64_t count)
     bool watching = e->watching;
     e->watching = false;
     grant(e, e->counted);
-    uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
+    drop_code_at_pc(e, page, pc, count);
     uc_ctl_set_exits(e->uc, &exit_address, 1);
     start(e);
     e->watching = watching;
     uc_ctl_set_exits(e->uc, &exit_address, 0);
-    uc_ctl_remove_cache(e->uc, pc, exit_address + 4);
+    drop_code_at_pc(e, page, pc, count);
     if (el0)
         engine_set_sysreg(e, SCTLR_EL1, sctlr);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
@@ -396,6 +413,12 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
 unsigned engine_exception_number(const struct engine *e)
 {
     return e->exception_number;
+}
+
+uint64_t engine_block(const struct engine *e, uint64_t *size_bytes)
+{
+    *size_bytes = e->block_size;
+    return e->block_address;
 }
 
 void engine_stop_soon(struct engine *e)

@@ -89,6 +89,7 @@ static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, ui
     struct engine *e = v->world->engine;
     switch (result) {
     case EXIT_DONE:
+        debug_advance_step(v);
         engine_set_pc(e, next_pc);
         break;
     case EXIT_UNDEFINED:
@@ -108,6 +109,8 @@ static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, ui
 static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
+    if (debug_take_step_reported_as_undefined(v))
+        return;
     if (!read_instruction(v, pc, &word)) {
         take_undefined(v, pc);
         return;
@@ -117,9 +120,8 @@ static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
         finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
         return;
     }
-    if (debug_take_step_reported_as_undefined(v))
-        return;
     if (undefined_sysreg(v, word)) {
+        debug_advance_step(v);
         engine_set_pc(v->world->engine, pc + 4);
         return;
     }

@@ -27,6 +27,12 @@ bool insn_is_unprivileged(uint32_t word)
     return (word & 0x3f200c00) == 0x38000800;
 }
 
+bool insn_is_load_exclusive(uint32_t word)
+{
+    /* 001000 o2=0 L=1; with o1 only the word and doubleword pairs (else CASP). */
+    return (word & 0x3fc00000) == 0x08400000 && (!bit(word, 21) || bit(word, 31));
+}
+
 bool insn_is_fp(uint32_t word)
 {
     /* op0 (28:25) = x111: data processing, scalar FP and Advanced SIMD; loads and stores with V. */

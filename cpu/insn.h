@@ -41,6 +41,8 @@ struct insn_memory {
 struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t word);
 /* LDTR*, STTR*: an access with EL0's rights. */
 bool insn_is_unprivileged(uint32_t word);
+/* LDXR*, LDAXR*, LDXP, LDAXP: sets the exclusive monitor. */
+bool insn_is_load_exclusive(uint32_t word);
 /* Reads or writes the FP and SIMD registers, so that CPACR_EL1.FPEN may trap it. */
 bool insn_is_fp(uint32_t word);
 

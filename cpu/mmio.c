@@ -55,7 +55,8 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
     };
     if (m->class == INSN_CACHE) /* nothing is cached: maintenance of a device page does nothing */
         return EXIT_DONE;
-    if (m->class != INSN_SINGLE && m->class != INSN_PAIR) {
+    bool crosses = (m->address & PAGE_MASK) + m->size > PAGE_SIZE;
+    if (crosses || (m->class != INSN_SINGLE && m->class != INSN_PAIR)) {
         x.reason = EXIT_MMIO_OPAQUE;
         return v->world->exit(v->world->context, v, &x);
     }
@@ -97,6 +98,7 @@ static void handle_stage2(struct vcpu *v, uint64_t pc, gva_t a, const struct ins
     }
     switch (exit_for_access(v, m, a)) {
     case EXIT_DONE:
+        debug_advance_step(v);
         write_back(v, m);
         engine_set_pc(e, pc + 4);
         engine_continue_at(e, pc + 4);

@@ -8,13 +8,14 @@
 #include "emu/check.h"
 
 enum kind {
-    NATIVE,      /* the engine holds it; nothing of ours depends on it */
-    TRANSLATION, /* the engine holds it, and so do we: the translation regime */
-    SAVED_STATE, /* SPSR_EL1: the engine holds it, illegal.c looks at it */
-    CONSTANT,    /* read-only, `value` */
-    IGNORED,     /* RAZ/WI */
-    ABSENT,      /* RAZ/WI, and undefined to the engine: it arrives as an exception */
-    FIELD64,     /* a field of struct vcpu at `value`, `mask` writable */
+    NATIVE,        /* the engine holds it; nothing of ours depends on it */
+    TRANSLATION,   /* the engine holds it, and so do we: the translation regime */
+    SAVED_STATE,   /* SPSR_EL1: the engine holds it, illegal.c looks at it */
+    CONSTANT,      /* read-only, `value` */
+    IGNORED,       /* RAZ/WI */
+    WRITE_IGNORED, /* write-only, without effect */
+    ABSENT,        /* RAZ/WI, and undefined to the engine: it arrives as an exception */
+    FIELD64,       /* a field of struct vcpu at `value`, `mask` writable */
     FIELD32,
     BANK_BVR,
     BANK_BCR,
@@ -159,7 +160,7 @@ static const struct row rows[] = {
     ID_ZERO(7, 7),
     {SYSREG(3, 1, 0, 0, 0), "CCSIDR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 1, 0, 0, 1), "CLIDR_EL1", NATIVE, 0, 0, EL0_NONE},
-    {SYSREG(3, 1, 0, 0, 7), "AIDR_EL1", IGNORED, 0, 0, EL0_NONE},
+    {SYSREG(3, 1, 0, 0, 7), "AIDR_EL1", CONSTANT, 0, 0, EL0_NONE},
     {SYS_CSSELR_EL1, "CSSELR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYSREG(3, 3, 0, 0, 1), "CTR_EL0", CONSTANT, 0x8444c004, 0, EL0_CACHE_TYPE},
     {SYSREG(3, 3, 0, 0, 7), "DCZID_EL0", NATIVE, 0, 0, EL0_READ},
@@ -211,7 +212,7 @@ static const struct row rows[] = {
     {SYSREG(3, 3, 9, 12, 1), "PMCNTENSET_EL0", PMU_ENABLE_SET, 0, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 2), "PMCNTENCLR_EL0", PMU_ENABLE_CLEAR, 0, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 3), "PMOVSCLR_EL0", PMU_OVERFLOW_CLEAR, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 4), "PMSWINC_EL0", IGNORED, 0, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 4), "PMSWINC_EL0", WRITE_IGNORED, 0, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 5), "PMSELR_EL0", FIELD64, OFFSET(pmselr), 0x1f, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 6), "PMCEID0_EL0", CONSTANT, 0, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 12, 7), "PMCEID1_EL0", CONSTANT, 0, 0, EL0_PMU},
@@ -223,6 +224,21 @@ static const struct row rows[] = {
     {SYSREG(3, 0, 9, 14, 1), "PMINTENSET_EL1", PMU_INTEN_SET, 0, 0, EL0_NONE},
     {SYSREG(3, 0, 9, 14, 2), "PMINTENCLR_EL1", PMU_INTEN_CLEAR, 0, 0, EL0_NONE},
     {SYSREG(3, 3, 14, 15, 7), "PMCCFILTR_EL0", FIELD64, OFFSET(pmccfiltr), 0xfc000000, EL0_PMU},
+/* Without event counters (PMCR_EL0.N = 0) these may read as zero: D13.4. */
+#define EVENT_ROWS(n)                                                                              \
+    {SYSREG(3, 3, 14, 8, n), "PMEVCNTR" #n "_EL0", IGNORED, 0, 0, EL0_PMU},                        \
+    {                                                                                              \
+        SYSREG(3, 3, 14, 12, n), "PMEVTYPER" #n "_EL0", IGNORED, 0, 0, EL0_PMU                     \
+    }
+    EVENT_ROWS(0),
+    EVENT_ROWS(1),
+    EVENT_ROWS(2),
+    EVENT_ROWS(3),
+    EVENT_ROWS(4),
+    EVENT_ROWS(5),
+    /* Not offered in ID_AA64ISAR0_EL1, but the engine has them on `max`, from the host's own. */
+    {SYSREG(3, 3, 2, 4, 0), "RNDR", CONSTANT, 0, 0, EL0_READ},
+    {SYSREG(3, 3, 2, 4, 1), "RNDRRS", CONSTANT, 0, 0, EL0_READ},
     /* Cortex-A53/A57/A72 implementation defined: CPUACTLR, CPUECTLR, CPUMERRSR, L2* */
     {SYSREG(3, 1, 15, 2, 0), "CPUACTLR_EL1", ABSENT, 0, 0, EL0_NONE},
     {SYSREG(3, 1, 15, 2, 1), "CPUECTLR_EL1", ABSENT, 0, 0, EL0_NONE},
@@ -553,8 +569,10 @@ static void invalidate_tlb(struct vcpu *v, unsigned op2, uint64_t value)
         bigger_than_a_page = tlb_invalidate_va_all_asids(v->tlb, gva(address));
         break;
     }
-    /* The engine drops one page; what was one entry may be many pages there. */
-    if (bigger_than_a_page)
+    /* The engine drops one page, and knows it under the address with its tag; what was one entry
+     * may be many pages there. */
+    bool by_address = op2 != 0 && op2 != 2;
+    if (bigger_than_a_page || (by_address && v->tags_seen))
         engine_flush_tlb(v->world->engine);
 }
 
@@ -628,6 +646,7 @@ static bool is_misuse(const struct row *r, bool is_read)
     case INTERRUPT_STATUS:
         return !is_read;
     case OSLAR:
+    case WRITE_IGNORED:
         return is_read;
     default:
         return r->kind == FIELD64 && !r->mask && !is_read;

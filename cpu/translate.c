@@ -102,7 +102,7 @@ bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
         bool found = vcpu_translate(v, gva(page_va), &access, &page, &permits);
         v->code.host = found ? memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) : NULL;
         v->code.page_va = page_va;
-        v->code.regime = v->regime;
+        v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
         v->fault = keep;
         v->fault_access = keep_access;
         v->fault_gpa_page = keep_page;
@@ -160,6 +160,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
     if (is_known_device(v, page_va, &access))
         return false;
     hpa_t page;
+    if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
+        v->tags_seen = true;
     if (!vcpu_translate(v, gva(page_va), &access, &page, permits)) {
         remember_device(v, page_va, &access);
         return false;

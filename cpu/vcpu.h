@@ -127,6 +127,7 @@ struct vcpu {
     /* What was found for pages that are used again and again; each is good for one `regime`, a
      * number that changes whenever a translation may. */
     uint64_t regime;
+    bool tags_seen; /* a page was used under an address with a tag (TBI) */
     struct {
         uint64_t regime, page_va;
         const uint8_t *host;

@@ -197,6 +197,11 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p)
     return true;
 }
 
+void journal_ask_again(struct journal *j)
+{
+    j->polled_tick = 0;
+}
+
 uint64_t journal_next_tick(const struct journal *j)
 {
     return j->mode == JOURNAL_REPLAY && j->has_next_push ? j->next_push.tick : EVENT_NEVER;

@@ -87,6 +87,9 @@ bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size
                    struct bytes *out, bool *present, struct error *e);
 /* The next push for tick `now`; false when there is no more. Live asks the host once per tick. */
 bool journal_push(struct journal *j, uint64_t now, struct push *p);
+/* Live: nothing has happened since the host was asked, so the same tick may be asked about again.
+ */
+void journal_ask_again(struct journal *j);
 /* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
 uint64_t journal_next_tick(const struct journal *j);
 /* Must the machine wait for the host (is this live)? */

@@ -133,5 +133,7 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
 {
     struct vm *vm = context;
     vm->exits[x->reason]++;
+    /* Devices read the time: it must be that of this instruction, not of the run's start. */
+    vm->board->vtime.instructions = engine_executed(vm->world.engine);
     return handlers[x->reason](vm, v, x);
 }

@@ -133,7 +133,7 @@ static void put_firmware(void *fdt)
     end(fdt);
 }
 
-/* PPI cells: <1, line - 16, level low per Devicetree bindings; the vCPU mask only matters for v2>.
+/* PPI cells: <1, line - 16, level high; the vCPU mask only matters for v2>.
  */
 static void put_timer(struct vm *vm, void *fdt)
 {

@@ -75,12 +75,13 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
     if (header_size < 56 || !range_inside(headers, header_size * count, f->size))
         return fail(load, e, "the ELF program headers are outside of the file");
     bool empty = true;
+    uint64_t entry = u64(f, 24), entry_at = entry;
     for (uint64_t i = 0; i < count; i++) {
         size_t h = (size_t)(headers + i * header_size);
         if (u32(f, h) != 1) /* PT_LOAD */
             continue;
-        uint64_t offset = u64(f, h + 8), at = u64(f, h + 24), size = u64(f, h + 32),
-                 memory_size = u64(f, h + 40);
+        uint64_t offset = u64(f, h + 8), va = u64(f, h + 16), at = u64(f, h + 24),
+                 size = u64(f, h + 32), memory_size = u64(f, h + 40);
         if (!range_inside(offset, size, f->size) || memory_size < size)
             return fail(load, e, "an ELF segment is outside of the file");
         if (!place(vm, load, at, f->data + offset, size, e))
@@ -88,12 +89,15 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
         if (!is_memory(vm, at, memory_size))
             return fail(load, e, "an ELF segment does not fit into guest memory");
         include(image, at, at + memory_size);
+        /* The entry is a virtual address; the guest starts with stage 1 off. */
+        if (entry >= va && entry - va < memory_size)
+            entry_at = at + (entry - va);
         empty &= memory_size == 0;
     }
     if (empty)
         return fail(load, e, "the ELF file has nothing to load");
     image->has_entry = true;
-    image->entry = u64(f, 24);
+    image->entry = entry_at;
     return true;
 }
 
@@ -109,7 +113,8 @@ static uint64_t first_ram(const struct vm *vm)
 static bool load_linux(struct vm *vm, const struct load_config *load, const struct bytes *f,
                        struct loaded_image *image, struct error *e)
 {
-    uint64_t text_offset = u64(f, 8), image_size = u64(f, 16);
+    uint64_t image_size = u64(f, 16);
+    uint64_t text_offset = image_size ? u64(f, 8) : 0x80000; /* before Linux 3.17 */
     uint64_t base = (first_ram(vm) + 0x1fffff) & ~(uint64_t)0x1fffff;
     uint64_t at = load->has_address ? load->address : base + text_offset;
     if (!is_memory(vm, at, image_size))

@@ -100,15 +100,24 @@ static void deliver(struct board *b, const struct push *p)
     }
 }
 
-static void deliver_inputs(struct board *b)
+/* Everything the journal has for this tick; true if there was anything. */
+static bool poll_inputs(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    if (journal_can_wait(b->journal) && now < b->next_poll)
-        return;
-    b->next_poll = now + POLL_TICKS;
+    bool any = false;
     struct push p;
-    while (journal_push(b->journal, now, &p))
+    b->next_poll = now + POLL_TICKS;
+    while (journal_push(b->journal, now, &p)) {
         deliver(b, &p);
+        any = true;
+    }
+    return any;
+}
+
+static void deliver_inputs(struct board *b)
+{
+    if (!journal_can_wait(b->journal) || vtime_ticks(&b->vtime) >= b->next_poll)
+        poll_inputs(b);
 }
 
 /* Scheduling --------------------------------------------------------------------------------------
@@ -191,6 +200,19 @@ static void take_digest_if_due(struct board *b)
     b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
 }
 
+/* Only an input can end the wait. Time passes with it, and only then: a replay goes straight to the
+ * tick of the input. Without one nothing has happened. */
+static bool wait_for_ever(struct board *b, uint64_t passed_ns)
+{
+    uint64_t ticks = vtime_scale(passed_ns, b->vtime.rate_hz, 1000000000) + 1;
+    b->vtime.idle_ticks += ticks;
+    if (!poll_inputs(b)) {
+        b->vtime.idle_ticks -= ticks;
+        journal_ask_again(b->journal);
+    }
+    return true;
+}
+
 /* Everybody is halted: to the next thing that happens. False: nothing ever will. A live host may
  * say that only part of the time has passed (it has input to offer), or let the wait take none at
  * all: then one tick goes by, because inputs are asked for once per tick. */
@@ -206,9 +228,11 @@ static bool idle(struct board *b)
         uint64_t passed_ns = 0;
         if (!b->sinks.idle(b->sinks.context, ns, &passed_ns))
             return false;
+        b->next_poll = 0;
+        if (next == EVENT_NEVER)
+            return wait_for_ever(b, passed_ns);
         if (passed_ns < ns)
             ticks = least(ticks, vtime_scale(passed_ns, b->vtime.rate_hz, 1000000000) + 1);
-        b->next_poll = 0;
     } else if (next == EVENT_NEVER) {
         return false;
     }

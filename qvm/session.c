@@ -62,6 +62,22 @@ static const char *read_environment(void *context, const char *name)
     return host_environment(name);
 }
 
+/* A trace's configuration is complete: what looks like a file or a variable is not looked for. */
+static uint8_t *refuse_file(void *context, const char *path, size_t *size, struct error *e)
+{
+    (void)context;
+    *size = 0;
+    error_set(e, "the trace's configuration names a file, '%s'", path);
+    return NULL;
+}
+
+static const char *refuse_environment(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return NULL;
+}
+
 struct config_reader session_config_reader(void)
 {
     return (struct config_reader){.read_file = read_config_file, .env = read_environment};
@@ -336,6 +352,10 @@ static struct session_options replay_options(const struct trace *t,
         o.board.limit_instructions = t->end.instructions;
     if (limited && t->end.ticks < o.board.limit_ticks)
         o.board.limit_ticks = t->end.ticks;
+    /* A killed recorder: as far as it is known to have come. */
+    if (!t->has_end && t->digest_count &&
+        t->digests[t->digest_count - 1].instructions < o.board.limit_instructions)
+        o.board.limit_instructions = t->digests[t->digest_count - 1].instructions;
     if (t->digest_count)
         o.board.digest_every = t->digests[0].instructions;
     return o;
@@ -366,7 +386,7 @@ int session_replay(const char *path, const struct session_options *options)
     struct session s = {.options = options};
     struct trace trace = {0};
     struct error e = {0};
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
     s.log = (struct log){.severities = LOG_DEFAULT, .sink = write_log, .context = &s};
     if (!read_trace(path, &trace, &s.log, &e))
         return session_report_error(&e, STATUS_USAGE);
