@@ -1,6 +1,7 @@
 /* What devices share when they read their options and describe themselves. */
 #include <string.h>
 
+#include "emu/number.h"
 #include "vdev/vdev.h"
 
 const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name)
@@ -11,56 +12,13 @@ const struct vdev_option *vdev_option_find(const struct vdev *v, const char *nam
     return NULL;
 }
 
-static unsigned multiplier_bits(char c)
-{
-    switch (c) {
-    case 'k':
-    case 'K':
-        return 10;
-    case 'm':
-    case 'M':
-        return 20;
-    case 'g':
-    case 'G':
-        return 30;
-    default:
-        return 0;
-    }
-}
-
-static unsigned digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'F')
-        return (unsigned)(c - 'A') + 10;
-    return 99;
-}
-
 bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value)
 {
-    unsigned bits = length ? multiplier_bits(text[length - 1]) : 0;
-    if (bits) {
-        length--;
-        base = 10; /* a multiplier makes the digits decimal */
-    }
-    if (length > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'd')) {
-        base = text[1] == 'x' ? 16 : 10;
-        text += 2;
-        length -= 2;
-    }
-    uint64_t sum = 0;
-    for (size_t i = 0; i < length; i++) {
-        unsigned digit = digit_of(text[i]);
-        if (digit >= base || sum > (UINT64_MAX - digit) / base)
-            return false;
-        sum = sum * base + digit;
-    }
-    if (length == 0 || sum > UINT64_MAX >> bits)
+    uint64_t parsed;
+    enum number_kind kind = base == 16 ? NUMBER_ADDRESS : NUMBER_LENGTH;
+    if (number_parse(text, length, kind, &parsed) != NUMBER_OK)
         return false;
-    *value = sum << bits;
+    *value = parsed;
     return true;
 }
 
