@@ -35,10 +35,6 @@ enum option_class {
 
 #define CONFIG_PRIORITY_DEFAULT 10 /* that of a qvm which nobody gave another */
 
-/* Where the GIC's other frames are unless options say so (the Foundation Model's map). */
-#define GIC_GICR_DEFAULT 0x2f100000
-#define GIC_GICC_DEFAULT 0x2c000000
-
 /* The guest-physical space: 48 bits. */
 #define GUEST_SPACE ((uint64_t)1 << 48)
 

@@ -51,8 +51,8 @@ static const char *const arm[] = {
     "initrd load /dev/shmem/initrd.img\n"
     "vdev vdev-pl011 loc 0x1c090000 intr gic:37 hostdev >/data/console.log\n",
     /* a bare-metal ELF */
-    "ram 0x80000000,64M  vdev gic version 2  load ./app.elf\n"
-    "vdev pl011 loc 0x1c090000 intr gic:37\n",
+    ("ram 0x80000000,64M  vdev gic version 2  load ./app.elf\n"
+     "vdev pl011 loc 0x1c090000 intr gic:37\n"),
 };
 
 static const char *const x86[] = {
