@@ -104,7 +104,8 @@ static bool replay_file(struct journal *j, const char *key, struct bytes *out, s
     memcpy(digest.b, stored, sizeof digest.b);
     const struct journal_image *image = find_image(j, digest);
     if (!image)
-        return error_set(e, "the trace does not hold the file '%s'", key);
+        return error_set(
+            e, "the trace does not hold the file '%s', nor is it here with the same contents", key);
     bytes_put(out, image->contents.data, image->contents.size);
     return true;
 }
@@ -205,6 +206,19 @@ void journal_ask_again(struct journal *j)
 uint64_t journal_next_tick(const struct journal *j)
 {
     return j->mode == JOURNAL_REPLAY && j->has_next_push ? j->next_push.tick : EVENT_NEVER;
+}
+
+uint64_t journal_last_tick(const struct journal *j)
+{
+    struct reader r = reader_of(j->pushes.data, j->pushes.size);
+    uint64_t tick = 0;
+    while (!reader_at_end(&r)) {
+        tick += reader_varint(&r);
+        reader_int(&r, 1);
+        reader_varint(&r);
+        reader_bytes(&r, (size_t)reader_varint(&r));
+    }
+    return tick;
 }
 
 bool journal_can_wait(const struct journal *j)

@@ -92,6 +92,8 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p);
 void journal_ask_again(struct journal *j);
 /* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
 uint64_t journal_next_tick(const struct journal *j);
+/* Replay: the tick of the last push there is; 0 if there is none. */
+uint64_t journal_last_tick(const struct journal *j);
 /* Must the machine wait for the host (is this live)? */
 bool journal_can_wait(const struct journal *j);
 /* Adds a file's contents to the list, once per content. Takes nothing: copies. */

@@ -1,5 +1,6 @@
 #include "qvm/console.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,20 @@ void console_init(struct console *c, const struct vm_config *config, bool realti
         for (size_t o = 0; o < config->vdevs[i].option_count; o++)
             if (strcmp(config->vdevs[i].options[o].name, "hostdev") == 0)
                 connect(c, i, config->vdevs[i].options[o].value);
+}
+
+/* A console that goes nowhere looks like a guest that is dead. */
+void console_warn(const struct vm_config *config, const struct log *log)
+{
+    for (size_t i = 0; i < config->vdev_count; i++) {
+        const struct vdev_config *v = &config->vdevs[i];
+        bool connected = !v->type->input;
+        for (size_t o = 0; o < v->option_count; o++)
+            connected |= strcmp(v->options[o].name, "hostdev") == 0;
+        if (!connected)
+            log_write(log, LOG_INFO, "%s at %#" PRIx64 " has no hostdev: its output is dropped",
+                      v->type->name, v->loc);
+    }
 }
 
 void console_open(struct console *c, bool live)

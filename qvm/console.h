@@ -25,6 +25,8 @@ struct console {
 };
 
 void console_init(struct console *c, const struct vm_config *config, bool realtime);
+/* Says which consoles are connected to nothing. */
+void console_warn(const struct vm_config *config, const struct log *log);
 /* live: takes the terminal, signals and output files. */
 void console_open(struct console *c, bool live);
 void console_close(struct console *c);

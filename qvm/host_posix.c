@@ -55,7 +55,8 @@ struct host_file *host_create(const char *path, struct error *e)
 
 bool host_append(struct host_file *f, const void *data, size_t size)
 {
-    return fwrite(data, 1, size, f->file) == size;
+    /* Given to the system at once: whatever ends this process, the file has it. */
+    return fwrite(data, 1, size, f->file) == size && fflush(f->file) == 0;
 }
 
 bool host_close(struct host_file *f)
@@ -197,7 +198,7 @@ static volatile sig_atomic_t arrived[3];
 
 static void on_signal(int number)
 {
-    arrived[number == SIGQUIT ? 1 : number == SIGUSR1 ? 2 : 0]++;
+    arrived[number == SIGQUIT || number == SIGHUP ? 1 : number == SIGUSR1 ? 2 : 0]++;
 }
 
 void host_catch_signals(void)
@@ -208,7 +209,10 @@ void host_catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGQUIT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = SIG_IGN; /* nobody reads the output any more: it is lost, the run goes on */
+    sigaction(SIGPIPE, &action, NULL);
 }
 
 enum host_signal host_take_signal(void)

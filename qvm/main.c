@@ -147,6 +147,10 @@ static int need_words(const char *command)
 
 static int command_run(struct command_line *c)
 {
+    if (c->options.record_path) {
+        fprintf(stderr, "qvm: -o is for record: qvm record -o %s ...\n", c->options.record_path);
+        return STATUS_USAGE;
+    }
     return c->count ? session_run(c->words, c->count, &c->options) : need_words("run");
 }
 
@@ -228,12 +232,21 @@ static int run_command(size_t which, char **arguments, size_t count)
     return status;
 }
 
+/* `qvm help`, and --help or -h anywhere. */
+static bool asks_for_help(int argc, char **argv)
+{
+    bool help = argc > 1 && strcmp(argv[1], "help") == 0;
+    for (int i = 1; i < argc; i++)
+        help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    return help;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
-    if (strcmp(command, "--version") == 0)
+    if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0)
         return print_version();
-    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+    if (asks_for_help(argc, argv)) {
         fputs(usage, stdout);
         return STATUS_OK;
     }
@@ -243,7 +256,9 @@ int main(int argc, char **argv)
         if (strcmp(command, commands[i].name) == 0)
             return run_command(i, argv + 2, (size_t)argc - 2);
     if (*command)
-        fprintf(stderr, "qvm: unknown command '%s'\n", command);
-    fputs(usage, stderr);
+        fprintf(stderr, "qvm: unknown command '%s': run, record, replay or check (qvm --help)\n",
+                command);
+    else
+        fputs(usage, stderr);
     return STATUS_USAGE;
 }

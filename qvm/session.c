@@ -131,10 +131,24 @@ static void record_step(struct session *s)
     }
 }
 
+/* Only a trace may be overwritten by a trace: a slip of the hand must not cost a kernel. */
+static bool may_overwrite(const char *path, struct error *e)
+{
+    struct bytes there = {0};
+    struct error ignored = {0};
+    bool is_other = host_read_file(path, &there, &ignored) && there.size >= 4 &&
+                    memcmp(there.data, "\x89QTR", 4) != 0;
+    bytes_free(&there);
+    return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
+}
+
+/* Once the machine is assembled: a recording that cannot begin leaves an older one alone. */
 static bool begin_recording(struct session *s, struct error *e)
 {
     if (!s->options->record_path)
         return true;
+    if (!may_overwrite(s->options->record_path, e))
+        return error_exit_status(e, STATUS_USAGE);
     s->file = host_create(s->options->record_path, e);
     if (!s->file)
         return false;
@@ -152,6 +166,7 @@ static bool begin_recording(struct session *s, struct error *e)
               trace_write_machine(&s->writer, &machine, 1);
     s->writer.no_images = s->options->no_images;
     bytes_free(&text);
+    record_step(s);
     return ok || error_set(e, "cannot write '%s'", s->options->record_path);
 }
 
@@ -332,10 +347,13 @@ int session_run(const char *const *words, size_t count, const struct session_opt
     journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
                  (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
     int status = STATUS_OK;
-    if (!begin_recording(&s, &e) || !assemble(&s, &e))
-        status = session_report_error(&e, STATUS_NOT_STARTED);
-    else if (s.config.dryrun)
+    bool assembled = assemble(&s, &e);
+    if (assembled)
+        console_warn(&s.config, &s.log);
+    if (assembled && s.config.dryrun)
         log_write(&s.log, LOG_INFO, "Exiting: dryrun complete");
+    else if (!assembled || !begin_recording(&s, &e))
+        status = session_report_error(&e, STATUS_NOT_STARTED);
     else
         status = run(&s);
     end_session(&s);
@@ -373,6 +391,16 @@ static void supply_images(struct trace *t, const struct vm_config *config)
     }
 }
 
+/* A recorder that was killed: as far as the last input or digest that it left. */
+static void limit_to_inputs(struct session_options *o, const struct trace *t,
+                            const struct journal *j)
+{
+    uint64_t last = journal_last_tick(j);
+    fprintf(stderr, "qvm: the recording was cut off: replayed as far as it goes\n");
+    if (last && !t->digest_count && last < o->board.limit_ticks)
+        o->board.limit_ticks = last + 1;
+}
+
 static bool read_trace(const char *path, struct trace *t, const struct log *log, struct error *e)
 {
     struct bytes file = {0};
@@ -400,6 +428,8 @@ int session_replay(const char *path, const struct session_options *options)
     } else {
         supply_images(&trace, &s.config);
         trace_into_journal(&trace, &s.journal);
+        if (!trace.has_end)
+            limit_to_inputs(&replay, &trace, &s.journal);
         console_init(&s.console, &s.config, false);
         status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
     }

@@ -315,12 +315,12 @@ commands() {
 # Guests --------------------------------------------------------------------------------------------
 
 guests() {
-    expect 67 "instruction limit reached; 3000000 instr" run $board load $programs/jump.elf \
-        --limit-insns 3000000
-    expect 67 "instruction limit reached; 3000000 instr" run $board load $programs/doublefault.elf \
-        --limit-insns 3000000
+    expect 67 "instruction limit reached; 300000 instr" run $board load $programs/jump.elf \
+        --limit-insns 300000
+    expect 67 "instruction limit reached; 300000 instr" run $board load $programs/doublefault.elf \
+        --limit-insns 300000
     expect 5 "unsupported reference: fetch at PC 0xa800000" run $board unsupported reference abort load $programs/jump.elf \
-        --limit-insns 3000000
+        --limit-insns 300000
 }
 
 # Traces --------------------------------------------------------------------------------------------

@@ -426,7 +426,8 @@ START_TEST(a_missing_image_is_noticed)
     trace_into_journal(&t, &again);
     trace_free(&t);
     ck_assert(!journal_pull(&again, PULL_FILE, "kernel", 0, &got, &e));
-    ck_assert_str_eq(e.text, "the trace does not hold the file 'kernel'");
+    ck_assert_str_eq(
+        e.text, "the trace does not hold the file 'kernel', nor is it here with the same contents");
     bytes_free(&got);
     journal_free(&again);
 }
