@@ -56,7 +56,8 @@ struct host_file *host_create(const char *path, struct error *e)
 bool host_append(struct host_file *f, const void *data, size_t size)
 {
     /* Given to the system at once: whatever ends this process, the file has it. */
-    return fwrite(data, 1, size, f->file) == size && fflush(f->file) == 0;
+    bool ok = size == 0 || fwrite(data, 1, size, f->file) == size; /* without bytes no pointer either */
+    return ok && fflush(f->file) == 0;
 }
 
 bool host_close(struct host_file *f)

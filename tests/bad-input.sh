@@ -13,7 +13,7 @@ cd "$repository" || exit 2
 command -v python3 >/dev/null || { echo "bad-input.sh needs python3" >&2; exit 2; }
 tests/guest/build.sh build/guests/tests || exit 2
 
-seconds=20 # how long a run may take
+seconds=30 # how long a run may take
 # The sanitizer would stop at an allocation that is too large; a host without room answers it.
 export ASAN_OPTIONS=allocator_may_return_null=1
 work="$(mktemp -d)" || exit 2
@@ -161,7 +161,7 @@ PYTHON
 }
 
 image() { # image STATUS SENTENCE FILE: what loading it ends with
-    expect "$1" "$2" run $board load "$files/$3" --limit-insns 1000000
+    expect "$1" "$2" run $board load "$files/$3" --limit-insns 200000
 }
 
 images() {
@@ -341,7 +341,7 @@ traces() {
     # The prefix that a killed recorder leaves is replayed, as far as it goes.
     for length in $((size - 1)) $((size - 60)) $((size - 200)); do
         head -c $length "$trace" >"$files/cut.qtrace"
-        survives "trace cut after $length of $size" replay "$files/cut.qtrace" --limit-insns 1000000
+        survives "trace cut after $length of $size" replay "$files/cut.qtrace" --limit-insns 200000
     done
     { cat "$trace"; echo; } >"$files/longer.qtrace"
     expect 2 "trace" replay "$files/longer.qtrace"
@@ -399,25 +399,25 @@ random_damage() {
         load "$files/good.elf" --digest-every 13 >/dev/null 2>&1
     lies "$files/typed.qtrace" 80 5 || verdict "trace with lies" "not made"
     for i in $(seq 0 79); do
-        survives "trace, lie $i" replay "$files/corrupt-$i" --limit-insns 1000000
+        survives "trace, lie $i" replay "$files/corrupt-$i" --limit-insns 200000
     done
     corruptions "$files/good.qtrace" 40 1
     for i in $(seq 0 39); do
-        survives "trace, damage $i" replay "$files/corrupt-$i" --limit-insns 1000000
+        survives "trace, damage $i" replay "$files/corrupt-$i" --limit-insns 200000
     done
     # What is executed of a small file without the ELF format's empty pages.
     corruptions "$files/good.elf" 40 2
     for i in $(seq 0 39); do
-        survives "ELF, damage $i" run $board load "$files/corrupt-$i" --limit-insns 1000000
+        survives "ELF, damage $i" run $board load "$files/corrupt-$i" --limit-insns 200000
     done
     corruptions "$files/good.gz" 20 3
     for i in $(seq 0 19); do
-        survives "gzip, damage $i" run $board load "$files/corrupt-$i" --limit-insns 1000000
+        survives "gzip, damage $i" run $board load "$files/corrupt-$i" --limit-insns 200000
     done
     corruptions $board 40 4
     for i in $(seq 0 39); do
         survives "configuration, damage $i" run "$files/corrupt-$i" load "$files/good.elf" \
-            --limit-insns 1000000
+            --limit-insns 200000
     done
 }
 

@@ -150,7 +150,7 @@ def bare():
             ('power cut', signal.SIGQUIT, 3, 'power was cut')):
         test(name, BOARD, [(None, number)], status, ending)
     # Bytes that nobody reads, more than the UART and the buffer behind it hold.
-    test('unread input', BOARD + ['--limit-insns', '3000000'], [(None, b'x' * 100000)], 67,
+    test('unread input', BOARD + ['--limit-insns', '2000000'], [(None, b'x' * 100000)], 67,
          'instruction limit reached')
 
 
