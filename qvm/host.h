@@ -13,6 +13,8 @@
 
 /* Appends the contents of a file (stdin is not one). */
 bool host_read_file(const char *path, struct bytes *out, struct error *e);
+/* The first bytes of a regular file; how many there are, 0 for anything else. */
+size_t host_read_start(const char *path, void *to, size_t size);
 bool host_write_file(const char *path, const void *data, size_t size, struct error *e);
 
 struct host_file;

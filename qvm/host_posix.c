@@ -39,6 +39,18 @@ bool host_read_file(const char *path, struct bytes *out, struct error *e)
     return ok;
 }
 
+size_t host_read_start(const char *path, void *to, size_t size)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return 0;
+    int fd = open(path, O_RDONLY);
+    ssize_t got = fd < 0 ? 0 : read(fd, to, size);
+    if (fd >= 0)
+        close(fd);
+    return got > 0 ? (size_t)got : 0;
+}
+
 struct host_file {
     FILE *file;
 };
@@ -56,7 +68,8 @@ struct host_file *host_create(const char *path, struct error *e)
 bool host_append(struct host_file *f, const void *data, size_t size)
 {
     /* Given to the system at once: whatever ends this process, the file has it. */
-    bool ok = size == 0 || fwrite(data, 1, size, f->file) == size; /* without bytes no pointer either */
+    bool ok =
+        size == 0 || fwrite(data, 1, size, f->file) == size; /* without bytes no pointer either */
     return ok && fflush(f->file) == 0;
 }
 

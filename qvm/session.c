@@ -134,11 +134,9 @@ static void record_step(struct session *s)
 /* Only a trace may be overwritten by a trace: a slip of the hand must not cost a kernel. */
 static bool may_overwrite(const char *path, struct error *e)
 {
-    struct bytes there = {0};
-    struct error ignored = {0};
-    bool is_other = host_read_file(path, &there, &ignored) && there.size >= 4 &&
-                    memcmp(there.data, "\x89QTR", 4) != 0;
-    bytes_free(&there);
+    char magic[4];
+    size_t size = host_read_start(path, magic, sizeof magic);
+    bool is_other = size && (size < sizeof magic || memcmp(magic, "\x89QTR", sizeof magic) != 0);
     return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
 }
 

@@ -306,9 +306,11 @@ commands() {
     expect 67 "time limit reached" run $board load $programs/jump.elf --limit-ns 5000
     expect 67 "limit reached" run $board load $programs/jump.elf --limit-insns 0
     expect 67 "limit reached" run $board load $programs/jump.elf --limit-ns 0
+    expect 2 "'$files/good.elf' exists and is not a trace" record -o "$files/good.elf" $board \
+        load "$files/good.elf"
+    expect 2 "-o is for record" run -o "$files/new.qtrace" $board load "$files/good.elf"
     if [ -e /dev/full ]; then
-        expect 0 "the trace '/dev/full' is not complete" record -o /dev/full $board \
-            load "$files/good.elf"
+        expect 64 "cannot write '/dev/full'" record -o /dev/full $board load "$files/good.elf"
     fi
 }
 
