@@ -27,6 +27,17 @@ static uint32_t ror(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
+/* One round of section 6.2.2, step 3. The working variables a to h are not moved: they are named in
+ * turned order by the next round. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                                           \
+    do {                                                                                           \
+        uint32_t t1 = v[h] + (ror(v[e], 6) ^ ror(v[e], 11) ^ ror(v[e], 25)) +                      \
+                      ((v[e] & v[f]) ^ (~v[e] & v[g])) + sha256_k[t] + w[t];                       \
+        v[d] += t1;                                                                                \
+        v[h] = t1 + (ror(v[a], 2) ^ ror(v[a], 13) ^ ror(v[a], 22)) +                               \
+               ((v[a] & v[b]) ^ (v[a] & v[c]) ^ (v[b] & v[c]));                                    \
+    } while (0)
+
 static void sha256_block(uint32_t h[8], const uint8_t *p)
 {
     uint32_t w[64];
@@ -40,14 +51,15 @@ static void sha256_block(uint32_t h[8], const uint8_t *p)
     }
     uint32_t v[8];
     memcpy(v, h, sizeof v);
-    for (size_t i = 0; i < 64; i++) {
-        uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha256_k[i] + w[i];
-        uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + t2;
+    for (size_t i = 0; i < 64; i += 8) {
+        ROUND(0, 1, 2, 3, 4, 5, 6, 7, i);
+        ROUND(7, 0, 1, 2, 3, 4, 5, 6, i + 1);
+        ROUND(6, 7, 0, 1, 2, 3, 4, 5, i + 2);
+        ROUND(5, 6, 7, 0, 1, 2, 3, 4, i + 3);
+        ROUND(4, 5, 6, 7, 0, 1, 2, 3, i + 4);
+        ROUND(3, 4, 5, 6, 7, 0, 1, 2, i + 5);
+        ROUND(2, 3, 4, 5, 6, 7, 0, 1, i + 6);
+        ROUND(1, 2, 3, 4, 5, 6, 7, 0, i + 7);
     }
     for (size_t i = 0; i < 8; i++)
         h[i] += v[i];
