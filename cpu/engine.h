@@ -27,7 +27,7 @@ enum engine_stop {
     ENGINE_HALT,   /* WFI executed, PC after it */
     ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
     ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
-    ENGINE_EXCEPTION, /* an exception that `exception` did not take inline: `number` */
+    ENGINE_EXCEPTION, /* an exception that `exception` did not take inline */
 };
 
 /* The numbers `exception` gets (QEMU's EXCP_*). PC is at the instruction except after SVC, HVC and
@@ -83,8 +83,6 @@ void engine_use(struct engine *e, const struct engine_callbacks *callbacks);
 enum engine_stop engine_run(struct engine *e, struct engine_budget budget);
 /* Instructions attempted since engine_new, up to the one at PC. */
 uint64_t engine_executed(const struct engine *e);
-/* The exception number of the last ENGINE_EXCEPTION. */
-unsigned engine_exception_number(const struct engine *e);
 /* In `exception`: where the block that it ended began, and its size. After a software step that is
  * the stepped instruction, or of size 0 when nothing was executed. */
 uint64_t engine_block(const struct engine *e, uint64_t *size_bytes);

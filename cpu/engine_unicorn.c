@@ -48,8 +48,7 @@ struct engine {
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
     enum engine_stop reason;
-    bool stopped; /* `reason` is set */
-    unsigned exception_number;
+    bool stopped;                       /* `reason` is set */
     uint64_t block_address, block_size; /* the block that an exception ended */
     uint8_t *stub;
     void *stub_allocation;
@@ -310,7 +309,6 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
     e->settled = false;
     if (taken)
         return;
-    e->exception_number = number;
     stop(e, ENGINE_EXCEPTION);
 }
 
@@ -408,11 +406,6 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
             uc_ctl_flush_tlb(e->uc);
     }
     return e->reason;
-}
-
-unsigned engine_exception_number(const struct engine *e)
-{
-    return e->exception_number;
 }
 
 uint64_t engine_block(const struct engine *e, uint64_t *size_bytes)

@@ -16,7 +16,6 @@ enum kind {
     WRITE_IGNORED, /* write-only, without effect */
     ABSENT,        /* RAZ/WI, and undefined to the engine: it arrives as an exception */
     FIELD64,       /* a field of struct vcpu at `value`, `mask` writable */
-    FIELD32,
     BANK_BVR,
     BANK_BCR,
     BANK_WVR,

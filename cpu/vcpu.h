@@ -13,7 +13,6 @@
 #include "cpu/engine.h"
 #include "emu/event.h"
 #include "emu/fields.h"
-#include "emu/log.h"
 #include "emu/vtime.h"
 #include "mmu/memory.h"
 #include "mmu/mmu.h"
@@ -67,8 +66,6 @@ struct vcpu_world {
     const struct stage2 *stage2;
     struct vtime *vtime;
     struct event_queue *events;
-    const struct log *log;
-    const char *model;
     bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
     bool semihosting;
     uint64_t counter_offset; /* guest counter = board counter - offset */
@@ -112,10 +109,8 @@ struct vcpu {
     uint64_t oslsr;
     uint64_t dbgbvr[DEBUG_BREAKPOINTS], dbgwvr[DEBUG_WATCHPOINTS];
     uint32_t dbgbcr[DEBUG_BREAKPOINTS], dbgwcr[DEBUG_WATCHPOINTS];
-    uint64_t dbgclaim;
     uint64_t pmcr, pmcntenset, pmuserenr, pmintenset, pmovsset, pmselr, pmccfiltr;
     uint64_t pmccntr_base, pmccntr_since; /* value at instruction count */
-    uint64_t pmevtyper[6];
 
     /* A refused fill, handled after the engine stopped. */
     struct fault fault;

@@ -103,8 +103,6 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .stage2 = &vm->stage2,
         .vtime = &b->vtime,
         .events = &b->events,
-        .log = &vm->log,
-        .model = vm->config->cpu_model,
         .semihosting = vm->config->semihosting_dir != NULL,
         /* All ones: the guest's counter starts at 0, as does the board's. */
         .counter_offset = offset == UINT64_MAX ? 0 : offset,
