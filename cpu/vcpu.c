@@ -328,3 +328,8 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
     save_engine_registers(e, out);
     engine_context_load(e, loaded->context);
 }
+
+void vcpu_stage2_changed(struct vcpu *v)
+{
+    new_regime(v);
+}

@@ -156,6 +156,8 @@ void vcpu_load(struct vcpu *v, struct vcpu *before);
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
 /* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not)? */
 bool vcpu_is_runnable(const struct vcpu *v);
+/* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
+void vcpu_stage2_changed(struct vcpu *v);
 /* The interrupt controller's outputs. */
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 

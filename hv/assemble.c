@@ -64,7 +64,8 @@ static unsigned ipa_bits(const struct vm_config *config)
 
 static bool map_memory(struct vm *vm, struct error *e)
 {
-    if (!stage2_new(&vm->stage2, &vm->board->memory, ipa_bits(vm->config), e))
+    vm->ipa_bits = ipa_bits(vm->config);
+    if (!stage2_new(&vm->stage2, &vm->board->memory, vm->ipa_bits, e))
         return error_exit_status(e, STATUS_NOT_STARTED);
     for (size_t i = 0; i < vm->config->ram_count; i++)
         if (!map_ram(vm, &vm->config->rams[i], e))
@@ -129,11 +130,6 @@ static bool make_vcpus(struct vm *vm, struct error *e)
 /* Devices -----------------------------------------------------------------------------------------
  */
 
-static void on_request_exit(void *context, int exit_status, const char *why)
-{
-    vm_end(context, exit_status, "%s", why);
-}
-
 static bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
 {
     if (vm->vdev_count == VM_VDEVS_MAX)
@@ -162,16 +158,7 @@ static bool make_device(struct vm *vm, const struct vdev_config *c, struct error
 static bool make_devices(struct vm *vm, struct error *e)
 {
     struct board *b = vm->board;
-    vm->env = (struct vdev_env){
-        .vtime = &b->vtime,
-        .events = &b->events,
-        .log = &vm->log,
-        .vcpu_count = vm->vcpu_count,
-        .wall_clock_s = b->wall_clock_s,
-        .output = vm_output,
-        .request_exit = on_request_exit,
-        .context = vm,
-    };
+    vdev_env_init(vm);
     vm->input_retry = (struct event){.name = "input retry", .fire = retry_input, .context = vm};
     event_add(&b->events, &vm->input_retry);
     for (size_t i = 0; i < vm->config->vdev_count; i++) {

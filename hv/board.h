@@ -50,6 +50,7 @@ struct vm {
     unsigned number;
     const struct vm_config *config;
     struct stage2 stage2;
+    unsigned ipa_bits; /* of guest-physical addresses */
     struct vcpu_world world;
     struct vcpu *vcpus[CONFIG_VCPUS_MAX];
     unsigned vcpu_count;
@@ -136,6 +137,9 @@ struct digest board_digest(struct board *b);
 /* Ends a VM: status and sentence; the first ending counts. */
 void vm_end(struct vm *vm, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A dump of the guest where the configuration wants it, if it does. `why` is a sentence. */
+void vm_dump(struct vm *vm, const char *why);
 
 /* Guest-physical memory of a VM, through its stage 2. False if not all of it is RAM or ROM. */
 bool vm_read(struct vm *vm, gpa_t from, void *to, uint64_t size);

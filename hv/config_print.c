@@ -65,7 +65,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
         text_put(out, " hostvector %u", vdev->hostvector);
     for (size_t i = 0; i < vdev->option_count; i++) {
         text_put(out, " %s", vdev->options[i].name);
-        if (config_option_has_argument(vdev->type, vdev->options[i].name)) {
+        if (vdev_option_type_find(vdev->type, vdev->options[i].name)->form) {
             text_put(out, " ");
             text_word(out, vdev->options[i].value);
         }

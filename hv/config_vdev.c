@@ -198,15 +198,6 @@ HANDLER(handle_hostvector)
     vdev->hostvector = (unsigned)number;
 }
 
-/* The name as the type spells it, or NULL. */
-static const char *type_has_option(const struct vdev_type *type, const char *name)
-{
-    for (const char *const *o = type->options; o && *o; o++)
-        if (!strcmp(*o, name))
-            return *o;
-    return NULL;
-}
-
 /* The last occurrence of an option that is not repeatable takes the place of the earlier one. */
 static void add_option(struct vdev_config *vdev, struct vdev_option option, bool is_repeatable)
 {
@@ -224,21 +215,19 @@ bool vdev_type_option(struct parser *p, const struct word *option)
     if (p->context != CONTEXT_VDEV)
         return false;
     struct vdev_config *vdev = current(p);
-    const char *type = vdev->type->name;
-    const struct known_option *known = known_option_find(known_vdev_find(type), option->text);
-    const char *name = type_has_option(vdev->type, option->text);
-    if (!name && !known)
+    const struct vdev_option_type *type = vdev_option_type_find(vdev->type, option->text);
+    if (!type)
         return false;
     struct word value = {.text = "", .place = option->place};
-    bool has_argument = config_option_has_argument(vdev->type, option->text);
-    if (has_argument && !words_argument(&p->words, &value))
+    if (type->form && !words_argument(&p->words, &value))
         parser_error(p, option, "missing argument of '%s'", option->text);
-    else if (name)
-        add_option(vdev, (struct vdev_option){name, value.text, value.place.file, value.place.line},
-                   known && known->is_repeatable);
+    else if (type->no_effect)
+        parser_accept(p, option, "vdev %s %s%s%s", vdev->type->name, option->text,
+                      type->form ? " " : "", value.text);
     else
-        parser_accept(p, option, "vdev %s %s%s%s", type, option->text, has_argument ? " " : "",
-                      value.text);
+        add_option(vdev,
+                   (struct vdev_option){type->name, value.text, value.place.file, value.place.line},
+                   type->repeatable);
     return true;
 }
 
@@ -246,10 +235,7 @@ void vdev_nearest_option(const struct parser *p, struct nearest *nearest)
 {
     if (p->context != CONTEXT_VDEV)
         return;
-    const struct vdev_type *type = current(p)->type;
-    for (const char *const *o = type->options; o && *o; o++)
-        nearest_try(nearest, *o);
-    const struct known_vdev *known = known_vdev_find(type->name);
-    for (const struct known_option *o = known ? known->options : NULL; o && o->name; o++)
+    const struct vdev_option_type *o = current(p)->type->options;
+    for (; o && o->name; o++)
         nearest_try(nearest, o->name);
 }

@@ -7,6 +7,9 @@
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
 
+/* vdev_env.c: what the VM's devices see of the world. */
+void vdev_env_init(struct vm *vm);
+
 /* psci.c: SMC calling convention, for HVC and SMC alike. */
 enum exit_result secure_call(struct vm *vm, struct vcpu *v);
 

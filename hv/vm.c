@@ -18,6 +18,12 @@ void vm_end(struct vm *vm, int status, const char *format, ...)
     engine_stop_soon(vm->board->engine);
 }
 
+void vm_dump(struct vm *vm, const char *why)
+{
+    if (!vm->config->dump)
+        log_write(&vm->log, LOG_WARN, "no dump of the guest: 'dump' is not configured (%s)", why);
+}
+
 void vm_output(void *context, unsigned channel, const void *data, size_t size)
 {
     struct vm *vm = context;

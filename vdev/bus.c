@@ -37,9 +37,10 @@ static void grow(struct bus *bus)
     CHECK(bus->regions);
 }
 
-static bool add_region(struct bus *bus, struct vdev *v, unsigned index, struct error *e)
+bool bus_open(struct bus *bus, struct vdev *v, unsigned index, struct vdev_region region,
+              struct error *e)
 {
-    const struct vdev_region *r = &v->regions[index];
+    const struct vdev_region *r = &region;
     if (r->size == 0 || !range_inside(r->base, r->size - 1, UINT64_MAX))
         return error_set(e, "vdev %s at %#" PRIx64 ": %#" PRIx64 " bytes do not fit there", v->name,
                          r->base, r->size);
@@ -60,9 +61,21 @@ static bool add_region(struct bus *bus, struct vdev *v, unsigned index, struct e
 bool bus_add(struct bus *bus, struct vdev *v, struct error *e)
 {
     for (unsigned i = 0; i < v->region_count; i++)
-        if (!add_region(bus, v, i, e))
+        if (!bus_open(bus, v, i, v->regions[i], e))
             return false;
     return true;
+}
+
+void bus_close(struct bus *bus, const struct vdev *v, unsigned index)
+{
+    size_t at = 0;
+    while (at < bus->count && (bus->regions[at].vdev != v || bus->regions[at].index != index))
+        at++;
+    CHECK(at < bus->count);
+    bus->count--;
+    for (; at < bus->count; at++)
+        bus->regions[at] = bus->regions[at + 1];
+    bus->last = 0;
 }
 
 void bus_free(struct bus *bus)
@@ -83,6 +96,14 @@ struct bus_region *bus_find(struct bus *bus, gpa_t at)
         return NULL;
     bus->last = above - 1;
     return &bus->regions[bus->last];
+}
+
+const struct bus_region *bus_next(const struct bus *bus, gpa_t at)
+{
+    size_t above = upper_bound(bus, at.v);
+    if (above > 0 && at.v - bus->regions[above - 1].base < bus->regions[above - 1].size)
+        above--;
+    return above < bus->count ? &bus->regions[above] : NULL;
 }
 
 enum bus_answer bus_access(struct bus *bus, gpa_t at, struct bus_access *a)

@@ -1,7 +1,8 @@
 /* The VM's guest-physical bus: which device answers at a guest-physical address. Regions are
- * registered once, while the VM is assembled, and never overlap; an access is a look at the region
- * that answered last, then a binary search. The bus knows no policy: BUS_NOBODY means that no
- * device claims the whole access, and what happens then is the caller's `unsupported reference`. */
+ * registered while the VM is assembled, or opened by a device later, and never overlap; an access
+ * is a look at the region that answered last, then a binary search. The bus knows no policy:
+ * BUS_NOBODY means that no device claims the whole access, and what happens then is the caller's
+ * `unsupported reference`. */
 #ifndef VDEV_BUS_H
 #define VDEV_BUS_H
 
@@ -26,10 +27,17 @@ struct bus {
 /* Registers every region of a created device. False, naming both devices, when a region overlaps
  * one that is there, is empty, or wraps around the end of the address space. */
 bool bus_add(struct bus *bus, struct vdev *v, struct error *e);
+/* One more region of a device while the VM runs, and one less. `index` is what the device's
+ * `access` gets. */
+bool bus_open(struct bus *bus, struct vdev *v, unsigned index, struct vdev_region region,
+              struct error *e);
+void bus_close(struct bus *bus, const struct vdev *v, unsigned index);
 void bus_free(struct bus *bus);
 
 /* The region that contains the address, or NULL. */
 struct bus_region *bus_find(struct bus *bus, gpa_t at);
+/* The first region that ends behind the address, or NULL. */
+const struct bus_region *bus_next(const struct bus *bus, gpa_t at);
 
 /* One access: the caller fills value (of a write), size, is_write and vcpu; the bus fills offset.
  * An access that leaves its region is BUS_NOBODY. The value of a read that was not handled is 0. */

@@ -185,8 +185,14 @@ unsigned gic_version(const struct vdev *v)
     return ((const struct gic *)(const void *)v)->version;
 }
 
-static const char *const gic_options[] = {"version", "gicd",       "gicc", "gicr",
-                                          "msi",     "hostvector", NULL};
+static const struct vdev_option_type gic_options[] = {
+    {"version", "2|3", "3", "architecture version", false, false},
+    {"gicd", "ADDR", "0x2f000000", "distributor", false, false},
+    {"gicc", "ADDR", "0x2c000000", "CPU interface (version 2)", false, false},
+    {"gicr", "ADDR", "0x2f100000", "redistributors, one array (version 3)", false, false},
+    {"msi", "ADDR,FIRST,COUNT", "none", "message-signalled interrupts", false, false},
+    VDEV_OPTIONS_END,
+};
 
 const struct vdev_type gic_type = {
     .name = "gic",

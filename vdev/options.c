@@ -4,6 +4,14 @@
 #include "emu/number.h"
 #include "vdev/vdev.h"
 
+const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *type, const char *name)
+{
+    for (const struct vdev_option_type *o = type->options; o && o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
 const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name)
 {
     for (size_t i = v->option_count; i-- > 0;)

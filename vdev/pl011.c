@@ -421,7 +421,13 @@ static void pl011_destroy(struct vdev *v)
     event_at(v->env->events, &pl011_of(v)->timeout, EVENT_NEVER);
 }
 
-static const char *const pl011_options[] = {"hostdev", "batch", "delayed", "sched", NULL};
+static const struct vdev_option_type pl011_options[] = {
+    {"hostdev", "[<|>]DEV", "none", "where bytes come from and go to", true, false},
+    {"batch", "USEC", NULL, "collects output until the guest is idle for so long", false, true},
+    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, true},
+    {"sched", "PRIO", NULL, "priority of its host notifications", false, true},
+    VDEV_OPTIONS_END,
+};
 
 const struct vdev_type pl011_type = {
     .name = "pl011",

@@ -43,6 +43,15 @@ static inline void wire_set(const struct wire *w, bool level)
         w->set(w->context, w->line, level);
 }
 
+struct vdev; /* each device embeds it first */
+
+/* A region where the device answers. */
+struct vdev_region {
+    uint64_t base; /* guest-physical, resolved */
+    uint64_t size;
+    /* index of the region within the device is passed to `access` */
+};
+
 /* What a device sees of the world. One per VM, borrowed by its devices. */
 struct vdev_env {
     const struct vtime *vtime;
@@ -54,6 +63,24 @@ struct vdev_env {
     void (*output)(void *context, unsigned channel, const void *data, size_t size);
     /* The device asks the VM to end with this status and sentence. */
     void (*request_exit)(void *context, int exit_status, const char *why);
+    /* A dump of the guest, if the configuration says where to; `why` is a sentence. */
+    void (*request_dump)(void *context, const char *why);
+    /* Guest-physical memory, for devices that read and write it themselves (DMA). False, with
+     * nothing written, unless all of it is the VM's own memory and may be accessed so. */
+    bool (*read_memory)(void *context, gpa_t from, void *to, uint64_t size);
+    bool (*write_memory)(void *context, gpa_t to, const void *from, uint64_t size);
+    /* Random bytes of the host, at most 256 at once; through the journal. */
+    bool (*entropy)(void *context, void *to, size_t size);
+    /* A free range of guest-physical addresses for something that comes while the VM runs; `size`
+     * is a multiple of 4 KiB. 0: there is none. The same requests give the same places. */
+    gpa_t (*find_place)(void *context, uint64_t size);
+    /* Memory of the board appears in the guest, readable and writable, and goes away again. */
+    bool (*map_memory)(void *context, gpa_t at, hpa_t memory, uint64_t size);
+    void (*unmap_memory)(void *context, gpa_t at, uint64_t size);
+    /* One more region in which the device answers, and one less. `index` is what `access` gets,
+     * VDEV_REGIONS_MAX or above. False: it overlaps something. */
+    bool (*open_region)(void *context, struct vdev *v, unsigned index, struct vdev_region region);
+    void (*close_region)(void *context, struct vdev *v, unsigned index);
     void *context;
 };
 
@@ -70,21 +97,27 @@ struct describer {
 /* Phandles are fixed numbers, so that devices can refer to them. */
 enum { PHANDLE_GIC = 1, PHANDLE_CLOCK_24MHZ = 2 };
 
-struct vdev; /* each device embeds it first */
-
-/* A region where the device answers. */
-struct vdev_region {
-    uint64_t base; /* guest-physical, resolved */
-    uint64_t size;
-    /* index of the region within the device is passed to `access` */
-};
-
 struct vdev_option {
     const char *name;  /* as in the configuration */
     const char *value; /* "" for options without argument */
     const char *file;  /* where it was written, for error_at */
     unsigned line;
 };
+
+/* An option of a type beyond loc, intr, name and log. The parser, `qvm vdev TYPE ?` and
+ * docs/vdevs.md are made from these. */
+struct vdev_option_type {
+    const char *name;
+    const char *form;    /* its argument, for people; NULL: it has none */
+    const char *initial; /* what holds when it is not given; NULL: nothing to say */
+    const char *summary; /* one line */
+    bool repeatable;     /* otherwise the last one wins */
+    bool no_effect;      /* understood, and means nothing in this model */
+};
+#define VDEV_OPTIONS_END                                                                           \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, false, false                                                       \
+    }
 
 struct vdev_type {
     const char *name;
@@ -93,8 +126,7 @@ struct vdev_type {
     const struct field *fields;
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
-    /* Option names accepted beyond loc, intr, name, log; NULL-terminated. May be NULL. */
-    const char *const *options;
+    const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
     /* Validates options, sets `regions`, registers events. The struct is zeroed, the base filled.
      */
     bool (*create)(struct vdev *v, struct error *e);
@@ -103,6 +135,14 @@ struct vdev_type {
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
     void (*describe)(struct vdev *v, const struct describer *d);
+    /* A few words for the status report, appended to `text`. May be NULL. */
+    void (*status)(const struct vdev *v, char *text, size_t size);
+    /* The power button was pressed: true if the device told the guest, so that the VM may go on
+     * until the guest ends it. May be NULL. */
+    bool (*button)(struct vdev *v);
+    /* The VM has ended, and its memory is still there: let go of what others hold too. May be
+     * NULL; called once. */
+    void (*terminate)(struct vdev *v);
     void (*restored)(struct vdev *v);
     void (*destroy)(struct vdev *v);
 };
@@ -125,6 +165,9 @@ struct vdev {
 /* All device types there are (vdev/all.c), NULL-terminated. */
 extern const struct vdev_type *const vdev_types[];
 const struct vdev_type *vdev_type_find(const char *name);
+/* The option of a type, or NULL. */
+const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *type,
+                                                     const char *name);
 /* The last option of that name, or NULL. */
 const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name);
 

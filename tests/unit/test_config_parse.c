@@ -11,11 +11,37 @@
 #include "hv/config.h"
 #include "hv/config_report.h"
 
-static const char *const gic_options[] = {"version", "gicd", "gicc", "gicr", "msi", NULL};
-static const char *const uart_options[] = {"hostdev", "delayed", NULL};
-static const char *const disk_options[] = {"hostdev", "legacy", NULL};
-static const char *const net_options[] = {"mac", "peer", "peerfeats", NULL};
-static const char *const shmem_options[] = {"create", "allow", "deny", NULL};
+#define FLAG(name)                                                                                 \
+    {                                                                                              \
+        name, NULL, NULL, "", false, false                                                         \
+    }
+#define ONE(name)                                                                                  \
+    {                                                                                              \
+        name, "X", NULL, "", false, false                                                          \
+    }
+#define REPEATABLE(name)                                                                           \
+    {                                                                                              \
+        name, "X", NULL, "", true, false                                                           \
+    }
+#define NO_EFFECT(name)                                                                            \
+    {                                                                                              \
+        name, "X", NULL, "", false, true                                                           \
+    }
+static const struct vdev_option_type gic_options[] = {
+    ONE("version"), ONE("gicd"), ONE("gicc"), ONE("gicr"), ONE("msi"), VDEV_OPTIONS_END};
+static const struct vdev_option_type uart_options[] = {REPEATABLE("hostdev"), ONE("delayed"),
+                                                       NO_EFFECT("batch"), NO_EFFECT("sched"),
+                                                       VDEV_OPTIONS_END};
+static const struct vdev_option_type disk_options[] = {REPEATABLE("hostdev"), FLAG("legacy"),
+                                                       NO_EFFECT("dio"),      NO_EFFECT("threads"),
+                                                       NO_EFFECT("sched"),    VDEV_OPTIONS_END};
+static const struct vdev_option_type net_options[] = {ONE("mac"),          ONE("peer"),
+                                                      ONE("peerfeats"),    NO_EFFECT("bind-mode"),
+                                                      NO_EFFECT("tapdev"), VDEV_OPTIONS_END};
+static const struct vdev_option_type shmem_options[] = {REPEATABLE("create"), REPEATABLE("allow"),
+                                                        REPEATABLE("deny"), VDEV_OPTIONS_END};
+static const struct vdev_option_type sp805_options[] = {NO_EFFECT("action"), NO_EFFECT("frequency"),
+                                                        VDEV_OPTIONS_END};
 static const struct vdev_type types[] = {
     {.name = "gic", .default_loc = 0x2f000000, .options = gic_options},
     {.name = "pl011", .summary = "UART", .needs_intr = true, .options = uart_options},
@@ -23,7 +49,7 @@ static const struct vdev_type types[] = {
     {.name = "virtio-console", .needs_intr = true, .options = disk_options},
     {.name = "virtio-net", .needs_intr = true, .options = net_options},
     {.name = "shmem", .needs_intr = true, .options = shmem_options},
-    {.name = "wdt-sp805", .default_loc = 0x1c0f0000, .needs_intr = true},
+    {.name = "wdt-sp805", .default_loc = 0x1c0f0000, .needs_intr = true, .options = sp805_options},
 };
 const struct vdev_type *const vdev_types[] = {&types[0], &types[1], &types[2], &types[3],
                                               &types[4], &types[5], &types[6], NULL};
@@ -33,6 +59,14 @@ const struct vdev_type *vdev_type_find(const char *name)
     for (size_t i = 0; vdev_types[i]; i++)
         if (!strcmp(vdev_types[i]->name, name))
             return vdev_types[i];
+    return NULL;
+}
+
+const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *type, const char *name)
+{
+    for (const struct vdev_option_type *o = type->options; o && o->name; o++)
+        if (!strcmp(o->name, name))
+            return o;
     return NULL;
 }
 

@@ -1,0 +1,172 @@
+/* What a VM's devices see of the world: struct vdev_env, filled in. */
+#include <string.h>
+
+#include "hv/hv_internal.h"
+
+/* Where things appear that come while the VM runs, unless the configuration reaches higher. */
+#define PLACES_FROM      ((uint64_t)0x4000000000)
+#define PLACES_ALIGNMENT ((uint64_t)2 << 20)
+
+static void on_request_exit(void *context, int exit_status, const char *why)
+{
+    vm_end(context, exit_status, "%s", why);
+}
+
+static void on_request_dump(void *context, const char *why)
+{
+    vm_dump(context, why);
+}
+
+/* Memory ------------------------------------------------------------------------------------------
+ */
+
+static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
+{
+    return vm_read(context, from, to, size);
+}
+
+/* A device is as little allowed to write ROM as a vCPU is. */
+static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
+{
+    struct vm *vm = context;
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE - ((to.v + at) & PAGE_MASK)) {
+        struct stage2_leaf leaf;
+        struct fault fault;
+        if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(to.v + at), NULL, &leaf, &fault) ||
+            !(leaf.permits & PERMIT_W))
+            return false;
+    }
+    return vm_write(vm, to, from, size);
+}
+
+static void forget_translations(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vcpu_stage2_changed(vm->vcpus[i]);
+    engine_flush_tlb(vm->board->engine);
+}
+
+static bool on_map_memory(void *context, gpa_t at, hpa_t memory, uint64_t size)
+{
+    struct vm *vm = context;
+    struct error ignored = {0};
+    bool ok = stage2_map(&vm->stage2, &vm->board->memory, at, memory, size, PERMIT_R | PERMIT_W,
+                         &ignored);
+    forget_translations(vm);
+    return ok;
+}
+
+static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
+{
+    struct vm *vm = context;
+    struct error ignored = {0};
+    /* Taking pages away needs memory only where a block has to be split; what was mapped in
+     * pieces is unmapped in the same pieces. */
+    CHECK(stage2_unmap(&vm->stage2, &vm->board->memory, at, size, &ignored));
+    forget_translations(vm);
+}
+
+/* Places ------------------------------------------------------------------------------------------
+ */
+
+/* The first address at or above `at` that is behind every range in the way of [at, at + size). */
+static uint64_t behind_what_is_there(struct vm *vm, uint64_t at, uint64_t size)
+{
+    struct stage2_leaf leaf;
+    struct fault fault;
+    for (uint64_t offset = 0; offset < size;) {
+        const struct bus_region *r = bus_next(&vm->bus, gpa(at + offset));
+        if (r && r->base < at + size)
+            return (r->base + r->size + PAGE_MASK) & ~PAGE_MASK;
+        bool mapped =
+            stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at + offset), NULL, &leaf, &fault);
+        if (mapped)
+            return (at + offset + leaf.leaf_size) & ~(leaf.leaf_size - 1);
+        offset += PAGE_SIZE;
+    }
+    return at;
+}
+
+/* Above everything that the configuration places, so that the place does not depend on it. */
+static uint64_t first_free(const struct vm *vm)
+{
+    uint64_t end = PLACES_FROM;
+    for (size_t i = 0; i < vm->config->ram_count; i++) {
+        const struct ram_config *ram = &vm->config->rams[i];
+        if (ram->start + ram->length > end)
+            end = ram->start + ram->length;
+    }
+    for (size_t i = 0; i < vm->config->pass_count; i++) {
+        const struct pass_config *pass = &vm->config->passes[i];
+        if (pass->guest + pass->length > end)
+            end = pass->guest + pass->length;
+    }
+    return (end + PLACES_ALIGNMENT - 1) & ~(uint64_t)(PLACES_ALIGNMENT - 1);
+}
+
+static gpa_t on_find_place(void *context, uint64_t size)
+{
+    struct vm *vm = context;
+    uint64_t limit = (uint64_t)1 << vm->ipa_bits;
+    uint64_t at = first_free(vm);
+    while (range_inside(at, size, limit)) {
+        uint64_t next = behind_what_is_there(vm, at, size);
+        if (next == at)
+            return gpa(at);
+        at = next;
+    }
+    return gpa(0);
+}
+
+static bool on_open_region(void *context, struct vdev *v, unsigned index, struct vdev_region region)
+{
+    struct error ignored = {0};
+    return bus_open(&((struct vm *)context)->bus, v, index, region, &ignored);
+}
+
+static void on_close_region(void *context, struct vdev *v, unsigned index)
+{
+    bus_close(&((struct vm *)context)->bus, v, index);
+}
+
+/* Randomness --------------------------------------------------------------------------------------
+ */
+
+static bool on_entropy(void *context, void *to, size_t size)
+{
+    struct vm *vm = context;
+    struct bytes answer = {0};
+    struct error e = {0};
+    bool ok = journal_pull(vm->board->journal, PULL_ENTROPY, "vdev", size, &answer, &e) &&
+              answer.size == size;
+    if (ok)
+        memcpy(to, answer.data, size);
+    else
+        vm_end(vm, STATUS_VDEV, "no random numbers: %s", e.text);
+    bytes_free(&answer);
+    return ok;
+}
+
+void vdev_env_init(struct vm *vm)
+{
+    struct board *b = vm->board;
+    vm->env = (struct vdev_env){
+        .vtime = &b->vtime,
+        .events = &b->events,
+        .log = &vm->log,
+        .vcpu_count = vm->vcpu_count,
+        .wall_clock_s = b->wall_clock_s,
+        .output = vm_output,
+        .request_exit = on_request_exit,
+        .request_dump = on_request_dump,
+        .read_memory = on_read_memory,
+        .write_memory = on_write_memory,
+        .entropy = on_entropy,
+        .find_place = on_find_place,
+        .map_memory = on_map_memory,
+        .unmap_memory = on_unmap_memory,
+        .open_region = on_open_region,
+        .close_region = on_close_region,
+        .context = vm,
+    };
+}
