@@ -143,6 +143,8 @@ struct vm_config {
     struct config_strings strings; /* owns every string above */
 };
 
+struct board_config;
+
 /* How the parser reaches the outside. */
 struct config_reader {
     /* Contents of a file, `*size` bytes, which the caller frees; on failure NULL and the error. */
@@ -150,6 +152,10 @@ struct config_reader {
     /* Value of an environment variable, borrowed, or NULL. */
     const char *(*env)(void *context, const char *name);
     void *context;
+    /* The board the VM will be on (hv/board_config.h): its regions are the asinfo entries, its
+     * clusters and CPUs those that `cpu` can name. NULL: not known, so nothing has an asinfo entry
+     * and any cluster will do. */
+    const struct board_config *board;
 };
 
 /* Parses a list of command-line words: `@FILE` includes a file, anything else is configuration

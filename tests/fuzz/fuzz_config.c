@@ -50,7 +50,9 @@ static bool parse(struct vm_config *config, const uint8_t *data, size_t size, st
     size_t count = 1;
     for (size_t i = 0; i < size && count < 3; i++)
         count += data[i] == '\f';
-    return config_parse(config, words, count, &(struct config_reader){read_file, env, &files}, e);
+    return config_parse(
+        config, words, count,
+        &(struct config_reader){.read_file = read_file, .env = env, .context = &files}, e);
 }
 
 static struct bytes printed(struct vm_config *config)

@@ -84,7 +84,7 @@ static bool parse(struct vm_config *config, const char *text, size_t size, struc
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, text, size);
     copy[size] = '\0';
-    const struct config_reader reader = {read_text, NULL, copy};
+    const struct config_reader reader = {.read_file = read_text, .context = copy};
     *e = (struct error){0};
     bool ok = config_parse(config, words, 1, &reader, e);
     free(copy);

@@ -98,7 +98,7 @@ static bool parse(struct vm_config *config, const char *text, size_t size, struc
 {
     static const char *const words[] = {"@vm.qvmconf"};
     struct source source = {text, size};
-    const struct config_reader reader = {read_source, env, &source};
+    const struct config_reader reader = {.read_file = read_source, .env = env, .context = &source};
     *e = (struct error){0};
     return config_parse(config, words, 1, &reader, e);
 }

@@ -143,7 +143,7 @@ static const struct {
 START_TEST(words_come_out)
 {
     struct sources sources = cases[_i].sources;
-    const struct config_reader reader = {read_file, env, &sources};
+    const struct config_reader reader = {.read_file = read_file, .env = env, .context = &sources};
     struct config_strings strings = {0};
     struct config_errors errors = {0};
     struct bytes out = {0};
