@@ -79,20 +79,38 @@ HANDLER(handle_sched_suffix)
 HANDLER(handle_runmask)
 {
     (void)option;
+    const struct board_config *board = p->words.reader->board;
     struct piece rest = word_piece(arguments);
-    uint64_t mask = 0;
+    uint64_t mask = 0, last = board ? board->cpu_count - 1 : BOARD_CPUS_MAX - 1;
     while (rest.text) {
         uint64_t number;
-        if (!parser_number_in(p, arguments, piece_next(&rest, ','), 0, 63, &number))
+        if (!parser_number_in(p, arguments, piece_next(&rest, ','), 0, last, &number))
             return;
         mask |= (uint64_t)1 << number;
     }
     current(p)->runmask = mask;
 }
 
+static void check_cluster(struct parser *p, const struct word *word,
+                          const struct board_config *board)
+{
+    uint64_t cpus;
+    if (word->bad || board_cluster_find(board, word->text, &cpus))
+        return;
+    struct nearest nearest = nearest_to(word->text);
+    nearest_try(&nearest, "_all");
+    for (size_t i = 0; i < board->cluster_count; i++)
+        nearest_try(&nearest, board->clusters[i].name);
+    char suggestion[NEAREST_TEXT];
+    parser_error(p, word, "board '%s' has %u CPUs and no cluster '%.64s'%s", board->name,
+                 board->cpu_count, word->text, nearest_text(&nearest, suggestion));
+}
+
 HANDLER(handle_cluster)
 {
     (void)option;
+    if (p->words.reader->board)
+        check_cluster(p, arguments, p->words.reader->board);
     current(p)->cluster = parser_keep(p, word_piece(arguments));
 }
 

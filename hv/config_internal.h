@@ -1,8 +1,9 @@
-/* Shared by the parts of the configuration parser. An option is a row of a table: a name, its class
- * (reference: contexts), its number of arguments and a handler. */
+/* Shared by the parts of the parsers of VM configurations and of boards. An option is a row of a
+ * table: a name, its class (reference: contexts), its number of arguments and a handler. */
 #ifndef HV_CONFIG_INTERNAL_H
 #define HV_CONFIG_INTERNAL_H
 
+#include "hv/board_config.h"
 #include "hv/config.h"
 #include "hv/config_catalogue.h"
 #include "hv/config_errors.h"
@@ -18,6 +19,8 @@ enum context {
     CONTEXT_PASS,
     CONTEXT_RESERVE,
     CONTEXT_SKIPPED, /* a vdev whose type was refused: its options are read and forgotten */
+    CONTEXT_DEVICE,  /* of a board, as is the next */
+    CONTEXT_SMMU,
 };
 
 enum option_class {
@@ -40,7 +43,9 @@ enum option_class {
 
 struct parser {
     struct words words;
-    struct vm_config *config;
+    const struct option *options; /* the language: ends with a NULL name */
+    struct vm_config *config;     /* the result, of a VM */
+    struct board_config *board;   /* or of a board */
     struct config_errors *errors;
     enum context context;
     bool started;  /* an option has been read */
@@ -61,11 +66,14 @@ struct option {
     enum context context; /* of OPTION_APPLIES: where; of OPTION_OPENS: what it begins */
     unsigned arguments;   /* 0 to 2 */
     void (*handle)(struct parser *p, const struct word *option, const struct word *arguments);
-    const char *form; /* of the arguments, for people */
+    const char *form;    /* of the arguments, for people */
+    const char *summary; /* one line; "" for rows that only skip */
 };
 
 /* config_parse.c */
-extern const struct option config_options[]; /* ends with a NULL name */
+extern const struct option config_options[];
+/* Reads every word and calls the handlers of `options`. */
+void parser_run(struct parser *p);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* One number, or an error at the word. Silent if the word is bad already. */
@@ -76,6 +84,8 @@ bool parser_number_in(struct parser *p, const struct word *word, struct piece te
                       uint64_t most, uint64_t *value);
 struct piece word_piece(const struct word *word);
 bool piece_is(struct piece piece, const char *text);
+/* The value is a multiple of the page size, or an error at the word. */
+bool parser_aligned(struct parser *p, const struct word *word, const char *what, uint64_t value);
 /* A kept copy. */
 char *parser_keep(struct parser *p, struct piece piece);
 /* Notes something that is understood and has no effect. */
@@ -92,8 +102,11 @@ bool parser_logger(struct parser *p, const struct word *arguments, bool is_vdev,
                    struct logger_config *logger);
 
 /* config_vdev.c */
-/* The word as a type-specific option of the current vdev, with its argument: false if it is none.
- */
+/* The type that the argument of `vdev` names, in any of its spellings; NULL and an error if there
+ * is none, or if it is bad. */
+const struct vdev_type *parser_type(struct parser *p, const struct word *word);
+/* The word as a type-specific option of the current vdev or device, with its argument: false if it
+ * is none. */
 bool vdev_type_option(struct parser *p, const struct word *option);
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest);
 void parser_add_gic(struct parser *p);

@@ -33,18 +33,14 @@ static bool length_is_right(struct parser *p, const struct word *word, uint64_t 
 {
     if (length == 0)
         return parser_error(p, word, "the length is 0");
-    if (length & PAGE_MASK)
-        return parser_error(p, word, "the length 0x%llx is not a multiple of the page size 0x1000",
-                            (unsigned long long)length);
-    return true;
+    return parser_aligned(p, word, "length", length);
 }
 
 static bool start_is_right(struct parser *p, const struct word *word, uint64_t start,
                            uint64_t length)
 {
-    if (start & PAGE_MASK)
-        return parser_error(p, word, "the address 0x%llx is not a multiple of the page size 0x1000",
-                            (unsigned long long)start);
+    if (!parser_aligned(p, word, "address", start))
+        return false;
     if (!range_inside(start, length, GUEST_SPACE))
         return parser_error(p, word, "the range ends beyond the guest's 48-bit addresses");
     return true;

@@ -11,46 +11,60 @@
 #define NEITHER          OPTION_NEITHER, CONTEXT_NONE
 
 const struct option config_options[] = {
-    {"system", NEITHER, 1, handle_system, "NAME"},
-    {"ram", NEITHER, 1, handle_ram, "[START,]LENGTH"},
-    {"rom", NEITHER, 1, handle_rom, "[START,]LENGTH"},
-    {"cpu", OPENS(CONTEXT_CPU), 0, handle_cpu, ""},
-    {"sched", APPLIES(CONTEXT_CPU), 1, handle_sched, "PRIO[r|f|o] or HI,LO,REPL,PERIOD,BUDGETs"},
-    {"s", APPLIES(CONTEXT_CPU), 0, handle_sched_suffix, ""},
-    {"runmask", APPLIES(CONTEXT_CPU), 1, handle_runmask, "N{,N}"},
-    {"cluster", APPLIES(CONTEXT_CPU), 1, handle_cluster, "NAME"},
-    {"partition", APPLIES(CONTEXT_CPU), 1, handle_partition, "NAME"},
-    {"guest", NEITHER, 0, handle_blob, ""},
-    {"initrd", NEITHER, 0, handle_blob, ""},
-    {"fdt", NEITHER, 0, handle_blob, ""},
-    {"acpi", NEITHER, 0, handle_blob, ""},
-    {"data", NEITHER, 0, handle_blob, ""},
-    {"load", NEITHER, 1, handle_load, "[ADDRESS,]FILE"},
-    {"cmdline", NEITHER, 1, handle_cmdline, "\"STRING\""},
-    {"vdev", OPENS(CONTEXT_VDEV), 1, handle_vdev, "TYPE"},
-    {"loc", APPLIES(CONTEXT_VDEV), 1, handle_vdev_loc, "[mem:]ADDRESS"},
-    {"intr", APPLIES(CONTEXT_VDEV), 1, handle_vdev_intr, "PIC:LINE"},
-    {"name", APPLIES(CONTEXT_VDEV), 1, handle_vdev_name, "NAME"},
-    {"log", APPLIES(CONTEXT_VDEV), 2, handle_vdev_log, "FILTER{,FILTER} DESTINATION"},
-    {"hostvector", APPLIES(CONTEXT_VDEV), 1, handle_hostvector, "N"},
-    {"loc", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, ""},
-    {"intr", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, ""},
-    {"name", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, ""},
-    {"log", APPLIES(CONTEXT_SKIPPED), 2, handle_skipped, ""},
-    {"hostvector", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, ""},
-    {"pass", OPENS(CONTEXT_PASS), 0, handle_pass, ""},
-    {"loc", APPLIES(CONTEXT_PASS), 1, handle_pass_loc, "[mem:|io:]START,LENGTH,ATTRS[=HOST]"},
-    {"intr", APPLIES(CONTEXT_PASS), 1, handle_pass_intr, "PIC:LINE[,FLAGS][=VECTOR]"},
-    {"reserve", OPENS(CONTEXT_RESERVE), 0, handle_reserve, ""},
-    {"loc", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_loc, "[mem:]START,LENGTH"},
-    {"intr", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_intr, "NUMBER"},
-    {"logger", NEITHER, 2, handle_logger, "FILTER{,FILTER} DESTINATION"},
-    {"unsupported", NEITHER, 2, handle_unsupported, "TYPE ACTION"},
-    {"set", NEITHER, 2, handle_set, "VARIABLE VALUE"},
-    {"dryrun", NEITHER, 0, handle_dryrun, ""},
-    {"dump", NEITHER, 1, handle_dump, "DIRECTORY or \"|COMMAND\""},
-    {"safety", NEITHER, 1, handle_safety, "none|warn|required"},
-    {NULL, NEITHER, 0, NULL, NULL},
+    {"system", NEITHER, 1, handle_system, "NAME", "names the VM; the first option"},
+    {"ram", NEITHER, 1, handle_ram, "[START,]LENGTH", "memory, zeroed; repeatable"},
+    {"rom", NEITHER, 1, handle_rom, "[START,]LENGTH", "memory the guest cannot write; repeatable"},
+    {"cpu", OPENS(CONTEXT_CPU), 0, handle_cpu, "", "one vCPU; repeatable, one if there is none"},
+    {"sched", APPLIES(CONTEXT_CPU), 1, handle_sched, "PRIO[r|f|o] or HI,LO,REPL,PERIOD,BUDGETs",
+     "priority 1 to 255 (default 10): round-robin, FIFO, other; or sporadic, times in ns"},
+    {"s", APPLIES(CONTEXT_CPU), 0, handle_sched_suffix, "", "the end of a sporadic sched"},
+    {"runmask", APPLIES(CONTEXT_CPU), 1, handle_runmask, "N{,N}",
+     "physical CPUs it may use; default all"},
+    {"cluster", APPLIES(CONTEXT_CPU), 1, handle_cluster, "NAME",
+     "the same by name: _all, _cpu-N, clusters of the board"},
+    {"partition", APPLIES(CONTEXT_CPU), 1, handle_partition, "NAME", "accepted without effect"},
+    {"guest", NEITHER, 0, handle_blob, "", "before load: a guest image"},
+    {"initrd", NEITHER, 0, handle_blob, "", "before load: an initial ramdisk"},
+    {"fdt", NEITHER, 0, handle_blob, "", "before load: a device tree, merged with the VM's own"},
+    {"acpi", NEITHER, 0, handle_blob, "", "before load: an ACPI table; x86 guests only"},
+    {"data", NEITHER, 0, handle_blob, "", "before load: a plain copy"},
+    {"load", NEITHER, 1, handle_load, "[ADDRESS,]FILE", "a file into guest memory; repeatable"},
+    {"cmdline", NEITHER, 1, handle_cmdline, "\"STRING\"", "handed to the guest"},
+    {"vdev", OPENS(CONTEXT_VDEV), 1, handle_vdev, "TYPE", "a virtual device; repeatable"},
+    {"loc", APPLIES(CONTEXT_VDEV), 1, handle_vdev_loc, "[mem:]ADDRESS", "where it answers"},
+    {"intr", APPLIES(CONTEXT_VDEV), 1, handle_vdev_intr, "PIC:LINE", "its interrupt"},
+    {"name", APPLIES(CONTEXT_VDEV), 1, handle_vdev_name, "NAME",
+     "its name; of the interrupt controller the one that intr uses"},
+    {"log", APPLIES(CONTEXT_VDEV), 2, handle_vdev_log, "FILTER{,FILTER} DESTINATION",
+     "what it logs where, instead of the VM's logger; repeatable"},
+    {"hostvector", APPLIES(CONTEXT_VDEV), 1, handle_hostvector, "N",
+     "interrupt controllers: host vector of line 0"},
+    {"loc", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
+    {"intr", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
+    {"name", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
+    {"log", APPLIES(CONTEXT_SKIPPED), 2, handle_skipped, "", ""},
+    {"hostvector", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
+    {"pass", OPENS(CONTEXT_PASS), 0, handle_pass, "",
+     "memory and interrupts of the host for the guest; repeatable"},
+    {"loc", APPLIES(CONTEXT_PASS), 1, handle_pass_loc, "[mem:|io:]START,LENGTH,ATTRS[=HOST]",
+     "a range of host memory; repeatable"},
+    {"intr", APPLIES(CONTEXT_PASS), 1, handle_pass_intr, "PIC:LINE[,FLAGS][=VECTOR]",
+     "a host interrupt; repeatable"},
+    {"reserve", OPENS(CONTEXT_RESERVE), 0, handle_reserve, "",
+     "keeps automatic placement away; repeatable"},
+    {"loc", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_loc, "[mem:]START,LENGTH",
+     "from a range; repeatable"},
+    {"intr", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_intr, "NUMBER",
+     "from an interrupt line; repeatable"},
+    {"logger", NEITHER, 2, handle_logger, "FILTER{,FILTER} DESTINATION",
+     "which messages go where: stdout, stderr, slog, none; repeatable"},
+    {"unsupported", NEITHER, 2, handle_unsupported, "TYPE ACTION",
+     "what follows an instruction, reference or register nobody has: abort, fail, ignore"},
+    {"set", NEITHER, 2, handle_set, "VARIABLE VALUE", "sets a variable (qvm set ?)"},
+    {"dryrun", NEITHER, 0, handle_dryrun, "", "assemble everything, then stop"},
+    {"dump", NEITHER, 1, handle_dump, "DIRECTORY or \"|COMMAND\"", "where guest dumps go"},
+    {"safety", NEITHER, 1, handle_safety, "none|warn|required", "accepted without effect"},
+    {NULL, NEITHER, 0, NULL, NULL, NULL},
 };
 
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
@@ -88,7 +102,7 @@ bool piece_is(struct piece piece, const char *text)
 
 char *parser_keep(struct parser *p, struct piece piece)
 {
-    return strings_keep(&p->config->strings, piece.text, piece.size);
+    return strings_keep(p->words.strings, piece.text, piece.size);
 }
 
 bool parser_number(struct parser *p, const struct word *word, struct piece text,
@@ -117,6 +131,13 @@ bool parser_number_in(struct parser *p, const struct word *word, struct piece te
         return parser_error(p, word, "'%.*s' is not in the range %llu to %llu", (int)text.size,
                             text.text, (unsigned long long)least, (unsigned long long)most);
     return true;
+}
+
+bool parser_aligned(struct parser *p, const struct word *word, const char *what, uint64_t value)
+{
+    return !(value & PAGE_MASK) ||
+           parser_error(p, word, "the %s 0x%llx is not a multiple of the page size 0x1000", what,
+                        (unsigned long long)value);
 }
 
 enum location_space location_space(struct piece *text)
@@ -149,15 +170,15 @@ HANDLER(handle_system)
 /* The option of this name in the current context, or outside of all contexts. */
 static const struct option *option_find(const struct parser *p, const char *name)
 {
-    for (const struct option *o = config_options; o->name; o++)
+    for (const struct option *o = p->options; o->name; o++)
         if (!strcmp(o->name, name) && (o->class != OPTION_APPLIES || o->context == p->context))
             return o;
     return NULL;
 }
 
-static const char *context_opener(enum context context)
+static const char *context_opener(const struct parser *p, enum context context)
 {
-    for (const struct option *o = config_options; o->name; o++)
+    for (const struct option *o = p->options; o->name; o++)
         if (o->class == OPTION_OPENS && o->context == context)
             return o->name;
     return NULL;
@@ -167,8 +188,8 @@ static const char *context_opener(enum context context)
 static bool explain_misplaced(struct parser *p, const struct word *word)
 {
     char openers[64] = "";
-    for (const struct option *o = config_options; o->name; o++) {
-        const char *opener = o->class == OPTION_APPLIES ? context_opener(o->context) : NULL;
+    for (const struct option *o = p->options; o->name; o++) {
+        const char *opener = o->class == OPTION_APPLIES ? context_opener(p, o->context) : NULL;
         if (!opener || strcmp(o->name, word->text))
             continue;
         size_t used = strlen(openers);
@@ -184,7 +205,7 @@ static void report_unknown(struct parser *p, const struct word *word)
     if (word->bad || explain_misplaced(p, word))
         return;
     struct nearest nearest = nearest_to(word->text);
-    for (const struct option *o = config_options; o->name; o++)
+    for (const struct option *o = p->options; o->name; o++)
         if (o->class != OPTION_APPLIES || o->context == p->context)
             nearest_try(&nearest, o->name);
     vdev_nearest_option(p, &nearest);
@@ -220,7 +241,7 @@ static void run_option(struct parser *p, const struct option *option, const stru
 
 /* After an unknown word the words behind it on the line are probably its arguments: nothing is said
  * about them. */
-static void parse_words(struct parser *p)
+void parser_run(struct parser *p)
 {
     struct word word, unknown = {0};
     while (words_option(&p->words, &word)) {
@@ -247,7 +268,8 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
                   const struct config_reader *reader, struct error *e)
 {
     struct config_errors errors = {0};
-    struct parser p = {.config = config, .errors = &errors, .gic_name = "gic"};
+    struct parser p = {
+        .options = config_options, .config = config, .errors = &errors, .gic_name = "gic"};
     *config = (struct vm_config){
         .unsupported_instruction = UNSUPPORTED_FAIL,
         .unsupported_reference = UNSUPPORTED_IGNORE,
@@ -261,7 +283,7 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
                              .reader = reader,
                              .strings = &config->strings,
                              .errors = &errors};
-    parse_words(&p);
+    parser_run(&p);
     parser_finish(&p);
     words_free(&p.words);
     bool ok = errors.lines.count == 0;

@@ -72,20 +72,14 @@ static bool attributes(struct parser *p, const struct word *word, struct piece t
     return true;
 }
 
-static bool aligned(struct parser *p, const struct word *word, const char *what, uint64_t value)
-{
-    return !(value & PAGE_MASK) ||
-           parser_error(p, word, "the %s 0x%llx is not a multiple of the page size 0x1000", what,
-                        (unsigned long long)value);
-}
-
 static bool range_is_right(struct parser *p, const struct word *word,
                            const struct pass_config *pass)
 {
     if (pass->length == 0)
         return parser_error(p, word, "the length is 0");
-    if (!aligned(p, word, "guest address", pass->guest) ||
-        !aligned(p, word, "length", pass->length) || !aligned(p, word, "host address", pass->host))
+    if (!parser_aligned(p, word, "guest address", pass->guest) ||
+        !parser_aligned(p, word, "length", pass->length) ||
+        !parser_aligned(p, word, "host address", pass->host))
         return false;
     if (!range_inside(pass->guest, pass->length, GUEST_SPACE) ||
         !range_inside(pass->host, pass->length, GUEST_SPACE))

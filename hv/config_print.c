@@ -63,13 +63,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
         text_put(out, " intr %s:%u", vdev->intr_pic, vdev->intr_line);
     if (vdev->has_hostvector)
         text_put(out, " hostvector %u", vdev->hostvector);
-    for (size_t i = 0; i < vdev->option_count; i++) {
-        text_put(out, " %s", vdev->options[i].name);
-        if (vdev_option_type_find(vdev->type, vdev->options[i].name)->form) {
-            text_put(out, " ");
-            text_word(out, vdev->options[i].value);
-        }
-    }
+    text_options(out, vdev->type, vdev->options, vdev->option_count);
     for (size_t i = 0; i < vdev->logger_count; i++)
         put_logger(out, " log", &vdev->loggers[i], true);
     text_put(out, "\n");

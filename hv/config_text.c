@@ -110,6 +110,18 @@ void text_attributes(struct bytes *out, const struct pass_config *pass)
         text_put(out, "-%s", removed);
 }
 
+void text_options(struct bytes *out, const struct vdev_type *type,
+                  const struct vdev_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        text_put(out, " %s", options[i].name);
+        if (vdev_option_type_find(type, options[i].name)->form) {
+            text_put(out, " ");
+            text_word(out, options[i].value);
+        }
+    }
+}
+
 const char *text_action(enum unsupported_action action)
 {
     static const char *const names[] = {"abort", "fail", "ignore"};

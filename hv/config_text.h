@@ -13,8 +13,12 @@ void text_severities(struct bytes *out, unsigned severities, bool is_vdev); /* "
 void text_sched(struct bytes *out, const struct cpu_config *cpu);           /* "10r" */
 void text_runmask(struct bytes *out, uint64_t runmask);                     /* "0,2" */
 void text_attributes(struct bytes *out, const struct pass_config *pass);    /* "rwn" */
-const char *text_destination(const struct logger_config *logger);           /* "stderr" */
-const char *text_blob_type(enum blob_type type); /* "" when no word was given */
+/* " hostdev - delayed 1": options of a type as they were written; `type` may be NULL if there are
+ * none. */
+void text_options(struct bytes *out, const struct vdev_type *type,
+                  const struct vdev_option *options, size_t count);
+const char *text_destination(const struct logger_config *logger); /* "stderr" */
+const char *text_blob_type(enum blob_type type);                  /* "" when no word was given */
 const char *text_action(enum unsupported_action action);
 
 #endif

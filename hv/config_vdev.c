@@ -23,9 +23,6 @@ static const char *type_name(struct parser *p, const struct word *word)
 static void refuse_type(struct parser *p, const struct word *word, const char *name)
 {
     const struct known_vdev *known = known_vdev_find(name);
-    p->context = CONTEXT_SKIPPED;
-    if (word->bad)
-        return;
     if (known) {
         parser_error(p, word, "vdev type '%s' is not available in this version%s", name,
                      known->is_x86 ? " (x86 guests only)" : "");
@@ -38,6 +35,15 @@ static void refuse_type(struct parser *p, const struct word *word, const char *n
         nearest_try(&nearest, known->name);
     char suggestion[NEAREST_TEXT];
     parser_error(p, word, "unknown vdev type '%.64s'%s", name, nearest_text(&nearest, suggestion));
+}
+
+const struct vdev_type *parser_type(struct parser *p, const struct word *word)
+{
+    const char *name = type_name(p, word);
+    const struct vdev_type *type = word->bad ? NULL : vdev_type_find(name);
+    if (!type && !word->bad)
+        refuse_type(p, word, name);
+    return type;
 }
 
 static bool is_gic(const struct vdev_config *vdev)
@@ -59,13 +65,12 @@ static void add_vdev(struct parser *p, const struct vdev_type *type, struct plac
 
 HANDLER(handle_vdev)
 {
-    const char *name = type_name(p, arguments);
-    const struct vdev_type *type = vdev_type_find(name);
-    if (!type || arguments->bad) {
-        refuse_type(p, arguments, name);
+    const struct vdev_type *type = parser_type(p, arguments);
+    if (!type) {
+        p->context = CONTEXT_SKIPPED;
         return;
     }
-    if (!strcmp(name, "gic") && p->gic_place.file) {
+    if (!strcmp(type->name, "gic") && p->gic_place.file) {
         parser_error(p, option, "a second 'vdev gic'; the first is at [%s:%u]", p->gic_place.file,
                      p->gic_place.line);
         p->context = CONTEXT_SKIPPED;
@@ -198,34 +203,54 @@ HANDLER(handle_hostvector)
     vdev->hostvector = (unsigned)number;
 }
 
-/* The last occurrence of an option that is not repeatable takes the place of the earlier one. */
-static void add_option(struct vdev_config *vdev, struct vdev_option option, bool is_repeatable)
+/* Who has type-specific options in the current context. */
+struct option_owner {
+    const struct vdev_type *type; /* NULL: nobody */
+    struct vdev_option **options;
+    size_t *count;
+};
+
+static struct option_owner option_owner(const struct parser *p)
 {
-    for (size_t i = 0; i < vdev->option_count && !is_repeatable; i++)
-        if (!strcmp(vdev->options[i].name, option.name)) {
-            vdev->options[i] = option;
+    if (p->context == CONTEXT_VDEV) {
+        struct vdev_config *vdev = current(p);
+        return (struct option_owner){vdev->type, &vdev->options, &vdev->option_count};
+    }
+    if (p->context == CONTEXT_DEVICE) {
+        struct board_device *device = &p->board->devices[p->board->device_count - 1];
+        return (struct option_owner){device->type, &device->options, &device->option_count};
+    }
+    return (struct option_owner){0};
+}
+
+/* The last occurrence of an option that is not repeatable takes the place of the earlier one. */
+static void add_option(const struct option_owner *owner, struct vdev_option option,
+                       bool is_repeatable)
+{
+    for (size_t i = 0; i < *owner->count && !is_repeatable; i++)
+        if (!strcmp((*owner->options)[i].name, option.name)) {
+            (*owner->options)[i] = option;
             return;
         }
-    vdev->options = array_grow(vdev->options, vdev->option_count, sizeof option);
-    vdev->options[vdev->option_count++] = option;
+    *owner->options = array_grow(*owner->options, *owner->count, sizeof option);
+    (*owner->options)[(*owner->count)++] = option;
 }
 
 bool vdev_type_option(struct parser *p, const struct word *option)
 {
-    if (p->context != CONTEXT_VDEV)
-        return false;
-    struct vdev_config *vdev = current(p);
-    const struct vdev_option_type *type = vdev_option_type_find(vdev->type, option->text);
+    const struct option_owner owner = option_owner(p);
+    const struct vdev_option_type *type =
+        owner.type ? vdev_option_type_find(owner.type, option->text) : NULL;
     if (!type)
         return false;
     struct word value = {.text = "", .place = option->place};
     if (type->form && !words_argument(&p->words, &value))
-        parser_error(p, option, "missing argument of '%s'", option->text);
-    else if (type->no_effect)
-        parser_accept(p, option, "vdev %s %s%s%s", vdev->type->name, option->text,
+        parser_error(p, option, "missing argument of '%s' (%s)", option->text, type->form);
+    else if (type->no_effect && p->config)
+        parser_accept(p, option, "vdev %s %s%s%s", owner.type->name, option->text,
                       type->form ? " " : "", value.text);
     else
-        add_option(vdev,
+        add_option(&owner,
                    (struct vdev_option){type->name, value.text, value.place.file, value.place.line},
                    type->repeatable);
     return true;
@@ -233,9 +258,8 @@ bool vdev_type_option(struct parser *p, const struct word *option)
 
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest)
 {
-    if (p->context != CONTEXT_VDEV)
-        return;
-    const struct vdev_option_type *o = current(p)->type->options;
+    const struct option_owner owner = option_owner(p);
+    const struct vdev_option_type *o = owner.type ? owner.type->options : NULL;
     for (; o && o->name; o++)
         nearest_try(nearest, o->name);
 }

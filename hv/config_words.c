@@ -1,8 +1,10 @@
 #include "hv/config_words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/board_config.h"
 #include "hv/config_numbers.h"
 #include "hv/config_strings.h"
 
@@ -56,9 +58,59 @@ static bool put_env(struct words *w, struct place place, const char *name)
     return true;
 }
 
-static bool put_asinfo(struct words *w, struct place place, const char *name)
+/* What to write instead: the nearest name there is, or else the first ones. */
+static void suggest_region(const struct board_config *board, const char *name, char text[200])
 {
-    return errors_add(w->errors, place, "no such asinfo entry '%s'", name);
+    char suggestion[NEAREST_TEXT];
+    struct nearest nearest = nearest_to(name);
+    for (size_t i = 0; i < board->region_count; i++)
+        nearest_try(&nearest, board->regions[i].name);
+    size_t used = (size_t)snprintf(text, 200, "%s", nearest_text(&nearest, suggestion));
+    for (size_t i = 0; i < board->region_count && !nearest.best && used < 120; i++)
+        used += (size_t)snprintf(text + used, 200 - used, "%s%s", i ? ", " : " (it has ",
+                                 board->regions[i].name);
+    if (!nearest.best)
+        snprintf(text + used, 200 - used, "%s",
+                 used >= 120 ? ", ...)"
+                 : used      ? ")"
+                             : " (it has none)");
+}
+
+static const struct board_region *find_asinfo(struct words *w, struct place place, const char *name)
+{
+    const struct board_config *board = w->reader->board;
+    char text[200];
+    if (!board) {
+        errors_add(w->errors, place, "no asinfo entry '%.64s': there is no board file", name);
+        return NULL;
+    }
+    const struct board_region *region = board_region_find(board, name);
+    if (region)
+        return region;
+    suggest_region(board, name, text);
+    errors_add(w->errors, place, "board '%s' has no asinfo entry '%.64s'%s", board->name, name,
+               text);
+    return NULL;
+}
+
+static bool put_hex(struct words *w, uint64_t value)
+{
+    char text[24];
+    int size = snprintf(text, sizeof text, "0x%llx", (unsigned long long)value);
+    put(w, text, (size_t)size);
+    return true;
+}
+
+static bool put_asinfo_start(struct words *w, struct place place, const char *name)
+{
+    const struct board_region *region = find_asinfo(w, place, name);
+    return region && put_hex(w, region->start);
+}
+
+static bool put_asinfo_length(struct words *w, struct place place, const char *name)
+{
+    const struct board_region *region = find_asinfo(w, place, name);
+    return region && put_hex(w, region->length);
 }
 
 static bool put_char(struct words *w, struct place place, const char *code)
@@ -77,8 +129,8 @@ static const struct substitution {
     bool (*put)(struct words *w, struct place place, const char *name);
 } substitutions[] = {
     {"$env{", put_env},
-    {"$asinfo_start{", put_asinfo},
-    {"$asinfo_length{", put_asinfo},
+    {"$asinfo_start{", put_asinfo_start},
+    {"$asinfo_length{", put_asinfo_length},
     {"$char{", put_char},
 };
 

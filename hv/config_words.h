@@ -4,7 +4,8 @@
  * line; double quotes group (also in the middle of a word, also over several lines, and then `\`
  * before a line end is deleted together with it). Substituted everywhere, without splitting words:
  *   $env{NAME}                  value of an environment variable
- *   $asinfo_start{NAME}, ...    system-page entries (this version has none: an error)
+ *   $asinfo_start{NAME}         where the board's region of this name is, in hexadecimal
+ *   $asinfo_length{NAME}        and how long it is
  *   $char{HH}                   the character with this hexadecimal code; ours, for what quotes
  *                               cannot hold
  *

@@ -328,10 +328,10 @@ static const struct {
     {"vdev", "[vm.qvmconf:1] missing argument of 'vdev' (TYPE)"},
     {"vdev wdt-sp805 intr", "[vm.qvmconf:1] missing argument of 'intr' (PIC:LINE)\n"
                             "[vm.qvmconf:1] vdev wdt-sp805 needs 'intr PIC:LINE'"},
-    {"vdev shmem loc 1000 intr gic:37 create", "[vm.qvmconf:1] missing argument of 'create'"},
+    {"vdev shmem loc 1000 intr gic:37 create", "[vm.qvmconf:1] missing argument of 'create' (X)"},
     {"cmdline $env{NOPE}", "[vm.qvmconf:1] environment variable 'NOPE' is not set"},
     {"vdev $env{NOPE} loc 1", "[vm.qvmconf:1] environment variable 'NOPE' is not set"},
-    {"ram $asinfo_start{x},1M", "[vm.qvmconf:1] no such asinfo entry 'x'"},
+    {"ram $asinfo_start{x},1M", "[vm.qvmconf:1] no asinfo entry 'x': there is no board file"},
     {"cmdline \"foo", "[vm.qvmconf:1] missing closing double quote"},
     /* numbers */
     {"ram 128Q", "[vm.qvmconf:1] '128Q' is not a length"},
