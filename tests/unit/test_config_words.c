@@ -121,8 +121,8 @@ static const struct {
     {{"@dir/a.conf"},
      {"$asinfo_start{mem} $asinfo_length{mem}", ""},
      "@a.conf:1! @a.conf:1!",
-     "[a.conf:1] no asinfo entry 'mem': there is no board file\n[a.conf:1] no such asinfo entry "
-     "'mem'"},
+     "[a.conf:1] no asinfo entry 'mem': there is no board file\n"
+     "[a.conf:1] no asinfo entry 'mem': there is no board file"},
     {{"@dir/a.conf"},
      {"$char{00} $char{g0} $char{1}", ""},
      "@a.conf:1! @a.conf:1! @a.conf:1!",
