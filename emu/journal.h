@@ -31,6 +31,7 @@ enum push_kind {
     PUSH_POWER_BUTTON = 2, /* SIGTERM, SIGINT */
     PUSH_POWER_CUT = 3,    /* SIGQUIT */
     PUSH_STATUS = 4,       /* SIGUSR1 */
+    PUSH_DUMP = 5,         /* SIGUSR2 */
 };
 
 #define PUSH_BYTES_MAX 256

@@ -12,6 +12,7 @@
 #define BANK_0_BASE       0x0000000880000000u
 #define BANK_1_BASE       0x0000004000000000u
 #define DEFAULT_QUANTUM   100000
+#define BOARD_PCPUS       8
 
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
@@ -94,6 +95,12 @@ static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
     gic_set_ppi(vm->gic, vcpu, intid, level);
 }
 
+static uint64_t allowed_pcpus(const struct board *b, const struct cpu_config *cpu)
+{
+    (void)b;
+    return cpu->runmask;
+}
+
 static bool make_vcpus(struct vm *vm, struct error *e)
 {
     struct board *b = vm->board;
@@ -118,11 +125,8 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         if (!vm->vcpus[i])
             return false;
         vm->vcpu_count++;
-        b->turns[b->turn_count++] = (struct turn){
-            .vcpu = vm->vcpus[i],
-            .vm = vm,
-            .priority = vm->config->cpus[i].priority,
-        };
+        schedule_add(&b->schedule, vm->vcpus[i], vm, &vm->config->cpus[i],
+                     allowed_pcpus(b, &vm->config->cpus[i]));
     }
     return true;
 }
@@ -141,7 +145,7 @@ static bool make_device(struct vm *vm, const struct vdev_config *c, struct error
     struct vdev *v = calloc(1, c->type->size);
     CHECK(v);
     v->type = c->type;
-    v->env = &vm->env;
+    v->env = vdev_env_init(vm, vm->vdev_count, loggers_of_vdev(vm, vm->vdev_count, c));
     v->channel = (unsigned)vm->vdev_count;
     v->loc = c->loc;
     v->options = c->options;
@@ -150,17 +154,14 @@ static bool make_device(struct vm *vm, const struct vdev_config *c, struct error
     snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
     if (c->has_intr)
         v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
-    vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
+    if (!vm->pending[vm->vdev_count].data)
+        vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
     vm->vdevs[vm->vdev_count++] = v;
     return v->type->create(v, e) && bus_add(&vm->bus, v, e);
 }
 
 static bool make_devices(struct vm *vm, struct error *e)
 {
-    struct board *b = vm->board;
-    vdev_env_init(vm);
-    vm->input_retry = (struct event){.name = "input retry", .fire = retry_input, .context = vm};
-    event_add(&b->events, &vm->input_retry);
     for (size_t i = 0; i < vm->config->vdev_count; i++) {
         if (!make_device(vm, &vm->config->vdevs[i], e))
             return false;
@@ -187,27 +188,85 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     vm->board = b;
     vm->number = (unsigned)b->vm_count;
     vm->config = config;
-    vm->log = b->log;
+    vm_name(config, vm->number, vm->name, sizeof vm->name);
+    loggers_init(vm);
     sha256_init(&vm->output);
+    vm->input_retry = (struct event){.name = "input retry", .fire = retry_input, .context = vm};
+    event_add(&b->events, &vm->input_retry);
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
     return map_memory(vm, e) && make_vcpus(vm, e) && make_devices(vm, e) && load_blobs(vm, e);
 }
 
-static void free_vm(struct vm *vm)
+static void free_devices(struct vm *vm)
 {
     for (size_t i = vm->vdev_count; i-- > 0;) {
         if (vm->vdevs[i]->type->destroy)
             vm->vdevs[i]->type->destroy(vm->vdevs[i]);
-        free(vm->pending[i].data);
         free(vm->vdevs[i]);
     }
+    vm->vdev_count = 0;
     bus_free(&vm->bus);
+}
+
+static void free_vm(struct vm *vm)
+{
+    free_devices(vm);
+    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
+        free(vm->pending[i].data);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         vcpu_free(vm->vcpus[i]);
     semihosting_free(vm->semihosting);
     free(vm);
+}
+
+/* Memory as it was at the start. What no one wrote is zero. */
+static bool zero_memory(struct vm *vm)
+{
+    static const uint8_t zeros[PAGE_SIZE];
+    struct memory *m = &vm->board->memory;
+    for (size_t i = 0; i < vm->config->ram_count; i++) {
+        const struct ram_config *ram = &vm->config->rams[i];
+        for (uint64_t done = 0; done < ram->length; done += PAGE_SIZE) {
+            struct stage2_leaf leaf;
+            struct fault fault;
+            if (!stage2_inspect(&vm->stage2, m, gpa(ram->start + done), NULL, &leaf, &fault))
+                return false;
+            hpa_t page = leaf.page, written = leaf.page;
+            if (memory_next_touched(m, &written) && written.v == page.v &&
+                !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Device memory, stage 2 tables and vCPUs stay what and where they are; their contents begin
+ * anew. */
+void vm_restart(struct vm *vm)
+{
+    struct error e = {0};
+    free_devices(vm);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        vcpu_power_off(vm->vcpus[i]);
+        vcpu_set_interrupts(vm->vcpus[i], false, false);
+    }
+    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
+        vm->pending[i].size = 0;
+    if (vm->semihosting) {
+        semihosting_free(vm->semihosting);
+        vm->semihosting = semihosting_new(vm->config->semihosting_dir);
+    }
+    log_write(&vm->log, LOG_INFO, "VM %s starts again: %s", vm->name, vm->ending);
+    vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
+    vm->exit_status = STATUS_OK;
+    vm->restarts++;
+    if (!zero_memory(vm) || !make_devices(vm, &e) || !load_blobs(vm, &e)) {
+        vm_end(vm, STATUS_UNEXPECTED, "it could not be started again: %s", e.text);
+        vm_finish(vm);
+    }
+    engine_flush_code_soon(vm->board->engine);
 }
 
 static bool read_wall_clock(struct board *b, struct error *e)
@@ -221,6 +280,8 @@ static bool read_wall_clock(struct board *b, struct error *e)
 
 static bool same_engine(const struct vm_config *configs, size_t count, struct error *e)
 {
+    if (count > BOARD_VMS_MAX)
+        return error_set(e, "more than %d VMs on one board", BOARD_VMS_MAX);
     for (size_t i = 1; i < count; i++)
         if (strcmp(configs[i].cpu_model, configs[0].cpu_model) != 0 ||
             configs[i].clock_rate_hz != configs[0].clock_rate_hz)
@@ -237,6 +298,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     if (!same_engine(configs, count, e) || !read_wall_clock(b, e) ||
         !add_banks(b, configs, count, e))
         return false;
+    schedule_init(&b->schedule, vcpus, BOARD_PCPUS, &b->vtime);
     b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
     if (!b->engine)
         return false;
@@ -248,7 +310,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
 
 struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
                         const struct board_options *options, const struct board_sinks *sinks,
-                        const struct log *log, struct error *e)
+                        struct error *e)
 {
     struct board *b = calloc(1, sizeof *b);
     CHECK(b);
@@ -264,9 +326,7 @@ struct board *board_new(const struct vm_config *configs, size_t count, struct jo
         if (ticks < b->options.limit_ticks)
             b->options.limit_ticks = ticks;
     }
-    b->log = *log;
     check_set_context(&b->where);
-    b->log.vtime = &b->vtime;
     if (assemble(b, configs, count, e))
         return b;
     error_exit_status(e, STATUS_CONFIGURATION);
@@ -281,6 +341,7 @@ void board_free(struct board *b)
     check_set_context(NULL);
     for (size_t i = b->vm_count; i-- > 0;)
         free_vm(b->vms[i]);
+    schedule_free(&b->schedule);
     engine_free(b->engine);
     memory_free(&b->memory);
     free(b);

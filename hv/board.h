@@ -14,6 +14,7 @@
 #include "emu/log.h"
 #include "emu/vtime.h"
 #include "hv/config.h"
+#include "hv/schedule.h"
 #include "mmu/memory.h"
 #include "vdev/bus.h"
 #include "vdev/gic.h"
@@ -43,7 +44,14 @@ struct pending_input {
     size_t size;
 };
 #define PENDING_INPUT_MAX 65536
-#define VM_VDEVS_MAX      64
+
+/* Where lines of each severity go; one for the VM, one for each device that has its own `log`. */
+struct log_routes {
+    struct vm *vm;
+    unsigned to_stdout, to_stderr; /* sets of severities */
+};
+#define VM_VDEVS_MAX 64
+#define VM_NAME_SIZE 64
 
 struct vm {
     struct board *board;
@@ -58,12 +66,20 @@ struct vm {
     struct vdev *vdevs[VM_VDEVS_MAX];
     size_t vdev_count;
     struct vdev *gic;
-    struct vdev_env env;
+    struct vdev_env envs[VM_VDEVS_MAX]; /* equal but for their logs */
+    struct log vdev_logs[VM_VDEVS_MAX];
+    struct log_routes vdev_routes[VM_VDEVS_MAX];
     struct log log;
+    struct log_routes routes;
     struct semihosting *semihosting; /* NULL when off */
     struct pending_input pending[VM_VDEVS_MAX];
     struct event input_retry;
+    char name[VM_NAME_SIZE];
     bool ended;
+    bool finished; /* and its devices know */
+    bool may_restart;
+    bool button_pressed;
+    unsigned restarts;
     int exit_status;
     char ending[256]; /* how it ended, one sentence */
     uint64_t exits[EXIT_REASONS];
@@ -80,9 +96,21 @@ struct board_sinks {
      * something). Says how much of it has passed: all at once, or in step with the host's clock.
      * False: it was for ever and the host will never offer anything. */
     bool (*idle)(void *context, uint64_t ns, uint64_t *passed_ns);
+    /* A line of a VM's log, for standard output, standard error or both. */
+    void (*log)(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                const char *line);
     /* A state digest was taken. */
     void (*digest)(void *context, uint64_t instructions, struct digest d);
     void *context;
+};
+
+enum log_outlet { OUTLET_STDOUT = 1, OUTLET_STDERR = 2 };
+
+/* What a VM's end means for the board. */
+enum on_exit {
+    ON_EXIT_ALL,     /* nothing: the run ends with the last VM */
+    ON_EXIT_STOP,    /* the run ends with the first */
+    ON_EXIT_RESTART, /* it is assembled and started anew, unless it powered itself off */
 };
 
 struct board_options {
@@ -91,10 +119,11 @@ struct board_options {
     uint64_t limit_instructions; /* UINT64_MAX: none */
     uint64_t digest_every;       /* instructions; 0: only at the end */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
+    enum on_exit on_exit;
+    unsigned log_severities; /* of every VM; 0: as the configurations say */
 };
 
-#define BOARD_VMS_MAX   64
-#define BOARD_VCPUS_MAX (BOARD_VMS_MAX * CONFIG_VCPUS_MAX)
+#define BOARD_VMS_MAX 64
 struct board {
     struct memory memory;
     struct engine *engine;
@@ -103,20 +132,10 @@ struct board {
     struct journal *journal; /* borrowed */
     struct board_sinks sinks;
     struct board_options options;
-    struct log log;
     struct vm *vms[BOARD_VMS_MAX];
     size_t vm_count;
-    /* Scheduling (run.c): every vCPU of the board in a fixed order. */
-    struct turn {
-        struct vcpu *vcpu;
-        struct vm *vm;
-        unsigned priority;
-    } turns[BOARD_VCPUS_MAX];
-    size_t turn_count;
-    size_t current_turn;
+    struct schedule schedule;
     struct vcpu *current; /* in the engine; NULL before the first run */
-    uint64_t quantum_end; /* instruction count */
-    bool turn_over;       /* the current vCPU's */
     uint64_t next_digest; /* instruction count */
     uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;
@@ -128,12 +147,16 @@ struct board {
  * status: 64 for a shortage, 65 for something wrong with the configuration. */
 struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
                         const struct board_options *options, const struct board_sinks *sinks,
-                        const struct log *log, struct error *e);
+                        struct error *e);
 void board_free(struct board *b);
 /* Runs until every VM has ended or a limit is reached; returns the exit status. */
 int board_run(struct board *b);
 /* SHA-256 of the whole machine state: time, vCPUs, devices, memory. Only between runs. */
 struct digest board_digest(struct board *b);
+/* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */
+void vm_name(const struct vm_config *config, size_t number, char *name, size_t size);
+/* SIGUSR1: what it is doing, to its log. */
+void vm_log_status(const struct vm *vm);
 /* Ends a VM: status and sentence; the first ending counts. */
 void vm_end(struct vm *vm, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

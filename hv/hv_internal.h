@@ -7,8 +7,8 @@
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
 
-/* vdev_env.c: what the VM's devices see of the world. */
-void vdev_env_init(struct vm *vm);
+/* vdev_env.c: what the VM's device number `i` sees of the world. */
+const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
 
 /* psci.c: SMC calling convention, for HVC and SMC alike. */
 enum exit_result secure_call(struct vm *vm, struct vcpu *v);
@@ -19,6 +19,15 @@ void semihosting_free(struct semihosting *s);
 /* Appends the open handles, for digests. `s` may be NULL. */
 void semihosting_save(const struct semihosting *s, struct bytes *out);
 enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
+
+/* vm.c: calls `terminate` of each device of a VM that has ended. */
+void vm_finish(struct vm *vm);
+/* assemble.c: the same VM anew; ends again, with a sentence, if that fails. */
+void vm_restart(struct vm *vm);
+
+/* loggers.c: where a VM's lines go, and those of its device number `i`. */
+void loggers_init(struct vm *vm);
+const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_config *config);
 
 /* run.c: the event that offers a device its pending input again. */
 void retry_input(void *context, uint64_t due_ticks);

@@ -129,6 +129,7 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
         return EXIT_STOPPED;
     case PSCI_SYSTEM_RESET:
         vm_end(vm, STATUS_OK, "the guest asked for a reset");
+        vm->may_restart = true;
         return EXIT_STOPPED;
     case PSCI_FEATURES:
         result = features((uint32_t)a1);

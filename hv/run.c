@@ -2,8 +2,8 @@
  * and virtual time alone:
  *
  *   1. inputs due at this tick, then events due at or before it, in their fixed order
- *   2. the schedule: highest priority first, among equals the turn goes round; a turn ends when its
- *      quantum is over (at the next taken branch), at a WFE, or when the vCPU halts
+ *   2. the schedule (schedule.h); a turn ends when its quantum is over (at the next taken branch),
+ *      at a WFE, or when the vCPU halts
  *   3. the vCPU runs, at most until the next input, event, digest or limit
  *
  * With every vCPU halted time moves to the next event at once. */
@@ -61,42 +61,49 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     offer_pending(vm);
 }
 
-static void log_status(const struct vm *vm)
+static void press_button(struct vm *vm)
 {
-    uint64_t exits = 0;
-    for (unsigned i = 0; i < EXIT_REASONS; i++)
-        exits += vm->exits[i];
-    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
-              vm->config->system ? vm->config->system : "", vtime_ns(&vm->board->vtime), exits,
-              vm->vcpu_count);
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i,
-                  !vm->vcpus[i]->on      ? "off"
-                  : vm->vcpus[i]->halted ? "waits"
-                                         : "runs");
+    bool told = false;
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->button)
+            told |= vm->vdevs[i]->type->button(vm->vdevs[i]);
+    /* ARM has no standard button: immediate termination unless a device handles it. A second press
+     * is not for the guest. */
+    if (!told || vm->button_pressed)
+        vm_end(vm, STATUS_OK, "terminated by the power button");
+    vm->button_pressed = true;
 }
 
-static void deliver(struct board *b, const struct push *p)
+static void deliver_to(struct vm *vm, const struct push *p)
 {
-    unsigned number = p->target >> 8, channel = p->target & 0xff;
-    if (number >= b->vm_count || b->vms[number]->ended)
-        return;
-    struct vm *vm = b->vms[number];
     switch (p->kind) {
-    case PUSH_CONSOLE:
-        console_input(vm, channel, p);
-        break;
-    case PUSH_POWER_BUTTON: /* ARM has no standard button: immediate termination */
-        vm_end(vm, STATUS_OK, "terminated by the power button");
+    case PUSH_POWER_BUTTON:
+        press_button(vm);
         break;
     case PUSH_POWER_CUT:
         vm_end(vm, STATUS_POWER_CUT, "power was cut");
         break;
     case PUSH_STATUS:
-        log_status(vm);
+        vm_log_status(vm);
+        break;
+    case PUSH_DUMP:
+        vm_dump(vm, "the user asked for it");
         break;
     default:
         break;
+    }
+}
+
+/* Console input is for one device of one VM, signals are for every VM. */
+static void deliver(struct board *b, const struct push *p)
+{
+    unsigned number = p->target >> 8, channel = p->target & 0xff;
+    if (p->kind != PUSH_CONSOLE) {
+        for (size_t i = 0; i < b->vm_count; i++)
+            if (!b->vms[i]->ended)
+                deliver_to(b->vms[i], p);
+    } else if (number < b->vm_count && !b->vms[number]->ended) {
+        console_input(b->vms[number], channel, p);
     }
 }
 
@@ -120,75 +127,25 @@ static void deliver_inputs(struct board *b)
         poll_inputs(b);
 }
 
-/* Scheduling --------------------------------------------------------------------------------------
- */
-
-struct candidate {
-    struct vcpu *vcpu;
-    unsigned priority;
-    unsigned waiting; /* others that could run at this priority */
-};
-
-/* The vCPU whose turn it is: beginning behind the current one, so that equal priorities take turns;
- * the current one keeps its turn until the engine says it is over. This is asked at every stop,
- * also at those that differ from run to run, so it must not look at the instruction count. */
-static struct candidate choose(const struct board *b)
-{
-    struct candidate best = {0};
-    for (size_t k = 1; k <= b->turn_count; k++) {
-        const struct turn *t = &b->turns[(b->current_turn + k) % b->turn_count];
-        if (t->vm->ended || !vcpu_is_runnable(t->vcpu))
-            continue;
-        bool current = k == b->turn_count;
-        if (!best.vcpu || t->priority > best.priority)
-            best = (struct candidate){.vcpu = t->vcpu, .priority = t->priority};
-        else if (t->priority == best.priority) {
-            best.waiting++;
-            if (current && !b->turn_over)
-                best.vcpu = t->vcpu;
-        }
-    }
-    return best;
-}
-
-static size_t turn_of(const struct board *b, const struct vcpu *v)
-{
-    size_t i = 0;
-    while (b->turns[i].vcpu != v)
-        i++;
-    return i;
-}
-
-static void give_turn(struct board *b, struct vcpu *v)
-{
-    if (v != b->current || b->turn_over)
-        b->quantum_end = b->vtime.instructions + b->options.quantum;
-    if (v != b->current || v->reset_pending) {
-        vcpu_load(v, b->current);
-        b->current = v;
-        b->current_turn = turn_of(b, v);
-    }
-    b->turn_over = false;
-}
-
 /* Running -----------------------------------------------------------------------------------------
  */
 
-static struct engine_budget budget_for(const struct board *b, unsigned waiting)
+static struct engine_budget budget_for(const struct board *b, const struct choice *c)
 {
     uint64_t now = vtime_ticks(&b->vtime);
     uint64_t until = least(event_next(&b->events), journal_next_tick(b->journal));
     until = least(until, b->options.limit_ticks);
     uint64_t exact = until > now ? until - now : 0;
     uint64_t instructions = b->vtime.instructions;
+    exact = least(exact, schedule_budget(&b->schedule, c->turn));
     exact = least(exact, b->next_digest - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
     return (struct engine_budget){
         .exact = exact,
         .soft = journal_can_wait(b->journal) ? POLL_TICKS : UINT64_MAX,
-        .turn = !waiting                        ? UINT64_MAX
-                : b->quantum_end > instructions ? b->quantum_end - instructions
-                                                : 0,
+        .turn = !c->others_wait                          ? UINT64_MAX
+                : b->schedule.quantum_end > instructions ? b->schedule.quantum_end - instructions
+                                                         : 0,
     };
 }
 
@@ -240,6 +197,30 @@ static bool idle(struct board *b)
     return true;
 }
 
+static void end_all(struct board *b, int status, const char *why)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        vm_end(b->vms[i], status, "%s", why);
+        b->vms[i]->may_restart = false;
+    }
+}
+
+/* Whoever has ended lets go of what others hold; then the user's policy. A VM that powered itself
+ * off is not started again. */
+static void finish_ended(struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        struct vm *vm = b->vms[i];
+        if (!vm->ended || vm->finished)
+            continue;
+        vm_finish(vm);
+        if (b->options.on_exit == ON_EXIT_RESTART && vm->may_restart)
+            vm_restart(vm);
+        else if (b->options.on_exit == ON_EXIT_STOP)
+            end_all(b, STATUS_OK, "stopped, as another VM has ended");
+    }
+}
+
 static bool all_ended(const struct board *b)
 {
     for (size_t i = 0; i < b->vm_count; i++)
@@ -253,8 +234,7 @@ static bool limit_is_reached(struct board *b)
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
     if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
-    for (size_t i = 0; i < b->vm_count; i++)
-        vm_end(b->vms[i], STATUS_LIMIT, "%s limit reached", insns ? "instruction" : "time");
+    end_all(b, STATUS_LIMIT, insns ? "instruction limit reached" : "time limit reached");
     return true;
 }
 
@@ -270,15 +250,20 @@ static void check_progress(struct board *b)
     CHECK(b->turns_at_tick < STUCK_TURNS);
 }
 
-static void run_turn(struct board *b, const struct candidate *c)
+static void run_turn(struct board *b, const struct choice *c)
 {
-    give_turn(b, c->vcpu);
+    struct vcpu *v = c->turn->vcpu;
+    schedule_begin(&b->schedule, c->turn, b->options.quantum);
+    if (v != b->current || v->reset_pending)
+        vcpu_load(v, b->current);
+    b->current = v;
     b->where.instructions = b->vtime.instructions;
     b->where.pc = engine_pc(b->engine);
     enum engine_stop why = ENGINE_SOFT;
-    vcpu_run(c->vcpu, budget_for(b, c->waiting), &why);
+    vcpu_run(v, budget_for(b, c), &why);
+    uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
-    b->turn_over = why == ENGINE_TURN;
+    schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, why == ENGINE_TURN);
     check_progress(b);
 }
 
@@ -296,15 +281,17 @@ int board_run(struct board *b)
     while (!all_ended(b)) {
         deliver_inputs(b);
         event_fire_due(&b->events, vtime_ticks(&b->vtime));
+        finish_ended(b);
         take_digest_if_due(b);
         if (all_ended(b) || limit_is_reached(b))
             break;
-        struct candidate next = choose(b);
-        if (next.vcpu)
+        struct choice next = schedule_choose(&b->schedule);
+        if (next.turn)
             run_turn(b, &next);
         else if (!idle(b))
-            for (size_t i = 0; i < b->vm_count; i++)
-                vm_end(b->vms[i], STATUS_UNEXPECTED, "every vCPU waits and nothing will wake it");
+            end_all(b, STATUS_UNEXPECTED, "every vCPU waits and nothing will wake it");
+        finish_ended(b);
     }
+    finish_ended(b);
     return worst_status(b);
 }

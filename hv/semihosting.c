@@ -429,7 +429,7 @@ static uint64_t sys_clock(const struct call *c)
 static uint64_t sys_time(const struct call *c)
 {
     struct vtime t = now(c);
-    return c->vm->env.wall_clock_s + vtime_count(&t, 1);
+    return c->vm->board->wall_clock_s + vtime_count(&t, 1);
 }
 
 static uint64_t sys_elapsed(const struct call *c)

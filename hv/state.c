@@ -7,8 +7,8 @@
  * loads them in passing, which changes nothing as no instruction runs. */
 static void save_vcpus(struct board *b, struct bytes *out)
 {
-    for (size_t i = 0; i < b->turn_count; i++)
-        vcpu_save(b->turns[i].vcpu, b->current, out);
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        vcpu_save(b->schedule.turns[i].vcpu, b->current, out);
 }
 
 static void save_devices(const struct vm *vm, struct bytes *out)
@@ -21,6 +21,8 @@ static void save_devices(const struct vm *vm, struct bytes *out)
     bytes_put_int(out, vm->input_retry.when_ticks, 8);
     semihosting_save(vm->semihosting, out);
     bytes_put_int(out, vm->ended, 1);
+    bytes_put_int(out, vm->button_pressed, 1);
+    bytes_put_int(out, vm->restarts, 4);
     bytes_put_int(out, (uint64_t)vm->exit_status, 4);
     struct sha256 output = vm->output;
     struct digest printed = sha256_end(&output);
@@ -32,9 +34,7 @@ struct digest board_digest(struct board *b)
     struct bytes state = {0};
     bytes_put_int(&state, b->vtime.instructions, 8);
     bytes_put_int(&state, b->vtime.idle_ticks, 8);
-    bytes_put_int(&state, b->quantum_end, 8);
-    bytes_put_int(&state, b->turn_over, 1);
-    bytes_put_int(&state, b->current_turn, 4);
+    schedule_save(&b->schedule, &state);
     save_vcpus(b, &state);
     for (size_t i = 0; i < b->vm_count; i++)
         save_devices(b->vms[i], &state);

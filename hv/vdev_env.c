@@ -147,13 +147,13 @@ static bool on_entropy(void *context, void *to, size_t size)
     return ok;
 }
 
-void vdev_env_init(struct vm *vm)
+const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log)
 {
     struct board *b = vm->board;
-    vm->env = (struct vdev_env){
+    vm->envs[i] = (struct vdev_env){
         .vtime = &b->vtime,
         .events = &b->events,
-        .log = &vm->log,
+        .log = log,
         .vcpu_count = vm->vcpu_count,
         .wall_clock_s = b->wall_clock_s,
         .output = vm_output,
@@ -169,4 +169,5 @@ void vdev_env_init(struct vm *vm)
         .close_region = on_close_region,
         .context = vm,
     };
+    return &vm->envs[i];
 }

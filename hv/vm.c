@@ -1,9 +1,18 @@
 /* What a VM offers to everything around it: its memory, its output, its end. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "hv/hv_internal.h"
+
+void vm_name(const struct vm_config *config, size_t number, char *name, size_t size)
+{
+    if (config->system)
+        snprintf(name, size, "%s", config->system);
+    else
+        snprintf(name, size, "vm%zu", number + 1);
+}
 
 void vm_end(struct vm *vm, int status, const char *format, ...)
 {
@@ -15,7 +24,43 @@ void vm_end(struct vm *vm, int status, const char *format, ...)
     va_end(args);
     vm->ended = true;
     vm->exit_status = status;
+    vm->may_restart = status == STATUS_WATCHDOG || status == STATUS_UNSUPPORTED ||
+                      status == STATUS_VDEV || status == STATUS_STARTED;
     engine_stop_soon(vm->board->engine);
+}
+
+void vm_finish(struct vm *vm)
+{
+    vm->finished = true;
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->terminate)
+            vm->vdevs[i]->type->terminate(vm->vdevs[i]);
+}
+
+static const char *vcpu_state(const struct vcpu *v)
+{
+    return !v->on ? "off" : v->halted ? "waits" : "runs";
+}
+
+void vm_log_status(const struct vm *vm)
+{
+    uint64_t exits = 0;
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        exits += vm->exits[i];
+    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
+              vm->name, vtime_ns(&vm->board->vtime), exits, vm->vcpu_count);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i, vcpu_state(vm->vcpus[i]));
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        const struct vdev *v = vm->vdevs[i];
+        uint64_t reads, writes;
+        char text[128] = "";
+        bus_counts(&vm->bus, v, &reads, &writes);
+        if (v->type->status)
+            v->type->status(v, text, sizeof text);
+        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " reads, %" PRIu64 " writes%s%s",
+                  v->name, reads, writes, text[0] ? ", " : "", text);
+    }
 }
 
 void vm_dump(struct vm *vm, const char *why)

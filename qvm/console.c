@@ -2,78 +2,145 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "emu/check.h"
 #include "qvm/host.h"
 
 #define ESCAPE_KEY 1 /* Ctrl-A: then x ends the run, Ctrl-A sends one */
 
 /* hostdev spellings: `-` stdin and stdout, `>-` stdout, `<-` stdin, `>FILE` output file. */
-static void connect(struct console *c, size_t channel, const char *hostdev)
+static void connect(struct console *c, size_t vm, size_t channel, const char *hostdev)
 {
+    struct console_channel *to = &c->vms[vm].channels[channel];
     if (strcmp(hostdev, "-") == 0 || strcmp(hostdev, ">-") == 0)
-        c->to_stdout[channel] = true;
+        to->to_stdout = true;
     else if (hostdev[0] == '>')
-        c->path[channel] = hostdev + 1;
-    if (strcmp(hostdev, "-") == 0 || strcmp(hostdev, "<-") == 0)
-        c->input_channel = (int)channel;
+        to->path = hostdev + 1;
+    if ((strcmp(hostdev, "-") == 0 || strcmp(hostdev, "<-") == 0) && c->input_target < 0)
+        c->input_target = (int)(vm << 8 | channel);
 }
 
-void console_init(struct console *c, const struct vm_config *config, bool realtime)
+static void connect_devices(struct console *c, size_t vm, const struct vm_config *config)
 {
-    *c = (struct console){.input_channel = -1, .realtime = realtime};
     for (size_t i = 0; i < config->vdev_count && i < VM_VDEVS_MAX; i++)
         for (size_t o = 0; o < config->vdevs[i].option_count; o++)
             if (strcmp(config->vdevs[i].options[o].name, "hostdev") == 0)
-                connect(c, i, config->vdevs[i].options[o].value);
+                connect(c, vm, i, config->vdevs[i].options[o].value);
+}
+
+void console_init(struct console *c, const struct vm_config *configs, size_t count, bool realtime)
+{
+    *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = count};
+    c->vms = calloc(count, sizeof *c->vms);
+    CHECK(c->vms);
+    for (size_t i = 0; i < count; i++) {
+        vm_name(&configs[i], i, c->vms[i].name, sizeof c->vms[i].name);
+        c->vms[i].channels[VM_VDEVS_MAX].to_stdout = true;
+        connect_devices(c, i, &configs[i]);
+    }
+}
+
+void console_free(struct console *c)
+{
+    for (size_t i = 0; i < c->vm_count; i++)
+        for (size_t k = 0; k <= VM_VDEVS_MAX; k++)
+            bytes_free(&c->vms[i].channels[k].line);
+    free(c->vms);
+    *c = (struct console){0};
 }
 
 /* A console that goes nowhere looks like a guest that is dead. */
-void console_warn(const struct vm_config *config, const struct log *log)
+static void warn_of(const struct vm *vm)
 {
-    for (size_t i = 0; i < config->vdev_count; i++) {
-        const struct vdev_config *v = &config->vdevs[i];
+    for (size_t i = 0; i < vm->config->vdev_count; i++) {
+        const struct vdev_config *v = &vm->config->vdevs[i];
         bool connected = !v->type->input;
         for (size_t o = 0; o < v->option_count; o++)
             connected |= strcmp(v->options[o].name, "hostdev") == 0;
         if (!connected)
-            log_write(log, LOG_INFO, "%s at %#" PRIx64 " has no hostdev: its output is dropped",
-                      v->type->name, v->loc);
+            log_write(&vm->log, LOG_INFO,
+                      "%s at %#" PRIx64 " has no hostdev: its output is dropped", v->type->name,
+                      v->loc);
+    }
+}
+
+void console_warn(const struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++)
+        warn_of(b->vms[i]);
+}
+
+static void open_files(struct console_vm *vm)
+{
+    for (size_t i = 0; i < VM_VDEVS_MAX; i++) {
+        struct error e = {0};
+        struct console_channel *channel = &vm->channels[i];
+        if (channel->path && !(channel->file = host_create(channel->path, &e)))
+            fprintf(stderr, "qvm: %s\n", e.text);
     }
 }
 
 void console_open(struct console *c, bool live)
 {
     c->live = live;
-    c->input_ended = c->input_channel < 0;
+    c->input_ended = c->input_target < 0;
     if (!live)
         return;
     host_catch_signals();
-    c->interactive = c->input_channel >= 0 && host_console_open();
+    c->interactive = c->input_target >= 0 && host_console_open();
     if (c->interactive)
         fprintf(stderr, "qvm: Ctrl-A x ends the run\r\n");
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++) {
-        struct error e = {0};
-        if (c->path[i] && !(c->file[i] = host_create(c->path[i], &e)))
-            fprintf(stderr, "qvm: %s\n", e.text);
-    }
+    for (size_t i = 0; i < c->vm_count; i++)
+        open_files(&c->vms[i]);
+}
+
+static void print_line(const struct console_vm *vm, struct console_channel *channel)
+{
+    host_print("[", 1);
+    host_print(vm->name, strlen(vm->name));
+    host_print("] ", 2);
+    host_print(channel->line.data, channel->line.size);
+    bytes_clear(&channel->line);
 }
 
 void console_close(struct console *c)
 {
+    for (size_t i = 0; i < c->vm_count; i++)
+        for (size_t k = 0; k <= VM_VDEVS_MAX; k++) {
+            struct console_channel *channel = &c->vms[i].channels[k];
+            if (channel->line.size) {
+                bytes_put(&channel->line, "\n", 1);
+                print_line(&c->vms[i], channel);
+            }
+            if (channel->file && !host_close(channel->file))
+                fprintf(stderr, "qvm: '%s' is not complete\n", channel->path);
+        }
     host_flush();
     host_console_close();
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
-        if (c->file[i] && !host_close(c->file[i]))
-            fprintf(stderr, "qvm: '%s' is not complete\n", c->path[i]);
 }
 
-void console_output(struct console *c, unsigned channel, const void *data, size_t size)
+static void print_lines(const struct console_vm *vm, struct console_channel *channel,
+                        const char *data, size_t size)
 {
-    if (channel >= VM_VDEVS_MAX || c->to_stdout[channel]) /* semihosting has no device */
+    for (; size; data++, size--) {
+        bytes_put(&channel->line, data, 1);
+        if (*data == '\n')
+            print_line(vm, channel);
+    }
+}
+
+void console_output(struct console *c, unsigned vm, unsigned channel, const void *data, size_t size)
+{
+    struct console_channel *to =
+        &c->vms[vm].channels[channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX];
+    if (to->to_stdout && c->vm_count > 1)
+        print_lines(&c->vms[vm], to, data, size);
+    else if (to->to_stdout)
         host_print(data, size);
-    else if (c->file[channel])
-        host_append(c->file[channel], data, size);
+    else if (to->file)
+        host_append(to->file, data, size);
 }
 
 static bool signal_push(struct push *p)
@@ -87,6 +154,9 @@ static bool signal_push(struct push *p)
         return true;
     case HOST_SIGNAL_STATUS:
         p->kind = PUSH_STATUS;
+        return true;
+    case HOST_SIGNAL_DUMP:
+        p->kind = PUSH_DUMP;
         return true;
     default:
         return false;
@@ -132,7 +202,7 @@ bool console_poll(struct console *c, struct push *p)
     if (!c->input_size)
         return false;
     p->kind = PUSH_CONSOLE;
-    p->target = (uint16_t)c->input_channel;
+    p->target = (uint16_t)c->input_target;
     p->size = (uint16_t)c->input_size;
     memcpy(p->data, c->input, c->input_size);
     c->input_size = 0;

@@ -7,16 +7,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "emu/bytes.h"
 #include "emu/journal.h"
 #include "hv/board.h"
 
 struct host_file;
 
+/* What a channel of a VM is connected to. */
+struct console_channel {
+    bool to_stdout;
+    const char *path; /* `>FILE`: created at open; borrowed from the configuration */
+    struct host_file *file;
+    struct bytes line; /* several VMs on one standard output: what waits for the end of its line */
+};
+
+struct console_vm {
+    char name[VM_NAME_SIZE];
+    struct console_channel channels[VM_VDEVS_MAX + 1]; /* the last: semihosting */
+};
+
 struct console {
-    bool to_stdout[VM_VDEVS_MAX];
-    const char *path[VM_VDEVS_MAX]; /* `>FILE`: created at open */
-    struct host_file *file[VM_VDEVS_MAX];
-    int input_channel; /* the device that standard input feeds; -1: none */
+    struct console_vm *vms; /* owned */
+    size_t vm_count;
+    int input_target; /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
     bool input_ended;
     bool escape; /* the escape key was just pressed */
@@ -24,13 +37,17 @@ struct console {
     size_t input_size;
 };
 
-void console_init(struct console *c, const struct vm_config *config, bool realtime);
+/* For the VMs of a board, in order; of several that have standard input the first gets it. */
+void console_init(struct console *c, const struct vm_config *configs, size_t count, bool realtime);
+void console_free(struct console *c);
 /* Says which consoles are connected to nothing. */
-void console_warn(const struct vm_config *config, const struct log *log);
+void console_warn(const struct board *b);
 /* live: takes the terminal, signals and output files. */
 void console_open(struct console *c, bool live);
 void console_close(struct console *c);
-void console_output(struct console *c, unsigned channel, const void *data, size_t size);
+/* With several VMs on standard output whole lines come out, each with the name of its VM. */
+void console_output(struct console *c, unsigned vm, unsigned channel, const void *data,
+                    size_t size);
 /* What the host offers now. */
 bool console_poll(struct console *c, struct push *p);
 /* The machine has nothing to do for `ns`: board_sinks.idle. */

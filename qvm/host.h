@@ -42,7 +42,14 @@ void host_console_close(void);
 size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended);
 
 /* Signals as inputs: each call takes one that arrived, or HOST_SIGNAL_NONE. */
-enum host_signal { HOST_SIGNAL_NONE, HOST_SIGNAL_BUTTON, HOST_SIGNAL_CUT, HOST_SIGNAL_STATUS };
+enum host_signal {
+    HOST_SIGNAL_NONE,
+    HOST_SIGNAL_BUTTON, /* SIGTERM, SIGINT */
+    HOST_SIGNAL_CUT,    /* SIGQUIT, SIGHUP */
+    HOST_SIGNAL_STATUS, /* SIGUSR1 */
+    HOST_SIGNAL_DUMP,   /* SIGUSR2 */
+    HOST_SIGNALS,
+};
 void host_catch_signals(void);
 enum host_signal host_take_signal(void);
 

@@ -208,11 +208,21 @@ size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended
 /* Signals
  * ------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t arrived[3];
+static volatile sig_atomic_t arrived[HOST_SIGNALS];
+
+static const struct {
+    int number;
+    enum host_signal meaning;
+} signals[] = {
+    {SIGTERM, HOST_SIGNAL_BUTTON}, {SIGINT, HOST_SIGNAL_BUTTON},  {SIGQUIT, HOST_SIGNAL_CUT},
+    {SIGHUP, HOST_SIGNAL_CUT},     {SIGUSR1, HOST_SIGNAL_STATUS}, {SIGUSR2, HOST_SIGNAL_DUMP},
+};
 
 static void on_signal(int number)
 {
-    arrived[number == SIGQUIT || number == SIGHUP ? 1 : number == SIGUSR1 ? 2 : 0]++;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (signals[i].number == number)
+            arrived[signals[i].meaning]++;
 }
 
 void host_catch_signals(void)
@@ -220,23 +230,18 @@ void host_catch_signals(void)
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGQUIT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        sigaction(signals[i].number, &action, NULL);
     action.sa_handler = SIG_IGN; /* nobody reads the output any more: it is lost, the run goes on */
     sigaction(SIGPIPE, &action, NULL);
 }
 
 enum host_signal host_take_signal(void)
 {
-    static const enum host_signal meaning[] = {HOST_SIGNAL_BUTTON, HOST_SIGNAL_CUT,
-                                               HOST_SIGNAL_STATUS};
-    for (size_t i = 0; i < 3; i++)
-        if (arrived[i]) {
-            arrived[i]--;
-            return meaning[i];
+    for (enum host_signal s = HOST_SIGNAL_BUTTON; s < HOST_SIGNALS; s++)
+        if (arrived[s]) {
+            arrived[s]--;
+            return s;
         }
     return HOST_SIGNAL_NONE;
 }

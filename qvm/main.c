@@ -6,17 +6,20 @@
 #include <string.h>
 
 #include "cpu/disasm.h"
+#include "emu/check.h"
 #include "hv/config_report.h"
 #include "qvm/host.h"
 #include "qvm/session.h"
 
 static const char usage[] =
-    "usage: qvm run CONF [WORD...] [OPTION...]    run a VM\n"
-    "       qvm @CONF [WORD...]                   the same\n"
-    "       qvm record -o TRACE CONF [WORD...]    run and keep a trace\n"
-    "       qvm replay TRACE                      run it again and compare\n"
-    "       qvm check CONF [WORD...] [--json]     validate, print memory map and devices\n"
+    "usage: qvm run VM [VM...] [OPTION...]    run VMs, all on one board\n"
+    "       qvm @CONF [WORD...] [+ @CONF...]  the same\n"
+    "       qvm record -o TRACE VM [VM...]    run and keep a trace\n"
+    "       qvm replay TRACE                  run it again and compare\n"
+    "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
     "       qvm --version | --help\n"
+    "A VM is a file NAME.qvmconf and words of its language: qvm run a.qvmconf set cpu-model max.\n"
+    "The next VM begins at the next word that ends in .qvmconf, or behind a word `+`.\n"
     "options of run, record and replay:\n"
     "  --limit-insns N    stop after N instructions (exit status 67)\n"
     "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
@@ -25,6 +28,9 @@ static const char usage[] =
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
     "                     default 2024-01-01, so that equal runs are equal\n"
+    "  --entropy N|host   where random numbers come from: a seed (default 0) or the host\n"
+    "  --on-exit WHAT     when one of several VMs ends: `all` others go on (default), `stop` the\n"
+    "                     run, `restart` it unless it powered itself off\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --no-images        record: references to guest images instead of their contents\n"
     "On a terminal Ctrl-A x ends a run.\n";
@@ -34,6 +40,10 @@ struct command_line {
     bool json;
     const char **words; /* what is not an option; owned array, borrowed strings */
     size_t count;
+    struct vm_words *vms; /* the words by VM; owned array */
+    size_t vm_count;
+    char **files; /* "@FILE" of words that are files without it; owned */
+    size_t file_count;
 };
 
 static bool parse_count(const char *text, uint64_t *value, struct error *e, const char *option)
@@ -67,13 +77,25 @@ static bool parse_severities(const char *text, unsigned *set, struct error *e)
     return true;
 }
 
+static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e)
+{
+    static const char *const names[] = {"all", "stop", "restart"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *value = (enum on_exit)i;
+            return true;
+        }
+    return error_set(e, "--on-exit wants all, stop or restart, not '%s'", text);
+}
+
 /* An option with an argument: takes both. */
 static bool parse_valued(struct command_line *c, const char *name, const char *value,
                          struct error *e)
 {
     struct session_options *o = &c->options;
     static const char *const known[] = {"--limit-insns", "--limit-ns", "--digest-every",
-                                        "--wall-clock",  "--log",      "-o"};
+                                        "--wall-clock",  "--entropy",  "--on-exit",
+                                        "--log",         "-o"};
     bool exists = false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         exists |= strcmp(name, known[i]) == 0;
@@ -91,8 +113,14 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         o->clock_of_host = strcmp(value, "now") == 0;
         return o->clock_of_host || parse_count(value, &o->wall_clock_s, e, name);
     }
+    if (strcmp(name, "--entropy") == 0) {
+        o->entropy_of_host = strcmp(value, "host") == 0;
+        return o->entropy_of_host || parse_count(value, &o->entropy_seed, e, name);
+    }
+    if (strcmp(name, "--on-exit") == 0)
+        return parse_on_exit(value, &o->board.on_exit, e);
     if (strcmp(name, "--log") == 0)
-        return parse_severities(value, &o->log_severities, e);
+        return parse_severities(value, &o->board.log_severities, e);
     o->record_path = value; /* -o */
     return true;
 }
@@ -130,13 +158,43 @@ static bool parse_arguments(struct command_line *c, char **argv, struct error *e
     return true;
 }
 
-/* `run guest.qvmconf` names a file; the language's own form is @guest.qvmconf. */
-static void mark_first_as_file(struct command_line *c, char *storage, size_t size)
+static bool ends_in_qvmconf(const char *word)
 {
-    if (c->count && c->words[0][0] != '@') {
-        snprintf(storage, size, "@%s", c->words[0]);
-        c->words[0] = storage;
+    static const char suffix[] = ".qvmconf";
+    size_t size = strlen(word), tail = sizeof suffix - 1;
+    return size > tail && strcmp(word + size - tail, suffix) == 0;
+}
+
+/* `run guest.qvmconf` names a file; the language's own form is @guest.qvmconf. */
+static const char *as_file(struct command_line *c, const char *word)
+{
+    char *marked = malloc(strlen(word) + 2);
+    CHECK(marked);
+    sprintf(marked, "@%s", word);
+    c->files[c->file_count++] = marked;
+    return marked;
+}
+
+/* Cuts the words into VMs. The first word of a command names a file, as does each that ends in
+ * .qvmconf and is not marked with `@`: such a file begins the next VM. */
+static bool split_vms(struct command_line *c, struct error *e)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        bool separator = strcmp(c->words[i], "+") == 0;
+        bool file = c->words[i][0] != '@' && !separator && (i == 0 || ends_in_qvmconf(c->words[i]));
+        struct vm_words *last = c->vm_count ? &c->vms[c->vm_count - 1] : NULL;
+        if (file)
+            c->words[i] = as_file(c, c->words[i]);
+        if (separator && (!last || !last->count || i + 1 == c->count))
+            return error_set(e, "'+' stands between two VMs");
+        if (!last || separator || (file && last->count))
+            c->vms[c->vm_count++] = (struct vm_words){.words = &c->words[i + separator]};
+        if (!separator)
+            c->vms[c->vm_count - 1].count++;
     }
+    if (c->vm_count > BOARD_VMS_MAX)
+        return error_set(e, "more than %d VMs on one board", BOARD_VMS_MAX);
+    return true;
 }
 
 static int need_words(const char *command)
@@ -151,7 +209,7 @@ static int command_run(struct command_line *c)
         fprintf(stderr, "qvm: -o is for record: qvm record -o %s ...\n", c->options.record_path);
         return STATUS_USAGE;
     }
-    return c->count ? session_run(c->words, c->count, &c->options) : need_words("run");
+    return c->count ? session_run(c->vms, c->vm_count, &c->options) : need_words("run");
 }
 
 static int command_record(struct command_line *c)
@@ -160,7 +218,7 @@ static int command_record(struct command_line *c)
         fprintf(stderr, "qvm: record wants -o TRACE\n");
         return STATUS_USAGE;
     }
-    return c->count ? session_run(c->words, c->count, &c->options) : need_words("record");
+    return c->count ? session_run(c->vms, c->vm_count, &c->options) : need_words("record");
 }
 
 static int command_replay(struct command_line *c)
@@ -172,22 +230,33 @@ static int command_replay(struct command_line *c)
     return session_replay(c->words[0], &c->options);
 }
 
-static int command_check(struct command_line *c)
+static int check_one(const struct command_line *c, const struct vm_words *vm, struct bytes *report)
 {
     struct vm_config config;
     struct error e = {0};
     struct config_reader reader = session_config_reader();
-    if (!c->count)
-        return need_words("check");
-    if (!config_parse(&config, c->words, c->count, &reader, &e))
+    if (!config_parse(&config, vm->words, vm->count, &reader, &e))
         return session_report_error(&e, STATUS_CONFIGURATION);
-    struct bytes report = {0};
-    config_report(&config, &report, c->json);
-    host_print(report.data, report.size);
-    host_flush();
-    bytes_free(&report);
+    config_report(&config, report, c->json);
     config_free(&config);
     return STATUS_OK;
+}
+
+static int command_check(struct command_line *c)
+{
+    int worst = STATUS_OK;
+    if (!c->count)
+        return need_words("check");
+    struct bytes report = {0};
+    for (size_t i = 0; i < c->vm_count; i++) {
+        int status = check_one(c, &c->vms[i], &report);
+        worst = status > worst ? status : worst;
+    }
+    if (worst == STATUS_OK)
+        host_print(report.data, report.size);
+    host_flush();
+    bytes_free(&report);
+    return worst;
 }
 
 static int print_version(void)
@@ -199,7 +268,7 @@ static int print_version(void)
 static const struct {
     const char *name;
     int (*run)(struct command_line *c);
-    bool first_is_file;
+    bool takes_vms;
 } commands[] = {
     {"run", command_run, true},
     {"record", command_record, true},
@@ -216,18 +285,19 @@ static int run_command(size_t which, char **arguments, size_t count)
         .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
     };
     struct error e = {0};
-    char file[4096];
     int status;
     c.words = calloc(count + 1, sizeof *c.words);
-    if (!c.words)
-        return STATUS_NOT_STARTED;
-    if (!parse_arguments(&c, arguments, &e)) {
+    c.vms = calloc(count + 1, sizeof *c.vms);
+    c.files = calloc(count + 1, sizeof *c.files);
+    CHECK(c.words && c.vms && c.files);
+    if (!parse_arguments(&c, arguments, &e) || (commands[which].takes_vms && !split_vms(&c, &e)))
         status = session_report_error(&e, STATUS_USAGE);
-    } else {
-        if (commands[which].first_is_file)
-            mark_first_as_file(&c, file, sizeof file);
+    else
         status = commands[which].run(&c);
-    }
+    for (size_t i = 0; i < c.file_count; i++)
+        free(c.files[i]);
+    free(c.files);
+    free(c.vms);
     free(c.words);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/check.h"
 #include "emu/trace.h"
 #include "qvm/console.h"
 #include "qvm/host.h"
@@ -12,12 +13,12 @@
 
 struct session {
     const struct session_options *options;
-    struct vm_config config;
+    struct vm_config *configs; /* owned, one a VM */
+    size_t vm_count;
     struct journal journal;
     struct board *board;
     struct console console;
-    struct log log;
-    unsigned stdout_severities; /* of the log: the others go to stderr */
+    uint64_t entropy_blocks; /* taken from the seeded stream */
     /* Recording */
     struct host_file *file;
     struct trace_writer writer;
@@ -86,31 +87,31 @@ struct config_reader session_config_reader(void)
 /* The log
  * ------------------------------------------------------------------------------------------- */
 
-static void write_log(void *context, enum log_severity severity, const char *line)
+static void put_line(FILE *to, const struct session *s, unsigned vm, enum log_severity severity,
+                     const char *line)
 {
-    struct session *s = context;
     host_flush();
-    FILE *to = s->stdout_severities & severity ? stdout : stderr;
-    fprintf(to, "qvm: %s: %s\n", log_severity_name(severity), line);
+    fprintf(to, "qvm: %s: ", log_severity_name(severity));
+    if (s->vm_count > 1)
+        fprintf(to, "%s: ", s->board->vms[vm]->name);
+    fprintf(to, "%s\n", line);
     fflush(to);
 }
 
-static void configure_log(struct session *s)
+static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                   const char *line)
 {
-    s->log = (struct log){.severities = LOG_DEFAULT, .sink = write_log, .context = s};
-    if (s->config.logger_count)
-        s->log.severities = 0;
-    for (size_t i = 0; i < s->config.logger_count; i++) {
-        const struct logger_config *l = &s->config.loggers[i];
-        s->log.severities |= l->severities;
-        s->stdout_severities &= ~l->severities;
-        if (l->destination == LOGGER_NONE)
-            s->log.severities &= ~l->severities;
-        else if (l->destination == LOGGER_STDOUT)
-            s->stdout_severities |= l->severities;
-    }
-    if (s->options->log_severities)
-        s->log.severities = s->options->log_severities;
+    if (outlets & OUTLET_STDOUT)
+        put_line(stdout, context, vm, severity, line);
+    if (outlets & OUTLET_STDERR)
+        put_line(stderr, context, vm, severity, line);
+}
+
+/* About the trace, before there is a board. */
+static void write_trace_log(void *context, enum log_severity severity, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "qvm: %s: %s\n", log_severity_name(severity), line);
 }
 
 /* Recording
@@ -140,6 +141,23 @@ static bool may_overwrite(const char *path, struct error *e)
     return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
 }
 
+static bool write_configs(struct session *s)
+{
+    struct trace_text *texts = calloc(s->vm_count, sizeof *texts);
+    CHECK(texts);
+    for (size_t i = 0; i < s->vm_count; i++) {
+        struct bytes text = {0};
+        config_print(&s->configs[i], &text);
+        bytes_put_int(&text, 0, 1);
+        texts[i] = (struct trace_text){.name = s->board->vms[i]->name, .text = (char *)text.data};
+    }
+    bool ok = trace_write_config(&s->writer, texts, s->vm_count);
+    for (size_t i = 0; i < s->vm_count; i++)
+        free(texts[i].text);
+    free(texts);
+    return ok;
+}
+
 /* Once the machine is assembled: a recording that cannot begin leaves an older one alone. */
 static bool begin_recording(struct session *s, struct error *e)
 {
@@ -150,20 +168,13 @@ static bool begin_recording(struct session *s, struct error *e)
     s->file = host_create(s->options->record_path, e);
     if (!s->file)
         return false;
-    struct bytes text = {0};
-    config_print(&s->config, &text);
-    bytes_put_int(&text, 0, 1);
-    char name[] = "vm", unicorn[] = "unicorn", version[32];
+    char unicorn[] = "unicorn", version[32];
     snprintf(version, sizeof version, "%s", engine_version());
-    struct trace_text config = {.name = s->config.system ? s->config.system : name,
-                                .text = (char *)text.data};
     struct trace_text machine = {.name = unicorn, .text = version};
     bool ok = trace_writer_begin(&s->writer,
                                  (struct trace_sink){.write = append_to_trace, .context = s}) &&
-              trace_write_config(&s->writer, &config, 1) &&
-              trace_write_machine(&s->writer, &machine, 1);
+              write_configs(s) && trace_write_machine(&s->writer, &machine, 1);
     s->writer.no_images = s->options->no_images;
-    bytes_free(&text);
     record_step(s);
     return ok || error_set(e, "cannot write '%s'", s->options->record_path);
 }
@@ -184,17 +195,41 @@ static void end_recording(struct session *s, const struct trace_end *end)
 /* Inputs
  * -------------------------------------------------------------------------------------------- */
 
+/* The seed and a counter through SHA-256: numbers that are the same in every run, and as good as
+ * random for whoever does not know the seed. */
+static void seeded_random(struct session *s, uint8_t *to, size_t size)
+{
+    while (size) {
+        uint8_t input[16];
+        struct sha256 hash;
+        store_le(input, s->options->entropy_seed, 8);
+        store_le(input + 8, s->entropy_blocks++, 8);
+        sha256_init(&hash);
+        sha256_add(&hash, input, sizeof input);
+        struct digest block = sha256_end(&hash);
+        size_t part = size < sizeof block.b ? size : sizeof block.b;
+        memcpy(to, block.b, part);
+        to += part;
+        size -= part;
+    }
+}
+
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
-    const struct session_options *o = ((struct session *)context)->options;
+    struct session *s = context;
+    const struct session_options *o = s->options;
     uint8_t random[256];
     switch (kind) {
     case PULL_WALL_CLOCK:
         bytes_put_int(out, o->clock_of_host ? host_wall_clock_s() : o->wall_clock_s, 8);
         return true;
     case PULL_ENTROPY:
-        if (size > sizeof random || !host_random(random, size))
+        if (size > sizeof random)
+            return error_set(e, "%zu random bytes at once are too many", size);
+        if (!o->entropy_of_host)
+            seeded_random(s, random, size);
+        else if (!host_random(random, size))
             return error_set(e, "the host gives no random numbers");
         bytes_put(out, random, size);
         return true;
@@ -217,8 +252,7 @@ static bool poll_host(void *context, struct push *p)
 static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
 {
     struct session *s = context;
-    (void)vm;
-    console_output(&s->console, channel, data, size);
+    console_output(&s->console, vm, channel, data, size);
 }
 
 static bool on_file(void *context, const char *path, const void *data, size_t size, struct error *e)
@@ -270,10 +304,10 @@ static bool assemble(struct session *s, struct error *e)
         .file = on_file,
         .idle = on_idle,
         .digest = on_digest,
+        .log = on_log,
         .context = s,
     };
-    configure_log(s);
-    s->board = board_new(&s->config, 1, &s->journal, &s->options->board, &sinks, &s->log, e);
+    s->board = board_new(s->configs, s->vm_count, &s->journal, &s->options->board, &sinks, e);
     if (s->board)
         s->board->where.trace_path = s->options->record_path;
     return s->board != NULL;
@@ -313,7 +347,8 @@ static int run(struct session *s)
     int status = board_run(s->board);
     console_close(&s->console);
     uint64_t cpu_ns = host_cpu_ns() - cpu_from;
-    struct trace_end end = verdict_of(s->board, status);
+    char sentence[1024];
+    struct trace_end end = verdict_of(s->board, status, sentence, sizeof sentence);
     end_recording(s, &end);
     if (s->trace)
         compare_end(s, &end);
@@ -330,30 +365,63 @@ static void end_session(struct session *s)
         host_close(s->file);
     }
     board_free(s->board);
+    console_free(&s->console);
     journal_free(&s->journal);
-    config_free(&s->config);
+    for (size_t i = 0; i < s->vm_count; i++)
+        config_free(&s->configs[i]);
+    free(s->configs);
 }
 
-int session_run(const char *const *words, size_t count, const struct session_options *options)
+/* Every VM's mistakes are reported, not only the first one's. */
+static bool parse_all(struct session *s, const struct vm_words *vms, size_t count,
+                      const struct config_reader *reader, int *status)
+{
+    bool ok = true;
+    s->configs = calloc(count, sizeof *s->configs);
+    CHECK(s->configs);
+    s->vm_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct error e = {0};
+        if (config_parse(&s->configs[i], vms[i].words, vms[i].count, reader, &e))
+            continue;
+        *status = session_report_error(&e, STATUS_CONFIGURATION);
+        ok = false;
+    }
+    return ok;
+}
+
+static bool is_dry(const struct session *s)
+{
+    bool dry = false;
+    for (size_t i = 0; i < s->vm_count; i++)
+        dry |= s->configs[i].dryrun;
+    return dry;
+}
+
+static int run_or_not(struct session *s)
+{
+    struct error e = {0};
+    if (!assemble(s, &e))
+        return session_report_error(&e, STATUS_NOT_STARTED);
+    console_warn(s->board);
+    if (is_dry(s)) {
+        log_write(&s->board->vms[0]->log, LOG_INFO, "Exiting: dryrun complete");
+        return STATUS_OK;
+    }
+    return begin_recording(s, &e) ? run(s) : session_report_error(&e, STATUS_NOT_STARTED);
+}
+
+int session_run(const struct vm_words *vms, size_t count, const struct session_options *options)
 {
     struct session s = {.options = options};
-    struct error e = {0};
     struct config_reader reader = session_config_reader();
-    if (!config_parse(&s.config, words, count, &reader, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
-    console_init(&s.console, &s.config, options->realtime);
-    journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
-                 (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
     int status = STATUS_OK;
-    bool assembled = assemble(&s, &e);
-    if (assembled)
-        console_warn(&s.config, &s.log);
-    if (assembled && s.config.dryrun)
-        log_write(&s.log, LOG_INFO, "Exiting: dryrun complete");
-    else if (!assembled || !begin_recording(&s, &e))
-        status = session_report_error(&e, STATUS_NOT_STARTED);
-    else
-        status = run(&s);
+    if (parse_all(&s, vms, count, &reader, &status)) {
+        console_init(&s.console, s.configs, count, options->realtime);
+        journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
+                     (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
+        status = run_or_not(&s);
+    }
     end_session(&s);
     return status;
 }
@@ -407,28 +475,41 @@ static bool read_trace(const char *path, struct trace *t, const struct log *log,
     return ok;
 }
 
+static bool replay_parse(struct session *s, const struct trace *t, int *status)
+{
+    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
+    struct vm_words *vms = calloc(t->config_count, sizeof *vms);
+    const char **texts = calloc(t->config_count, sizeof *texts);
+    CHECK(vms && texts);
+    for (size_t i = 0; i < t->config_count; i++) {
+        texts[i] = t->configs[i].text;
+        vms[i] = (struct vm_words){.words = &texts[i], .count = 1};
+    }
+    bool ok = parse_all(s, vms, t->config_count, &reader, status);
+    free(vms);
+    free(texts);
+    return ok;
+}
+
 int session_replay(const char *path, const struct session_options *options)
 {
     struct session s = {.options = options};
     struct trace trace = {0};
     struct error e = {0};
-    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
-    s.log = (struct log){.severities = LOG_DEFAULT, .sink = write_log, .context = &s};
-    if (!read_trace(path, &trace, &s.log, &e))
+    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
+    if (!read_trace(path, &trace, &log, &e))
         return session_report_error(&e, STATUS_USAGE);
     struct session_options replay = replay_options(&trace, options);
     s.options = &replay;
     s.trace = &trace;
-    const char *text = trace.configs[0].text;
     int status;
-    if (!config_parse(&s.config, &text, 1, &reader, &e)) {
-        status = session_report_error(&e, STATUS_CONFIGURATION);
-    } else {
-        supply_images(&trace, &s.config);
+    if (replay_parse(&s, &trace, &status)) {
+        for (size_t i = 0; i < s.vm_count; i++)
+            supply_images(&trace, &s.configs[i]);
         trace_into_journal(&trace, &s.journal);
         if (!trace.has_end)
             limit_to_inputs(&replay, &trace, &s.journal);
-        console_init(&s.console, &s.config, false);
+        console_init(&s.console, s.configs, s.vm_count, false);
         status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
     }
     end_session(&s);

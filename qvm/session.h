@@ -16,12 +16,19 @@ struct session_options {
     bool no_images;
     bool clock_of_host; /* the guest's wall clock starts now; else at `wall_clock_s` */
     uint64_t wall_clock_s;
-    unsigned log_severities; /* 0: as the configuration says */
     const char *record_path; /* NULL: nothing is recorded */
+    bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
+    uint64_t entropy_seed;
 };
 
-/* `qvm run`, `qvm record`: words are configuration text and @files. Returns the exit status. */
-int session_run(const char *const *words, size_t count, const struct session_options *options);
+/* The words of one VM: configuration text and @files. */
+struct vm_words {
+    const char *const *words;
+    size_t count;
+};
+
+/* `qvm run`, `qvm record`: VMs on one board. Returns the exit status. */
+int session_run(const struct vm_words *vms, size_t count, const struct session_options *options);
 /* `qvm replay`: runs what the trace holds and compares. */
 int session_replay(const char *path, const struct session_options *options);
 

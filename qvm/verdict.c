@@ -4,14 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-struct trace_end verdict_of(struct board *b, int status)
+struct trace_end verdict_of(struct board *b, int status, char *sentence, size_t size)
 {
     struct sha256 all;
     sha256_init(&all);
+    size_t used = 0;
     for (size_t i = 0; i < b->vm_count; i++) {
         struct sha256 output = b->vms[i]->output;
         struct digest printed = sha256_end(&output);
         sha256_add(&all, printed.b, sizeof printed.b);
+        if (b->vm_count == 1)
+            snprintf(sentence, size, "%s", b->vms[i]->ending);
+        else if (used < size)
+            used += (size_t)snprintf(sentence + used, size - used, "%s%s: %s", i ? "; " : "",
+                                     b->vms[i]->name, b->vms[i]->ending);
     }
     return (struct trace_end){
         .exit_status = status,
@@ -19,7 +25,7 @@ struct trace_end verdict_of(struct board *b, int status)
         .ticks = vtime_ticks(&b->vtime),
         .state = board_digest(b),
         .output = sha256_end(&all),
-        .sentence = b->vms[0]->ending,
+        .sentence = sentence,
     };
 }
 
@@ -28,9 +34,21 @@ void verdict_print(const struct board *b, const struct trace_end *end)
     char hex[DIGEST_TEXT];
     digest_text(end->state, hex);
     uint64_t ns = vtime_ns(&b->vtime);
-    fprintf(stderr,
-            "qvm: %s; %" PRIu64 " instructions, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
-            end->sentence, end->instructions, ns / 1000000000, ns % 1000000000, hex);
+    for (size_t i = 0; i < b->vm_count && b->vm_count > 1; i++)
+        fprintf(stderr, "qvm: %s: %s (exit status %d)\n", b->vms[i]->name, b->vms[i]->ending,
+                b->vms[i]->exit_status);
+    if (b->vm_count > 1)
+        fprintf(stderr, "qvm: %zu VMs", b->vm_count);
+    else
+        fprintf(stderr, "qvm: %s", end->sentence);
+    fprintf(stderr, "; %" PRIu64 " instructions, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
+            end->instructions, ns / 1000000000, ns % 1000000000, hex);
+}
+
+/* Of several VMs each says its name. */
+static const char *name_of(const struct vm *vm)
+{
+    return vm->board->vm_count > 1 ? vm->name : "";
 }
 
 static void print_exits(const struct vm *vm)
@@ -38,7 +56,7 @@ static void print_exits(const struct vm *vm)
     uint64_t all = 0;
     for (unsigned i = 0; i < EXIT_REASONS; i++)
         all += vm->exits[i];
-    fprintf(stderr, "qvm: stats: exits %" PRIu64, all);
+    fprintf(stderr, "qvm: stats: %s%sexits %" PRIu64, name_of(vm), *name_of(vm) ? ": " : "", all);
     for (unsigned i = 0; i < EXIT_REASONS; i++)
         if (vm->exits[i])
             fprintf(stderr, ", %s %" PRIu64, exit_reason_name(i), vm->exits[i]);
@@ -50,8 +68,8 @@ static void print_devices(const struct vm *vm)
     for (size_t i = 0; i < vm->vdev_count; i++) {
         uint64_t reads, writes;
         bus_counts(&vm->bus, vm->vdevs[i], &reads, &writes);
-        fprintf(stderr, "qvm: stats: %s: %" PRIu64 " reads, %" PRIu64 " writes\n",
-                vm->vdevs[i]->name, reads, writes);
+        fprintf(stderr, "qvm: stats: %s%s%s: %" PRIu64 " reads, %" PRIu64 " writes\n", name_of(vm),
+                *name_of(vm) ? ": " : "", vm->vdevs[i]->name, reads, writes);
     }
 }
 

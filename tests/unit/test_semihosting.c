@@ -194,7 +194,7 @@ static void begin(const char *folder)
     board.sinks = (struct board_sinks){.file = host_keep};
     vm.board = &board;
     vm.config = &config;
-    vm.env.wall_clock_s = 1700000000;
+    board.wall_clock_s = 1700000000;
     vm.semihosting = semihosting_new(folder);
 }
 
