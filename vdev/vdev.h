@@ -43,7 +43,8 @@ static inline void wire_set(const struct wire *w, bool level)
         w->set(w->context, w->line, level);
 }
 
-struct vdev; /* each device embeds it first */
+struct vdev;          /* each device embeds it first */
+struct shmem_regions; /* vdev/shmem_regions.h */
 
 /* A region where the device answers. */
 struct vdev_region {
@@ -81,6 +82,8 @@ struct vdev_env {
      * VDEV_REGIONS_MAX or above. False: it overlaps something. */
     bool (*open_region)(void *context, struct vdev *v, unsigned index, struct vdev_region region);
     void (*close_region)(void *context, struct vdev *v, unsigned index);
+    /* The board's named regions of shared memory; NULL: there are none. */
+    struct shmem_regions *shmem;
     void *context;
 };
 
