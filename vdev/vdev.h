@@ -97,8 +97,9 @@ struct describer {
     void (*empty)(void *context, const char *property);
     void *context;
 };
-/* Phandles are fixed numbers, so that devices can refer to them. */
-enum { PHANDLE_GIC = 1, PHANDLE_CLOCK_24MHZ = 2 };
+/* Phandles are fixed numbers, so that devices can refer to them. The last one plus its channel is
+ * for a node of a device's own. */
+enum { PHANDLE_GIC = 1, PHANDLE_CLOCK_24MHZ = 2, PHANDLE_VDEVS = 16 };
 
 struct vdev_option {
     const char *name;  /* as in the configuration */
