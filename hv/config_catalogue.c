@@ -4,15 +4,12 @@
 #include <string.h>
 
 const struct known_vdev known_vdevs[] = {
-    {"virtio-blk", false},     {"virtio-net", false},   {"smmu", false},
-    {"virtio-input", false},   {"virtio-fs", false},    {"virtio-gpu", false},
-    {"virtio-snd", false},     {"virtio-video", false}, {"pci-dummy", false},
-    {"virtio-vsock", false},   {"trace", false},        {"apic", true},
-    {"ioapic", true},          {"8259", true},          {"hpet", true},
-    {"timer8254", true},       {"mc146818", true},      {"pckeyboard", true},
-    {"ser8250", true},         {"wdt-ib700", true},     {"progress", true},
-    {"shmem", false},          {"wdt-sp805", false},    {"virtio-console", false},
-    {"virtio-entropy", false}, {NULL, false},
+    {"virtio-blk", false}, {"virtio-net", false},   {"smmu", false},       {"virtio-input", false},
+    {"virtio-fs", false},  {"virtio-gpu", false},   {"virtio-snd", false}, {"virtio-video", false},
+    {"pci-dummy", false},  {"virtio-vsock", false}, {"trace", false},      {"apic", true},
+    {"ioapic", true},      {"8259", true},          {"hpet", true},        {"timer8254", true},
+    {"mc146818", true},    {"pckeyboard", true},    {"ser8250", true},     {"wdt-ib700", true},
+    {"progress", true},    {"shmem", false},        {NULL, false},
 };
 
 const struct known_vdev *known_vdev_find(const char *name)

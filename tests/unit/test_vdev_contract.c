@@ -185,6 +185,8 @@ static void copy_by_restore(const struct run *from, struct run *to)
     to->w.vtime = from->w.vtime;
     to->w.output_size = from->w.output_size;
     to->w.exit_status = from->w.exit_status;
+    memcpy(to->w.ram, from->w.ram, sizeof to->w.ram);
+    to->w.random = from->w.random;
     to->random = from->random;
     to->answers = from->answers;
     memcpy(to->visited, from->visited, sizeof to->visited);

@@ -1,5 +1,5 @@
-/* A world for one device: virtual time, an event queue, a log that is off, a bus, and what the
- * device sent out. Devices are made as the assembly makes them. */
+/* A world for one device: virtual time, an event queue, a log that is off, a bus, a little RAM, and
+ * what the device sent out. Devices are made as the assembly makes them. */
 #ifndef TEST_VDEV_FIXTURE_H
 #define TEST_VDEV_FIXTURE_H
 
@@ -10,6 +10,11 @@
 
 #include "vdev/bus.h"
 #include "vdev/gic.h"
+
+/* Guest-physical. The upper half is read-only. */
+#define WORLD_RAM          0x40000000u
+#define WORLD_RAM_SIZE     0x10000u
+#define WORLD_RAM_WRITABLE 0x8000u
 
 struct world {
     struct vtime vtime;
@@ -25,6 +30,10 @@ struct world {
     char output[256];
     size_t output_size;
     int exit_status; /* -1: none requested */
+    unsigned dumps;  /* requested */
+    uint8_t ram[WORLD_RAM_SIZE];
+    uint64_t random; /* what the next random bytes are made of */
+    uint64_t random_bytes;
 };
 
 static inline void world_wire(void *context, unsigned line, bool level)
@@ -58,6 +67,45 @@ static inline void world_exit(void *context, int exit_status, const char *why)
     w->exit_status = exit_status;
 }
 
+static inline void world_dump(void *context, const char *why)
+{
+    struct world *w = context;
+    (void)why;
+    w->dumps++;
+}
+
+static inline bool world_read_memory(void *context, gpa_t from, void *to, uint64_t size)
+{
+    struct world *w = context;
+    uint64_t at = from.v - WORLD_RAM;
+    if (at > WORLD_RAM_SIZE || size > WORLD_RAM_SIZE - at)
+        return false;
+    memcpy(to, w->ram + at, size);
+    return true;
+}
+
+static inline bool world_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
+{
+    struct world *w = context;
+    uint64_t at = to.v - WORLD_RAM;
+    if (at > WORLD_RAM_WRITABLE || size > WORLD_RAM_WRITABLE - at)
+        return false;
+    memcpy(w->ram + at, from, size);
+    return true;
+}
+
+static inline bool world_entropy(void *context, void *to, size_t size)
+{
+    struct world *w = context;
+    ck_assert_uint_le(size, 256);
+    for (size_t i = 0; i < size; i++) {
+        w->random = w->random * UINT64_C(6364136223846793005) + 1;
+        ((uint8_t *)to)[i] = (uint8_t)(w->random >> 56);
+    }
+    w->random_bytes += size;
+    return true;
+}
+
 /* `options`: name, value, name, value, ..., NULL; or NULL for none. False if create refuses. */
 static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
                              const char *const *options, struct error *e)
@@ -71,6 +119,10 @@ static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
                                .wall_clock_s = 1700000000,
                                .output = world_output,
                                .request_exit = world_exit,
+                               .request_dump = world_dump,
+                               .read_memory = world_read_memory,
+                               .write_memory = world_write_memory,
+                               .entropy = world_entropy,
                                .context = w};
     const struct vdev_type *t = vdev_type_find(type);
     ck_assert_ptr_nonnull(t);
