@@ -9,7 +9,7 @@ const struct known_vdev known_vdevs[] = {
     {"pci-dummy", false},  {"virtio-vsock", false}, {"trace", false},      {"apic", true},
     {"ioapic", true},      {"8259", true},          {"hpet", true},        {"timer8254", true},
     {"mc146818", true},    {"pckeyboard", true},    {"ser8250", true},     {"wdt-ib700", true},
-    {"progress", true},    {"shmem", false},        {NULL, false},
+    {"progress", true},    {NULL, false},
 };
 
 const struct known_vdev *known_vdev_find(const char *name)
