@@ -18,6 +18,7 @@ struct variable {
     bool is_per_vdev;
     bool has_effect; /* else it is checked and listed as accepted */
     void (*apply)(struct parser *p, const struct word *word, uint64_t value); /* may be NULL */
+    const char *summary;                                                      /* one line */
 };
 
 extern const struct variable config_variables[]; /* ends with a NULL name */

@@ -7,7 +7,9 @@
 
 #include "cpu/disasm.h"
 #include "emu/check.h"
+#include "hv/config_help.h"
 #include "hv/config_report.h"
+#include "qvm/help.h"
 #include "qvm/host.h"
 #include "qvm/session.h"
 
@@ -17,6 +19,8 @@ static const char usage[] =
     "       qvm record -o TRACE VM [VM...]    run and keep a trace\n"
     "       qvm replay TRACE                  run it again and compare\n"
     "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
+    "       qvm fmt CONF [WORD...]            print it in canonical form; also of boards\n"
+    "       qvm [OPTION] ?                    explain the language: qvm vdev ?, qvm set ?\n"
     "       qvm --version | --help\n"
     "A VM is a file NAME.qvmconf and words of its language: qvm run a.qvmconf set cpu-model max.\n"
     "The next VM begins at the next word that ends in .qvmconf, or behind a word `+`.\n"
@@ -175,13 +179,15 @@ static const char *as_file(struct command_line *c, const char *word)
     return marked;
 }
 
-/* Cuts the words into VMs. The first word of a command names a file, as does each that ends in
- * .qvmconf and is not marked with `@`: such a file begins the next VM. */
+/* Cuts the words into VMs. The first word of a command names a file unless it is an option of the
+ * language, as does each that ends in .qvmconf and is not marked with `@`: such a file begins the
+ * next VM. */
 static bool split_vms(struct command_line *c, struct error *e)
 {
     for (size_t i = 0; i < c->count; i++) {
         bool separator = strcmp(c->words[i], "+") == 0;
-        bool file = c->words[i][0] != '@' && !separator && (i == 0 || ends_in_qvmconf(c->words[i]));
+        bool file = c->words[i][0] != '@' && !separator &&
+                    (ends_in_qvmconf(c->words[i]) || (i == 0 && !config_is_option(c->words[i])));
         struct vm_words *last = c->vm_count ? &c->vms[c->vm_count - 1] : NULL;
         if (file)
             c->words[i] = as_file(c, c->words[i]);
@@ -316,11 +322,15 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0)
         return print_version();
+    if (help_is_asked(argv + 1, argc - 1))
+        return help_answer(argv + 1, argc - 1);
     if (asks_for_help(argc, argv)) {
         fputs(usage, stdout);
         return STATUS_OK;
     }
-    if (command[0] == '@')
+    if (strcmp(command, "fmt") == 0)
+        return help_format(argv + 2, argc - 2);
+    if (command[0] == '@' || config_is_option(command))
         return run_command(0, argv + 1, (size_t)argc - 1);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(command, commands[i].name) == 0)
