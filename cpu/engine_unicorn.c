@@ -218,7 +218,7 @@ static void note_wfe_words(struct engine *e, uint64_t page_va, uint64_t page_hpa
 {
     const uint8_t *page = memory_at(e->memory, hpa(page_hpa), PAGE_SIZE, MEMORY_READ);
     for (uint64_t at = 0; page && at < PAGE_SIZE; at += 4)
-        if (load_le(page + at, 4) == WFE_WORD)
+        if (load_le32(page + at) == WFE_WORD)
             e->yield_after[((page_va + at + 4) >> 2) % YIELD_SLOTS] = 1;
 }
 
@@ -228,7 +228,7 @@ static void note_wfe_words_everywhere(struct engine *e, hpa_t a, uint64_t size)
 {
     const uint8_t *code = memory_at(e->memory, a, size, MEMORY_READ);
     for (uint64_t at = 0; code && at + 4 <= size; at += 4)
-        for (uint64_t page = 0; page < YIELD_SLOTS && load_le(code + at, 4) == WFE_WORD;
+        for (uint64_t page = 0; page < YIELD_SLOTS && load_le32(code + at) == WFE_WORD;
              page += PAGE_SIZE / 4)
             e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
 }

@@ -39,5 +39,11 @@ bool reader_at_end(const struct reader *r);
 /* Little-endian integers in memory, 1 to 8 bytes wide. */
 uint64_t load_le(const void *from, size_t size);
 void store_le(void *to, uint64_t value, size_t size);
+/* The same for what is read in long rows: compilers make one load of it. */
+static inline uint32_t load_le32(const void *from)
+{
+    const uint8_t *b = (const uint8_t *)from;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
 
 #endif
