@@ -23,7 +23,7 @@ static uint64_t round_up(uint64_t value, uint64_t to)
 static bool add_banks(struct board *b, const struct vm_config *configs, size_t count,
                       struct error *e)
 {
-    uint64_t need = BOARD_SLACK_BYTES;
+    uint64_t need = BOARD_SLACK_BYTES + shared_memory_size(configs, count);
     for (size_t i = 0; i < count; i++)
         for (size_t r = 0; r < configs[i].ram_count; r++)
             need += configs[i].rams[r].length;
@@ -302,6 +302,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
     if (!b->engine)
         return false;
+    if (!make_shared_memory(b, configs, count, e))
+        return false;
     for (size_t i = 0; i < count; i++)
         if (!make_vm(b, &configs[i], e))
             return false;
@@ -343,6 +345,7 @@ void board_free(struct board *b)
         free_vm(b->vms[i]);
     schedule_free(&b->schedule);
     engine_free(b->engine);
+    shmem_regions_free(b->shmem);
     memory_free(&b->memory);
     free(b);
 }

@@ -18,6 +18,7 @@
 #include "mmu/memory.h"
 #include "vdev/bus.h"
 #include "vdev/gic.h"
+#include "vdev/shmem_regions.h"
 
 /* Exit status of a run (reference: the configuration document's table). */
 enum exit_status {
@@ -126,6 +127,7 @@ struct board_options {
 #define BOARD_VMS_MAX 64
 struct board {
     struct memory memory;
+    struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
     struct engine *engine;
     struct vtime vtime;
     struct event_queue events;

@@ -10,6 +10,12 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
 /* vdev_env.c: what the VM's device number `i` sees of the world. */
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
 
+/* shared_memory.c: bytes for the regions that guests share, 0 without any vdev shmem; and their
+ * registry. */
+uint64_t shared_memory_size(const struct vm_config *configs, size_t count);
+bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
+                        struct error *e);
+
 /* psci.c: SMC calling convention, for HVC and SMC alike. */
 enum exit_result secure_call(struct vm *vm, struct vcpu *v);
 

@@ -38,6 +38,8 @@ struct digest board_digest(struct board *b)
     save_vcpus(b, &state);
     for (size_t i = 0; i < b->vm_count; i++)
         save_devices(b->vms[i], &state);
+    if (b->shmem)
+        shmem_regions_save(b->shmem, &state);
     struct sha256 s;
     sha256_init(&s);
     sha256_add(&s, state.data, state.size);

@@ -167,6 +167,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .unmap_memory = on_unmap_memory,
         .open_region = on_open_region,
         .close_region = on_close_region,
+        .shmem = b->shmem,
         .context = vm,
     };
     return &vm->envs[i];

@@ -5,6 +5,7 @@
 #
 # The first line of a program: vcpus: N  model: M[,M...]  [ends: limit]
 # Programs end with exit status 0; those that `ends: limit` must reach the instruction limit (67).
+# What a program needs beyond the common board is in NAME.qvmconf.
 set -u
 [ $# -ge 2 ] || { echo "usage: run.sh QVM OUTDIR [NAME...]" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,8 +30,10 @@ run_once() {
         cpus="$cpus cpu"
     done
     mkdir -p "$work/files"
-    "$qvm" run --limit-insns "$4" "@$config" set cpu-model "$2" set semihosting "$work/files" \
-        load "$out/$1.elf" $cpus >"$work/out.$5" 2>"$work/err.$5" </dev/null
+    own=
+    [ ! -e "$here/$1.qvmconf" ] || own="@$here/$1.qvmconf"
+    "$qvm" run --limit-insns "$4" "@$config" ${own:+"$own"} set cpu-model "$2" \
+        set semihosting "$work/files" load "$out/$1.elf" $cpus >"$work/out.$5" 2>"$work/err.$5" </dev/null
     status=$?
     rm -rf "$work/files"
     sed -n 's/.* digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err.$5" >"$work/digest.$5"
