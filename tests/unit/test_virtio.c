@@ -1,0 +1,920 @@
+/* The MMIO transport and split virtqueues, seen through the console and the entropy source: a small
+ * driver in the test's RAM, a driver that does everything wrong, and one that does anything. */
+#include "emu/bytes.h"
+#include "test_vdev_fixture.h"
+#include "vdev/virtio_mmio.h"
+
+enum {
+    MAGIC = 0x000,
+    VERSION = 0x004,
+    DEVICE_ID = 0x008,
+    DEVICE_FEATURES = 0x010,
+    DEVICE_FEATURES_SEL = 0x014,
+    DRIVER_FEATURES = 0x020,
+    DRIVER_FEATURES_SEL = 0x024,
+    QUEUE_SEL = 0x030,
+    QUEUE_NUM_MAX = 0x034,
+    QUEUE_NUM = 0x038,
+    QUEUE_READY = 0x044,
+    QUEUE_NOTIFY = 0x050,
+    INTERRUPT_STATUS = 0x060,
+    INTERRUPT_ACK = 0x064,
+    STATUS = 0x070,
+    QUEUE_DESC = 0x080,
+    QUEUE_DRIVER = 0x090,
+    QUEUE_DEVICE = 0x0a0,
+    SHM_LEN = 0x0b0,
+    CONFIG_GENERATION = 0x0fc,
+    CONFIG = 0x100
+};
+enum { DRIVER = 3, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64 };
+enum { USED_BUFFER = 1, CONFIG_CHANGE = 2 };
+enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
+enum { INPUT, OUTPUT };
+#define INDIRECT_DESC (1u << 28)
+#define EVENT_IDX     (1u << 29)
+
+/* Queue n has its three areas in page n of the RAM; buffers come behind. */
+enum { SIZE = 8, AREA = 0x1000, AVAILABLE = 0x400, USED = 0x800, BUFFERS = 0x3000 };
+
+static struct world w;
+
+static uint8_t *ram(uint64_t offset)
+{
+    return w.ram + offset;
+}
+
+static void set_queue(unsigned queue, uint32_t size)
+{
+    uint32_t at = WORLD_RAM + queue * AREA;
+    put(&w, QUEUE_SEL, queue);
+    put(&w, QUEUE_NUM, size);
+    put(&w, QUEUE_DESC, at);
+    put(&w, QUEUE_DRIVER, at + AVAILABLE);
+    put(&w, QUEUE_DEVICE, at + USED);
+    put(&w, QUEUE_READY, 1);
+}
+
+static void negotiate(uint32_t features)
+{
+    put(&w, STATUS, 0);
+    put(&w, STATUS, DRIVER);
+    put(&w, DRIVER_FEATURES_SEL, 0);
+    put(&w, DRIVER_FEATURES, features);
+    put(&w, DRIVER_FEATURES_SEL, 1);
+    put(&w, DRIVER_FEATURES, 1); /* VIRTIO_F_VERSION_1 */
+    put(&w, STATUS, DRIVER | FEATURES_OK);
+    ck_assert_uint_eq(get(&w, STATUS), DRIVER | FEATURES_OK);
+}
+
+static void drive(unsigned queues, uint32_t features)
+{
+    negotiate(features);
+    memset(w.ram, 0, 2 * AREA);
+    for (unsigned i = 0; i < queues; i++)
+        set_queue(i, SIZE);
+    put(&w, STATUS, DRIVER | FEATURES_OK | DRIVER_OK);
+}
+
+static void open_driven(const char *type, uint32_t features)
+{
+    world_open(&w, type, 1, NULL);
+    drive(type[7] == 'c' ? 2 : 1, features);
+}
+
+static void put_descriptor(uint64_t table, unsigned index, uint64_t at, uint32_t size,
+                           unsigned flags, unsigned next)
+{
+    uint8_t *d = ram(table + 16 * index);
+    store_le(d, at, 8);
+    store_le(d + 8, size, 4);
+    store_le(d + 12, flags, 2);
+    store_le(d + 14, next, 2);
+}
+
+static uint16_t get16(uint64_t offset)
+{
+    return (uint16_t)load_le(ram(offset), 2);
+}
+
+static void make_available(unsigned queue, unsigned head)
+{
+    uint64_t ring = queue * AREA + AVAILABLE;
+    uint16_t index = get16(ring + 2);
+    store_le(ram(ring + 4 + 2 * (index % SIZE)), head, 2);
+    store_le(ram(ring + 2), (uint16_t)(index + 1), 2);
+}
+
+static void check_used(unsigned queue, unsigned index, unsigned head, uint32_t written)
+{
+    uint64_t ring = queue * AREA + USED;
+    ck_assert_uint_eq(load_le(ram(ring + 4 + 8 * (index % SIZE)), 4), head);
+    ck_assert_uint_eq(load_le(ram(ring + 8 + 8 * (index % SIZE)), 4), written);
+}
+
+static unsigned used_index(unsigned queue)
+{
+    return get16(queue * AREA + USED + 2);
+}
+
+static uint64_t text_at(unsigned offset, const char *text)
+{
+    memcpy(ram(BUFFERS + offset), text, strlen(text));
+    return WORLD_RAM + BUFFERS + offset;
+}
+
+static void kick(unsigned queue)
+{
+    put(&w, QUEUE_NOTIFY, queue);
+}
+
+static void check_output(const char *expected)
+{
+    ck_assert_uint_eq(w.output_size, strlen(expected));
+    ck_assert(memcmp(w.output, expected, w.output_size) == 0);
+}
+
+/* Registers ---------------------------------------------------------------------------------------
+ */
+
+START_TEST(registers)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    ck_assert_uint_eq(get(&w, MAGIC), 0x74726976);
+    ck_assert_uint_eq(get(&w, VERSION), 2);
+    ck_assert_uint_eq(get(&w, DEVICE_ID), 3);
+    ck_assert_uint_eq(get(&w, DEVICE_FEATURES), INDIRECT_DESC | EVENT_IDX | 1u << 2);
+    put(&w, DEVICE_FEATURES_SEL, 1);
+    ck_assert_uint_eq(get(&w, DEVICE_FEATURES), 1);
+    put(&w, DEVICE_FEATURES_SEL, 2);
+    ck_assert_uint_eq(get(&w, DEVICE_FEATURES), 0);
+    for (unsigned queue = 0; queue < 4; queue++) {
+        put(&w, QUEUE_SEL, queue);
+        ck_assert_uint_eq(get(&w, QUEUE_NUM_MAX), queue < 2 ? 64 : 0);
+        put(&w, QUEUE_NUM, 1); /* no such queue: nothing happens */
+        ck_assert_uint_eq(get(&w, QUEUE_READY), 0);
+    }
+    ck_assert_uint_eq(get(&w, SHM_LEN), 0);
+    ck_assert_uint_eq(get(&w, SHM_LEN + 4), 0);
+    ck_assert_uint_eq(get(&w, SHM_LEN + 8), 0xffffffff);
+    ck_assert_uint_eq(get(&w, SHM_LEN + 12), 0xffffffff);
+    ck_assert_uint_eq(get(&w, CONFIG_GENERATION), 0);
+    ck_assert_uint_eq(get(&w, QUEUE_NUM), 0); /* write-only */
+    put(&w, MAGIC, 0);                        /* read-only */
+    ck_assert_uint_eq(get(&w, MAGIC), 0x74726976);
+    world_close(&w);
+    world_open(&w, "virtio-entropy", 1, NULL);
+    ck_assert_uint_eq(get(&w, DEVICE_ID), 4);
+    ck_assert_uint_eq(get(&w, DEVICE_FEATURES), INDIRECT_DESC | EVENT_IDX);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(widths)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    for (uint8_t size = 1; size <= 8; size = (uint8_t)(2 * size)) {
+        enum bus_answer word = size == 4 ? BUS_HANDLED : BUS_NOBODY;
+        enum bus_answer narrow = size <= 4 ? BUS_HANDLED : BUS_NOBODY;
+        ck_assert_int_eq(try_access(&w, 0, STATUS, size, false), word);
+        ck_assert_int_eq(try_access(&w, 0, STATUS, size, true), word);
+        ck_assert_int_eq(try_access(&w, 0, CONFIG, size, false), narrow);
+        ck_assert_int_eq(try_access(&w, 0, CONFIG, size, true), narrow);
+        ck_assert_int_eq(try_access(&w, 0, 0x200 - size, size, false), narrow);
+    }
+    ck_assert_int_eq(try_access(&w, 0, STATUS + 2, 4, false), BUS_NOBODY);
+    ck_assert_int_eq(try_access(&w, 0, CONFIG + 2, 4, false), BUS_NOBODY);
+    ck_assert_int_eq(try_access(&w, 0, CONFIG + 2, 2, false), BUS_HANDLED);
+    world_close(&w);
+}
+END_TEST
+
+static uint64_t status_after(uint32_t low, uint32_t high, uint32_t status)
+{
+    put(&w, STATUS, 0);
+    put(&w, DRIVER_FEATURES_SEL, 0);
+    put(&w, DRIVER_FEATURES, low);
+    put(&w, DRIVER_FEATURES_SEL, 1);
+    put(&w, DRIVER_FEATURES, high);
+    put(&w, DRIVER_FEATURES_SEL, 2);
+    put(&w, DRIVER_FEATURES, 0xffffffff); /* there are none beyond 63 */
+    put(&w, STATUS, status);
+    return get(&w, STATUS);
+}
+
+START_TEST(negotiation)
+{
+    world_open(&w, "virtio-entropy", 1, NULL);
+    ck_assert_uint_eq(status_after(0, 1, FEATURES_OK), FEATURES_OK);
+    ck_assert_uint_eq(status_after(INDIRECT_DESC | EVENT_IDX, 1, FEATURES_OK), FEATURES_OK);
+    ck_assert_uint_eq(status_after(0, 0, DRIVER | FEATURES_OK), DRIVER); /* legacy driver */
+    ck_assert_uint_eq(status_after(1, 1, DRIVER | FEATURES_OK), DRIVER); /* not offered */
+    ck_assert_uint_eq(status_after(0, 3, DRIVER | FEATURES_OK), DRIVER);
+    ck_assert_uint_eq(status_after(0, 1, DRIVER | DRIVER_OK), DRIVER);
+    /* Bits are not taken back one by one; DEVICE_NEEDS_RESET is not the driver's. */
+    ck_assert_uint_eq(status_after(0, 1, DRIVER | FEATURES_OK), DRIVER | FEATURES_OK);
+    put(&w, STATUS, NEEDS_RESET | 1);
+    ck_assert_uint_eq(get(&w, STATUS), DRIVER | FEATURES_OK);
+    /* Too late: what was agreed on holds. */
+    put(&w, DRIVER_FEATURES_SEL, 1);
+    put(&w, DRIVER_FEATURES, 0);
+    put(&w, STATUS, DRIVER | FEATURES_OK | DRIVER_OK);
+    ck_assert_uint_eq(get(&w, STATUS), DRIVER | FEATURES_OK | DRIVER_OK);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_reset_forgets_everything)
+{
+    open_driven("virtio-console", 0);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "x"), 1, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    ck_assert(w.irq_level);
+    put(&w, STATUS, 0);
+    ck_assert(!w.irq_level);
+    ck_assert_uint_eq(get(&w, STATUS), 0);
+    ck_assert_uint_eq(get(&w, INTERRUPT_STATUS), 0);
+    put(&w, QUEUE_SEL, OUTPUT);
+    ck_assert_uint_eq(get(&w, QUEUE_READY), 0);
+    put(&w, QUEUE_READY, 1); /* of size 0 by now */
+    ck_assert_uint_eq(get(&w, QUEUE_READY), 0);
+    ck_assert_uint_eq(get(&w, STATUS), NEEDS_RESET);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_ready_queue_stays_as_it_is)
+{
+    open_driven("virtio-console", 0);
+    put(&w, QUEUE_SEL, OUTPUT);
+    put(&w, QUEUE_DESC, 0);
+    put(&w, QUEUE_NUM, 3);
+    put(&w, QUEUE_READY, 1);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "ready"), 5, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("ready");
+    put(&w, QUEUE_READY, 0);
+    ck_assert_uint_eq(get(&w, QUEUE_READY), 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("ready");
+    world_close(&w);
+}
+END_TEST
+
+/* A device with a configuration space of its own. */
+struct block {
+    struct vdev v;
+    struct virtio_device virtio;
+};
+
+static uint32_t written[3];
+
+static void block_read_config(const struct vdev *v, uint8_t *config)
+{
+    (void)v;
+    store_le(config, 0x8877665544332211, 8);
+    store_le(config + 8, 0xccbbaa99, 4);
+}
+
+static void block_write_config(struct vdev *v, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)v;
+    written[0] = offset;
+    written[1] = size;
+    written[2] = value;
+}
+
+static void block_notify(struct vdev *v, unsigned queue)
+{
+    (void)v;
+    (void)queue;
+}
+
+START_TEST(configuration_space)
+{
+    static const struct virtio_type type = {.device_id = 2,
+                                            .queue_count = 1,
+                                            .queue_size_max = {SIZE},
+                                            .config_size = 12,
+                                            .read_config = block_read_config,
+                                            .write_config = block_write_config,
+                                            .notify = block_notify};
+    struct block b = {.v = {.env = &w.env}};
+    memset(&w, 0, sizeof w);
+    w.env = (struct vdev_env){.events = &w.events, .vtime = &w.vtime};
+    virtio_init(&b.virtio, &b.v, &type);
+    struct bus_access a = {.offset = CONFIG + 4, .size = 4};
+    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_uint_eq(a.value, 0x88776655);
+    a = (struct bus_access){.offset = CONFIG + 10, .size = 2};
+    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_uint_eq(a.value, 0xccbb);
+    a = (struct bus_access){.offset = CONFIG + 12, .size = 4};
+    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_uint_eq(a.value, 0);
+    a = (struct bus_access){.offset = CONFIG + 11, .size = 1, .is_write = true, .value = 0x1234};
+    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert(written[0] == 11 && written[1] == 1 && written[2] == 0x34);
+    a = (struct bus_access){.offset = CONFIG + 12, .size = 1, .is_write = true};
+    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED); /* behind its end */
+    ck_assert_uint_eq(written[0], 11);
+    virtio_destroy(&b.virtio);
+}
+END_TEST
+
+/* Console -----------------------------------------------------------------------------------------
+ */
+
+START_TEST(output_of_a_chain)
+{
+    open_driven("virtio-console", 0);
+    put_descriptor(OUTPUT * AREA, 3, text_at(0, "Hel"), 3, NEXT, 5);
+    put_descriptor(OUTPUT * AREA, 5, text_at(64, ""), 0, NEXT, 1);
+    put_descriptor(OUTPUT * AREA, 1, text_at(128, "lo\n"), 3, 0, 0);
+    make_available(OUTPUT, 3);
+    check_output("");
+    kick(OUTPUT);
+    check_output("Hello\n");
+    ck_assert_uint_eq(used_index(OUTPUT), 1);
+    check_used(OUTPUT, 0, 3, 0);
+    ck_assert(w.irq_level);
+    ck_assert_uint_eq(get(&w, INTERRUPT_STATUS), USED_BUFFER);
+    put(&w, INTERRUPT_ACK, CONFIG_CHANGE);
+    ck_assert(w.irq_level);
+    put(&w, INTERRUPT_ACK, USED_BUFFER);
+    ck_assert(!w.irq_level);
+    kick(OUTPUT); /* nothing new */
+    kick(7);      /* no such queue */
+    ck_assert(!w.irq_level);
+    check_output("Hello\n");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(no_output_before_driver_ok)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    negotiate(0);
+    set_queue(OUTPUT, SIZE);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "early"), 5, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("");
+    put(&w, STATUS, DRIVER | FEATURES_OK | DRIVER_OK);
+    kick(OUTPUT);
+    check_output("early");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(output_by_an_indirect_table)
+{
+    const uint64_t table = BUFFERS + 0x100;
+    open_driven("virtio-console", INDIRECT_DESC);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "one "), 4, NEXT, 1);
+    /* DESC_WRITE of this one means nothing. */
+    put_descriptor(OUTPUT * AREA, 1, WORLD_RAM + table, 32, INDIRECT | WRITE, 0);
+    put_descriptor(table, 0, text_at(32, "two "), 4, NEXT, 1);
+    put_descriptor(table, 1, text_at(64, "three"), 5, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("one two three");
+    ck_assert_uint_eq(get(&w, STATUS) & NEEDS_RESET, 0);
+    check_used(OUTPUT, 0, 0, 0);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_driver_that_does_not_want_interrupts)
+{
+    open_driven("virtio-console", 0);
+    store_le(ram(OUTPUT * AREA + AVAILABLE), 1, 2); /* VIRTQ_AVAIL_F_NO_INTERRUPT */
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "x"), 1, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("x");
+    ck_assert(!w.irq_level);
+    world_close(&w);
+}
+END_TEST
+
+static void send_x(unsigned count)
+{
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "x"), 1, 0, 0);
+    while (count--)
+        make_available(OUTPUT, 0);
+    kick(OUTPUT);
+}
+
+/* used_event: interrupt when the used index goes past it (2.6.7). */
+START_TEST(event_indices)
+{
+    const uint64_t used_event = OUTPUT * AREA + AVAILABLE + 4 + 2 * SIZE;
+    const uint64_t available_event = OUTPUT * AREA + USED + 4 + 8 * SIZE;
+    open_driven("virtio-console", EVENT_IDX);
+    store_le(ram(used_event), 2, 2);
+    store_le(ram(OUTPUT * AREA + AVAILABLE), 1, 2); /* the flag means nothing now */
+    send_x(2);
+    ck_assert_uint_eq(used_index(OUTPUT), 2);
+    ck_assert_uint_eq(get16(available_event), 2);
+    ck_assert(!w.irq_level);
+    send_x(1);
+    ck_assert(w.irq_level);
+    put(&w, INTERRUPT_ACK, 3);
+    send_x(5);
+    ck_assert(!w.irq_level);
+    store_le(ram(used_event), 9, 2);
+    send_x(4); /* from 8 to 12, past it in one go */
+    ck_assert(w.irq_level);
+    ck_assert_uint_eq(get16(available_event), 12);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(indices_wrap)
+{
+    const uint64_t used_event = OUTPUT * AREA + AVAILABLE + 4 + 2 * SIZE;
+    open_driven("virtio-console", EVENT_IDX);
+    for (unsigned i = 0; i < 70000 / 7; i++) {
+        unsigned from = used_index(OUTPUT);
+        store_le(ram(used_event), (uint16_t)(from + 6), 2);
+        send_x(6);
+        ck_assert(!w.irq_level);
+        send_x(1);
+        ck_assert(w.irq_level);
+        put(&w, INTERRUPT_ACK, 1);
+        ck_assert_uint_eq(used_index(OUTPUT), (uint16_t)(from + 7));
+    }
+    ck_assert_uint_eq(w.output_size, 70000);
+    world_close(&w);
+}
+END_TEST
+
+/* Eight chains of 8 times 16 KiB: more than one call does. The rest comes by itself, and so does
+ * the interrupt. */
+START_TEST(much_output_takes_time)
+{
+    const uint64_t piece = 0x4000, total = 8 * 8 * piece;
+    open_driven("virtio-console", INDIRECT_DESC);
+    for (unsigned i = 0; i < 8; i++) {
+        put_descriptor(BUFFERS, i, WORLD_RAM + 0x4000, (uint32_t)piece, i < 7 ? NEXT : 0, i + 1);
+        put_descriptor(OUTPUT * AREA, i, WORLD_RAM + BUFFERS, 8 * 16, INDIRECT, 0);
+        make_available(OUTPUT, i);
+    }
+    kick(OUTPUT);
+    ck_assert_uint_gt(w.output_size, 0);
+    ck_assert_uint_lt(w.output_size, total / 8);
+    ck_assert(!w.irq_level);
+    ck_assert_uint_ne(event_next(&w.events), EVENT_NEVER);
+    world_advance(&w, 10000000);
+    ck_assert_uint_eq(w.output_size, total);
+    ck_assert_uint_eq(used_index(OUTPUT), 8);
+    ck_assert(w.irq_level);
+    ck_assert_uint_eq(event_next(&w.events), EVENT_NEVER);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_chain_that_shrinks_while_it_is_sent)
+{
+    open_driven("virtio-console", 0);
+    for (unsigned i = 0; i < 8; i++)
+        put_descriptor(OUTPUT * AREA, i, WORLD_RAM, 0x8000, i < 7 ? NEXT : 0, i + 1);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    size_t sent = w.output_size;
+    put_descriptor(OUTPUT * AREA, 0, WORLD_RAM, 1, 0, 0);
+    world_advance(&w, 10000000);
+    ck_assert_uint_eq(w.output_size, sent);
+    ck_assert_uint_eq(used_index(OUTPUT), 1);
+    world_close(&w);
+}
+END_TEST
+
+static size_t type_in(const char *text)
+{
+    return w.v->type->input(w.v, (const uint8_t *)text, strlen(text));
+}
+
+START_TEST(input_takes_what_there_are_buffers_for)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    ck_assert_uint_eq(type_in("nobody listens"), 0);
+    drive(2, 0);
+    ck_assert_uint_eq(type_in("no buffers"), 0);
+    put_descriptor(INPUT * AREA, 0, WORLD_RAM + BUFFERS, 4, WRITE, 0);
+    put_descriptor(INPUT * AREA, 1, WORLD_RAM + BUFFERS + 16, 2, WRITE | NEXT, 2);
+    put_descriptor(INPUT * AREA, 2, WORLD_RAM + BUFFERS + 32, 9, WRITE, 0);
+    make_available(INPUT, 0);
+    make_available(INPUT, 1);
+    ck_assert_uint_eq(type_in("abcdefgh"), 8);
+    ck_assert(memcmp(ram(BUFFERS), "abcd", 5) == 0);
+    ck_assert(memcmp(ram(BUFFERS + 16), "ef", 3) == 0);
+    ck_assert(memcmp(ram(BUFFERS + 32), "gh", 3) == 0);
+    check_used(INPUT, 0, 0, 4);
+    check_used(INPUT, 1, 1, 4);
+    ck_assert_uint_eq(used_index(INPUT), 2);
+    ck_assert_uint_eq(get(&w, INTERRUPT_STATUS), USED_BUFFER);
+    ck_assert_uint_eq(type_in("i"), 0);
+    make_available(INPUT, 0);
+    ck_assert_uint_eq(type_in("ijklmn"), 4);
+    check_used(INPUT, 2, 0, 4);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(emergency_write)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    put(&w, CONFIG + 8, 'h'); /* before anything is set up */
+    put_as(&w, 0, 0, CONFIG + 8, 1, 'i');
+    put(&w, CONFIG, 'x'); /* the size is read-only */
+    check_output("hi");
+    ck_assert_uint_eq(get(&w, CONFIG + 8), 0);
+    world_close(&w);
+}
+END_TEST
+
+/* Entropy -----------------------------------------------------------------------------------------
+ */
+
+START_TEST(random_bytes)
+{
+    uint8_t expected[1000];
+    open_driven("virtio-entropy", 0);
+    struct world source = {.random = w.random};
+    for (size_t at = 0; at < sizeof expected; at += 250)
+        world_entropy(&source, expected + at, 250);
+    put_descriptor(0, 0, WORLD_RAM + BUFFERS, 700, NEXT | WRITE, 1);
+    put_descriptor(0, 1, WORLD_RAM + BUFFERS + 700, 300, WRITE, 0);
+    make_available(0, 0);
+    kick(0);
+    ck_assert_uint_eq(w.random_bytes, 1000);
+    ck_assert(memcmp(ram(BUFFERS), expected, sizeof expected) == 0);
+    ck_assert_uint_eq(*ram(BUFFERS + 1000), 0);
+    check_used(0, 0, 0, 1000);
+    ck_assert(w.irq_level);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(entropy_is_bounded)
+{
+    open_driven("virtio-entropy", INDIRECT_DESC);
+    for (unsigned i = 0; i < 8; i++)
+        put_descriptor(BUFFERS, i, WORLD_RAM + 0x4000, 0x4000, WRITE | (i < 7 ? NEXT : 0), i + 1);
+    for (unsigned i = 0; i < 4; i++) {
+        put_descriptor(0, i, WORLD_RAM + BUFFERS, 8 * 16, INDIRECT, 0);
+        make_available(0, i);
+    }
+    kick(0);
+    ck_assert_uint_eq(w.random_bytes, 65536);
+    check_used(0, 0, 0, 65536);
+    ck_assert_uint_eq(used_index(0), 1);
+    world_advance(&w, 10000000);
+    ck_assert_uint_eq(w.random_bytes, 4 * 65536);
+    ck_assert_uint_eq(used_index(0), 4);
+    ck_assert_uint_eq(event_next(&w.events), EVENT_NEVER);
+    world_close(&w);
+}
+END_TEST
+
+/* Drivers that are wrong --------------------------------------------------------------------------
+ */
+
+/* The driver is told, nothing was done, and after a reset all is well. */
+static void check_broken(const char *what)
+{
+    size_t before = w.output_size;
+    ck_assert_msg(get(&w, STATUS) & NEEDS_RESET, "%s: no DEVICE_NEEDS_RESET", what);
+    ck_assert_msg(get(&w, INTERRUPT_STATUS) & CONFIG_CHANGE, "%s: no interrupt", what);
+    ck_assert(w.irq_level);
+    kick(OUTPUT);
+    ck_assert_uint_eq(type_in("x"), 0);
+    ck_assert_uint_eq(w.output_size, before);
+    drive(2, INDIRECT_DESC);
+    ck_assert(!w.irq_level);
+    send_x(1);
+    ck_assert_msg(w.output_size == before + 1, "%s: dead after a reset", what);
+    ck_assert_uint_eq(w.v->type->input(w.v, (const uint8_t *)"x", 1), 0);
+}
+
+struct wrong_chain {
+    const char *what;
+    struct {
+        uint64_t at;
+        uint32_t size;
+        unsigned flags, next;
+    } descriptors[3], table[2]; /* the table is at BUFFERS + 0x100 */
+};
+#define FINE  WORLD_RAM + BUFFERS
+#define TABLE WORLD_RAM + BUFFERS + 0x100
+
+static const struct wrong_chain wrong_chains[] = {
+    {"loop of one", {{FINE, 1, NEXT, 0}}, {{0}}},
+    {"loop of two", {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}, {{0}}},
+    {"next beyond the queue", {{FINE, 1, NEXT, SIZE}}, {{0}}},
+    {"next far beyond", {{FINE, 1, NEXT, 65535}}, {{0}}},
+    {"readable behind writable", {{FINE, 1, NEXT | WRITE, 1}, {FINE, 1, 0, 0}}, {{0}}},
+    {"4 GiB", {{FINE, 0x80000000, NEXT, 1}, {FINE, 0x80000000, 0, 0}}, {{0}}},
+    {"address wraps", {{UINT64_MAX - 3, 8, 0, 0}}, {{0}}},
+    {"not memory", {{0x1000, 8, 0, 0}}, {{0}}},
+    {"half in memory", {{WORLD_RAM + WORLD_RAM_SIZE - 4, 8, 0, 0}}, {{0}}},
+    {"more than there is", {{WORLD_RAM, 0xffffffff, 0, 0}}, {{0}}},
+    {"second buffer not memory", {{FINE, 1, NEXT, 1}, {0, 1, 0, 0}}, {{0}}},
+    {"indirect and next", {{TABLE, 16, INDIRECT | NEXT, 1}, {FINE, 1, 0, 0}}, {{FINE, 1, 0, 0}}},
+    {"indirect in indirect", {{TABLE, 16, INDIRECT, 0}}, {{TABLE, 16, INDIRECT, 0}}},
+    {"empty table", {{TABLE, 0, INDIRECT, 0}}, {{0}}},
+    {"table of a part", {{TABLE, 24, INDIRECT, 0}}, {{FINE, 1, 0, 0}}},
+    {"table not in memory", {{0x1000, 16, INDIRECT, 0}}, {{0}}},
+    {"table wraps", {{UINT64_MAX - 15, 32, INDIRECT, 0}}, {{0}}},
+    {"table goes on beyond its end", {{TABLE, 16, INDIRECT, 0}}, {{FINE, 1, NEXT, 1}}},
+    {"loop in a table", {{TABLE, 32, INDIRECT, 0}}, {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}},
+};
+
+static void put_wrong(const struct wrong_chain *c)
+{
+    for (unsigned i = 0; i < 3; i++)
+        put_descriptor(OUTPUT * AREA, i, c->descriptors[i].at, c->descriptors[i].size,
+                       c->descriptors[i].flags, c->descriptors[i].next);
+    for (unsigned i = 0; i < 2; i++)
+        put_descriptor(BUFFERS + 0x100, i, c->table[i].at, c->table[i].size, c->table[i].flags,
+                       c->table[i].next);
+}
+
+START_TEST(chains_that_make_no_sense)
+{
+    open_driven("virtio-console", INDIRECT_DESC);
+    for (size_t i = 0; i < sizeof wrong_chains / sizeof wrong_chains[0]; i++) {
+        drive(2, INDIRECT_DESC);
+        put_wrong(&wrong_chains[i]);
+        make_available(OUTPUT, 0);
+        kick(OUTPUT);
+        world_advance(&w, 10000000); /* a long one is read in pieces */
+        ck_assert_uint_eq(used_index(OUTPUT), 0);
+        check_broken(wrong_chains[i].what);
+    }
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(indirect_must_be_negotiated)
+{
+    open_driven("virtio-console", 0);
+    put_descriptor(OUTPUT * AREA, 0, TABLE, 16, INDIRECT, 0);
+    put_descriptor(BUFFERS + 0x100, 0, FINE, 1, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_broken("indirect not negotiated");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(rings_that_make_no_sense)
+{
+    open_driven("virtio-console", 0);
+    store_le(ram(OUTPUT * AREA + AVAILABLE + 2), SIZE + 1, 2);
+    kick(OUTPUT);
+    check_broken("more chains than the queue has");
+    make_available(OUTPUT, SIZE); /* a head that does not exist */
+    kick(OUTPUT);
+    check_broken("head beyond the queue");
+    put_descriptor(INPUT * AREA, 0, WORLD_RAM + 0x9000, 16, WRITE, 0);
+    make_available(INPUT, 0);
+    ck_assert_uint_eq(type_in("abc"), 0);
+    check_broken("input to read-only memory");
+    world_close(&w);
+}
+END_TEST
+
+/* The queue's size and its three addresses, each wrong in turn. A queue whose areas are not memory
+ * fails when it is used. */
+START_TEST(queues_that_make_no_sense)
+{
+    static const struct {
+        uint32_t size, low[3], high;
+        bool becomes_ready;
+    } wrong[] = {
+        {0, {0, 0x400, 0x800}, 0, false},       {3, {0, 0x400, 0x800}, 0, false},
+        {128, {0, 0x400, 0x800}, 0, false},     {0x80000000, {0, 0x400, 0x800}, 0, false},
+        {8, {8, 0x400, 0x800}, 0, false},       {8, {0, 0x401, 0x800}, 0, false},
+        {8, {0, 0x400, 0x802}, 0, false},       {8, {0xfffffff0, 0x400, 0x800}, 0xffffffff, false},
+        {8, {0, 0x400, 0x800}, 0xffffff, true}, {8, {0, 0x20000, 0x800}, 0, true},
+        {8, {0x20000, 0x400, 0x800}, 0, true},  {8, {0, 0x400, 0x9000}, 0, true},
+        {8, {0, 0x400, 0x80000000}, 0, true},
+    };
+    open_driven("virtio-console", INDIRECT_DESC);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        drive(2, INDIRECT_DESC);
+        put_descriptor(OUTPUT * AREA, 0, FINE, 0, 0, 0);
+        make_available(OUTPUT, 0);
+        put(&w, QUEUE_SEL, OUTPUT);
+        put(&w, QUEUE_READY, 0);
+        put(&w, QUEUE_NUM, wrong[i].size);
+        for (unsigned area = 0; area < 3; area++) {
+            put(&w, QUEUE_DESC + 16 * area, WORLD_RAM + OUTPUT * AREA + wrong[i].low[area]);
+            put(&w, QUEUE_DESC + 16 * area + 4, wrong[i].high);
+        }
+        if (wrong[i].high == 0xffffffff)
+            put(&w, QUEUE_DESC, wrong[i].low[0]);
+        put(&w, QUEUE_READY, 1);
+        ck_assert_uint_eq(get(&w, QUEUE_READY), wrong[i].becomes_ready);
+        kick(OUTPUT);
+        check_broken("wrong queue");
+    }
+    world_close(&w);
+}
+END_TEST
+
+/* Broken while it was set up: told as soon as the driver listens. */
+START_TEST(broken_before_driver_ok)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    negotiate(0);
+    set_queue(INPUT, 5);
+    ck_assert_uint_eq(get(&w, STATUS), DRIVER | FEATURES_OK | NEEDS_RESET);
+    ck_assert(!w.irq_level);
+    put(&w, STATUS, DRIVER | FEATURES_OK | DRIVER_OK);
+    check_broken("before DRIVER_OK");
+    world_close(&w);
+}
+END_TEST
+
+/* Anything ----------------------------------------------------------------------------------------
+ */
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* A change somewhere in the first three pages, mostly of a small number. */
+static void scribble(uint64_t *random)
+{
+    uint64_t x = next_random(random), y = next_random(random);
+    uint64_t at = (x >> 8) % 3 * AREA + ((x >> 16 & 3) == 3 ? BUFFERS - 2 * AREA : 0) +
+                  (x >> 20 & 3) * 0x400 + (x >> 24) % 0x50;
+    static const uint64_t masks[4] = {7, 0xff, 0xffff, UINT64_MAX};
+    size_t size = (size_t)1 << (x >> 32 & 3);
+    store_le(ram(at), y & masks[x >> 40 & 3], size);
+}
+
+static void plausible_descriptors(uint64_t *random, unsigned queue)
+{
+    for (unsigned i = 0; i < SIZE; i++) {
+        uint64_t x = next_random(random);
+        put_descriptor(queue * AREA, i, WORLD_RAM + BUFFERS + (x & 0xfff), x >> 12 & 0x3f,
+                       x >> 20 & 7 & x >> 24, x >> 28 & 7);
+    }
+}
+
+static void anything(uint64_t *random, unsigned queues)
+{
+    uint64_t x = next_random(random);
+    unsigned queue = (unsigned)(x >> 8) % queues;
+    switch (x & 15) {
+    case 0:
+        drive(queues, x >> 16 & 1 ? INDIRECT_DESC | EVENT_IDX : 0);
+        break;
+    case 1:
+    case 2:
+        plausible_descriptors(random, queue);
+        break;
+    case 3:
+        world_advance(&w, x >> 16 & 0x3ffff);
+        break;
+    case 4:
+        put(&w, (x >> 16) % 0x80 * 4, (uint32_t)next_random(random));
+        break;
+    case 5:
+    case 6:
+        if (w.v->type->input)
+            type_in("some text for the guest");
+        break;
+    case 7:
+    case 8:
+    case 9:
+        scribble(random);
+        break;
+    default:
+        make_available(queue, x >> 16 & 7);
+        kick(queue);
+        put(&w, INTERRUPT_ACK, x >> 24 & 3);
+        break;
+    }
+}
+
+/* Save, and a fresh device restored from it, in the middle of everything. */
+static void exchange(const char *type)
+{
+    struct world old = w;
+    struct bytes saved = {0};
+    fields_save(w.v->type->fields, w.v, &saved);
+    struct vdev *before = w.v;
+    static struct world next;
+    memset(&next, 0, sizeof next);
+    w = next;
+    world_open(&w, type, 1, NULL);
+    struct vdev *v = w.v;
+    struct reader in = reader_of(saved.data, saved.size);
+    w.vtime = old.vtime;
+    memcpy(w.ram, old.ram, sizeof w.ram);
+    memcpy(w.output, old.output, sizeof w.output);
+    w.output_size = old.output_size;
+    w.random = old.random;
+    w.random_bytes = old.random_bytes;
+    ck_assert(fields_restore(v->type->fields, v, &in));
+    v->type->restored(v);
+    ck_assert_int_eq(w.irq_level, old.irq_level);
+    ck_assert_uint_eq(event_next(&w.events), event_next(&old.events));
+    bytes_free(&saved);
+    bus_free(&old.bus);
+    free(before);
+}
+
+static uint64_t digest(void)
+{
+    uint64_t sum = w.output_size * 31 + w.random_bytes + w.irq_level;
+    for (unsigned i = 0; i < WORLD_RAM_SIZE; i++)
+        sum = (sum ^ w.ram[i]) * 0x100000001b3;
+    for (unsigned i = 0; i < sizeof w.output; i++)
+        sum = (sum ^ (uint8_t)w.output[i]) * 0x100000001b3;
+    return sum;
+}
+
+static uint64_t fuzz(const char *type, uint64_t seed, unsigned exchange_every)
+{
+    uint64_t random = seed;
+    world_open(&w, type, 1, NULL);
+    for (unsigned i = 1; i <= 4000; i++) {
+        anything(&random, type[7] == 'c' ? 2 : 1);
+        if (exchange_every && i % exchange_every == 0)
+            exchange(type);
+    }
+    uint64_t sum = digest();
+    world_close(&w);
+    return sum;
+}
+
+START_TEST(any_driver)
+{
+    static const char *const types[2] = {"virtio-console", "virtio-entropy"};
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        const char *type = types[seed & 1];
+        uint64_t start = seed * UINT64_C(0x9e3779b97f4a7c15);
+        uint64_t once = fuzz(type, start, 0);
+        ck_assert_uint_eq(once, fuzz(type, start, 0));
+        ck_assert_msg(once == fuzz(type, start, 97), "%s differs after a restore", type);
+    }
+}
+END_TEST
+
+START_TEST(description)
+{
+    struct tree_text t;
+    world_open(&w, "virtio-entropy", 1, NULL);
+    tree_of(w.v, &t);
+    ck_assert_str_eq(t.text, "virtio@1c090000 {\ncompatible = virtio,mmio\n"
+                             "reg = <0 1c090000 0 200>\ninterrupt-parent = <1>\n"
+                             "interrupts = <0 5 4>\ndma-coherent\n}\n");
+    world_close(&w);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("virtio");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, registers);
+    tcase_add_test(t, widths);
+    tcase_add_test(t, negotiation);
+    tcase_add_test(t, a_reset_forgets_everything);
+    tcase_add_test(t, a_ready_queue_stays_as_it_is);
+    tcase_add_test(t, configuration_space);
+    tcase_add_test(t, output_of_a_chain);
+    tcase_add_test(t, no_output_before_driver_ok);
+    tcase_add_test(t, output_by_an_indirect_table);
+    tcase_add_test(t, a_driver_that_does_not_want_interrupts);
+    tcase_add_test(t, event_indices);
+    tcase_add_test(t, indices_wrap);
+    tcase_add_test(t, much_output_takes_time);
+    tcase_add_test(t, a_chain_that_shrinks_while_it_is_sent);
+    tcase_add_test(t, input_takes_what_there_are_buffers_for);
+    tcase_add_test(t, emergency_write);
+    tcase_add_test(t, random_bytes);
+    tcase_add_test(t, entropy_is_bounded);
+    tcase_add_test(t, chains_that_make_no_sense);
+    tcase_add_test(t, indirect_must_be_negotiated);
+    tcase_add_test(t, rings_that_make_no_sense);
+    tcase_add_test(t, queues_that_make_no_sense);
+    tcase_add_test(t, broken_before_driver_ok);
+    tcase_add_test(t, any_driver);
+    tcase_add_test(t, description);
+    return suite_main("vdev/virtio", t);
+}
