@@ -2,6 +2,7 @@
 # guests.sh: brings the guests' images into build/guests/, from Debian's arm64 packages:
 #   linux-arm64/Image            the kernel of linux-image-arm64
 #   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
+#   linux-arm64/busybox          the same alone, for tests/guest/linux/build.sh
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
 # project needs no network. Remove the cache's guests folder to get the packages' newest versions.
@@ -72,6 +73,7 @@ if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
     rm -f "$out/stamp"
     mkdir -p "$out/linux-arm64" "$out/u-boot-arm64"
     cp "$cache/Image" "$out/linux-arm64/Image"
+    cp "$cache/busybox" "$out/linux-arm64/busybox"
     cp "$cache/u-boot.bin" "$out/u-boot-arm64/u-boot.bin"
     python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init \
         "$out/linux-arm64/initramfs.cpio"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""initramfs.py BUSYBOX INIT OUT: the smallest initramfs, the same bytes on every machine.
+"""initramfs.py BUSYBOX INIT OUT [NAME=PROGRAM...]: the smallest initramfs, and programs that are
+to be in it; the same bytes on every machine.
 
 Written by hand, in cpio's "newc" format, because the device nodes in it would need root to exist
 in a folder, and because cpio would take inode numbers, times and owners from that folder.
@@ -29,7 +30,7 @@ class Cpio:
 
 
 def main():
-    busybox, init, out = sys.argv[1:]
+    busybox, init, out, *programs = sys.argv[1:]
     cpio = Cpio()
     for folder in ("bin", "dev", "proc", "sys", "tmp"):
         cpio.add(folder, stat.S_IFDIR | 0o755)
@@ -40,6 +41,10 @@ def main():
     cpio.add("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
     with open(init, "rb") as file:
         cpio.add("init", stat.S_IFREG | 0o755, file.read())
+    for program in programs:
+        name, path = program.split("=", 1)
+        with open(path, "rb") as file:
+            cpio.add(name, stat.S_IFREG | 0o755, file.read())
     cpio.inode = -1
     cpio.add("TRAILER!!!", 0)
     cpio.out += bytes(-len(cpio.out) % 512)
