@@ -45,7 +45,9 @@ static enum exit_result exit_for_register(struct vcpu *v, const struct insn_memo
 static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory *m, gva_t a)
 {
     struct guest_exit x = {
-        .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO : EXIT_STAGE2,
+        .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO
+                  : v->fault.class == FAULT_EXTERNAL  ? EXIT_PASS
+                                                      : EXIT_STAGE2,
         .gva = a,
         .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
         .size = (uint8_t)m->access_size,

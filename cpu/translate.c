@@ -134,7 +134,8 @@ static bool is_known_device(struct vcpu *v, uint64_t page_va, const struct acces
 
 static void remember_device(struct vcpu *v, uint64_t page_va, const struct access *access)
 {
-    if (v->fault.stage == 2 && v->fault.class == FAULT_TRANSLATION && !v->fault.s1ptw)
+    bool device = v->fault.class == FAULT_TRANSLATION || v->fault.class == FAULT_EXTERNAL;
+    if (v->fault.stage == 2 && device && !v->fault.s1ptw)
         *device_slot(v, page_va) = (struct device_page){
             .regime = v->regime,
             .page_va = page_va,
@@ -169,8 +170,16 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
     if (kind != ACCESS_FETCH && debug_watches_page(v, page_va) && !v->watchpoint_pass)
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
-    if (!memory_at(m, page, PAGE_SIZE, kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ))
+    if (!memory_at(m, page, PAGE_SIZE, kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {
+        /* Stage 2 lets it through to where the board has no memory: registers of a device. */
+        v->fault = (struct fault){.class = FAULT_EXTERNAL,
+                                  .stage = 2,
+                                  .write = kind == ACCESS_WRITE,
+                                  .gva = gva(page_va),
+                                  .gpa = v->fault_gpa_page};
+        remember_device(v, page_va, &access);
         return false;
+    }
     if (kind != ACCESS_WRITE && !memory_is_dirty(m, page))
         *permits &= ~(unsigned)PERMIT_W;
     *page_hpa = page.v;

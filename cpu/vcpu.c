@@ -19,6 +19,7 @@ const char *exit_reason_name(enum exit_reason reason)
         [EXIT_SYSREG] = "sysreg",
         [EXIT_SYSREG_UNKNOWN] = "sysreg-unknown",
         [EXIT_SEMIHOSTING] = "semihosting",
+        [EXIT_PASS] = "pass-through",
     };
     return names[reason];
 }

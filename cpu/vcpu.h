@@ -34,6 +34,7 @@ enum exit_reason {
     EXIT_SYSREG, /* interrupt controller's system register */
     EXIT_SYSREG_UNKNOWN,
     EXIT_SEMIHOSTING,
+    EXIT_PASS, /* access to a device of the board that stage 2 maps: the model's, no guest exit */
     EXIT_REASONS
 };
 const char *exit_reason_name(enum exit_reason reason);

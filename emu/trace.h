@@ -77,6 +77,8 @@ struct trace_writer {
 bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink);
 /* Once, before the machine runs: the resolved configuration of each VM, in order. */
 bool trace_write_config(struct trace_writer *w, const struct trace_text *configs, size_t count);
+/* At most once: the board, in canonical form, if it is not the default one. */
+bool trace_write_board(struct trace_writer *w, const struct trace_text *board);
 /* Once: about the program that records. For people; a replay never depends on it. */
 bool trace_write_machine(struct trace_writer *w, const struct trace_text *properties, size_t count);
 /* The contents of a file, or with no_images only its digest and size. */
@@ -110,6 +112,8 @@ struct trace_image {
 struct trace {
     struct trace_text *configs; /* at least one */
     size_t config_count;
+    struct trace_text *board; /* NULL: the default one */
+    size_t board_count;       /* 0 or 1 */
     struct trace_text *machine;
     size_t machine_count;
     struct bytes pulls, pushes; /* whole and well-formed records */

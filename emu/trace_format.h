@@ -18,6 +18,7 @@ enum trace_chunk_flag { TRACE_CHUNK_ZSTD = 1 << 0 };
 #define TRACE_TYPE(a, b, c, d)                                                                     \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 #define TRACE_CONF TRACE_TYPE('C', 'O', 'N', 'F')
+#define TRACE_BORD TRACE_TYPE('B', 'O', 'R', 'D')
 #define TRACE_MACH TRACE_TYPE('M', 'A', 'C', 'H')
 #define TRACE_IMAG TRACE_TYPE('I', 'M', 'A', 'G')
 #define TRACE_PULL TRACE_TYPE('P', 'U', 'L', 'L')

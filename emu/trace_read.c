@@ -104,6 +104,15 @@ static bool read_config(struct parser *p, const struct chunk *c, struct reader *
     return p->t->config_count ? true : damaged(p, c->offset, "the configuration has no VM");
 }
 
+static bool read_board(struct parser *p, const struct chunk *c, struct reader *r)
+{
+    if (p->t->board)
+        return damaged(p, c->offset, "there is a second board");
+    if (!read_texts(p, c, r, &p->t->board, &p->t->board_count))
+        return false;
+    return p->t->board_count == 1 ? true : damaged(p, c->offset, "there is not one board");
+}
+
 static bool read_machine(struct parser *p, const struct chunk *c, struct reader *r)
 {
     if (p->has_machine)
@@ -246,9 +255,10 @@ static const struct chunk_type {
     uint32_t type;
     bool (*read)(struct parser *p, const struct chunk *c, struct reader *r);
 } chunk_types[] = {
-    {TRACE_CONF, read_config}, {TRACE_MACH, read_machine}, {TRACE_IMAG, read_image},
-    {TRACE_PULL, read_pulls},  {TRACE_PUSH, read_pushes},  {TRACE_DIGS, read_digests},
-    {TRACE_EXIT, read_exits},  {TRACE_ENDV, read_end},     {TRACE_INDX, read_index},
+    {TRACE_CONF, read_config},  {TRACE_BORD, read_board}, {TRACE_MACH, read_machine},
+    {TRACE_IMAG, read_image},   {TRACE_PULL, read_pulls}, {TRACE_PUSH, read_pushes},
+    {TRACE_DIGS, read_digests}, {TRACE_EXIT, read_exits}, {TRACE_ENDV, read_end},
+    {TRACE_INDX, read_index},
 };
 
 static const struct chunk_type *find_type(uint32_t type)
@@ -445,6 +455,7 @@ static void free_texts(struct trace_text *texts, size_t count)
 void trace_free(struct trace *t)
 {
     free_texts(t->configs, t->config_count);
+    free_texts(t->board, t->board_count);
     free_texts(t->machine, t->machine_count);
     bytes_free(&t->pulls);
     bytes_free(&t->pushes);

@@ -98,6 +98,11 @@ bool trace_write_config(struct trace_writer *w, const struct trace_text *configs
     return write_texts(w, TRACE_CONF, configs, count);
 }
 
+bool trace_write_board(struct trace_writer *w, const struct trace_text *board)
+{
+    return write_texts(w, TRACE_BORD, board, 1);
+}
+
 bool trace_write_machine(struct trace_writer *w, const struct trace_text *properties, size_t count)
 {
     return write_texts(w, TRACE_MACH, properties, count);

@@ -9,28 +9,42 @@
 
 #define IPA_BITS_MIN      40
 #define BOARD_SLACK_BYTES ((uint64_t)16 << 20) /* tables, and alignment losses of the allocator */
-#define BANK_0_BASE       0x0000000880000000u
-#define BANK_1_BASE       0x0000004000000000u
 #define DEFAULT_QUANTUM   100000
-#define BOARD_PCPUS       8
 
-static uint64_t round_up(uint64_t value, uint64_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-/* The embedded default board: two banks far apart, which together hold what the VMs ask for. */
-static bool add_banks(struct board *b, const struct vm_config *configs, size_t count,
-                      struct error *e)
+/* What the VMs ask for, all together. */
+static uint64_t memory_needed(const struct vm_config *configs, size_t count)
 {
     uint64_t need = BOARD_SLACK_BYTES + shared_memory_size(configs, count);
     for (size_t i = 0; i < count; i++)
         for (size_t r = 0; r < configs[i].ram_count; r++)
             need += configs[i].rams[r].length;
-    uint64_t half = round_up(need / 2, (uint64_t)2 << 20);
-    return (memory_add_bank(&b->memory, hpa(BANK_0_BASE), half, e) &&
-            memory_add_bank(&b->memory, hpa(BANK_1_BASE), half, e)) ||
-           error_exit_status(e, STATUS_NOT_STARTED);
+    return need;
+}
+
+/* The allocator keeps away from holes and from what the board sets aside. */
+static bool reserve(struct board *b, uint64_t start, uint64_t length, struct error *e)
+{
+    for (size_t i = 0; i < b->config->bank_count; i++) {
+        const struct board_range *bank = &b->config->banks[i];
+        if (start >= bank->start && start - bank->start < bank->length)
+            return memory_reserve(&b->memory, hpa(start), length, e);
+    }
+    return true;
+}
+
+static bool add_memory(struct board *b, struct error *e)
+{
+    const struct board_config *c = b->config;
+    for (size_t i = 0; i < c->bank_count; i++)
+        if (!memory_add_bank(&b->memory, hpa(c->banks[i].start), c->banks[i].length, e))
+            return error_exit_status(e, STATUS_NOT_STARTED);
+    for (size_t i = 0; i < c->hole_count; i++)
+        if (!reserve(b, c->holes[i].start, c->holes[i].length, e))
+            return false;
+    for (size_t i = 0; i < c->region_count; i++)
+        if (!reserve(b, c->regions[i].start, c->regions[i].length, e))
+            return false;
+    return true;
 }
 
 /* Guest-contiguous memory out of scattered host-physical chunks. */
@@ -59,6 +73,9 @@ static unsigned ipa_bits(const struct vm_config *config)
     unsigned bits = IPA_BITS_MIN;
     for (size_t i = 0; i < config->ram_count; i++)
         while (bits < 48 && (config->rams[i].start + config->rams[i].length - 1) >> bits)
+            bits++;
+    for (size_t i = 0; i < config->pass_count; i++)
+        while (bits < 48 && (config->passes[i].guest + config->passes[i].length - 1) >> bits)
             bits++;
     return bits;
 }
@@ -97,7 +114,9 @@ static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
 
 static uint64_t allowed_pcpus(const struct board *b, const struct cpu_config *cpu)
 {
-    (void)b;
+    uint64_t cluster;
+    if (cpu->cluster && board_cluster_find(b->config, cpu->cluster, &cluster))
+        return cluster;
     return cpu->runmask;
 }
 
@@ -134,7 +153,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
 /* Devices -----------------------------------------------------------------------------------------
  */
 
-static bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
+bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
 {
     if (vm->vdev_count == VM_VDEVS_MAX)
         return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
@@ -172,7 +191,7 @@ static bool make_devices(struct vm *vm, struct error *e)
         gic_connect(vm->gic, (struct gic_outputs){.set = signal_interrupts, .context = vm});
         vm->world.gic_v3 = gic_version(vm->gic) == 3;
     }
-    return true;
+    return make_passed_devices(vm, e);
 }
 
 /* A VM, a board
@@ -180,9 +199,6 @@ static bool make_devices(struct vm *vm, struct error *e)
 
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {
-    if (config->pass_count)
-        return error_at(e, config->passes[0].place.file, config->passes[0].place.line,
-                        "'pass' is not available in this version");
     struct vm *vm = calloc(1, sizeof *vm);
     CHECK(vm);
     vm->board = b;
@@ -196,7 +212,8 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
-    return map_memory(vm, e) && make_vcpus(vm, e) && make_devices(vm, e) && load_blobs(vm, e);
+    return map_memory(vm, e) && make_vcpus(vm, e) && map_passes(vm, e) && make_devices(vm, e) &&
+           load_blobs(vm, e);
 }
 
 static void free_devices(struct vm *vm)
@@ -295,10 +312,9 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     size_t vcpus = 0;
     for (size_t i = 0; i < count; i++)
         vcpus += configs[i].cpu_count;
-    if (!same_engine(configs, count, e) || !read_wall_clock(b, e) ||
-        !add_banks(b, configs, count, e))
+    if (!same_engine(configs, count, e) || !read_wall_clock(b, e) || !add_memory(b, e))
         return false;
-    schedule_init(&b->schedule, vcpus, BOARD_PCPUS, &b->vtime);
+    schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
     if (!b->engine)
         return false;
@@ -310,9 +326,9 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     return true;
 }
 
-struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
-                        const struct board_options *options, const struct board_sinks *sinks,
-                        struct error *e)
+struct board *board_new(const struct board_config *config, const struct vm_config *configs,
+                        size_t count, struct journal *journal, const struct board_options *options,
+                        const struct board_sinks *sinks, struct error *e)
 {
     struct board *b = calloc(1, sizeof *b);
     CHECK(b);
@@ -329,6 +345,11 @@ struct board *board_new(const struct vm_config *configs, size_t count, struct jo
             b->options.limit_ticks = ticks;
     }
     check_set_context(&b->where);
+    b->config = config;
+    if (!config) {
+        board_config_default(&b->default_config, memory_needed(configs, count));
+        b->config = &b->default_config;
+    }
     if (assemble(b, configs, count, e))
         return b;
     error_exit_status(e, STATUS_CONFIGURATION);
@@ -347,5 +368,6 @@ void board_free(struct board *b)
     engine_free(b->engine);
     shmem_regions_free(b->shmem);
     memory_free(&b->memory);
+    board_config_free(&b->default_config);
     free(b);
 }

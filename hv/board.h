@@ -13,6 +13,7 @@
 #include "emu/journal.h"
 #include "emu/log.h"
 #include "emu/vtime.h"
+#include "hv/board_config.h"
 #include "hv/config.h"
 #include "hv/schedule.h"
 #include "mmu/memory.h"
@@ -126,6 +127,9 @@ struct board_options {
 
 #define BOARD_VMS_MAX 64
 struct board {
+    const struct board_config *config; /* borrowed; or the default one: */
+    struct board_config default_config;
+    struct vm *device_owner[BOARD_DEVICES_MAX]; /* of the board's devices; NULL: nobody */
     struct memory memory;
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
     struct engine *engine;
@@ -145,11 +149,12 @@ struct board {
     struct check_context where;        /* for messages of CHECK */
 };
 
-/* Assembles a board for these configurations (borrowed until board_free). Errors carry the exit
+/* Assembles a board for these configurations (borrowed until board_free); `config` NULL: the
+ * default one, as large as they need. Errors carry the exit
  * status: 64 for a shortage, 65 for something wrong with the configuration. */
-struct board *board_new(const struct vm_config *configs, size_t count, struct journal *journal,
-                        const struct board_options *options, const struct board_sinks *sinks,
-                        struct error *e);
+struct board *board_new(const struct board_config *config, const struct vm_config *configs,
+                        size_t count, struct journal *journal, const struct board_options *options,
+                        const struct board_sinks *sinks, struct error *e);
 void board_free(struct board *b);
 /* Runs until every VM has ended or a limit is reached; returns the exit status. */
 int board_run(struct board *b);
@@ -157,6 +162,8 @@ int board_run(struct board *b);
 struct digest board_digest(struct board *b);
 /* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */
 void vm_name(const struct vm_config *config, size_t number, char *name, size_t size);
+/* Guest exits of all reasons. */
+uint64_t vm_exits(const struct vm *vm);
 /* SIGUSR1: what it is doing, to its log. */
 void vm_log_status(const struct vm *vm);
 /* Ends a VM: status and sentence; the first ending counts. */

@@ -52,6 +52,21 @@ static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit
     }
 }
 
+/* Registers of a device of the board that the VM has: no exit, as nobody decides anything. */
+static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    struct bus_access access = {
+        .value = x->value,
+        .size = x->size,
+        .is_write = x->is_write,
+        .vcpu = (uint8_t)v->index,
+    };
+    if (bus_access(&vm->bus, x->gpa, &access) != BUS_HANDLED)
+        return EXIT_ABORT;
+    x->value = access.value;
+    return vm->ended ? EXIT_STOPPED : EXIT_DONE;
+}
+
 /* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
 static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
@@ -127,6 +142,7 @@ static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu
     [EXIT_SYSREG] = on_sysreg,
     [EXIT_SYSREG_UNKNOWN] = on_unknown_sysreg,
     [EXIT_SEMIHOSTING] = on_semihosting,
+    [EXIT_PASS] = on_pass,
 };
 
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x)

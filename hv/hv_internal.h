@@ -7,6 +7,13 @@
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
 
+/* assemble.c: a device, at the end of the VM's list. */
+bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e);
+
+/* pass.c: what `pass` gives to the VM, in stage 2; and the board's devices that come with it. */
+bool map_passes(struct vm *vm, struct error *e);
+bool make_passed_devices(struct vm *vm, struct error *e);
+
 /* vdev_env.c: what the VM's device number `i` sees of the world. */
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
 

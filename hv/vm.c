@@ -37,6 +37,14 @@ void vm_finish(struct vm *vm)
             vm->vdevs[i]->type->terminate(vm->vdevs[i]);
 }
 
+uint64_t vm_exits(const struct vm *vm)
+{
+    uint64_t exits = 0;
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        exits += i == EXIT_PASS ? 0 : vm->exits[i];
+    return exits;
+}
+
 static const char *vcpu_state(const struct vcpu *v)
 {
     return !v->on ? "off" : v->halted ? "waits" : "runs";
@@ -44,9 +52,7 @@ static const char *vcpu_state(const struct vcpu *v)
 
 void vm_log_status(const struct vm *vm)
 {
-    uint64_t exits = 0;
-    for (unsigned i = 0; i < EXIT_REASONS; i++)
-        exits += vm->exits[i];
+    uint64_t exits = vm_exits(vm);
     log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
               vm->name, vtime_ns(&vm->board->vtime), exits, vm->vcpu_count);
     for (unsigned i = 0; i < vm->vcpu_count; i++)

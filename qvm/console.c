@@ -22,23 +22,23 @@ static void connect(struct console *c, size_t vm, size_t channel, const char *ho
         c->input_target = (int)(vm << 8 | channel);
 }
 
-static void connect_devices(struct console *c, size_t vm, const struct vm_config *config)
+static void connect_devices(struct console *c, const struct vm *vm)
 {
-    for (size_t i = 0; i < config->vdev_count && i < VM_VDEVS_MAX; i++)
-        for (size_t o = 0; o < config->vdevs[i].option_count; o++)
-            if (strcmp(config->vdevs[i].options[o].name, "hostdev") == 0)
-                connect(c, vm, i, config->vdevs[i].options[o].value);
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        for (size_t o = 0; o < vm->vdevs[i]->option_count; o++)
+            if (strcmp(vm->vdevs[i]->options[o].name, "hostdev") == 0)
+                connect(c, vm->number, i, vm->vdevs[i]->options[o].value);
 }
 
-void console_init(struct console *c, const struct vm_config *configs, size_t count, bool realtime)
+void console_init(struct console *c, const struct board *b, bool realtime)
 {
-    *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = count};
-    c->vms = calloc(count, sizeof *c->vms);
+    *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = b->vm_count};
+    c->vms = calloc(c->vm_count, sizeof *c->vms);
     CHECK(c->vms);
-    for (size_t i = 0; i < count; i++) {
-        vm_name(&configs[i], i, c->vms[i].name, sizeof c->vms[i].name);
+    for (size_t i = 0; i < c->vm_count; i++) {
+        c->vms[i].name = b->vms[i]->name;
         c->vms[i].channels[VM_VDEVS_MAX].to_stdout = true;
-        connect_devices(c, i, &configs[i]);
+        connect_devices(c, b->vms[i]);
     }
 }
 
@@ -54,8 +54,8 @@ void console_free(struct console *c)
 /* A console that goes nowhere looks like a guest that is dead. */
 static void warn_of(const struct vm *vm)
 {
-    for (size_t i = 0; i < vm->config->vdev_count; i++) {
-        const struct vdev_config *v = &vm->config->vdevs[i];
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        const struct vdev *v = vm->vdevs[i];
         bool connected = !v->type->input;
         for (size_t o = 0; o < v->option_count; o++)
             connected |= strcmp(v->options[o].name, "hostdev") == 0;

@@ -16,13 +16,13 @@ struct host_file;
 /* What a channel of a VM is connected to. */
 struct console_channel {
     bool to_stdout;
-    const char *path; /* `>FILE`: created at open; borrowed from the configuration */
+    const char *path; /* `>FILE`: created at open; borrowed from the device */
     struct host_file *file;
     struct bytes line; /* several VMs on one standard output: what waits for the end of its line */
 };
 
 struct console_vm {
-    char name[VM_NAME_SIZE];
+    const char *name;                                  /* borrowed from the board */
     struct console_channel channels[VM_VDEVS_MAX + 1]; /* the last: semihosting */
 };
 
@@ -37,8 +37,8 @@ struct console {
     size_t input_size;
 };
 
-/* For the VMs of a board, in order; of several that have standard input the first gets it. */
-void console_init(struct console *c, const struct vm_config *configs, size_t count, bool realtime);
+/* For the assembled VMs of a board; of several that have standard input the first gets it. */
+void console_init(struct console *c, const struct board *b, bool realtime);
 void console_free(struct console *c);
 /* Says which consoles are connected to nothing. */
 void console_warn(const struct board *b);

@@ -33,6 +33,7 @@ static const char usage[] =
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
     "                     default 2024-01-01, so that equal runs are equal\n"
     "  --entropy N|host   where random numbers come from: a seed (default 0) or the host\n"
+    "  --board FILE       the machine the VMs are put on; also of check (configs/boards/)\n"
     "  --on-exit WHAT     when one of several VMs ends: `all` others go on (default), `stop` the\n"
     "                     run, `restart` it unless it powered itself off\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
@@ -81,6 +82,16 @@ static bool parse_severities(const char *text, unsigned *set, struct error *e)
     return true;
 }
 
+/* `run guest.qvmconf` names a file; the language's own form is @guest.qvmconf. */
+static const char *as_file(struct command_line *c, const char *word)
+{
+    char *marked = malloc(strlen(word) + 2);
+    CHECK(marked);
+    sprintf(marked, "@%s", word);
+    c->files[c->file_count++] = marked;
+    return marked;
+}
+
 static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e)
 {
     static const char *const names[] = {"all", "stop", "restart"};
@@ -99,7 +110,7 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     struct session_options *o = &c->options;
     static const char *const known[] = {"--limit-insns", "--limit-ns", "--digest-every",
                                         "--wall-clock",  "--entropy",  "--on-exit",
-                                        "--log",         "-o"};
+                                        "--board",       "--log",      "-o"};
     bool exists = false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         exists |= strcmp(name, known[i]) == 0;
@@ -120,6 +131,10 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     if (strcmp(name, "--entropy") == 0) {
         o->entropy_of_host = strcmp(value, "host") == 0;
         return o->entropy_of_host || parse_count(value, &o->entropy_seed, e, name);
+    }
+    if (strcmp(name, "--board") == 0) {
+        o->board_file = as_file(c, value);
+        return true;
     }
     if (strcmp(name, "--on-exit") == 0)
         return parse_on_exit(value, &o->board.on_exit, e);
@@ -167,16 +182,6 @@ static bool ends_in_qvmconf(const char *word)
     static const char suffix[] = ".qvmconf";
     size_t size = strlen(word), tail = sizeof suffix - 1;
     return size > tail && strcmp(word + size - tail, suffix) == 0;
-}
-
-/* `run guest.qvmconf` names a file; the language's own form is @guest.qvmconf. */
-static const char *as_file(struct command_line *c, const char *word)
-{
-    char *marked = malloc(strlen(word) + 2);
-    CHECK(marked);
-    sprintf(marked, "@%s", word);
-    c->files[c->file_count++] = marked;
-    return marked;
 }
 
 /* Cuts the words into VMs. The first word of a command names a file unless it is an option of the
@@ -236,12 +241,12 @@ static int command_replay(struct command_line *c)
     return session_replay(c->words[0], &c->options);
 }
 
-static int check_one(const struct command_line *c, const struct vm_words *vm, struct bytes *report)
+static int check_one(const struct command_line *c, const struct vm_words *vm,
+                     const struct config_reader *reader, struct bytes *report)
 {
     struct vm_config config;
     struct error e = {0};
-    struct config_reader reader = session_config_reader();
-    if (!config_parse(&config, vm->words, vm->count, &reader, &e))
+    if (!config_parse(&config, vm->words, vm->count, reader, &e))
         return session_report_error(&e, STATUS_CONFIGURATION);
     config_report(&config, report, c->json);
     config_free(&config);
@@ -251,17 +256,32 @@ static int check_one(const struct command_line *c, const struct vm_words *vm, st
 static int command_check(struct command_line *c)
 {
     int worst = STATUS_OK;
+    struct board_config board = {0};
+    struct config_reader reader = session_config_reader();
+    struct error e = {0};
     if (!c->count)
         return need_words("check");
-    struct bytes report = {0};
-    for (size_t i = 0; i < c->vm_count; i++) {
-        int status = check_one(c, &c->vms[i], &report);
-        worst = status > worst ? status : worst;
+    if (c->options.board_file) {
+        if (!board_config_parse(&board, &c->options.board_file, 1, &reader, &e))
+            return session_report_error(&e, STATUS_CONFIGURATION);
+        reader.board = &board;
     }
+    struct bytes report = {0};
+    if (c->json && c->vm_count > 1) /* several VMs are a list */
+        bytes_put(&report, "[", 1);
+    for (size_t i = 0; i < c->vm_count; i++) {
+        int status = check_one(c, &c->vms[i], &reader, &report);
+        worst = status > worst ? status : worst;
+        if (c->json && i + 1 < c->vm_count)
+            bytes_put(&report, ",\n", 2);
+    }
+    if (c->json && c->vm_count > 1)
+        bytes_put(&report, "]\n", 2);
     if (worst == STATUS_OK)
         host_print(report.data, report.size);
     host_flush();
     bytes_free(&report);
+    board_config_free(&board);
     return worst;
 }
 
@@ -294,7 +314,7 @@ static int run_command(size_t which, char **arguments, size_t count)
     int status;
     c.words = calloc(count + 1, sizeof *c.words);
     c.vms = calloc(count + 1, sizeof *c.vms);
-    c.files = calloc(count + 1, sizeof *c.files);
+    c.files = calloc(2 * count + 1, sizeof *c.files);
     CHECK(c.words && c.vms && c.files);
     if (!parse_arguments(&c, arguments, &e) || (commands[which].takes_vms && !split_vms(&c, &e)))
         status = session_report_error(&e, STATUS_USAGE);

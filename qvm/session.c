@@ -13,6 +13,8 @@
 
 struct session {
     const struct session_options *options;
+    struct board_config board_config;
+    bool has_board;            /* else the default one */
     struct vm_config *configs; /* owned, one a VM */
     size_t vm_count;
     struct journal journal;
@@ -91,9 +93,11 @@ static void put_line(FILE *to, const struct session *s, unsigned vm, enum log_se
                      const char *line)
 {
     host_flush();
+    char name[VM_NAME_SIZE];
+    vm_name(&s->configs[vm], vm, name, sizeof name);
     fprintf(to, "qvm: %s: ", log_severity_name(severity));
     if (s->vm_count > 1)
-        fprintf(to, "%s: ", s->board->vms[vm]->name);
+        fprintf(to, "%s: ", name);
     fprintf(to, "%s\n", line);
     fflush(to);
 }
@@ -158,6 +162,19 @@ static bool write_configs(struct session *s)
     return ok;
 }
 
+static bool write_board(struct session *s)
+{
+    if (!s->has_board)
+        return true;
+    struct bytes text = {0};
+    board_config_print(&s->board_config, &text);
+    bytes_put_int(&text, 0, 1);
+    struct trace_text board = {.name = s->board_config.name, .text = (char *)text.data};
+    bool ok = trace_write_board(&s->writer, &board);
+    bytes_free(&text);
+    return ok;
+}
+
 /* Once the machine is assembled: a recording that cannot begin leaves an older one alone. */
 static bool begin_recording(struct session *s, struct error *e)
 {
@@ -173,7 +190,7 @@ static bool begin_recording(struct session *s, struct error *e)
     struct trace_text machine = {.name = unicorn, .text = version};
     bool ok = trace_writer_begin(&s->writer,
                                  (struct trace_sink){.write = append_to_trace, .context = s}) &&
-              write_configs(s) && trace_write_machine(&s->writer, &machine, 1);
+              write_configs(s) && write_board(s) && trace_write_machine(&s->writer, &machine, 1);
     s->writer.no_images = s->options->no_images;
     record_step(s);
     return ok || error_set(e, "cannot write '%s'", s->options->record_path);
@@ -307,9 +324,12 @@ static bool assemble(struct session *s, struct error *e)
         .log = on_log,
         .context = s,
     };
-    s->board = board_new(s->configs, s->vm_count, &s->journal, &s->options->board, &sinks, e);
+    s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
+                         &s->journal, &s->options->board, &sinks, e);
     if (s->board)
         s->board->where.trace_path = s->options->record_path;
+    if (s->board)
+        console_init(&s->console, s->board, s->options->realtime && !s->trace);
     return s->board != NULL;
 }
 
@@ -370,6 +390,7 @@ static void end_session(struct session *s)
     for (size_t i = 0; i < s->vm_count; i++)
         config_free(&s->configs[i]);
     free(s->configs);
+    board_config_free(&s->board_config);
 }
 
 /* Every VM's mistakes are reported, not only the first one's. */
@@ -388,6 +409,19 @@ static bool parse_all(struct session *s, const struct vm_words *vms, size_t coun
         ok = false;
     }
     return ok;
+}
+
+static bool parse_board(struct session *s, const char *word, struct config_reader *reader,
+                        int *status)
+{
+    struct error e = {0};
+    if (!board_config_parse(&s->board_config, &word, 1, reader, &e)) {
+        *status = session_report_error(&e, STATUS_CONFIGURATION);
+        return false;
+    }
+    s->has_board = true;
+    reader->board = &s->board_config;
+    return true;
 }
 
 static bool is_dry(const struct session *s)
@@ -416,8 +450,8 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     struct session s = {.options = options};
     struct config_reader reader = session_config_reader();
     int status = STATUS_OK;
-    if (parse_all(&s, vms, count, &reader, &status)) {
-        console_init(&s.console, s.configs, count, options->realtime);
+    if ((!options->board_file || parse_board(&s, options->board_file, &reader, &status)) &&
+        parse_all(&s, vms, count, &reader, &status)) {
         journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
                      (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
         status = run_or_not(&s);
@@ -485,7 +519,8 @@ static bool replay_parse(struct session *s, const struct trace *t, int *status)
         texts[i] = t->configs[i].text;
         vms[i] = (struct vm_words){.words = &texts[i], .count = 1};
     }
-    bool ok = parse_all(s, vms, t->config_count, &reader, status);
+    bool ok = (!t->board || parse_board(s, t->board[0].text, &reader, status)) &&
+              parse_all(s, vms, t->config_count, &reader, status);
     free(vms);
     free(texts);
     return ok;
@@ -509,7 +544,6 @@ int session_replay(const char *path, const struct session_options *options)
         trace_into_journal(&trace, &s.journal);
         if (!trace.has_end)
             limit_to_inputs(&replay, &trace, &s.journal);
-        console_init(&s.console, s.configs, s.vm_count, false);
         status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
     }
     end_session(&s);

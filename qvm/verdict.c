@@ -53,9 +53,7 @@ static const char *name_of(const struct vm *vm)
 
 static void print_exits(const struct vm *vm)
 {
-    uint64_t all = 0;
-    for (unsigned i = 0; i < EXIT_REASONS; i++)
-        all += vm->exits[i];
+    uint64_t all = vm_exits(vm);
     fprintf(stderr, "qvm: stats: %s%sexits %" PRIu64, name_of(vm), *name_of(vm) ? ": " : "", all);
     for (unsigned i = 0; i < EXIT_REASONS; i++)
         if (vm->exits[i])

@@ -1,0 +1,140 @@
+/* Pass-through: memory and devices of the board given to a VM. Stage 2 maps the guest's addresses
+ * to the board's, so accesses are no guest exits. Behind the registers is the board's device, the
+ * same model that a virtual device of its type is; the VM that has it is the one that runs it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/hv_internal.h"
+
+static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b ? b - a < a_size : a - b < b_size;
+}
+
+static bool contains(uint64_t outer, uint64_t outer_size, uint64_t inner, uint64_t inner_size)
+{
+    return inner >= outer && range_inside(inner - outer, inner_size, outer_size);
+}
+
+static bool is_in_banks(const struct board_config *board, const struct pass_config *pass)
+{
+    for (size_t i = 0; i < board->bank_count; i++)
+        if (overlaps(board->banks[i].start, board->banks[i].length, pass->host, pass->length))
+            return true;
+    return false;
+}
+
+/* Memory is the host's own unless the board sets it aside as a region. */
+static bool is_set_aside(const struct board_config *board, const struct pass_config *pass)
+{
+    for (size_t i = 0; i < board->region_count; i++)
+        if (contains(board->regions[i].start, board->regions[i].length, pass->host, pass->length))
+            return true;
+    return false;
+}
+
+static bool refuse(const struct pass_config *pass, struct error *e, const char *why)
+{
+    return error_at(e, pass->place.file, pass->place.line,
+                    "pass of host addresses %#" PRIx64 " to %#" PRIx64 ": %s", pass->host,
+                    pass->host + (pass->length - 1), why);
+}
+
+static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
+{
+    const struct board_config *board = vm->board->config;
+    bool memory = is_in_banks(board, pass);
+    if (memory && !is_set_aside(board, pass))
+        return refuse(pass, e, "that is the host's own memory, no region of the board");
+    unsigned attributes = (pass->r ? (unsigned)PERMIT_R : 0) | (pass->w ? (unsigned)PERMIT_W : 0) |
+                          (pass->x ? (unsigned)PERMIT_X : 0) |
+                          (memory ? 0 : (unsigned)STAGE2_DEVICE);
+    return stage2_map(&vm->stage2, &vm->board->memory, gpa(pass->guest), hpa(pass->host),
+                      pass->length, attributes, e) ||
+           error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+/* Devices -----------------------------------------------------------------------------------------
+ */
+
+/* Reference, rules for pass: DMA has to be contained, and the device must not be another's. */
+static bool may_have(struct vm *vm, const struct pass_config *pass, size_t device, struct error *e)
+{
+    struct board *b = vm->board;
+    const struct board_device *d = &b->config->devices[device];
+    char why[200];
+    if (b->device_owner[device] && b->device_owner[device] != vm) {
+        snprintf(why, sizeof why, "the device there belongs to VM %s already",
+                 b->device_owner[device]->name);
+        return refuse(pass, e, why);
+    }
+    if (d->dma && !pass->d)
+        return refuse(pass, e, "the device there does DMA: attribute 'd' says that it may");
+    if (!d->dma && pass->d)
+        return refuse(pass, e, "the device there does no DMA: attribute 'n', not 'd'");
+    if (d->dma && !b->config->smmu_count)
+        return refuse(pass, e,
+                      "the device there does DMA, and the board has no SMMU to contain it");
+    return true;
+}
+
+static const struct pass_intr_config *interrupt_of(const struct vm *vm,
+                                                   const struct board_device *d)
+{
+    for (size_t i = 0; i < vm->config->pass_intr_count && d->has_intr; i++)
+        if (vm->config->pass_intrs[i].host_vector == d->intr)
+            return &vm->config->pass_intrs[i];
+    return NULL;
+}
+
+/* The board's device as the guest sees it: at the guest's address, with the guest's interrupt. */
+static bool run_device(struct vm *vm, const struct pass_config *pass, const struct board_device *d,
+                       struct error *e)
+{
+    const struct pass_intr_config *intr = interrupt_of(vm, d);
+    struct vdev_config c = {
+        .place = d->place,
+        .type = d->type,
+        .name = d->name,
+        .loc = pass->guest + (d->start - pass->host),
+        .has_intr = intr != NULL,
+        .intr_line = intr ? intr->line : 0,
+        .options = d->options,
+        .option_count = d->option_count,
+    };
+    return make_device(vm, &c, e);
+}
+
+static bool give_devices(struct vm *vm, const struct pass_config *pass, struct error *e)
+{
+    const struct board_config *board = vm->board->config;
+    for (size_t i = 0; i < board->device_count; i++) {
+        const struct board_device *d = &board->devices[i];
+        if (!overlaps(d->start, d->length, pass->host, pass->length))
+            continue;
+        if (!may_have(vm, pass, i, e))
+            return false;
+        bool first = !vm->board->device_owner[i];
+        vm->board->device_owner[i] = vm;
+        if (d->type && (first || vm->restarts) && !run_device(vm, pass, d, e))
+            return false;
+    }
+    return true;
+}
+
+bool map_passes(struct vm *vm, struct error *e)
+{
+    for (size_t i = 0; i < vm->config->pass_count; i++)
+        if (!map(vm, &vm->config->passes[i], e))
+            return false;
+    return true;
+}
+
+bool make_passed_devices(struct vm *vm, struct error *e)
+{
+    for (size_t i = 0; i < vm->config->pass_count; i++)
+        if (!give_devices(vm, &vm->config->passes[i], e))
+            return false;
+    return true;
+}
