@@ -121,32 +121,28 @@ static void sharing(void)
     write32(b + C_DETACH, 0);
 }
 
-/* Normal memory at the same address, first of one region, then of another: what the CPU remembers
- * of the first must not be used. */
+/* Memory at the same address, first of one region, then of another, and the MMU stays on: what the
+ * CPU remembers of the first must not be used, though this guest invalidates nothing. */
 static void remapping(void)
 {
-    uint64_t one, two, both;
+    uint64_t one, two;
     mmu_start(&tables);
     CHECK_EQ("one", create(A, "one", 600, &one), OK);
     tables_map(&tables, one & ~0x1fffffull, one & ~0x1fffffull, 8ull << 20, PTE_MEMORY, 2);
     tlb_flush();
-    mmu_off(); /* control pages are devices */
     write64(one + PAGE, 1111);
     write32(one + C_DETACH, 0);
     for (unsigned i = 0; i < 200; i++) {
+        check_gone("nothing in between", one + PAGE);
         CHECK_EQ("two", create(A, i % 2 ? "one" : "two", 600, &two), OK);
         CHECK_EQ("same place", two, one);
-        mmu_on(&tables);
         if (i == 0)
-            *(volatile uint64_t *)(two + PAGE) = 2222;
-        CHECK_EQ("its contents", *(volatile uint64_t *)(two + PAGE), i % 2 ? 1111 : 2222);
-        CHECK_EQ("its last page", *(volatile uint64_t *)(two + 600 * PAGE), 0);
-        mmu_off();
+            write64(two + PAGE, 2222);
+        CHECK_EQ("its contents", read64(two + PAGE), i % 2 ? 1111 : 2222);
+        CHECK_EQ("its last page", read64(two + 600 * PAGE), 0);
         write32(two + C_DETACH, 0);
     }
-    CHECK_EQ("both", create(A, "two", 1, &both), OK);
-    CHECK_EQ("two is kept", read64(both + PAGE), 2222);
-    write32(both + C_DETACH, 0);
+    mmu_off();
 }
 
 static void on_irq(struct frame *f)
