@@ -333,8 +333,7 @@ static enum bus_answer shmem_access(struct vdev *v, unsigned region, struct bus_
     return a->is_write ? factory_write(s, a) : factory_read(s, a);
 }
 
-/* `create`: a region that another VM has created already stays as it is; the first decides the
- * size. */
+/* A region that is there already, created by another VM, stays as it is: the first decides. */
 static bool create_configured(const struct shmem *s, const struct vdev_option *o, struct error *e)
 {
     char name[SHMEM_NAME_MAX + 1];
@@ -342,8 +341,16 @@ static bool create_configured(const struct shmem *s, const struct vdev_option *o
     unsigned region;
     if (!shmem_created(o, name, &pages, e))
         return false;
-    if (!regions_of(s) || shmem_regions_find(regions_of(s), name, &region) ||
-        shmem_regions_create(regions_of(s), name, pages, &region))
+    if (!regions_of(s))
+        return true;
+    if (shmem_regions_find(regions_of(s), name, &region)) {
+        if (shmem_regions_pages(regions_of(s), region) != pages)
+            log_write(s->v.env->log, LOG_WARN,
+                      "vdev shmem: create %s has no effect: it has %" PRIu64 " KiB already", name,
+                      data_size(s, region) >> 10);
+        return true;
+    }
+    if (shmem_regions_create(regions_of(s), name, pages, &region))
         return true;
     error_at(e, o->file, o->line,
              "vdev shmem: create %s: the board has too little memory for it, or more than %d "

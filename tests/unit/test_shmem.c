@@ -479,6 +479,41 @@ START_TEST(creating_for_ever)
 }
 END_TEST
 
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void hostile_access(struct guest *g, uint64_t *random)
+{
+    static const uint8_t offsets[8] = {SIZE, FIND, NAME, NAME, C_NOTIFY, C_STATUS, C_DETACH, 2};
+    uint64_t x = next_random(random);
+    const struct bus_region *r = &g->w.bus.regions[(x >> 8) % g->w.bus.count];
+    struct bus_access access = {.size = (uint8_t)(x & 3 ? 4 : 1u << (x >> 16 & 3)),
+                                .is_write = x >> 18 & 1,
+                                .value = x >> 19 & 3 ? x >> 40 & 0x3f : x};
+    if (r->size == PAGE_SIZE && offsets[x >> 24 & 7] == NAME)
+        access.value = 'a' + (x >> 40) % 6;
+    bus_access(&g->w.bus, gpa(r->base + offsets[x >> 24 & 7]), &access);
+}
+
+START_TEST(hostile_guests)
+{
+    uint64_t random = 88172645463325252;
+    for (unsigned i = 0; i < 200000; i++)
+        hostile_access(i & 1 ? &a : &b, &random);
+    ck_assert_uint_gt(a.w.bus.count, 1);
+    a.w.v->type->terminate(a.w.v);
+    b.w.v->type->terminate(b.w.v);
+    ck_assert_uint_eq(a.map_count + b.map_count, 0);
+    ck_assert_uint_eq(a.w.bus.count + b.w.bus.count, 2);
+    ck_assert(!a.w.irq_level && !b.w.irq_level);
+}
+END_TEST
+
 /* Options ----------------------------------------------------------------------------------------
  */
 
@@ -674,6 +709,7 @@ int main(void)
     tcase_add_test(t, sixteen_clients);
     tcase_add_test(t, attaching_for_ever);
     tcase_add_test(t, creating_for_ever);
+    tcase_add_test(t, hostile_guests);
     tcase_add_test(t, created_by_the_configuration);
     tcase_add_test(t, wrong_create);
     tcase_add_test(t, patterns);
