@@ -3,8 +3,9 @@
 # under QVM, twice for each CPU model in a program's first line; both runs must end in the same
 # state. One line a program and model, a count at the end, exit status 1 if anything failed.
 #
-# The first line of a program: vcpus: N  model: M[,M...]  [ends: limit]
-# Programs end with exit status 0; those that `ends: limit` must reach the instruction limit (67).
+# The first line of a program: vcpus: N  model: M[,M...]  [ends: limit|watchdog]
+# Programs end with exit status 0; those that `ends: limit` must reach the instruction limit (67),
+# those that `ends: watchdog` are ended by one (4).
 # What a program needs beyond the common board is in NAME.qvmconf.
 set -u
 [ $# -ge 2 ] || { echo "usage: run.sh QVM OUTDIR [NAME...]" >&2; exit 2; }
@@ -47,6 +48,8 @@ verdict() {
     if [ "$4" = limit ]; then
         expected=67
         limit=300000
+    elif [ "$4" = watchdog ]; then
+        expected=4
     fi
     run_once "$1" "$2" "$3" "$limit" 1
     first=$?
