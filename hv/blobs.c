@@ -1,7 +1,9 @@
 /* Assembly step 7: blobs into guest memory, the device tree, and vCPU 0's start. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "hv/hv_internal.h"
+#include "hv/config_strings.h"
+#include "hv/fdt.h"
 
 #define FDT_ROOM 0x200000 /* the boot protocol wants it inside one 2 MiB block */
 
@@ -14,6 +16,11 @@ struct plan {
     } used[EXTENTS_MAX]; /* where something was loaded */
     size_t used_count;
     struct fdt_inputs inputs;
+    struct user_tree {
+        const struct load_config *load;
+        struct bytes file;
+    } * trees; /* to merge, in order */
+    size_t tree_count;
 };
 
 static bool is_used(const struct plan *plan, uint64_t start, uint64_t size)
@@ -57,8 +64,24 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest memory", load->path);
     use(plan, at, at + size);
-    plan->inputs = (struct fdt_inputs){.initrd_start = at, .initrd_size = file->size};
+    plan->inputs.initrd_start = at;
+    plan->inputs.initrd_size = file->size;
     return true;
+}
+
+/* The file is taken. */
+static void keep_tree(const struct load_config *load, struct bytes *file, struct plan *plan)
+{
+    plan->trees = array_grow(plan->trees, plan->tree_count, sizeof *plan->trees);
+    plan->trees[plan->tree_count++] = (struct user_tree){load, *file};
+    *file = (struct bytes){0};
+}
+
+static void free_trees(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->tree_count; i++)
+        bytes_free(&plan->trees[i].file);
+    free(plan->trees);
 }
 
 static bool load_one(struct vm *vm, const struct load_config *load, struct plan *plan,
@@ -73,10 +96,11 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
         error_at(e, load->place.file, load->place.line, "%s", cause.text);
     } else if (load->type == BLOB_INITRD) {
         ok = load_initrd(vm, load, &file, plan, e);
-    } else if (load->type == BLOB_FDT || load->type == BLOB_ACPI) {
+    } else if (load->type == BLOB_FDT) {
+        keep_tree(load, &file, plan);
+    } else if (load->type == BLOB_ACPI) {
         ok = error_at(e, load->place.file, load->place.line,
-                      "'%s load' is not available in this version",
-                      load->type == BLOB_FDT ? "fdt" : "acpi");
+                      "'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')");
     } else {
         ok = image_load(vm, load, &file, &image, e);
         use(plan, image.start, image.end);
@@ -110,14 +134,43 @@ static bool fdt_address(const struct vm *vm, const struct plan *plan, uint64_t s
     return *at >= ram->start && !is_used(plan, *at, size);
 }
 
+static bool build_tree(struct vm *vm, const struct plan *plan, struct bytes *tree, struct error *e)
+{
+    bool ok = fdt_build(vm, &plan->inputs, tree, e);
+    for (size_t i = 0; ok && i < plan->tree_count; i++)
+        ok = fdt_merge(vm, tree, plan->trees[i].load, &plan->trees[i].file, e);
+    return ok;
+}
+
+/* Where the last `fdt load` with an address wants it; NULL: nowhere. */
+static const struct load_config *wanted_address(const struct plan *plan)
+{
+    for (size_t i = plan->tree_count; i-- > 0;)
+        if (plan->trees[i].load->has_address)
+            return plan->trees[i].load;
+    return NULL;
+}
+
+/* A guest without room for a tree starts without one. */
+static bool write_fdt(struct vm *vm, const struct plan *plan, const struct bytes *tree,
+                      uint64_t *at, struct error *e)
+{
+    const struct load_config *wanted = wanted_address(plan);
+    if (!wanted)
+        return !fdt_address(vm, plan, tree->size, at) ||
+               vm_write(vm, gpa(*at), tree->data, tree->size);
+    *at = wanted->address;
+    return (!is_used(plan, *at, tree->size) && vm_write(vm, gpa(*at), tree->data, tree->size)) ||
+           error_at(e, wanted->place.file, wanted->place.line,
+                    "the device tree, 0x%llx bytes, does not fit at 0x%llx",
+                    (unsigned long long)tree->size, (unsigned long long)*at);
+}
+
 static bool place_fdt(struct vm *vm, const struct plan *plan, uint64_t *at, struct error *e)
 {
     struct bytes tree = {0};
-    bool ok = fdt_build(vm, &plan->inputs, &tree, e);
     *at = 0;
-    /* A guest without room for a tree starts without one. */
-    if (ok && fdt_address(vm, plan, tree.size, at))
-        ok = vm_write(vm, gpa(*at), tree.data, tree.size);
+    bool ok = build_tree(vm, plan, &tree, e) && write_fdt(vm, plan, &tree, at, e);
     if (ok && vm->config->fdt_dump_file) {
         const struct board_sinks *sinks = &vm->board->sinks;
         ok = sinks->file(sinks->context, vm->config->fdt_dump_file, tree.data, tree.size, e);
@@ -132,10 +185,12 @@ bool load_blobs(struct vm *vm, struct error *e)
 {
     struct plan plan = {0};
     uint64_t fdt = 0;
-    for (size_t i = 0; i < vm->config->load_count; i++)
-        if (!load_one(vm, &vm->config->loads[i], &plan, e))
-            return false;
-    if (!place_fdt(vm, &plan, &fdt, e))
+    bool ok = true;
+    for (size_t i = 0; ok && i < vm->config->load_count; i++)
+        ok = load_one(vm, &vm->config->loads[i], &plan, e);
+    ok = ok && place_fdt(vm, &plan, &fdt, e);
+    free_trees(&plan);
+    if (!ok)
         return false;
     if (!plan.has_entry && !vm->config->dryrun)
         return error_set(e, "nothing to run: the configuration loads no guest image");

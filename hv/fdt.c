@@ -7,7 +7,8 @@
 
 #include "cpu/arm64.h"
 #include "emu/check.h"
-#include "hv/hv_internal.h"
+#include "hv/device_tree.h"
+#include "hv/fdt.h"
 
 #define TREE_MAX 65536
 
@@ -205,4 +206,175 @@ bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out
         error_set(e, "the device tree: %s", fdt_strerror(result));
     free(fdt);
     return result == 0;
+}
+
+/* Trees of users ----------------------------------------------------------------------------------
+ */
+
+#define USER_TREE_MAX 0x80000 /* of a real board: 0x10000 to 0x30000 */
+#define NODE_NAME_MAX 256
+
+static void read_properties(const void *fdt, int offset, struct dt_node *node)
+{
+    int at;
+    fdt_for_each_property_offset(at, fdt, offset)
+    {
+        const char *name;
+        int size;
+        const void *data = fdt_getprop_by_offset(fdt, at, &name, &size);
+        if (data)
+            dt_add(node, name, data, (size_t)size);
+    }
+}
+
+/* A tree that fdt_check_full has looked at; NULL if it is too deep. */
+static struct dt_node *read_tree(const void *fdt)
+{
+    struct dt_node *open[DT_DEPTH_MAX] = {0};
+    int depth = 0;
+    for (int at = 0; at >= 0 && depth >= 0; at = fdt_next_node(fdt, at, &depth)) {
+        if (depth >= DT_DEPTH_MAX) {
+            dt_node_free(open[0]);
+            return NULL;
+        }
+        const char *name = fdt_get_name(fdt, at, NULL);
+        struct dt_node *node = dt_node_new(name && depth ? name : "");
+        read_properties(fdt, at, node);
+        open[depth] = node;
+        if (depth)
+            dt_add_child(open[depth - 1], node);
+    }
+    return open[0];
+}
+
+static void write_node(void *fdt, const struct dt_node *node)
+{
+    begin(fdt, node->name);
+    for (size_t i = 0; i < node->property_count; i++)
+        fdt_property(fdt, node->properties[i].name, node->properties[i].data,
+                     (int)node->properties[i].size);
+    for (size_t i = 0; i < node->child_count; i++)
+        write_node(fdt, node->children[i]);
+    end(fdt);
+}
+
+static bool write_tree(const struct dt_node *root, size_t room, struct bytes *out, struct error *e)
+{
+    void *fdt = malloc(room);
+    CHECK(fdt);
+    fdt_create(fdt, (int)room);
+    fdt_finish_reservemap(fdt);
+    write_node(fdt, root);
+    int result = fdt_finish(fdt);
+    bytes_clear(out);
+    if (result == 0)
+        bytes_put(out, fdt, fdt_totalsize(fdt));
+    free(fdt);
+    return result == 0 || error_set(e, "the merged device tree: %s", fdt_strerror(result));
+}
+
+static struct dt_node *read_user_tree(const struct bytes *file, struct error *e)
+{
+    if (file->size > USER_TREE_MAX) {
+        error_set(e, "larger than 512 KiB");
+        return NULL;
+    }
+    int result = file->size ? fdt_check_full(file->data, file->size) : -FDT_ERR_TRUNCATED;
+    if (result != 0) {
+        error_set(e, "not a flattened device tree (%s)", fdt_strerror(result));
+        return NULL;
+    }
+    struct dt_node *root = read_tree(file->data);
+    if (!root)
+        error_set(e, "its nodes are nested deeper than %d", DT_DEPTH_MAX - 1);
+    return root;
+}
+
+/* The first node that a device describes. */
+struct node_name {
+    char text[NODE_NAME_MAX];
+    bool known;
+};
+
+static void note_node(void *context, const char *name)
+{
+    struct node_name *first = context;
+    if (!first->known)
+        snprintf(first->text, sizeof first->text, "%s", name);
+    first->known = true;
+}
+
+static void note_end(void *context)
+{
+    (void)context;
+}
+
+static void note_cells(void *context, const char *name, const uint32_t *cells, size_t count)
+{
+    (void)context;
+    (void)name;
+    (void)cells;
+    (void)count;
+}
+
+static void note_strings(void *context, const char *name, const char *strings, size_t size)
+{
+    (void)context;
+    (void)name;
+    (void)strings;
+    (void)size;
+}
+
+static void note_empty(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+}
+
+static void name_node(struct vdev *v, struct node_name *name)
+{
+    const struct describer describer = {
+        .begin_node = note_node,
+        .end_node = note_end,
+        .cells = note_cells,
+        .strings = note_strings,
+        .empty = note_empty,
+        .context = name,
+    };
+    if (v->type->describe)
+        v->type->describe(v, &describer);
+}
+
+/* Devices that `qvm,vdev` can name: those with a name, and the interrupt controller. */
+static bool merge_trees(struct vm *vm, struct dt_node *ours, struct dt_node *theirs,
+                        struct error *e)
+{
+    static const struct node_name none;
+    struct node_name nodes[VM_VDEVS_MAX];
+    struct dt_vdev vdevs[VM_VDEVS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        const struct vm_config *c = vm->config;
+        if (i > 0 && i < c->vdev_count && !c->vdevs[i].name)
+            continue;
+        nodes[count] = none;
+        name_node(vm->vdevs[i], &nodes[count]);
+        vdevs[count] = (struct dt_vdev){vm->vdevs[i]->name, nodes[count].text};
+        count++;
+    }
+    return dt_merge(ours, theirs, vdevs, count, e);
+}
+
+bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load,
+               const struct bytes *file, struct error *e)
+{
+    struct error cause = {0};
+    struct dt_node *theirs = read_user_tree(file, &cause), *ours = read_tree(tree->data);
+    size_t room = tree->size + 2 * file->size + TREE_MAX;
+    bool ok = theirs && ours && merge_trees(vm, ours, theirs, &cause) &&
+              write_tree(ours, room, tree, &cause);
+    dt_node_free(theirs);
+    dt_node_free(ours);
+    return ok ||
+           error_at(e, load->place.file, load->place.line, "'%s': %s", load->path, cause.text);
 }
