@@ -14,7 +14,7 @@
 /* What the VMs ask for, all together. */
 static uint64_t memory_needed(const struct vm_config *configs, size_t count)
 {
-    uint64_t need = BOARD_SLACK_BYTES + shared_memory_size(configs, count);
+    uint64_t need = BOARD_SLACK_BYTES + shared_memory_need(configs, count);
     for (size_t i = 0; i < count; i++)
         for (size_t r = 0; r < configs[i].ram_count; r++)
             need += configs[i].rams[r].length;

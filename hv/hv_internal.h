@@ -17,9 +17,9 @@ bool make_passed_devices(struct vm *vm, struct error *e);
 /* vdev_env.c: what the VM's device number `i` sees of the world. */
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
 
-/* shared_memory.c: bytes for the regions that guests share, 0 without any vdev shmem; and their
- * registry. */
-uint64_t shared_memory_size(const struct vm_config *configs, size_t count);
+/* shared_memory.c: bytes for the regions that guests share and for mapping them, 0 without any vdev
+ * shmem; and their registry. */
+uint64_t shared_memory_need(const struct vm_config *configs, size_t count);
 bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
                         struct error *e);
 

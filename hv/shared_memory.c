@@ -9,26 +9,46 @@
 /* Whole blocks of 2 MiB: the allocator gives those as they are. */
 #define SHARED_MEMORY_UNIT ((uint64_t)2 << 20)
 
-uint64_t shared_memory_size(const struct vm_config *configs, size_t count)
+/* What the VMs' devices `create`, and how many VMs share anything at all. */
+static uint64_t created_bytes(const struct vm_config *configs, size_t count, unsigned *sharers)
 {
     uint64_t created = 0;
-    bool any = false;
-    for (size_t i = 0; i < count; i++)
+    *sharers = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool shares = false;
         for (size_t d = 0; d < configs[i].vdev_count; d++) {
             const struct vdev_config *v = &configs[i].vdevs[d];
             if (strcmp(v->type->name, "shmem") != 0)
                 continue;
-            any = true;
+            shares = true;
             created += shmem_created_bytes(v->options, v->option_count);
         }
-    uint64_t size = created + SHMEM_POOL_BYTES + SHARED_MEMORY_UNIT - 1;
-    return any ? size / SHARED_MEMORY_UNIT * SHARED_MEMORY_UNIT : 0;
+        *sharers += shares;
+    }
+    return created;
+}
+
+static uint64_t registry_size(const struct vm_config *configs, size_t count, unsigned *sharers)
+{
+    uint64_t size = created_bytes(configs, count, sharers) + SHMEM_POOL_BYTES;
+    uint64_t units = (size + SHARED_MEMORY_UNIT - 1) / SHARED_MEMORY_UNIT;
+    return *sharers ? units * SHARED_MEMORY_UNIT : 0;
+}
+
+/* Data pages begin 4 KiB behind a control page, so they are mapped as pages: a table for each 512.
+ */
+uint64_t shared_memory_need(const struct vm_config *configs, size_t count)
+{
+    unsigned sharers;
+    uint64_t size = registry_size(configs, count, &sharers);
+    return size + size / 512 * sharers;
 }
 
 bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
                         struct error *e)
 {
-    uint64_t size = shared_memory_size(configs, count);
+    unsigned sharers;
+    uint64_t size = registry_size(configs, count, &sharers);
     if (!size)
         return true;
     b->shmem = shmem_regions_new(&b->memory, size, e);
