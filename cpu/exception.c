@@ -116,7 +116,7 @@ static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
         return;
     }
     if (word == INSN_HLT_SEMIHOSTING && v->world->semihosting) {
-        struct guest_exit x = {.reason = EXIT_SEMIHOSTING, .gva = gva(pc)};
+        struct guest_exit x = {.reason = EXIT_SEMIHOSTING, .pc = gva(pc)};
         finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
         return;
     }
@@ -135,7 +135,7 @@ static void take_call(struct vcpu *v, enum exit_reason reason, uint64_t next_pc)
     read_instruction(v, next_pc - 4, &word);
     struct guest_exit x = {
         .reason = reason,
-        .gva = gva(next_pc - 4),
+        .pc = gva(next_pc - 4),
         .value = word >> 5 & 0xffff,
     };
     x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);

@@ -48,6 +48,7 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
         .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO
                   : v->fault.class == FAULT_EXTERNAL  ? EXIT_PASS
                                                       : EXIT_STAGE2,
+        .pc = gva(engine_pc(v->world->engine)),
         .gva = a,
         .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
         .size = (uint8_t)m->access_size,
@@ -126,6 +127,7 @@ static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
     if (v->fault.stage == 2) {
         struct guest_exit x = {
             .reason = EXIT_FETCH,
+            .pc = gva(pc),
             .gva = gva(pc),
             .gpa = {v->fault_gpa_page.v + (pc & PAGE_MASK)},
             .size = 4,

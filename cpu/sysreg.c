@@ -734,7 +734,7 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
     struct guest_exit x = {
         .reason = EXIT_SYSREG_UNKNOWN,
         .encoding = encoding,
-        .gva = gva(engine_pc(e)),
+        .pc = gva(engine_pc(e)),
         .esr = esr_of(EC_SYSREG, sysreg_iss(word)),
     };
     unsigned crn = encoding >> 7 & 15;

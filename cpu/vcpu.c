@@ -230,7 +230,11 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         handle_refused_fill(v);
         break;
     case ENGINE_HALT: {
-        struct guest_exit x = {.reason = EXIT_WFI, .gva = gva(engine_pc(e) - 4)};
+        struct guest_exit x = {
+            .reason = EXIT_WFI,
+            .pc = gva(engine_pc(e) - 4),
+            .esr = esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
+        };
         v->world->exit(v->world->context, v, &x);
         v->halted = true;
         break;

@@ -49,14 +49,16 @@ enum exit_result {
 
 struct guest_exit {
     enum exit_reason reason;
+    gva_t pc; /* of the instruction */
     gva_t gva;
     gpa_t gpa;
     uint64_t value; /* written, or the result; HVC, SMC: the immediate */
     uint8_t size;   /* bytes */
     bool is_write;
-    unsigned encoding; /* EXIT_SYSREG*: SYSREG() */
-    uint32_t esr;      /* ESR_EL2 a hypervisor would see */
-    uint64_t hpfar;    /* HPFAR_EL2, for faults */
+    unsigned encoding;   /* EXIT_SYSREG*: SYSREG() */
+    uint32_t esr;        /* ESR_EL2 a hypervisor would see */
+    uint64_t hpfar;      /* HPFAR_EL2, for faults */
+    const char *handler; /* who answered; set by the hypervisor, for records */
 };
 
 struct vcpu;

@@ -101,6 +101,8 @@ static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
     if (!v)
         return;
     bool was_runnable = vcpu_is_runnable(v);
+    if ((irq && !v->irq) || (fiq && !v->fiq))
+        event_interrupt(vm->board, vm, vcpu, irq, fiq);
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
         engine_stop_soon(vm->board->engine); /* somebody else can run now */
@@ -146,6 +148,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         vm->vcpu_count++;
         schedule_add(&b->schedule, vm->vcpus[i], vm, &vm->config->cpus[i],
                      allowed_pcpus(b, &vm->config->cpus[i]));
+        event_vcpu_created(b, vm, i);
     }
     return true;
 }

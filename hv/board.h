@@ -15,6 +15,7 @@
 #include "emu/vtime.h"
 #include "hv/board_config.h"
 #include "hv/config.h"
+#include "hv/events.h"
 #include "hv/schedule.h"
 #include "mmu/memory.h"
 #include "vdev/bus.h"
@@ -101,6 +102,11 @@ struct board_sinks {
     /* A line of a VM's log, for standard output, standard error or both. */
     void (*log)(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
                 const char *line);
+    /* Something a hypervisor's trace would show; NULL: nobody watches. */
+    void (*event)(void *context, const struct board_event *event);
+    /* A guest exit begins to be handled, and has been; NULL: nobody measures. */
+    void (*exit_begins)(void *context);
+    void (*exit_ends)(void *context, const struct vm *vm, const struct guest_exit *x);
     /* A state digest was taken. */
     void (*digest)(void *context, uint64_t instructions, struct digest d);
     void *context;

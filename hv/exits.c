@@ -7,21 +7,22 @@
 
 static const char *policy_subject(enum exit_reason reason)
 {
-    return reason == EXIT_MMIO_OPAQUE                               ? "instruction"
-           : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN ? "register"
-                                                                    : "reference";
+    return reason == EXIT_MMIO_OPAQUE                               ? "unsupported instruction"
+           : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN ? "unsupported register"
+                                                                    : "unsupported reference";
 }
 
 /* `unsupported TYPE ACTION` for something nobody handles. */
 static enum exit_result apply_policy(struct vm *vm, enum unsupported_action action,
                                      enum exit_result failure, struct guest_exit *x)
 {
+    x->handler = policy_subject(x->reason);
     switch (action) {
     case UNSUPPORTED_ABORT:
         vm_end(vm, STATUS_UNSUPPORTED,
-               "unsupported %s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u bytes",
-               policy_subject(x->reason), exit_reason_name(x->reason), x->gva.v, x->gpa.v,
-               x->is_write ? "write" : "read", x->size);
+               "%s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u bytes", x->handler,
+               exit_reason_name(x->reason), x->pc.v, x->gpa.v, x->is_write ? "write" : "read",
+               x->size);
         return EXIT_STOPPED;
     case UNSUPPORTED_FAIL:
         return failure;
@@ -39,6 +40,8 @@ static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit
         .is_write = x->is_write,
         .vcpu = (uint8_t)v->index,
     };
+    const struct bus_region *region = bus_find(&vm->bus, x->gpa);
+    x->handler = region ? region->vdev->name : NULL;
     switch (bus_access(&vm->bus, x->gpa, &access)) {
     case BUS_HANDLED:
         x->value = access.value;
@@ -93,6 +96,7 @@ static enum exit_result on_fetch(struct vm *vm, struct vcpu *v, struct guest_exi
 
 static enum exit_result on_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
+    x->handler = "psci";
     if (x->value != 0) { /* SMCCC 2.9: other immediates are not calls */
         engine_set_x(vm->world.engine, 0, UINT64_MAX);
         return EXIT_DONE;
@@ -105,12 +109,13 @@ static enum exit_result on_unknown_sysreg(struct vm *vm, struct vcpu *v, struct 
     (void)v;
     log_guest(&vm->log, "unknown system register S%u_%u_C%u_C%u_%u at PC %#" PRIx64,
               x->encoding >> 14, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
-              x->encoding >> 3 & 15, x->encoding & 7, x->gva.v);
+              x->encoding >> 3 & 15, x->encoding & 7, x->pc.v);
     return apply_policy(vm, vm->config->unsupported_register, EXIT_UNDEFINED, x);
 }
 
 static enum exit_result on_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
+    x->handler = vm->gic->name;
     bool handled = x->is_write ? gic_sysreg_write(vm->gic, v->index, x->encoding, x->value)
                                : gic_sysreg_read(vm->gic, v->index, x->encoding, &x->value);
     return handled ? EXIT_DONE : on_unknown_sysreg(vm, v, x);
@@ -120,13 +125,13 @@ static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit 
 {
     (void)vm;
     (void)v;
-    (void)x;
+    x->handler = "schedule";
     return EXIT_DONE;
 }
 
 static enum exit_result on_semihosting(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    (void)x;
+    x->handler = "semihosting";
     return semihosting_call(vm, v);
 }
 
@@ -148,8 +153,20 @@ static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x)
 {
     struct vm *vm = context;
+    struct board *b = vm->board;
+    struct turn *turn = &b->schedule.turns[b->schedule.current];
     vm->exits[x->reason]++;
     /* Devices read the time: it must be that of this instruction, not of the run's start. */
-    vm->board->vtime.instructions = engine_executed(vm->world.engine);
-    return handlers[x->reason](vm, v, x);
+    b->vtime.instructions = engine_executed(vm->world.engine);
+    if (b->sinks.exit_begins)
+        b->sinks.exit_begins(b->sinks.context);
+    enum exit_result result = handlers[x->reason](vm, v, x);
+    if (b->sinks.exit_ends)
+        b->sinks.exit_ends(b->sinks.context, vm, x);
+    if (x->reason != EXIT_PASS && b->sinks.event) {
+        event_exit(b, turn, x, result);
+        if (x->reason != EXIT_WFI && result != EXIT_STOPPED)
+            event_entry(b, turn, result == EXIT_DONE ? x->pc.v + 4 : engine_pc(vm->world.engine));
+    }
+    return result;
 }

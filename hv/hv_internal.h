@@ -38,6 +38,15 @@ void vm_finish(struct vm *vm);
 /* assemble.c: the same VM anew; ends again, with a sentence, if that fails. */
 void vm_restart(struct vm *vm);
 
+/* events.c: tells whoever watches. */
+void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);
+void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void event_entry(struct board *b, struct turn *t, uint64_t pc);
+void event_exit(struct board *b, struct turn *t, const struct guest_exit *x,
+                enum exit_result result);
+/* It has to leave the CPU to another vCPU; it is in the engine still. */
+void event_preempted(struct board *b, struct turn *t);
+
 /* loggers.c: where a VM's lines go, and those of its device number `i`. */
 void loggers_init(struct vm *vm);
 const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_config *config);

@@ -253,12 +253,15 @@ static void check_progress(struct board *b)
 static void run_turn(struct board *b, const struct choice *c)
 {
     struct vcpu *v = c->turn->vcpu;
+    if (b->current && v != b->current)
+        event_preempted(b, &b->schedule.turns[b->schedule.current]);
     schedule_begin(&b->schedule, c->turn, b->options.quantum);
     if (v != b->current || v->reset_pending)
         vcpu_load(v, b->current);
     b->current = v;
     b->where.instructions = b->vtime.instructions;
     b->where.pc = engine_pc(b->engine);
+    event_entry(b, c->turn, b->where.pc);
     enum engine_stop why = ENGINE_SOFT;
     vcpu_run(v, budget_for(b, c), &why);
     uint64_t before = b->where.instructions;

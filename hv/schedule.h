@@ -44,6 +44,9 @@ struct turn {
     const struct cpu_config *config;
     uint64_t allowed; /* physical CPUs, a bit each */
     struct sporadic sporadic;
+    /* For whoever watches (events.h); no state. */
+    bool in_guest;
+    uint64_t entered_at; /* guest cycles */
 };
 
 struct schedule {

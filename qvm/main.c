@@ -29,6 +29,7 @@ static const char usage[] =
     "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
+    "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
     "                     default 2024-01-01, so that equal runs are equal\n"
@@ -108,9 +109,9 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
                          struct error *e)
 {
     struct session_options *o = &c->options;
-    static const char *const known[] = {"--limit-insns", "--limit-ns", "--digest-every",
-                                        "--wall-clock",  "--entropy",  "--on-exit",
-                                        "--board",       "--log",      "-o"};
+    static const char *const known[] = {
+        "--limit-insns", "--limit-ns", "--digest-every", "--wall-clock", "--entropy",
+        "--on-exit",     "--board",    "--events",       "--log",        "-o"};
     bool exists = false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         exists |= strcmp(name, known[i]) == 0;
@@ -134,6 +135,10 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     }
     if (strcmp(name, "--board") == 0) {
         o->board_file = as_file(c, value);
+        return true;
+    }
+    if (strcmp(name, "--events") == 0) {
+        o->events_path = value;
         return true;
     }
     if (strcmp(name, "--on-exit") == 0)

@@ -8,6 +8,8 @@
 #include "emu/check.h"
 #include "emu/trace.h"
 #include "qvm/console.h"
+#include "qvm/events.h"
+#include "qvm/exit_costs.h"
 #include "qvm/host.h"
 #include "qvm/verdict.h"
 
@@ -20,6 +22,8 @@ struct session {
     struct journal journal;
     struct board *board;
     struct console console;
+    struct events events;
+    struct exit_costs costs;
     uint64_t entropy_blocks; /* taken from the seeded stream */
     /* Recording */
     struct host_file *file;
@@ -272,6 +276,21 @@ static void on_output(void *context, unsigned vm, unsigned channel, const void *
     console_output(&s->console, vm, channel, data, size);
 }
 
+static void on_event(void *context, const struct board_event *event)
+{
+    events_write(&((struct session *)context)->events, event);
+}
+
+static void on_exit_begins(void *context)
+{
+    exit_costs_begin(&((struct session *)context)->costs);
+}
+
+static void on_exit_ends(void *context, const struct vm *vm, const struct guest_exit *x)
+{
+    exit_costs_end(&((struct session *)context)->costs, vm, x);
+}
+
 static bool on_file(void *context, const char *path, const void *data, size_t size, struct error *e)
 {
     struct session *s = context;
@@ -314,14 +333,26 @@ static void on_digest(void *context, uint64_t instructions, struct digest d)
 /* A session
  * ----------------------------------------------------------------------------------------- */
 
+static bool open_events(struct session *s, struct error *e)
+{
+    if (s->options->events_path && !(s->events.file = host_create(s->options->events_path, e)))
+        return error_exit_status(e, STATUS_USAGE);
+    return true;
+}
+
 static bool assemble(struct session *s, struct error *e)
 {
+    if (!open_events(s, e))
+        return false;
     struct board_sinks sinks = {
         .output = on_output,
         .file = on_file,
         .idle = on_idle,
         .digest = on_digest,
         .log = on_log,
+        .event = s->events.file ? on_event : NULL,
+        .exit_begins = s->options->stats ? on_exit_begins : NULL,
+        .exit_ends = s->options->stats ? on_exit_ends : NULL,
         .context = s,
     };
     s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
@@ -373,8 +404,10 @@ static int run(struct session *s)
     if (s->trace)
         compare_end(s, &end);
     verdict_print(s->board, &end);
-    if (s->options->stats)
+    if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);
+        exit_costs_print(&s->costs);
+    }
     return s->diverged ? STATUS_DIVERGED : status;
 }
 
@@ -384,6 +417,9 @@ static void end_session(struct session *s)
         trace_writer_free(&s->writer);
         host_close(s->file);
     }
+    if (s->events.file && (!host_close(s->events.file) || s->events.failed))
+        fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
+    exit_costs_free(&s->costs);
     board_free(s->board);
     console_free(&s->console);
     journal_free(&s->journal);

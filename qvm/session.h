@@ -17,6 +17,7 @@ struct session_options {
     bool clock_of_host; /* the guest's wall clock starts now; else at `wall_clock_s` */
     uint64_t wall_clock_s;
     const char *board_file;  /* "@FILE"; NULL: the default board */
+    const char *events_path; /* NULL: nothing is written */
     const char *record_path; /* NULL: nothing is recorded */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
     uint64_t entropy_seed;

@@ -1,0 +1,39 @@
+/* What a board shows to whoever wants to watch it: the trace events of kernel trace class 10, whose
+ * numbers are the documented ones, and with each guest exit its whole record. Watching changes
+ * nothing. docs/exits.md has the meaning of every argument. */
+#ifndef HV_EVENTS_H
+#define HV_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/vcpu.h"
+
+struct vm;
+
+enum event_id {
+    EVENT_GUEST_ENTRY = 0,
+    EVENT_GUEST_EXIT = 1,
+    EVENT_VCPU_CREATED = 2,
+    EVENT_INTERRUPT = 3, /* asserted to a guest CPU */
+    EVENT_GUEST_CYCLES = 7,
+};
+
+/* Why an exit that is no instruction's happened: beyond the exception classes of ESR_EL2. */
+#define EVENT_REASON_PREEMPTED 0x40 /* another vCPU runs on */
+
+struct board_event {
+    enum event_id id;
+    uint64_t instructions, ticks, ns; /* virtual time of the board */
+    const struct vm *vm;
+    unsigned vcpu;
+    uint64_t guest_ip;             /* entry, exit */
+    uint32_t reason;               /* exit: ESR_EL2.EC, or EVENT_REASON_* */
+    uint64_t hw_payload;           /* exit: the guest-physical address of an abort, else the ISS */
+    uint64_t at_entry, at_exit;    /* cycles: the guest's counter */
+    bool irq, fiq;                 /* interrupt: which signals are asserted */
+    const struct guest_exit *exit; /* exit of an instruction: all about it, and what became of it */
+    enum exit_result result;
+};
+
+#endif

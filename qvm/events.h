@@ -1,0 +1,17 @@
+/* `--events FILE`: what the hypervisor did, one trace event a line, in the manner of a kernel trace
+ * printed as text. docs/exits.md has the lines. */
+#ifndef QVM_EVENTS_H
+#define QVM_EVENTS_H
+
+#include "hv/events.h"
+
+struct host_file;
+
+struct events {
+    struct host_file *file;
+    bool failed;
+};
+
+void events_write(struct events *e, const struct board_event *event);
+
+#endif
