@@ -105,6 +105,12 @@ struct reserve_config {
     uint64_t base, length; /* mem: */
 };
 
+/* Keeps automatic assignment away from an interrupt line. */
+struct reserve_intr_config {
+    struct place place;
+    unsigned number;
+};
+
 enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };
 
 #define CONFIG_VCPUS_MAX 8 /* a GICv3 vdev serves no more */
@@ -128,6 +134,8 @@ struct vm_config {
     size_t pass_intr_count;
     struct reserve_config *reserves;
     size_t reserve_count;
+    struct reserve_intr_config *reserve_intrs;
+    size_t reserve_intr_count;
     struct logger_config *loggers; /* at least one */
     size_t logger_count;
     enum unsupported_action unsupported_instruction, unsupported_reference, unsupported_register;

@@ -87,26 +87,46 @@ HANDLER(handle_reserve)
     (void)arguments;
 }
 
-HANDLER(handle_reserve_loc)
+/* PORT[,LENGTH] */
+static bool are_ports(struct parser *p, const struct word *word, struct piece text)
 {
-    struct piece text = word_piece(arguments);
-    if (location_space(&text) != SPACE_MEMORY) {
-        parser_accept(p, option, "reserve loc %s", arguments->text);
-        return;
-    }
+    struct piece first = piece_next(&text, ',');
+    uint64_t port, length = 1;
+    if (!parser_number(p, word, first, NUMBER_ADDRESS, &port) ||
+        (text.text && !parser_number(p, word, text, NUMBER_LENGTH, &length)))
+        return false;
+    return (length && range_inside(port, length, 0x10000)) ||
+           parser_error(p, word, "'%s' is not a range of I/O ports", word->text);
+}
+
+/* BUS:DEV[.FUNC] */
+static bool is_pci_address(struct parser *p, const struct word *word, struct piece text)
+{
+    struct piece bus = piece_next(&text, ':');
+    if (!text.text)
+        return parser_error(p, word, "'%s' is not pci:BUS:DEV[.FUNC]", word->text);
+    struct piece function = text, device = piece_next(&function, '.');
+    uint64_t number;
+    return parser_number_in(p, word, bus, 0, 255, &number) &&
+           parser_number_in(p, word, device, 0, 31, &number) &&
+           (!function.text || parser_number_in(p, word, function, 0, 7, &number));
+}
+
+static void reserve_memory(struct parser *p, const struct word *option, const struct word *word,
+                           struct piece text)
+{
     struct reserve_config reserve = {.place = option->place};
     struct piece base = piece_next(&text, ',');
-    if (!parser_number(p, arguments, base, NUMBER_ADDRESS, &reserve.base))
+    if (!parser_number(p, word, base, NUMBER_ADDRESS, &reserve.base))
         return;
     if (!text.text) {
-        parser_error(p, arguments, "'%s' needs a length", arguments->text);
+        parser_error(p, word, "'%s' needs a length", word->text);
         return;
     }
-    if (!parser_number(p, arguments, text, NUMBER_LENGTH, &reserve.length))
+    if (!parser_number(p, word, text, NUMBER_LENGTH, &reserve.length))
         return;
     if (reserve.length == 0 || !range_inside(reserve.base, reserve.length, GUEST_SPACE)) {
-        parser_error(p, arguments, "'%s' is not a range of guest-physical addresses",
-                     arguments->text);
+        parser_error(p, word, "'%s' is not a range of guest-physical addresses", word->text);
         return;
     }
     struct vm_config *c = p->config;
@@ -114,11 +134,33 @@ HANDLER(handle_reserve_loc)
     c->reserves[c->reserve_count++] = reserve;
 }
 
+HANDLER(handle_reserve_loc)
+{
+    struct piece text = word_piece(arguments);
+    switch (location_space(&text)) {
+    case SPACE_MEMORY:
+        reserve_memory(p, option, arguments, text);
+        return;
+    case SPACE_IO:
+        if (are_ports(p, arguments, text))
+            parser_accept(p, option, "reserve loc %s", arguments->text);
+        return;
+    case SPACE_PCI:
+        if (is_pci_address(p, arguments, text))
+            parser_accept(p, option, "reserve loc %s", arguments->text);
+    }
+}
+
 HANDLER(handle_reserve_intr)
 {
     uint64_t number;
-    if (parser_number(p, arguments, word_piece(arguments), NUMBER_PLAIN, &number))
-        parser_accept(p, option, "reserve intr %s", arguments->text);
+    if (!parser_number_in(p, arguments, word_piece(arguments), 0, BOARD_VECTOR_MAX, &number))
+        return;
+    struct vm_config *c = p->config;
+    c->reserve_intrs =
+        array_grow(c->reserve_intrs, c->reserve_intr_count, sizeof *c->reserve_intrs);
+    c->reserve_intrs[c->reserve_intr_count++] =
+        (struct reserve_intr_config){option->place, (unsigned)number};
 }
 
 HANDLER(handle_blob)

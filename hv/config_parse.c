@@ -162,7 +162,7 @@ HANDLER(handle_system)
     }
     if (arguments->bad)
         return;
-    if (!arguments->text[0] || strchr(arguments->text, '/'))
+    if (!arguments->text[0] || strpbrk(arguments->text, "/="))
         parser_error(p, arguments, "'%s' is not a name for a system", arguments->text);
     p->config->system = parser_keep(p, word_piece(arguments));
 }
@@ -308,6 +308,7 @@ void config_free(struct vm_config *config)
     free(config->passes);
     free(config->pass_intrs);
     free(config->reserves);
+    free(config->reserve_intrs);
     free(config->loggers);
     free(config->accepted);
     strings_free(&config->strings);

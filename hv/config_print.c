@@ -141,6 +141,8 @@ void config_print(const struct vm_config *c, struct bytes *out)
     for (size_t i = 0; i < c->reserve_count; i++)
         text_put(out, "reserve loc mem:0x%llx,0x%llx\n", (unsigned long long)c->reserves[i].base,
                  (unsigned long long)c->reserves[i].length);
+    for (size_t i = 0; i < c->reserve_intr_count; i++)
+        text_put(out, "reserve intr %u\n", c->reserve_intrs[i].number);
     for (size_t i = 0; i < c->vdev_count; i++)
         print_vdev(&c->vdevs[i], out);
     print_passes(c, out);

@@ -69,6 +69,15 @@ static void memory(const struct vm_config *c, struct bytes *out)
     free(ranges);
 }
 
+static void reserved_lines(const struct vm_config *c, struct bytes *out)
+{
+    for (size_t i = 0; i < c->reserve_intr_count; i++) {
+        text_put(out, "  interrupt %u is kept from automatic assignment",
+                 c->reserve_intrs[i].number);
+        put_place(out, c->reserve_intrs[i].place);
+    }
+}
+
 static void device(const struct vdev_config *vdev, struct bytes *out)
 {
     char intr[80] = "-";
@@ -94,6 +103,7 @@ static void devices(const struct vm_config *c, struct bytes *out)
     text_put(out, "\nDevices (name, type, loc, intr, options)\n");
     for (size_t i = 0; i < c->vdev_count; i++)
         device(&c->vdevs[i], out);
+    reserved_lines(c, out);
 }
 
 static void passes(const struct vm_config *c, struct bytes *out)

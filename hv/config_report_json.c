@@ -145,6 +145,10 @@ static void reserves(struct json *j, const struct vm_config *c)
         json_close(j, '}');
     }
     json_close(j, ']');
+    json_open(j, "reserved_interrupts", '[');
+    for (size_t i = 0; i < c->reserve_intr_count; i++)
+        json_number(j, NULL, c->reserve_intrs[i].number);
+    json_close(j, ']');
 }
 
 static void loads(struct json *j, const struct vm_config *c)

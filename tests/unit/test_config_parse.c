@@ -208,8 +208,9 @@ static const struct {
      BEGIN GIC "pass loc mem:0xfd120000,0x1000,rwn loc mem:0xfd121000,0x1000,m-xt=0x1000"
                " intr gic:46=46 intr gic:47,ut=9\ndata pass loc mem:0x0,0x1000,rwc\n" END,
      ""},
-    {"reserve intr 39 loc pci:0:1 loc io:0xcf8,8 reserve", BEGIN GIC END,
-     "[vm.qvmconf:1] reserve intr 39\n[vm.qvmconf:1] reserve loc pci:0:1\n"
+    {"reserve intr 39 loc pci:0:1 loc io:0xcf8,8 intr 40 reserve",
+     BEGIN "reserve intr 39\nreserve intr 40\n" GIC END,
+     "[vm.qvmconf:1] reserve loc pci:0:1\n"
      "[vm.qvmconf:1] reserve loc io:0xcf8,8"},
     /* policies and variables */
     {"logger error,fatal stdout logger debug none unsupported instruction abort\n"
@@ -464,7 +465,7 @@ END_TEST
 START_TEST(the_report_shows_what_was_resolved)
 {
     static const char text[] =
-        "system s cpu cpu sched 9f ram 80000000,1M reserve loc 0x1000,4K\n"
+        "system s cpu cpu sched 9f ram 80000000,1M reserve loc 0x1000,4K intr 9\n"
         "vdev pl011 loc 0x1c090000 intr gic:37 hostdev \">a$char{22}b\" name con\n"
         "pass loc 0xfd120000,4K,rwn intr gic:46 load k cmdline \"x\\y\xff$char{0a}\" safety none";
     struct vm_config config;
@@ -491,7 +492,8 @@ START_TEST(the_report_shows_what_was_resolved)
         "Devices (name, type, loc, intr, options)\n"
         "  -                gic              0x00002f000000  -         \n"
         "  con              pl011            0x00001c090000  gic:37     hostdev \">a$char{22}b\"  "
-        "[vm.qvmconf:2]\n\n"
+        "[vm.qvmconf:2]\n"
+        "  interrupt 9 is kept from automatic assignment  [vm.qvmconf:1]\n\n"
         "Pass-through\n"
         "  mem: 0x0000fd120000 -> host 0x0000fd120000       4K  rwn  [vm.qvmconf:3]\n"
         "  interrupt gic:46 <- host vector 46  [vm.qvmconf:3]\n\n"
@@ -524,7 +526,8 @@ START_TEST(the_report_shows_what_was_resolved)
         "\"end\":4245819391,\"size\":4096,\"kind\":\"pass\","
         "\"what\":\"from host 0xfd120000\",\"file\":\"vm.qvmconf\",\"line\":3}],"
         "\"reserved\":[{\"start\":4096,\"size\":4096,\"file\":\"vm.qvmconf\","
-        "\"line\":1}],\"devices\":[{\"name\":null,\"type\":\"gic\",\"summary\":null,"
+        "\"line\":1}],\"reserved_interrupts\":[9],\"devices\":[{\"name\":null,\"type\":\"gic\","
+        "\"summary\":null,"
         "\"loc\":788529152,\"options\":[],\"loggers\":[]},{\"name\":\"con\","
         "\"type\":\"pl011\",\"summary\":\"UART\",\"loc\":470351872,\"pic\":\"gic\","
         "\"line_number\":37,\"options\":[{\"name\":\"hostdev\",\"value\":\">a\\\"b\"}],"
