@@ -320,18 +320,44 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
 }
 
 /* No instruction runs between the two loads, so nothing of the loaded vCPU changes. */
-void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
+static bool borrow(struct vcpu *v, struct vcpu *loaded)
 {
     struct engine *e = v->world->engine;
-    fields_save(vcpu_fields, v, out);
-    if (v == loaded || !loaded) {
-        save_engine_registers(e, out);
-        return;
-    }
+    if (v == loaded || !loaded)
+        return false;
     engine_context_save(e, loaded->context);
     engine_context_load(e, v->context);
-    save_engine_registers(e, out);
-    engine_context_load(e, loaded->context);
+    return true;
+}
+
+static void give_back(struct vcpu *loaded, bool borrowed)
+{
+    if (borrowed)
+        engine_context_load(loaded->world->engine, loaded->context);
+}
+
+void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
+{
+    fields_save(vcpu_fields, v, out);
+    bool borrowed = borrow(v, loaded);
+    save_engine_registers(v->world->engine, out);
+    give_back(loaded, borrowed);
+}
+
+void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r)
+{
+    struct engine *e = v->world->engine;
+    bool borrowed = borrow(v, loaded);
+    for (unsigned i = 0; i < 31; i++)
+        r->x[i] = engine_x(e, i);
+    r->sp = engine_sp(e);
+    r->pc = v->reset_pending ? v->reset_entry : engine_pc(e);
+    r->pstate = engine_pstate(e);
+    for (unsigned i = 0; i < 32; i++)
+        engine_vector(e, i, r->v[i]);
+    r->fpsr = engine_fpsr(e);
+    r->fpcr = engine_fpcr(e);
+    give_back(loaded, borrowed);
 }
 
 void vcpu_stage2_changed(struct vcpu *v)

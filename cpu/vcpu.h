@@ -168,6 +168,13 @@ void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
  * vCPU that is in the engine now, or NULL; it still is afterwards. */
 void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
 
+/* The general and FP registers, for people and debuggers. `loaded` as above. */
+struct vcpu_registers {
+    uint64_t x[31], sp, pc, pstate, v[32][2];
+    uint32_t fpsr, fpcr;
+};
+void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r);
+
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
  * v->fault. `permits` gets all rights of the page for this EL. */
 bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,

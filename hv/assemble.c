@@ -253,8 +253,7 @@ static bool zero_memory(struct vm *vm)
             struct fault fault;
             if (!stage2_inspect(&vm->stage2, m, gpa(ram->start + done), NULL, &leaf, &fault))
                 return false;
-            hpa_t page = leaf.page, written = leaf.page;
-            if (memory_next_touched(m, &written) && written.v == page.v &&
+            if (memory_is_touched(m, leaf.page) &&
                 !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))
                 return false;
         }

@@ -82,6 +82,7 @@ struct vm {
     bool finished; /* and its devices know */
     bool may_restart;
     bool button_pressed;
+    char dump_why[200]; /* a dump is due; empty: none is */
     unsigned restarts;
     int exit_status;
     char ending[256]; /* how it ended, one sentence */
@@ -95,6 +96,11 @@ struct board_sinks {
     void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
     /* A file the guest wrote (semihosting), complete, at its close. */
     bool (*file)(void *context, const char *path, const void *data, size_t size, struct error *e);
+    /* A dump of a guest, in pieces; data NULL: so many zeros. dump_begin NULL, or false without an
+     * error: nobody wants it. */
+    bool (*dump_begin)(void *context, const struct vm *vm, struct error *e);
+    bool (*dump_write)(void *context, const void *data, size_t size);
+    void (*dump_end)(void *context, const struct vm *vm, bool complete, const char *why);
     /* Live only: nothing to do for `ns` of virtual time (UINT64_MAX: until the host offers
      * something). Says how much of it has passed: all at once, or in step with the host's clock.
      * False: it was for ever and the host will never offer anything. */
@@ -176,7 +182,11 @@ void vm_log_status(const struct vm *vm);
 void vm_end(struct vm *vm, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A dump of the guest where the configuration wants it, if it does. `why` is a sentence. */
+/* The local design safe state: a condition that the model has no answer to, confined to one VM. It
+ * ends with status 96, dumped if the configuration wants that; the others go on. */
+void vm_safe_state(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A dump of the guest where the configuration wants it, if it does, at the next instruction
+ * boundary. `why` is a sentence. */
 void vm_dump(struct vm *vm, const char *why);
 
 /* Guest-physical memory of a VM, through its stage 2. False if not all of it is RAM or ROM. */

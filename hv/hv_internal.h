@@ -38,6 +38,9 @@ void vm_finish(struct vm *vm);
 /* assemble.c: the same VM anew; ends again, with a sentence, if that fails. */
 void vm_restart(struct vm *vm);
 
+/* dump.c: writes the dump that is due. Only between runs. */
+void dump_write(struct vm *vm, const char *why);
+
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);
 void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq);

@@ -205,12 +205,16 @@ static void end_all(struct board *b, int status, const char *why)
     }
 }
 
-/* Whoever has ended lets go of what others hold; then the user's policy. A VM that powered itself
- * off is not started again. */
+/* Dumps that are due. Whoever has ended lets go of what others hold; then the user's policy. A VM
+ * that powered itself off is not started again. */
 static void finish_ended(struct board *b)
 {
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
+        if (vm->dump_why[0]) {
+            dump_write(vm, vm->dump_why);
+            vm->dump_why[0] = 0;
+        }
         if (!vm->ended || vm->finished)
             continue;
         vm_finish(vm);

@@ -73,6 +73,23 @@ void vm_dump(struct vm *vm, const char *why)
 {
     if (!vm->config->dump)
         log_write(&vm->log, LOG_WARN, "no dump of the guest: 'dump' is not configured (%s)", why);
+    else
+        snprintf(vm->dump_why, sizeof vm->dump_why, "%s", why);
+    engine_stop_soon(vm->board->engine);
+}
+
+void vm_safe_state(struct vm *vm, const char *format, ...)
+{
+    char why[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    if (vm->ended)
+        return;
+    if (vm->config->dump)
+        vm_dump(vm, why);
+    vm_end(vm, STATUS_STARTED, "design safe state: %s", why);
 }
 
 void vm_output(void *context, unsigned channel, const void *data, size_t size)

@@ -144,3 +144,9 @@ bool memory_next_touched(const struct memory *m, hpa_t *page)
     }
     return false;
 }
+
+bool memory_is_touched(const struct memory *m, hpa_t page)
+{
+    hpa_t next = page;
+    return memory_next_touched(m, &next) && next.v == page.v;
+}

@@ -73,6 +73,8 @@ bool memory_take_aligned(struct memory *m, uint64_t size, hpa_t *base);
 uint64_t memory_available(const struct memory *m);
 /* Was the page written since the last memory_digest? (the engine withholds W until then) */
 bool memory_is_dirty(const struct memory *m, hpa_t page);
+/* Was the page ever written? */
+bool memory_is_touched(const struct memory *m, hpa_t page);
 /* The first page at or after `*page` that was ever written, in `*page`; false when there is none.
  * A snapshot holds exactly these. */
 bool memory_next_touched(const struct memory *m, hpa_t *page);

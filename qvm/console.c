@@ -10,7 +10,8 @@
 
 #define ESCAPE_KEY 1 /* Ctrl-A: then x ends the run, Ctrl-A sends one */
 
-/* hostdev spellings: `-` stdin and stdout, `>-` stdout, `<-` stdin, `>FILE` output file. */
+/* hostdev spellings: `-` stdin and stdout, `>-` stdout, `<-` stdin, `>FILE` output file,
+ * `>|COMMAND` its input. */
 static void connect(struct console *c, size_t vm, size_t channel, const char *hostdev)
 {
     struct console_channel *to = &c->vms[vm].channels[channel];
@@ -77,7 +78,12 @@ static void open_files(struct console_vm *vm)
     for (size_t i = 0; i < VM_VDEVS_MAX; i++) {
         struct error e = {0};
         struct console_channel *channel = &vm->channels[i];
-        if (channel->path && !(channel->file = host_create(channel->path, &e)))
+        if (!channel->path)
+            continue;
+        bool is_command = channel->path[0] == '|';
+        channel->file =
+            is_command ? host_pipe(channel->path + 1, &e) : host_create(channel->path, &e);
+        if (!channel->file)
             fprintf(stderr, "qvm: %s\n", e.text);
     }
 }

@@ -19,11 +19,18 @@ bool host_write_file(const char *path, const void *data, size_t size, struct err
 
 struct host_file;
 struct host_file *host_create(const char *path, struct error *e);
+/* A command that reads what is written. */
+struct host_file *host_pipe(const char *command, struct error *e);
+bool host_exists(const char *path);
 bool host_append(struct host_file *f, const void *data, size_t size);
+/* So many zeros: a hole, where files can have one. */
+bool host_append_zeros(struct host_file *f, size_t size);
 bool host_close(struct host_file *f); /* false: something was not written */
 
 const char *host_environment(const char *name); /* NULL: unset */
 uint64_t host_wall_clock_s(void);
+/* Now as YYYYMMDD-hhmmss, local time, for file names. */
+void host_time_stamp(char text[16]);
 uint64_t host_monotonic_ns(void);
 uint64_t host_cpu_ns(void);   /* used by this process so far */
 void host_sleep(uint64_t ns); /* less if a signal arrives */

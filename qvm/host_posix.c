@@ -53,16 +53,37 @@ size_t host_read_start(const char *path, void *to, size_t size)
 
 struct host_file {
     FILE *file;
+    bool is_pipe;
+    bool ends_in_hole;
 };
+
+static struct host_file *opened(FILE *file, bool is_pipe, const char *what, struct error *e)
+{
+    struct host_file *f = calloc(1, sizeof *f);
+    if (!file || !f) {
+        error_set(e, "cannot %s '%s': %s", is_pipe ? "run" : "create", what, strerror(errno));
+        free(f);
+        return NULL;
+    }
+    f->file = file;
+    f->is_pipe = is_pipe;
+    return f;
+}
 
 struct host_file *host_create(const char *path, struct error *e)
 {
-    struct host_file *f = calloc(1, sizeof *f);
-    if (f && (f->file = fopen(path, "wb")) != NULL)
-        return f;
-    error_set(e, "cannot create '%s': %s", path, strerror(errno));
-    free(f);
-    return NULL;
+    return opened(fopen(path, "wb"), false, path, e);
+}
+
+struct host_file *host_pipe(const char *command, struct error *e)
+{
+    fflush(NULL);
+    return opened(popen(command, "w"), true, command, e);
+}
+
+bool host_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
 }
 
 bool host_append(struct host_file *f, const void *data, size_t size)
@@ -70,12 +91,26 @@ bool host_append(struct host_file *f, const void *data, size_t size)
     /* Given to the system at once: whatever ends this process, the file has it. */
     bool ok =
         size == 0 || fwrite(data, 1, size, f->file) == size; /* without bytes no pointer either */
+    f->ends_in_hole &= size == 0;
     return ok && fflush(f->file) == 0;
+}
+
+bool host_append_zeros(struct host_file *f, size_t size)
+{
+    static const uint8_t zeros[4096];
+    f->ends_in_hole = !f->is_pipe && fseeko(f->file, (off_t)size, SEEK_CUR) == 0;
+    bool ok = true;
+    for (size_t at = 0; at < size && ok && !f->ends_in_hole; at += sizeof zeros)
+        ok = host_append(f, zeros, size - at < sizeof zeros ? size - at : sizeof zeros);
+    return ok;
 }
 
 bool host_close(struct host_file *f)
 {
-    bool ok = fclose(f->file) == 0;
+    bool ok = true;
+    if (f->ends_in_hole) /* a file is as long as what was written last */
+        ok = ftruncate(fileno(f->file), ftello(f->file)) == 0;
+    ok = (f->is_pipe ? pclose(f->file) : fclose(f->file)) == 0 && ok;
     free(f);
     return ok;
 }
@@ -108,6 +143,15 @@ static uint64_t clock_ns(clockid_t which)
 uint64_t host_wall_clock_s(void)
 {
     return clock_ns(CLOCK_REALTIME) / 1000000000;
+}
+
+void host_time_stamp(char text[16])
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    text[0] = 0;
+    if (localtime_r(&now, &parts))
+        strftime(text, 16, "%Y%m%d-%H%M%S", &parts);
 }
 
 uint64_t host_monotonic_ns(void)

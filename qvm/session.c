@@ -8,6 +8,7 @@
 #include "emu/check.h"
 #include "emu/trace.h"
 #include "qvm/console.h"
+#include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
 #include "qvm/host.h"
@@ -24,6 +25,7 @@ struct session {
     struct console console;
     struct events events;
     struct exit_costs costs;
+    struct dumps dumps;
     uint64_t entropy_blocks; /* taken from the seeded stream */
     /* Recording */
     struct host_file *file;
@@ -291,6 +293,21 @@ static void on_exit_ends(void *context, const struct vm *vm, const struct guest_
     exit_costs_end(&((struct session *)context)->costs, vm, x);
 }
 
+static bool on_dump_begin(void *context, const struct vm *vm, struct error *e)
+{
+    return dumps_begin(&((struct session *)context)->dumps, vm, e);
+}
+
+static bool on_dump_write(void *context, const void *data, size_t size)
+{
+    return dumps_write(&((struct session *)context)->dumps, data, size);
+}
+
+static void on_dump_end(void *context, const struct vm *vm, bool complete, const char *why)
+{
+    dumps_end(&((struct session *)context)->dumps, vm, complete, why);
+}
+
 static bool on_file(void *context, const char *path, const void *data, size_t size, struct error *e)
 {
     struct session *s = context;
@@ -347,6 +364,9 @@ static bool assemble(struct session *s, struct error *e)
     struct board_sinks sinks = {
         .output = on_output,
         .file = on_file,
+        .dump_begin = s->trace ? NULL : on_dump_begin, /* a replay leaves nothing behind */
+        .dump_write = on_dump_write,
+        .dump_end = on_dump_end,
         .idle = on_idle,
         .digest = on_digest,
         .log = on_log,

@@ -1,0 +1,49 @@
+#include "qvm/dumps.h"
+
+#include <stdio.h>
+
+#include "qvm/host.h"
+
+/* SYSTEM-YYYYMMDD-hhmmss.gcore; if that exists, with -1 to -9 before the dot. */
+static bool choose_name(struct dumps *d, const struct vm *vm)
+{
+    char stamp[16];
+    host_time_stamp(stamp);
+    for (unsigned i = 0; i < 10; i++) {
+        char number[4] = "";
+        if (i)
+            snprintf(number, sizeof number, "-%u", i);
+        snprintf(d->place, sizeof d->place, "%s/%s-%s%s.gcore", vm->config->dump, vm->name, stamp,
+                 number);
+        if (!host_exists(d->place))
+            return true;
+    }
+    return false;
+}
+
+bool dumps_begin(struct dumps *d, const struct vm *vm, struct error *e)
+{
+    const char *to = vm->config->dump;
+    if (to[0] == '|') {
+        snprintf(d->place, sizeof d->place, "%s", to);
+        d->file = host_pipe(to + 1, e);
+    } else if (choose_name(d, vm)) {
+        d->file = host_create(d->place, e);
+    }
+    return d->file != NULL;
+}
+
+bool dumps_write(struct dumps *d, const void *data, size_t size)
+{
+    return data ? host_append(d->file, data, size) : host_append_zeros(d->file, size);
+}
+
+void dumps_end(struct dumps *d, const struct vm *vm, bool complete, const char *why)
+{
+    complete = host_close(d->file) && complete;
+    d->file = NULL;
+    if (complete)
+        log_write(&vm->log, LOG_INFO, "guest dumped to '%s': %s", d->place, why);
+    else
+        log_write(&vm->log, LOG_ERROR, "the dump '%s' is not complete", d->place);
+}
