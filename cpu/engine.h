@@ -28,6 +28,7 @@ enum engine_stop {
     ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
     ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
     ENGINE_EXCEPTION, /* an exception that `exception` did not take inline */
+    ENGINE_FAILED,    /* the engine cannot go on, and says not why */
 };
 
 /* The numbers `exception` gets (QEMU's EXCP_*). PC is at the instruction except after SVC, HVC and

@@ -326,8 +326,7 @@ static void start(struct engine *e)
     if (e->fill_refused) {
         e->reason = ENGINE_FILL;
     } else if (!e->stopped) {
-        CHECK(err == UC_ERR_OK);
-        e->reason = ENGINE_HALT;
+        e->reason = err == UC_ERR_OK ? ENGINE_HALT : ENGINE_FAILED;
     }
     bool in_block = e->reason == ENGINE_HALT || (e->fill_refused && !e->tail_counted);
     e->counted = in_block ? counted_to_pc(e, e->pc) : counted_to_block_end(e);

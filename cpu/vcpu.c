@@ -245,9 +245,6 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
         break;
     }
-    case ENGINE_EXCEPTION:
-        CHECK(*why != ENGINE_EXCEPTION); /* none that `exception` does not take */
-        break;
     default:
         break;
     }

@@ -11,15 +11,32 @@ void check_set_context(const struct check_context *context)
     current = context;
 }
 
+/* Whatever goes wrong in here must not come here again. */
+static _Noreturn void stop(void)
+{
+    const struct check_context *c = current;
+    current = NULL;
+    if (!c)
+        abort();
+    fprintf(stderr, "qvm: at instruction %" PRIu64 ", guest PC %#" PRIx64 "\n", c->instructions,
+            c->pc);
+    if (c->trace_path)
+        fprintf(stderr, "qvm: to see it again: qvm replay %s --limit-insns %" PRIu64 "\n",
+                c->trace_path, c->instructions);
+    if (!c->last_words)
+        abort();
+    c->last_words(c->context);
+    _Exit(c->exit_status);
+}
+
 void check_failed(const char *expression, const char *file, int line)
 {
     fprintf(stderr, "qvm: internal error: %s is false at %s:%d\n", expression, file, line);
-    if (current) {
-        fprintf(stderr, "qvm: at instruction %" PRIu64 ", guest PC %#" PRIx64 "\n",
-                current->instructions, current->pc);
-        if (current->trace_path)
-            fprintf(stderr, "qvm: to see it again: qvm replay %s --limit-insns %" PRIu64 "\n",
-                    current->trace_path, current->instructions);
-    }
-    abort();
+    stop();
+}
+
+void check_stop(const char *what)
+{
+    fprintf(stderr, "qvm: internal error: %s\n", what);
+    stop();
 }

@@ -10,10 +10,18 @@ struct check_context {
     uint64_t instructions;
     uint64_t pc;
     const char *trace_path; /* NULL when nothing is being recorded */
+    /* The design safe state of the whole program, before it stops: inputs so far go into the trace,
+     * the terminal gets its mode back. Then it ends with this status; without it, by abort(). */
+    void (*last_words)(void *context);
+    void *context;
+    int exit_status;
 };
 void check_set_context(const struct check_context *context);
 
 _Noreturn void check_failed(const char *expression, const char *file, int line);
+
+/* The same for what no expression says, such as a signal. */
+_Noreturn void check_stop(const char *what);
 
 #define CHECK(x) ((x) ? (void)0 : check_failed(#x, __FILE__, __LINE__))
 

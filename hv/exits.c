@@ -70,10 +70,23 @@ static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
 
+/* Address size faults and external aborts on a walk (DFSC, Arm ARM ESR_ELx): the hypervisor's own
+ * tables are wrong. */
+static bool tables_are_broken(const struct guest_exit *x)
+{
+    unsigned dfsc = x->esr & 0x3f;
+    return dfsc < 4 || (dfsc >= 0x14 && dfsc <= 0x17);
+}
+
 /* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
 static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
     (void)v;
+    if (tables_are_broken(x)) {
+        vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged (DFSC %#x)",
+                      x->gpa.v, x->esr & 0x3f);
+        return EXIT_STOPPED;
+    }
     log_guest(&vm->log, "stage 2 forbids a %s at %#" PRIx64, x->is_write ? "write" : "read",
               x->gpa.v);
     return apply_policy(vm, vm->config->unsupported_reference, EXIT_ABORT, x);
@@ -88,7 +101,8 @@ static enum exit_result on_opaque(struct vm *vm, struct vcpu *v, struct guest_ex
 /* Instructions cannot be read as all ones: without `abort` the guest gets its exception. */
 static enum exit_result on_fetch(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    (void)v;
+    if (tables_are_broken(x))
+        return on_stage2(vm, v, x);
     if (vm->config->unsupported_reference == UNSUPPORTED_ABORT)
         return apply_policy(vm, UNSUPPORTED_ABORT, EXIT_ABORT, x);
     return EXIT_ABORT;

@@ -246,12 +246,26 @@ static bool limit_is_reached(struct board *b)
  * engine to disagree about who acts next, they would wait for each other. */
 #define STUCK_TURNS 10000
 
-static void check_progress(struct board *b)
+static bool is_stuck(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
     b->turns_at_tick = now == b->last_tick ? b->turns_at_tick + 1 : 0;
     b->last_tick = now;
-    CHECK(b->turns_at_tick < STUCK_TURNS);
+    return b->turns_at_tick >= STUCK_TURNS;
+}
+
+/* What no architecture defines, confined to the VM that runs. */
+static void check_vm(struct board *b, struct vm *vm, const struct vcpu *v, enum engine_stop why)
+{
+    uint64_t pc = engine_pc(b->engine);
+    if (is_stuck(b)) {
+        b->turns_at_tick = 0;
+        vm_safe_state(vm, "vCPU %u does not get on at PC %#" PRIx64, v->index, pc);
+    } else if (why == ENGINE_EXCEPTION) {
+        vm_safe_state(vm, "vCPU %u: an exception without a name at PC %#" PRIx64, v->index, pc);
+    } else if (why == ENGINE_FAILED) {
+        vm_safe_state(vm, "vCPU %u: the engine cannot go on at PC %#" PRIx64, v->index, pc);
+    }
 }
 
 static void run_turn(struct board *b, const struct choice *c)
@@ -271,7 +285,7 @@ static void run_turn(struct board *b, const struct choice *c)
     uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
     schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, why == ENGINE_TURN);
-    check_progress(b);
+    check_vm(b, c->turn->vm, v, why);
 }
 
 static int worst_status(const struct board *b)

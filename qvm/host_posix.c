@@ -3,6 +3,8 @@
 #define _DARWIN_C_SOURCE
 #include "qvm/host.h"
 
+#include "emu/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -269,10 +271,32 @@ static void on_signal(int number)
             arrived[signals[i].meaning]++;
 }
 
+/* A bug of ours, of the kind that CHECK did not see. */
+static void on_fault(int number)
+{
+    check_stop(number == SIGSEGV  ? "a signal, SIGSEGV"
+               : number == SIGBUS ? "a signal, SIGBUS"
+               : number == SIGFPE ? "a signal, SIGFPE"
+                                  : "a signal, SIGILL");
+}
+
+static void catch_faults(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    struct sigaction action, before;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_fault;
+    action.sa_flags = (int)SA_RESETHAND;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        if (sigaction(faults[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(faults[i], &action, NULL); /* a sanitizer's own handler says more */
+}
+
 void host_catch_signals(void)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
+    catch_faults();
     action.sa_handler = on_signal;
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i].number, &action, NULL);

@@ -350,6 +350,15 @@ static void on_digest(void *context, uint64_t instructions, struct digest d)
 /* A session
  * ----------------------------------------------------------------------------------------- */
 
+/* The global design safe state: nothing is repaired, nothing more is run, what there is is kept. */
+static void last_words(void *context)
+{
+    struct session *s = context;
+    record_step(s);
+    host_flush();
+    host_console_close();
+}
+
 static bool open_events(struct session *s, struct error *e)
 {
     if (s->options->events_path && !(s->events.file = host_create(s->options->events_path, e)))
@@ -377,8 +386,12 @@ static bool assemble(struct session *s, struct error *e)
     };
     s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
                          &s->journal, &s->options->board, &sinks, e);
-    if (s->board)
+    if (s->board) {
         s->board->where.trace_path = s->options->record_path;
+        s->board->where.last_words = last_words;
+        s->board->where.context = s;
+        s->board->where.exit_status = STATUS_STARTED;
+    }
     if (s->board)
         console_init(&s->console, s->board, s->options->realtime && !s->trace);
     return s->board != NULL;
