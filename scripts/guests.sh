@@ -2,6 +2,7 @@
 # guests.sh: brings the guests' images into build/guests/, from Debian's arm64 packages:
 #   linux-arm64/Image            the kernel of linux-image-arm64
 #   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
+#   linux-arm64/virtio.cpio      busybox-static with tests/guest/linux/init-virtio and modules
 #   linux-arm64/busybox          the same alone, for tests/guest/linux/build.sh
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
@@ -17,6 +18,7 @@ suite="${QVM_GUEST_SUITE:-bookworm}"
 cache="$QVM_CACHE/guests/$suite-arm64"
 out=build/guests
 log=build/logs/guests.log
+modules=(virtio_mmio virtio_console virtio-rng sp805_wdt)
 
 fail() {
     echo "guests: $1 (details: $log)" >&2
@@ -25,19 +27,22 @@ fail() {
 
 # Fills the cache, all of it or nothing.
 fetch() {
-    local temporary="$1" image package files="$1/files"
+    local temporary="$1" image package module files="$1/files"
     private_apt_begin "$temporary/apt" arm64 "$suite" || return 1
     # linux-image-arm64 is empty and depends on the package of the current kernel version.
     image="$(private_apt_show linux-image-arm64 |
         sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')"
     [ -n "$image" ] || return 1
-    mkdir -p "$files"
+    mkdir -p "$files/modules"
     for package in "$image" busybox-static u-boot-qemu; do
         private_apt_unpack "$package" "$temporary/root" || return 1
         echo "$package $(private_apt_show "$package" | sed -n 's/^Version: //p')" >>"$files/versions"
     done
     cp "$temporary"/root/boot/vmlinuz-* "$files/Image" &&
         cp "$temporary/root/usr/lib/u-boot/qemu_arm64/u-boot.bin" "$files/u-boot.bin" || return 1
+    for module in "${modules[@]}"; do
+        find "$temporary/root" -name "$module.ko" -exec cp -t "$files/modules" {} + || return 1
+    done
     # Releases after Debian 12 have no /bin in packages.
     cp "$temporary/root/bin/busybox" "$files/busybox" 2>/dev/null ||
         cp "$temporary/root/usr/bin/busybox" "$files/busybox" || return 1
@@ -49,7 +54,22 @@ fetch() {
 # What build/guests would be made of, to compare with what it was made of.
 state() {
     cat "$cache/versions"
-    sha256sum tests/guest/linux/init scripts/initramfs.py
+    sha256sum tests/guest/linux/init tests/guest/linux/init-virtio scripts/initramfs.py
+    ls "$cache/modules" 2>/dev/null || true
+}
+
+# The initramfs with modules. A cache that an earlier version of this script filled has none.
+make_virtio() {
+    local module programs=()
+    for module in "${modules[@]}"; do
+        if [ ! -e "$cache/modules/$module.ko" ]; then
+            echo "guests: no linux-arm64/virtio.cpio without $module.ko: remove $cache to fetch it"
+            return
+        fi
+        programs+=("$module.ko=$cache/modules/$module.ko")
+    done
+    python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init-virtio \
+        "$out/linux-arm64/virtio.cpio" "${programs[@]}"
 }
 
 mkdir -p build/logs "$out"
@@ -77,6 +97,7 @@ if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
     cp "$cache/u-boot.bin" "$out/u-boot-arm64/u-boot.bin"
     python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init \
         "$out/linux-arm64/initramfs.cpio"
+    make_virtio
     state >"$out/stamp"
     echo "guests: ready in $out"
 fi

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# input.sh QVM [bare|u-boot|linux...]: talks to guests through standard input and signals while they
-# are recorded, then replays: the same console output, the same end. By default all of them;
-# u-boot and linux are downloaded guests (scripts/guests.sh). Prints failures, and a count.
+# input.sh QVM [bare|u-boot|linux|virtio...]: talks to guests through standard input and signals
+# while they are recorded, then replays: the same console output, the same end. By default all of
+# them; u-boot, linux and virtio are downloaded guests (scripts/guests.sh). Prints failures, and a
+# count.
 set -uo pipefail
 repository="$(cd "$(dirname "$0")/.." && pwd)"
-[ $# -ge 1 ] || { echo "usage: input.sh QVM [bare|u-boot|linux...]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: input.sh QVM [bare|u-boot|linux|virtio...]" >&2; exit 2; }
 qvm="$(realpath -e "$1")" || exit 2
 shift
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-[ $# -gt 0 ] || set -- bare u-boot linux
+[ $# -gt 0 ] || set -- bare u-boot linux virtio
 exec python3 - "$qvm" "$@" <<'PYTHON'
 import os, re, select, signal, subprocess, sys, tempfile, time
 
@@ -185,8 +186,23 @@ def linux():
     ], 0, 'powered off')
 
 
+def virtio():
+    config = 'configs/virtio-console-arm64.qvmconf'
+    if not os.path.exists('build/guests/linux-arm64/virtio.cpio'):
+        print('skipped  virtio: there is no initramfs with modules (scripts/guests.sh)')
+        return
+    test('Linux on hvc0', [config, 'cmdline', 'console=hvc0 nokaslr qvm.ask'], [
+        (rb'random numbers: virtio_rng.0', None),
+        (rb'what is your name\?', b'World\n'),
+        (rb'hello World\r\n', None),
+    ], 0, 'powered off')
+    test('Linux and its watchdog', [config, 'cmdline', 'console=hvc0 nokaslr qvm.starve'], [
+        (rb'watchdog: sp805-wdt', None),
+    ], 4, 'did not feed its watchdog')
+
+
 for choice in chosen:
-    {'bare': bare, 'u-boot': u_boot, 'linux': linux}[choice]()
+    {'bare': bare, 'u-boot': u_boot, 'linux': linux, 'virtio': virtio}[choice]()
 print('%d passed, %d failed' % (passed, failed))
 sys.exit(failed != 0)
 PYTHON
