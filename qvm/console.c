@@ -8,27 +8,50 @@
 #include "emu/check.h"
 #include "qvm/host.h"
 
-#define ESCAPE_KEY 1 /* Ctrl-A: then x ends the run, Ctrl-A sends one */
+#define RETRY_NS      100000000 /* how often a device that was not there is looked for */
+#define FILES_WAIT_NS 10000000  /* how long input of a file may wait for an idle guest */
+#define ESCAPE_KEY    1         /* Ctrl-A: then x ends the run, Ctrl-A sends one */
 
-/* hostdev spellings: `-` stdin and stdout, `>-` stdout, `<-` stdin, `>FILE` output file,
- * `>|COMMAND` its input. */
-static void connect(struct console *c, size_t vm, size_t channel, const char *hostdev)
+/* `-` standard input and output, `>-` and `<-` one of them; `>FILE`, `<FILE`; `>|COMMAND` the input
+ * of a command; FILE is a device, for both. */
+static void connect(struct console *c, size_t vm, size_t channel, const struct vdev_option *o)
 {
     struct console_channel *to = &c->vms[vm].channels[channel];
-    if (strcmp(hostdev, "-") == 0 || strcmp(hostdev, ">-") == 0)
-        to->to_stdout = true;
-    else if (hostdev[0] == '>')
-        to->path = hostdev + 1;
-    if ((strcmp(hostdev, "-") == 0 || strcmp(hostdev, "<-") == 0) && c->input_target < 0)
+    const char *name = o->value;
+    bool out = *name != '<', in = *name != '>';
+    name += *name == '<' || *name == '>';
+    to->option = o;
+    if (strcmp(name, "-") != 0) {
+        to->is_device |= in && out;
+        to->out_path = out ? name : to->out_path;
+        to->in_path = in ? name : to->in_path;
+        return;
+    }
+    to->to_stdout |= out;
+    if (in && c->input_target < 0)
         c->input_target = (int)(vm << 8 | channel);
+}
+
+/* `delayed SEC`, `delayed forever`; the virtio devices' `delayed` is for ever. */
+static void read_delay(struct console_channel *to, const struct vdev_option *o)
+{
+    uint64_t seconds;
+    to->delayed = true;
+    to->give_up_ns = UINT64_MAX;
+    if (vdev_number(o->value, strlen(o->value), 10, &seconds) && seconds < 1000000000)
+        to->give_up_ns = host_monotonic_ns() + seconds * 1000000000;
 }
 
 static void connect_devices(struct console *c, const struct vm *vm)
 {
     for (size_t i = 0; i < vm->vdev_count; i++)
-        for (size_t o = 0; o < vm->vdevs[i]->option_count; o++)
-            if (strcmp(vm->vdevs[i]->options[o].name, "hostdev") == 0)
-                connect(c, vm->number, i, vm->vdevs[i]->options[o].value);
+        for (size_t o = 0; o < vm->vdevs[i]->option_count; o++) {
+            const struct vdev_option *option = &vm->vdevs[i]->options[o];
+            if (strcmp(option->name, "hostdev") == 0)
+                connect(c, vm->number, i, option);
+            if (strcmp(option->name, "delayed") == 0)
+                read_delay(&c->vms[vm->number].channels[i], option);
+        }
 }
 
 void console_init(struct console *c, const struct board *b, bool realtime)
@@ -45,6 +68,7 @@ void console_init(struct console *c, const struct board *b, bool realtime)
 
 void console_free(struct console *c)
 {
+    console_close(c);
     for (size_t i = 0; i < c->vm_count; i++)
         for (size_t k = 0; k <= VM_VDEVS_MAX; k++)
             bytes_free(&c->vms[i].channels[k].line);
@@ -73,19 +97,30 @@ void console_warn(const struct board *b)
         warn_of(b->vms[i]);
 }
 
-static void open_files(struct console_vm *vm)
+static bool open_channel(struct console_channel *to, struct error *e)
 {
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++) {
-        struct error e = {0};
-        struct console_channel *channel = &vm->channels[i];
-        if (!channel->path)
-            continue;
-        bool is_command = channel->path[0] == '|';
-        channel->file =
-            is_command ? host_pipe(channel->path + 1, &e) : host_create(channel->path, &e);
-        if (!channel->file)
-            fprintf(stderr, "qvm: %s\n", e.text);
-    }
+    const char *out = to->out_path;
+    if (out && !to->out)
+        to->out = out[0] == '|'   ? host_pipe(out + 1, e)
+                  : to->is_device ? host_open(out, e)
+                                  : host_create(out, e);
+    if (to->in_path && !to->in)
+        to->in = host_input_open(to->in_path, e);
+    return (to->out || !to->out_path) && (to->in || !to->in_path);
+}
+
+bool console_connect(struct console *c, struct error *e)
+{
+    for (size_t i = 0; i < c->vm_count; i++)
+        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+            struct console_channel *to = &c->vms[i].channels[k];
+            struct error cause = {0};
+            c->files_open += to->in_path != NULL;
+            if (!open_channel(to, &cause) && !to->delayed)
+                return error_at(e, to->option->file, to->option->line, "%s", cause.text) ||
+                       error_exit_status(e, STATUS_CONFIGURATION);
+        }
+    return true;
 }
 
 void console_open(struct console *c, bool live)
@@ -98,8 +133,15 @@ void console_open(struct console *c, bool live)
     c->interactive = c->input_target >= 0 && host_console_open();
     if (c->interactive)
         fprintf(stderr, "qvm: Ctrl-A x ends the run\r\n");
-    for (size_t i = 0; i < c->vm_count; i++)
-        open_files(&c->vms[i]);
+}
+
+static void end_input(struct console *c, struct console_channel *to)
+{
+    if (to->in)
+        host_input_close(to->in);
+    to->in = NULL;
+    to->in_path = NULL;
+    c->files_open--;
 }
 
 static void print_line(const struct console_vm *vm, struct console_channel *channel)
@@ -120,8 +162,11 @@ void console_close(struct console *c)
                 bytes_put(&channel->line, "\n", 1);
                 print_line(&c->vms[i], channel);
             }
-            if (channel->file && !host_close(channel->file))
-                fprintf(stderr, "qvm: '%s' is not complete\n", channel->path);
+            if (channel->out && !host_close(channel->out))
+                fprintf(stderr, "qvm: '%s' is not complete\n", channel->out_path);
+            channel->out = NULL;
+            if (channel->in)
+                end_input(c, channel);
         }
     host_flush();
     host_console_close();
@@ -145,8 +190,8 @@ void console_output(struct console *c, unsigned vm, unsigned channel, const void
         print_lines(&c->vms[vm], to, data, size);
     else if (to->to_stdout)
         host_print(data, size);
-    else if (to->file)
-        host_append(to->file, data, size);
+    else if (to->out)
+        host_append(to->out, data, size);
 }
 
 static bool signal_push(struct push *p)
@@ -194,9 +239,51 @@ static void read_input(struct console *c, uint64_t timeout_ns)
         c->input_size = host_console_read(c->input, sizeof c->input, timeout_ns, &c->input_ended);
 }
 
+static void retry_delayed(struct console *c)
+{
+    uint64_t now = host_monotonic_ns();
+    if (now < c->retry_ns)
+        return;
+    c->retry_ns = now + RETRY_NS;
+    for (size_t i = 0; i < c->vm_count; i++)
+        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+            struct console_channel *to = &c->vms[i].channels[k];
+            struct error e = {0};
+            if (!to->delayed || open_channel(to, &e) || now < to->give_up_ns)
+                continue;
+            fprintf(stderr, "qvm: %s\n", e.text);
+            to->delayed = false;
+            if (to->in_path && !to->in)
+                end_input(c, to);
+        }
+}
+
+/* The first channel whose own input has something. */
+static bool poll_files(struct console *c, struct push *p)
+{
+    if (!c->files_open)
+        return false;
+    for (size_t i = 0; i < c->vm_count; i++)
+        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+            struct console_channel *to = &c->vms[i].channels[k];
+            bool ended = false;
+            if (!to->in)
+                continue;
+            p->size = (uint16_t)host_input_read(to->in, p->data, sizeof p->data, &ended);
+            if (ended)
+                end_input(c, to);
+            p->kind = PUSH_CONSOLE;
+            p->target = (uint16_t)(i << 8 | k);
+            if (p->size)
+                return true;
+        }
+    return false;
+}
+
 bool console_poll(struct console *c, struct push *p)
 {
     host_flush();
+    retry_delayed(c);
     if (signal_push(p))
         return true;
     read_input(c, 0);
@@ -206,7 +293,7 @@ bool console_poll(struct console *c, struct push *p)
         return true;
     }
     if (!c->input_size)
-        return false;
+        return poll_files(c, p);
     p->kind = PUSH_CONSOLE;
     p->target = (uint16_t)c->input_target;
     p->size = (uint16_t)c->input_size;
@@ -222,8 +309,10 @@ bool console_idle(struct console *c, uint64_t ns, uint64_t *passed_ns)
     host_flush();
     bool for_ever = ns == UINT64_MAX;
     bool paced = c->interactive || c->realtime;
-    if (for_ever && c->input_ended)
+    if (for_ever && c->input_ended && !c->files_open)
         return false;
+    if (for_ever && c->files_open && ns > FILES_WAIT_NS)
+        ns = FILES_WAIT_NS; /* a device may have something meanwhile */
     if (!paced && !for_ever) {
         *passed_ns = ns;
         return true;

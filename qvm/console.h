@@ -11,13 +11,16 @@
 #include "emu/journal.h"
 #include "hv/board.h"
 
-struct host_file;
-
-/* What a channel of a VM is connected to. */
+/* What a channel of a VM is connected to. Names are borrowed from the device's options. */
 struct console_channel {
+    const struct vdev_option *option; /* the last `hostdev`, for messages */
     bool to_stdout;
-    const char *path; /* `>FILE`: created at open; borrowed from the device */
-    struct host_file *file;
+    const char *out_path, *in_path; /* NULL: neither */
+    struct host_file *out;
+    struct host_input *in;
+    bool is_device;      /* is there already */
+    bool delayed;        /* `delayed`: what cannot be opened may come later, */
+    uint64_t give_up_ns; /* until this time of the host */
     struct bytes line; /* several VMs on one standard output: what waits for the end of its line */
 };
 
@@ -35,6 +38,8 @@ struct console {
     bool escape; /* the escape key was just pressed */
     uint8_t input[PUSH_BYTES_MAX];
     size_t input_size;
+    size_t files_open; /* channels with an input of their own, or that wait for one */
+    uint64_t retry_ns; /* when what was not there is tried again */
 };
 
 /* For the assembled VMs of a board; of several that have standard input the first gets it. */
@@ -42,7 +47,10 @@ void console_init(struct console *c, const struct board *b, bool realtime);
 void console_free(struct console *c);
 /* Says which consoles are connected to nothing. */
 void console_warn(const struct board *b);
-/* live: takes the terminal, signals and output files. */
+/* Opens what `hostdev` names. False, with the error, if something is not there and not `delayed`.
+ */
+bool console_connect(struct console *c, struct error *e);
+/* live: takes the terminal and signals. */
 void console_open(struct console *c, bool live);
 void console_close(struct console *c);
 /* With several VMs on standard output whole lines come out, each with the name of its VM. */

@@ -19,6 +19,8 @@ bool host_write_file(const char *path, const void *data, size_t size, struct err
 
 struct host_file;
 struct host_file *host_create(const char *path, struct error *e);
+/* Something that is there already, such as a device; nothing of it is lost. */
+struct host_file *host_open(const char *path, struct error *e);
 /* A command that reads what is written. */
 struct host_file *host_pipe(const char *command, struct error *e);
 bool host_exists(const char *path);
@@ -26,6 +28,13 @@ bool host_append(struct host_file *f, const void *data, size_t size);
 /* So many zeros: a hole, where files can have one. */
 bool host_append_zeros(struct host_file *f, size_t size);
 bool host_close(struct host_file *f); /* false: something was not written */
+
+/* A file or device that is read as input comes, without waiting for it. */
+struct host_input;
+struct host_input *host_input_open(const char *path, struct error *e);
+/* How many bytes there were; sets *ended when there will never be more. */
+size_t host_input_read(struct host_input *in, void *to, size_t size, bool *ended);
+void host_input_close(struct host_input *in);
 
 const char *host_environment(const char *name); /* NULL: unset */
 uint64_t host_wall_clock_s(void);

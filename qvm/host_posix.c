@@ -63,7 +63,7 @@ static struct host_file *opened(FILE *file, bool is_pipe, const char *what, stru
 {
     struct host_file *f = calloc(1, sizeof *f);
     if (!file || !f) {
-        error_set(e, "cannot %s '%s': %s", is_pipe ? "run" : "create", what, strerror(errno));
+        error_set(e, "Unable to %s '%s': %s", is_pipe ? "run" : "open", what, strerror(errno));
         free(f);
         return NULL;
     }
@@ -75,6 +75,11 @@ static struct host_file *opened(FILE *file, bool is_pipe, const char *what, stru
 struct host_file *host_create(const char *path, struct error *e)
 {
     return opened(fopen(path, "wb"), false, path, e);
+}
+
+struct host_file *host_open(const char *path, struct error *e)
+{
+    return opened(fopen(path, "r+b"), false, path, e);
 }
 
 struct host_file *host_pipe(const char *command, struct error *e)
@@ -125,6 +130,33 @@ bool host_write_file(const char *path, const void *data, size_t size, struct err
     bool ok = host_append(f, data, size);
     ok = host_close(f) && ok;
     return ok || error_set(e, "cannot write '%s': %s", path, strerror(errno));
+}
+
+struct host_input {
+    int fd;
+};
+
+struct host_input *host_input_open(const char *path, struct error *e)
+{
+    struct host_input *in = calloc(1, sizeof *in);
+    if (in && (in->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)) >= 0)
+        return in;
+    error_set(e, "Unable to open '%s': %s", path, strerror(errno));
+    free(in);
+    return NULL;
+}
+
+size_t host_input_read(struct host_input *in, void *to, size_t size, bool *ended)
+{
+    ssize_t got = read(in->fd, to, size);
+    *ended = got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
+    return got > 0 ? (size_t)got : 0;
+}
+
+void host_input_close(struct host_input *in)
+{
+    close(in->fd);
+    free(in);
 }
 
 /* Clock, environment, random numbers

@@ -507,6 +507,8 @@ static int run_or_not(struct session *s)
     if (!assemble(s, &e))
         return session_report_error(&e, STATUS_NOT_STARTED);
     console_warn(s->board);
+    if (!console_connect(&s->console, &e))
+        return session_report_error(&e, STATUS_CONFIGURATION);
     if (is_dry(s)) {
         log_write(&s->board->vms[0]->log, LOG_INFO, "Exiting: dryrun complete");
         return STATUS_OK;

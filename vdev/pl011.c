@@ -9,10 +9,11 @@
  * they expect firmware to have enabled, and here there is none. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vdev/vdev.h"
 
-enum { FIFO_DEPTH = 32, UARTCLK_HZ = 24000000 };
+enum { FIFO_DEPTH = 32, UARTCLK_HZ = 24000000, BATCH_MAX = 256 };
 
 enum {
     UARTDR = 0x000,
@@ -91,17 +92,34 @@ struct pl011 {
     uint16_t imsc;
     uint16_t ris;
     uint8_t dmacr;
+    /* Output that waits for the end of a pause (`batch`). */
+    struct event pause;
+    uint64_t pause_ticks; /* when the guest has been idle for long enough, or EVENT_NEVER */
+    uint64_t batch_ticks; /* how long that is; 0: nothing waits. No state */
+    uint16_t batch_count;
+    uint8_t batch[BATCH_MAX];
 };
 
 static const struct field pl011_fields[] = {
-    FIELD(struct pl011, timeout_ticks), FIELD(struct pl011, rx_head),
-    FIELD(struct pl011, rx_count),      FIELD_ARRAY(struct pl011, rx),
-    FIELD(struct pl011, overrun),       FIELD(struct pl011, rsr),
-    FIELD(struct pl011, ilpr),          FIELD(struct pl011, lcr_h),
-    FIELD(struct pl011, ibrd),          FIELD(struct pl011, fbrd),
-    FIELD(struct pl011, ifls),          FIELD(struct pl011, cr),
-    FIELD(struct pl011, imsc),          FIELD(struct pl011, ris),
-    FIELD(struct pl011, dmacr),         FIELD_END,
+    FIELD(struct pl011, timeout_ticks),
+    FIELD(struct pl011, rx_head),
+    FIELD(struct pl011, rx_count),
+    FIELD_ARRAY(struct pl011, rx),
+    FIELD(struct pl011, overrun),
+    FIELD(struct pl011, rsr),
+    FIELD(struct pl011, ilpr),
+    FIELD(struct pl011, lcr_h),
+    FIELD(struct pl011, ibrd),
+    FIELD(struct pl011, fbrd),
+    FIELD(struct pl011, ifls),
+    FIELD(struct pl011, cr),
+    FIELD(struct pl011, imsc),
+    FIELD(struct pl011, ris),
+    FIELD(struct pl011, dmacr),
+    FIELD(struct pl011, pause_ticks),
+    FIELD(struct pl011, batch_count),
+    FIELD_ARRAY(struct pl011, batch),
+    FIELD_END,
 };
 
 static struct pl011 *pl011_of(struct vdev *v)
@@ -198,14 +216,41 @@ static uint64_t read_data(struct pl011 *u)
     return character | (u->overrun ? DR_OE : 0u);
 }
 
+static void send_batch(struct pl011 *u)
+{
+    if (u->batch_count && u->v.env->output)
+        u->v.env->output(u->v.env->context, u->v.channel, u->batch, u->batch_count);
+    u->batch_count = 0;
+    u->pause_ticks = EVENT_NEVER;
+    event_at(u->v.env->events, &u->pause, EVENT_NEVER);
+}
+
+static void pause_is_over(void *context, uint64_t due_ticks)
+{
+    (void)due_ticks;
+    send_batch(context);
+}
+
+/* `batch`: until the guest has been idle for so long, or no more can be kept. */
+static void send(struct pl011 *u, uint8_t character)
+{
+    u->batch[u->batch_count++] = character;
+    if (!u->batch_ticks || u->batch_count == BATCH_MAX) {
+        send_batch(u);
+        return;
+    }
+    u->pause_ticks = vtime_ticks(u->v.env->vtime) + u->batch_ticks;
+    event_at(u->v.env->events, &u->pause, u->pause_ticks);
+}
+
 /* With loopback the character comes back in instead of going out (UARTCR.LBE). */
 static void write_data(struct pl011 *u, uint64_t value)
 {
     uint8_t character = (uint8_t)value;
     if (u->cr & CR_LBE)
         receive(u, character);
-    else if (u->v.env->output)
-        u->v.env->output(u->v.env->context, u->v.channel, &character, 1);
+    else
+        send(u, character);
     u->ris |= INT_TX;
     update_irq(u);
 }
@@ -371,18 +416,46 @@ static size_t pl011_input(struct vdev *v, const uint8_t *data, size_t size)
     return taken;
 }
 
+static bool read_batch(struct pl011 *u, struct error *e)
+{
+    uint64_t usec = 0;
+    const struct vdev_option *o = vdev_option_find(&u->v, "batch");
+    if (!vdev_option_number(&u->v, "batch", 10, &usec, e))
+        return false;
+    if (o && (usec == 0 || usec > 1000000000))
+        return error_at(e, o->file, o->line, "vdev pl011: batch %s is not in the range 1 to 10^9",
+                        o->value);
+    u->batch_ticks = vtime_scale(usec, u->v.env->vtime->rate_hz, 1000000);
+    return true;
+}
+
+static bool check_delayed(const struct vdev *v, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(v, "delayed");
+    uint64_t seconds;
+    if (!o || strcmp(o->value, "forever") == 0 ||
+        vdev_number(o->value, strlen(o->value), 10, &seconds))
+        return true;
+    return error_at(e, o->file, o->line, "vdev pl011: delayed %s is neither seconds nor forever",
+                    o->value);
+}
+
 /* Reset values: DDI 0183G, summary of registers; the baud rate is 115200, as firmware would leave
  * it. */
 static bool pl011_create(struct vdev *v, struct error *e)
 {
     struct pl011 *u = pl011_of(v);
-    (void)e;
+    if (!read_batch(u, e) || !check_delayed(v, e))
+        return false;
     v->regions[0] = (struct vdev_region){v->loc, 0x1000};
     v->region_count = 1;
     u->timeout =
         (struct event){.name = "pl011 receive timeout", .fire = timeout_fires, .context = u};
     event_add(v->env->events, &u->timeout);
     u->timeout_ticks = EVENT_NEVER;
+    u->pause = (struct event){.name = "pl011 pause", .fire = pause_is_over, .context = u};
+    event_add(v->env->events, &u->pause);
+    u->pause_ticks = EVENT_NEVER;
     u->ibrd = 13;
     u->fbrd = 1;
     u->ifls = 0x12;
@@ -396,7 +469,10 @@ static void pl011_restored(struct vdev *v)
     u->rx_head %= FIFO_DEPTH;
     if (u->rx_count > rx_depth(u))
         u->rx_count = rx_depth(u);
+    if (u->batch_count >= BATCH_MAX)
+        u->batch_count = 0;
     event_at(v->env->events, &u->timeout, u->timeout_ticks);
+    event_at(v->env->events, &u->pause, u->pause_ticks);
     update_irq(u);
 }
 
@@ -416,15 +492,21 @@ static void pl011_describe(struct vdev *v, const struct describer *d)
     d->end_node(d->context);
 }
 
+static void pl011_terminate(struct vdev *v)
+{
+    send_batch(pl011_of(v));
+}
+
 static void pl011_destroy(struct vdev *v)
 {
+    event_at(v->env->events, &pl011_of(v)->pause, EVENT_NEVER);
     event_at(v->env->events, &pl011_of(v)->timeout, EVENT_NEVER);
 }
 
 static const struct vdev_option_type pl011_options[] = {
     {"hostdev", "[<|>]DEV", "none", "where bytes come from and go to", true, false},
-    {"batch", "USEC", NULL, "collects output until the guest is idle for so long", false, true},
-    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, true},
+    {"batch", "USEC", "none", "collects output until the guest is idle for so long", false, false},
+    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, false},
     {"sched", "PRIO", NULL, "priority of its host notifications", false, true},
     VDEV_OPTIONS_END,
 };
@@ -440,6 +522,7 @@ const struct vdev_type pl011_type = {
     .access = pl011_access,
     .input = pl011_input,
     .describe = pl011_describe,
+    .terminate = pl011_terminate,
     .restored = pl011_restored,
     .destroy = pl011_destroy,
 };
