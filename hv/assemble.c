@@ -308,13 +308,32 @@ static bool same_engine(const struct vm_config *configs, size_t count, struct er
     return true;
 }
 
+/* A VM's name is where the host finds it, and what its console lines begin with. */
+static bool different_names(const struct vm_config *configs, size_t count, struct error *e)
+{
+    char name[VM_NAME_SIZE], other[VM_NAME_SIZE];
+    for (size_t i = 1; i < count; i++) {
+        vm_name(&configs[i], i, name, sizeof name);
+        for (size_t k = 0; k < i; k++) {
+            vm_name(&configs[k], k, other, sizeof other);
+            if (strcmp(name, other) == 0)
+                return error_set(e,
+                                 "VM %zu and VM %zu of the board are both called '%s': `system` "
+                                 "gives each a name of its own",
+                                 k + 1, i + 1, name);
+        }
+    }
+    return true;
+}
+
 static bool assemble(struct board *b, const struct vm_config *configs, size_t count,
                      struct error *e)
 {
     size_t vcpus = 0;
     for (size_t i = 0; i < count; i++)
         vcpus += configs[i].cpu_count;
-    if (!same_engine(configs, count, e) || !read_wall_clock(b, e) || !add_memory(b, e))
+    if (!same_engine(configs, count, e) || !different_names(configs, count, e) ||
+        !read_wall_clock(b, e) || !add_memory(b, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);

@@ -39,7 +39,8 @@ static void sporadic(struct parser *p, const struct word *word, struct piece tex
         }
         struct piece piece = i < 3 ? piece_next(&text, ',') : text;
         uint64_t most = i == 0 ? PRIORITY_MAX : UINT64_MAX;
-        if (!parser_number_in(p, word, piece, i == 0, most, &cpu.sporadic[i]))
+        /* A low priority and a replenishment there must be. */
+        if (!parser_number_in(p, word, piece, i <= 1, most, &cpu.sporadic[i]))
             return;
     }
     cpu.priority = (unsigned)priority;
