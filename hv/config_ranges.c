@@ -44,6 +44,19 @@ static uint64_t option_address(const struct vdev_config *vdev, const char *name,
     return value;
 }
 
+/* `msi ADDR,FIRST,COUNT`: what is wrong in it, the device says. */
+static void add_msi(struct list *list, const struct vdev_config *vdev)
+{
+    for (size_t i = 0; i < vdev->option_count; i++) {
+        const char *text = vdev->options[i].value;
+        uint64_t value;
+        if (!strcmp(vdev->options[i].name, "msi") &&
+            number_parse(text, strcspn(text, ","), NUMBER_ADDRESS, &value) == NUMBER_OK &&
+            value < GUEST_SPACE)
+            add(list, value, PAGE_SIZE, RANGE_VDEV, vdev->place, "gic msi");
+    }
+}
+
 /* Frames of the GIC: IHI 0069H (version 3), IHI 0048B (version 2). */
 static void add_gic(struct list *list, const struct vdev_config *vdev, size_t vcpus)
 {
@@ -56,6 +69,7 @@ static void add_gic(struct list *list, const struct vdev_config *vdev, size_t vc
     else
         add(list, option_address(vdev, "gicr", GIC_GICR_DEFAULT, NUMBER_ADDRESS), vcpus * 0x20000,
             RANGE_VDEV, vdev->place, "gic redistributors");
+    add_msi(list, vdev);
 }
 
 static void add_vdev(struct list *list, const struct vdev_config *vdev, size_t vcpus)

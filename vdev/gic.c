@@ -4,7 +4,7 @@
  *     gicd ADDR      distributor; default is `loc`, 0x2f000000
  *     gicr ADDR      version 3: array of redistributors; default 0x2f100000
  *     gicc ADDR      version 2: CPU interface; default 0x2c000000
- *     msi A,F,C      message-signalled interrupts: accepted, nothing answers there
+ *     msi A,F,C      message-signalled interrupts (gic_msi.c); default none
  */
 #include "vdev/gic_internal.h"
 
@@ -39,28 +39,6 @@ static const struct field gic_fields[] = {
     FIELD_ARRAY(struct gic, active_priorities1),
     FIELD_END,
 };
-
-/* `msi ADDR,FIRST,COUNT`: three numbers. No device of ours sends messages, so a range only has to
- * be well-formed; a device that needs one must refuse to be created. */
-static bool check_msi(const struct vdev *v, struct error *e)
-{
-    const struct vdev_option *o = vdev_option_find(v, "msi");
-    if (!o)
-        return true;
-    const char *at = o->value;
-    for (unsigned i = 0; i < 3; i++) {
-        size_t length = strcspn(at, ",");
-        uint64_t number;
-        bool last_is_last = (at[length] == '\0') == (i == 2);
-        if (!last_is_last || !vdev_number(at, length, i == 0 ? 16 : 10, &number))
-            return error_at(e, o->file, o->line, "vdev gic: msi %s is not ADDR,FIRST,COUNT",
-                            o->value);
-        at += length + 1;
-    }
-    log_write(v->env->log, LOG_INFO, "gic: msi %s: message-signalled interrupts are not modelled",
-              o->value);
-    return true;
-}
 
 static bool read_version(struct gic *g, struct error *e)
 {
@@ -103,6 +81,7 @@ static void reset(struct gic *g)
         g->bpr0[vcpu] = GIC_BPR0_MIN;
         g->bpr1[vcpu] = GIC_BPR1_MIN;
     }
+    gic_msi_reset(g);
     gic_everything_changed(g);
 }
 
@@ -113,7 +92,7 @@ static bool gic_create(struct vdev *v, struct error *e)
     if (g->vcpu_count < 1 || g->vcpu_count > GIC_VCPUS_MAX)
         return error_set(e, "vdev gic: %u vCPUs, but a GIC serves 1 to %u", g->vcpu_count,
                          (unsigned)GIC_VCPUS_MAX);
-    if (!read_version(g, e) || !place_regions(g, e) || !check_msi(v, e))
+    if (!read_version(g, e) || !place_regions(g, e) || !gic_msi_read(g, e))
         return false;
     reset(g);
     return true;
@@ -127,6 +106,8 @@ static enum bus_answer gic_access(struct vdev *v, unsigned region, struct bus_ac
         return BUS_NOBODY;
     if (region == 0)
         return gic_distributor_access(g, a);
+    if (region != 1)
+        return gic_msi_access(g, a);
     return g->version == 3 ? gic_redistributor_access(g, a) : gic_cpu_v2_access(g, a);
 }
 
@@ -159,8 +140,9 @@ static void gic_describe(struct vdev *v, const struct describer *d)
     d->cells(d->context, "#address-cells", &two, 1);
     d->cells(d->context, "#size-cells", &two, 1);
     d->empty(d->context, "ranges");
-    describe_reg(d, v->regions, v->region_count);
+    describe_reg(d, v->regions, 2);
     d->cells(d->context, "phandle", &phandle, 1);
+    gic_msi_describe(gic_of(v), d);
     d->end_node(d->context);
 }
 

@@ -68,6 +68,8 @@ struct gic {
     uint32_t active_priorities0[GIC_VCPUS_MAX]; /* bit n: Group 0, priority 8n is active */
     uint32_t active_priorities1[GIC_VCPUS_MAX];
 
+    /* From the option `msi`; msi_count 0: none. */
+    unsigned msi_first, msi_count, msi_region;
     /* Computed from the state. */
     uint32_t routed[GIC_VCPUS_MAX][GIC_WORDS]; /* lines whose target (or a target) is this vCPU */
     struct gic_choice {
@@ -118,6 +120,12 @@ enum bus_answer gic_cpu_v2_access(struct gic *g, struct bus_access *a);
 
 /* Marks an SGI pending; version 2 remembers who sent it. */
 void gic_send_sgi(struct gic *g, unsigned from, unsigned to, unsigned intid);
+
+/* gic_msi.c. */
+bool gic_msi_read(struct gic *g, struct error *e);
+void gic_msi_reset(struct gic *g);
+enum bus_answer gic_msi_access(struct gic *g, struct bus_access *a);
+void gic_msi_describe(const struct gic *g, const struct describer *d);
 
 /* gic_cpu.c. */
 /* Makes the chosen interrupt active. It must be signallable. Returns the INTID; in version 2 an

@@ -81,9 +81,9 @@ static void enable_spi(unsigned intid)
 }
 
 /* Everything in Group 1, all groups enabled, every vCPU awake and unmasked; nothing enabled. */
-static void open_running(unsigned vcpus)
+static void open_running_with(unsigned vcpus, const char *const *options)
 {
-    world_open(&w, "gic", vcpus, NULL);
+    world_open(&w, "gic", vcpus, options);
     put(&w, CTLR, 3);
     for (unsigned word = 1; word <= 8; word++)
         put(&w, GROUP + 4 * word, 0xffffffff);
@@ -94,6 +94,11 @@ static void open_running(unsigned vcpus)
         msr(vcpu, IGRPEN0, 1);
         msr(vcpu, IGRPEN1, 1);
     }
+}
+
+static void open_running(unsigned vcpus)
+{
+    open_running_with(vcpus, NULL);
 }
 
 static void close_world(void)
@@ -512,17 +517,15 @@ END_TEST
 START_TEST(options)
 {
     static const char *const moved[] = {"gicd", "8000000", "gicr", "0x80a0000", NULL};
-    static const char *const msi[] = {"msi", "0x30000000,0x50,0x100", NULL};
     static const char *const wrong[][3] = {
         {"version", "4", NULL},      {"version", "x", NULL},   {"gicd", "here", NULL},
         {"msi", "0x30000000", NULL}, {"msi", "1,2,3,4", NULL}, {"msi", "1,,3", NULL},
+        {"msi", "0,31,1", NULL},     {"msi", "0,288,1", NULL}, {"msi", "0,32,0", NULL},
     };
     struct error e;
     world_open(&w, "gic", 1, moved);
     ck_assert_uint_eq(w.v->regions[GICD].base, 0x8000000);
     ck_assert_uint_eq(w.v->regions[GICR].base, 0x80a0000);
-    close_world();
-    world_open(&w, "gic", 1, msi);
     close_world();
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         memset(&e, 0, sizeof e);
@@ -533,6 +536,27 @@ START_TEST(options)
     memset(&e, 0, sizeof e);
     ck_assert(!world_try(&w, "gic", 9, NULL, &e));
     free(w.v);
+}
+END_TEST
+
+/* Lines from 0x50 on, as many as there are of the 0x100 that are asked for. */
+START_TEST(msi)
+{
+    static const char *const frame[] = {"msi", "0x30000000,0x50,0x100", NULL};
+    enum { MSI = 2, MSI_TYPER = 8, SETSPI = 0x40 };
+    struct tree_text t;
+    open_running_with(1, frame);
+    ck_assert_uint_eq(w.v->regions[MSI].base, 0x30000000);
+    ck_assert_uint_eq(get_as(&w, 0, MSI, MSI_TYPER, 4), 0x50u << 16 | (GIC_LINES - 0x50));
+    enable_spi(0x50);
+    put_as(&w, 0, MSI, SETSPI, 4, 0x4f);
+    put_as(&w, 0, MSI, SETSPI, 4, GIC_LINES);
+    ck_assert(!w.vcpu_irq[0]);
+    put_as(&w, 0, MSI, SETSPI, 4, 0x50);
+    ck_assert(w.vcpu_irq[0]);
+    tree_of(w.v, &t);
+    ck_assert_ptr_nonnull(strstr(t.text, "compatible = arm,gic-v2m-frame\n"));
+    close_world();
 }
 END_TEST
 
@@ -592,6 +616,7 @@ int main(void)
     tcase_add_test(t, one_of_n);
     tcase_add_test(t, widths);
     tcase_add_test(t, options);
+    tcase_add_test(t, msi);
     tcase_add_test(t, device_tree);
     tcase_add_test(t, restore_signals_again);
     return suite_main("vdev/gic version 3", t);
