@@ -87,8 +87,6 @@ static const char *add_buffer(struct virtq_chain *chain, const struct descriptor
         return "a chain has more descriptors than its queue, or a loop";
     if (!is_writable && chain->readable_count != chain->count)
         return "a readable descriptor behind a writable one";
-    if (d->address > UINT64_MAX - d->size)
-        return "a buffer beyond the end of the address space";
     if (chain->readable_bytes + chain->writable_bytes + d->size > UINT32_MAX)
         return "a chain of 4 GiB or more";
     chain->buffers[chain->count++] = (struct virtq_buffer){gpa(d->address), d->size};
@@ -110,8 +108,6 @@ static const char *check_indirect(const struct virtq_world *w, const struct desc
         return "an indirect descriptor that is not the last";
     if (d->size == 0 || d->size % DESCRIPTOR_SIZE)
         return "an indirect table whose size is not a multiple of 16";
-    if (d->address > UINT64_MAX - d->size)
-        return "an indirect table beyond the end of the address space";
     return NULL;
 }
 

@@ -314,12 +314,9 @@ static bool sp805_create(struct vdev *v, struct error *e)
     return true;
 }
 
-/* The counter was not loaded in the future. */
 static void sp805_restored(struct vdev *v)
 {
     struct sp805 *w = sp805_of(v);
-    if (w->reloaded_at > clock_now(w))
-        w->reloaded_at = clock_now(w);
     event_at(v->env->events, &w->zero, w->zero_ticks);
     update_irq(w);
 }

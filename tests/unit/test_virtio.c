@@ -254,12 +254,21 @@ START_TEST(a_ready_queue_stays_as_it_is)
     put_descriptor(OUTPUT * AREA, 0, text_at(0, "ready"), 5, 0, 0);
     make_available(OUTPUT, 0);
     kick(OUTPUT);
+    put(&w, QUEUE_READY, 1); /* it is already: nothing begins anew */
+    kick(OUTPUT);
     check_output("ready");
     put(&w, QUEUE_READY, 0);
     ck_assert_uint_eq(get(&w, QUEUE_READY), 0);
     make_available(OUTPUT, 0);
     kick(OUTPUT);
     check_output("ready");
+    memset(ram(OUTPUT * AREA), 0, AREA); /* and again, from the start */
+    set_queue(OUTPUT, SIZE);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, " again"), 6, 0, 0);
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    check_output("ready again");
+    check_used(OUTPUT, 0, 0, 0);
     world_close(&w);
 }
 END_TEST
@@ -324,6 +333,34 @@ START_TEST(configuration_space)
     virtio_destroy(&b.virtio);
 }
 END_TEST
+
+/* Save, and a fresh device restored from it, in its place. */
+static void exchange(const char *type)
+{
+    struct world old = w;
+    struct bytes saved = {0};
+    fields_save(w.v->type->fields, w.v, &saved);
+    struct vdev *before = w.v;
+    static struct world next;
+    memset(&next, 0, sizeof next);
+    w = next;
+    world_open(&w, type, 1, NULL);
+    struct vdev *v = w.v;
+    struct reader in = reader_of(saved.data, saved.size);
+    w.vtime = old.vtime;
+    memcpy(w.ram, old.ram, sizeof w.ram);
+    memcpy(w.output, old.output, sizeof w.output);
+    w.output_size = old.output_size;
+    w.random = old.random;
+    w.random_bytes = old.random_bytes;
+    ck_assert(fields_restore(v->type->fields, v, &in));
+    v->type->restored(v);
+    ck_assert_int_eq(w.irq_level, old.irq_level);
+    ck_assert_uint_eq(event_next(&w.events), event_next(&old.events));
+    bytes_free(&saved);
+    bus_free(&old.bus);
+    free(before);
+}
 
 /* Console -----------------------------------------------------------------------------------------
  */
@@ -469,6 +506,7 @@ START_TEST(much_output_takes_time)
     ck_assert_uint_lt(w.output_size, total / 8);
     ck_assert(!w.irq_level);
     ck_assert_uint_ne(event_next(&w.events), EVENT_NEVER);
+    exchange("virtio-console"); /* in the middle of a chain */
     world_advance(&w, 10000000);
     ck_assert_uint_eq(w.output_size, total);
     ck_assert_uint_eq(used_index(OUTPUT), 8);
@@ -604,6 +642,7 @@ static void check_broken(const char *what)
 
 struct wrong_chain {
     const char *what;
+    bool begins_well; /* something is sent before the error is met */
     struct {
         uint64_t at;
         uint32_t size;
@@ -614,25 +653,31 @@ struct wrong_chain {
 #define TABLE WORLD_RAM + BUFFERS + 0x100
 
 static const struct wrong_chain wrong_chains[] = {
-    {"loop of one", {{FINE, 1, NEXT, 0}}, {{0}}},
-    {"loop of two", {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}, {{0}}},
-    {"next beyond the queue", {{FINE, 1, NEXT, SIZE}}, {{0}}},
-    {"next far beyond", {{FINE, 1, NEXT, 65535}}, {{0}}},
-    {"readable behind writable", {{FINE, 1, NEXT | WRITE, 1}, {FINE, 1, 0, 0}}, {{0}}},
-    {"4 GiB", {{FINE, 0x80000000, NEXT, 1}, {FINE, 0x80000000, 0, 0}}, {{0}}},
-    {"address wraps", {{UINT64_MAX - 3, 8, 0, 0}}, {{0}}},
-    {"not memory", {{0x1000, 8, 0, 0}}, {{0}}},
-    {"half in memory", {{WORLD_RAM + WORLD_RAM_SIZE - 4, 8, 0, 0}}, {{0}}},
-    {"more than there is", {{WORLD_RAM, 0xffffffff, 0, 0}}, {{0}}},
-    {"second buffer not memory", {{FINE, 1, NEXT, 1}, {0, 1, 0, 0}}, {{0}}},
-    {"indirect and next", {{TABLE, 16, INDIRECT | NEXT, 1}, {FINE, 1, 0, 0}}, {{FINE, 1, 0, 0}}},
-    {"indirect in indirect", {{TABLE, 16, INDIRECT, 0}}, {{TABLE, 16, INDIRECT, 0}}},
-    {"empty table", {{TABLE, 0, INDIRECT, 0}}, {{0}}},
-    {"table of a part", {{TABLE, 24, INDIRECT, 0}}, {{FINE, 1, 0, 0}}},
-    {"table not in memory", {{0x1000, 16, INDIRECT, 0}}, {{0}}},
-    {"table wraps", {{UINT64_MAX - 15, 32, INDIRECT, 0}}, {{0}}},
-    {"table goes on beyond its end", {{TABLE, 16, INDIRECT, 0}}, {{FINE, 1, NEXT, 1}}},
-    {"loop in a table", {{TABLE, 32, INDIRECT, 0}}, {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}},
+    {"loop of one", false, {{FINE, 1, NEXT, 0}}, {{0}}},
+    {"loop of two", false, {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}, {{0}}},
+    {"next beyond the queue", false, {{FINE, 1, NEXT, SIZE}}, {{0}}},
+    {"next far beyond", false, {{FINE, 1, NEXT, 65535}}, {{0}}},
+    {"readable behind writable", false, {{FINE, 1, NEXT | WRITE, 1}, {FINE, 1, 0, 0}}, {{0}}},
+    {"4 GiB", false, {{FINE, 0x80000000, NEXT, 1}, {FINE, 0x80000000, 0, 0}}, {{0}}},
+    {"address wraps", false, {{UINT64_MAX - 3, 8, 0, 0}}, {{0}}},
+    {"not memory", false, {{0x1000, 8, 0, 0}}, {{0}}},
+    {"half in memory", false, {{WORLD_RAM + WORLD_RAM_SIZE - 4, 8, 0, 0}}, {{0}}},
+    {"more than there is", true, {{WORLD_RAM, 0xffffffff, 0, 0}}, {{0}}},
+    {"second buffer not memory", false, {{FINE, 1, NEXT, 1}, {0, 1, 0, 0}}, {{0}}},
+    {"indirect and next",
+     false,
+     {{TABLE, 16, INDIRECT | NEXT, 1}, {FINE, 1, 0, 0}},
+     {{FINE, 1, 0, 0}}},
+    {"indirect in indirect", false, {{TABLE, 16, INDIRECT, 0}}, {{TABLE, 16, INDIRECT, 0}}},
+    {"empty table", false, {{TABLE, 0, INDIRECT, 0}}, {{0}}},
+    {"table of a part", false, {{TABLE, 24, INDIRECT, 0}}, {{FINE, 1, 0, 0}}},
+    {"table not in memory", false, {{0x1000, 16, INDIRECT, 0}}, {{0}}},
+    {"table wraps", false, {{UINT64_MAX - 15, 32, INDIRECT, 0}}, {{0}}},
+    {"table goes on beyond its end", false, {{TABLE, 16, INDIRECT, 0}}, {{FINE, 1, NEXT, 1}}},
+    {"loop in a table",
+     false,
+     {{TABLE, 32, INDIRECT, 0}},
+     {{FINE, 1, NEXT, 1}, {FINE, 1, NEXT, 0}}},
 };
 
 static void put_wrong(const struct wrong_chain *c)
@@ -652,8 +697,10 @@ START_TEST(chains_that_make_no_sense)
         drive(2, INDIRECT_DESC);
         put_wrong(&wrong_chains[i]);
         make_available(OUTPUT, 0);
+        size_t before = w.output_size;
         kick(OUTPUT);
         world_advance(&w, 10000000); /* a long one is read in pieces */
+        ck_assert_int_eq(w.output_size != before, wrong_chains[i].begins_well);
         ck_assert_uint_eq(used_index(OUTPUT), 0);
         check_broken(wrong_chains[i].what);
     }
@@ -661,9 +708,28 @@ START_TEST(chains_that_make_no_sense)
 }
 END_TEST
 
+/* As long as the queue is fine, one more is not, even if a table has room for it. */
+START_TEST(chains_are_not_longer_than_their_queue)
+{
+    for (unsigned count = SIZE; count <= SIZE + 1; count++) {
+        open_driven("virtio-console", INDIRECT_DESC);
+        for (unsigned i = 0; i < count; i++)
+            put_descriptor(BUFFERS + 0x100, i, FINE, 1, i + 1 < count ? NEXT : 0, i + 1);
+        put_descriptor(OUTPUT * AREA, 0, TABLE, 16 * count, INDIRECT, 0);
+        make_available(OUTPUT, 0);
+        kick(OUTPUT);
+        ck_assert_uint_eq(w.output_size, count == SIZE ? SIZE : 0);
+        ck_assert_uint_eq(get(&w, STATUS) & NEEDS_RESET, count == SIZE ? 0 : NEEDS_RESET);
+        world_close(&w);
+    }
+}
+END_TEST
+
 START_TEST(indirect_must_be_negotiated)
 {
     open_driven("virtio-console", 0);
+    put(&w, DRIVER_FEATURES_SEL, 0);
+    put(&w, DRIVER_FEATURES, INDIRECT_DESC); /* too late */
     put_descriptor(OUTPUT * AREA, 0, TABLE, 16, INDIRECT, 0);
     put_descriptor(BUFFERS + 0x100, 0, FINE, 1, 0, 0);
     make_available(OUTPUT, 0);
@@ -810,34 +876,6 @@ static void anything(uint64_t *random, unsigned queues)
     }
 }
 
-/* Save, and a fresh device restored from it, in the middle of everything. */
-static void exchange(const char *type)
-{
-    struct world old = w;
-    struct bytes saved = {0};
-    fields_save(w.v->type->fields, w.v, &saved);
-    struct vdev *before = w.v;
-    static struct world next;
-    memset(&next, 0, sizeof next);
-    w = next;
-    world_open(&w, type, 1, NULL);
-    struct vdev *v = w.v;
-    struct reader in = reader_of(saved.data, saved.size);
-    w.vtime = old.vtime;
-    memcpy(w.ram, old.ram, sizeof w.ram);
-    memcpy(w.output, old.output, sizeof w.output);
-    w.output_size = old.output_size;
-    w.random = old.random;
-    w.random_bytes = old.random_bytes;
-    ck_assert(fields_restore(v->type->fields, v, &in));
-    v->type->restored(v);
-    ck_assert_int_eq(w.irq_level, old.irq_level);
-    ck_assert_uint_eq(event_next(&w.events), event_next(&old.events));
-    bytes_free(&saved);
-    bus_free(&old.bus);
-    free(before);
-}
-
 static uint64_t digest(void)
 {
     uint64_t sum = w.output_size * 31 + w.random_bytes + w.irq_level;
@@ -910,6 +948,7 @@ int main(void)
     tcase_add_test(t, random_bytes);
     tcase_add_test(t, entropy_is_bounded);
     tcase_add_test(t, chains_that_make_no_sense);
+    tcase_add_test(t, chains_are_not_longer_than_their_queue);
     tcase_add_test(t, indirect_must_be_negotiated);
     tcase_add_test(t, rings_that_make_no_sense);
     tcase_add_test(t, queues_that_make_no_sense);

@@ -231,6 +231,28 @@ START_TEST(fiq_is_an_edge)
 }
 END_TEST
 
+/* That it has bitten is state. */
+START_TEST(one_bite_over_a_restore)
+{
+    static struct world next;
+    struct bytes saved = {0};
+    starve((const char *[]){"action", "fiq", NULL});
+    fields_save(w.v->type->fields, w.v, &saved);
+    world_open(&next, "wdt-sp805", 1, (const char *[]){"action", "fiq", NULL});
+    struct reader in = reader_of(saved.data, saved.size);
+    next.vtime = w.vtime;
+    ck_assert(fields_restore(next.v->type->fields, next.v, &in));
+    next.v->type->restored(next.v);
+    ck_assert(next.irq_level);
+    put(&next, CONTROL, INTEN | RESEN); /* looks for the next zero */
+    world_advance(&next, 1000 * CLOCK);
+    ck_assert_uint_eq(next.irq_changes, 1);
+    bytes_free(&saved);
+    world_close(&next);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(dumps_come_first)
 {
     starve((const char *[]){"action", "dump,terminate", NULL});
@@ -332,6 +354,7 @@ int main(void)
     tcase_add_test(t, lock);
     tcase_add_test(t, integration_test);
     tcase_add_test(t, fiq_is_an_edge);
+    tcase_add_test(t, one_bite_over_a_restore);
     tcase_add_test(t, dumps_come_first);
     tcase_add_test(t, frequency);
     tcase_add_test(t, wrong_options);
