@@ -148,7 +148,7 @@ static void console_destroy(struct vdev *v)
 
 static const struct vdev_option_type console_options[] = {
     {"hostdev", "[<|>]DEV", "none", "where bytes come from and go to", true, false},
-    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, true},
+    {"delayed", NULL, NULL, "waits for a host device that is not there yet", false, false},
     {"legacy", NULL, NULL, "the interface before virtio 1.0", false, true},
     {"sched", "PRIO", NULL, "priority of its host notifications", false, true},
     VDEV_OPTIONS_END,
