@@ -234,7 +234,7 @@ static void put_type_section(struct bytes *out, const struct vdev_type *type)
         put_cell(out, o->form ? o->form : "-", o->form != NULL);
         put_cell(out, o->initial ? o->initial : "-", false);
         put_cell(out, o->repeatable ? "yes" : "no", false);
-        text_put(out, " %s", o->no_effect ? "accepted without effect: " : "");
+        text_put(out, "%s", o->no_effect ? " accepted without effect:" : "");
         put_cell(out, o->summary, false);
         text_put(out, "\n");
     }

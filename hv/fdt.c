@@ -273,15 +273,65 @@ static bool write_tree(const struct dt_node *root, size_t room, struct bytes *ou
     return result == 0 || error_set(e, "the merged device tree: %s", fdt_strerror(result));
 }
 
+/* Do all properties end inside the structure block (Devicetree Specification 0.4, section 5.4)?
+ * libfdt 1.6.1 adds their lengths without looking for an overflow: one of -12 bytes leads back to
+ * itself, for ever. What else may be wrong fdt_check_full finds. */
+static bool lengths_are_sound(const uint8_t *block, size_t size)
+{
+    for (size_t at = 0; size - at >= FDT_TAGSIZE;) {
+        uint32_t tag = fdt32_ld((const fdt32_t *)(const void *)(block + at));
+        at += FDT_TAGSIZE;
+        if (tag == FDT_PROP) {
+            if (size - at < 8)
+                return false;
+            uint32_t length = fdt32_ld((const fdt32_t *)(const void *)(block + at));
+            at += 8;
+            if (length > size - at)
+                return false;
+            at += length;
+        } else if (tag == FDT_BEGIN_NODE) {
+            const uint8_t *end_of_name = memchr(block + at, 0, size - at);
+            if (!end_of_name)
+                return false;
+            at = (size_t)(end_of_name - block) + 1;
+        } else if (tag != FDT_END_NODE && tag != FDT_NOP) {
+            return true; /* the end, or nonsense */
+        }
+        at = (at + 3) & ~(size_t)3;
+        if (at > size)
+            return false;
+    }
+    return true;
+}
+
+/* Older versions are not known to be read safely: fdt_check_full of libfdt 1.6.1 follows a null
+ * pointer in one of version 2. The device-tree compiler has made 17 since 2005. */
+static int check_user_tree(const uint8_t *fdt, size_t size)
+{
+    if (size < sizeof(struct fdt_header))
+        return -FDT_ERR_TRUNCATED;
+    if (fdt_magic(fdt) != FDT_MAGIC)
+        return -FDT_ERR_BADMAGIC;
+    if (fdt_version(fdt) < FDT_LAST_SUPPORTED_VERSION)
+        return -FDT_ERR_BADVERSION;
+    uint32_t start = fdt_off_dt_struct(fdt), length = fdt_size_dt_struct(fdt);
+    if (start % FDT_TAGSIZE || start > size || length > size - start)
+        return -FDT_ERR_TRUNCATED;
+    if (!lengths_are_sound(fdt + start, length))
+        return -FDT_ERR_BADSTRUCTURE;
+    return fdt_check_full(fdt, size);
+}
+
 static struct dt_node *read_user_tree(const struct bytes *file, struct error *e)
 {
     if (file->size > USER_TREE_MAX) {
         error_set(e, "larger than 512 KiB");
         return NULL;
     }
-    int result = file->size ? fdt_check_full(file->data, file->size) : -FDT_ERR_TRUNCATED;
+    int result = check_user_tree(file->data, file->size);
     if (result != 0) {
-        error_set(e, "not a flattened device tree (%s)", fdt_strerror(result));
+        error_set(e, "not a flattened device tree of version %d (%s)", FDT_LAST_SUPPORTED_VERSION,
+                  fdt_strerror(result));
         return NULL;
     }
     struct dt_node *root = read_tree(file->data);
@@ -365,6 +415,14 @@ static bool merge_trees(struct vm *vm, struct dt_node *ours, struct dt_node *the
     return dt_merge(ours, theirs, vdevs, count, e);
 }
 
+/* Names of a user's nodes go into messages. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load,
                const struct bytes *file, struct error *e)
 {
@@ -375,6 +433,7 @@ bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load
               write_tree(ours, room, tree, &cause);
     dt_node_free(theirs);
     dt_node_free(ours);
+    make_printable(cause.text);
     return ok ||
            error_at(e, load->place.file, load->place.line, "'%s': %s", load->path, cause.text);
 }

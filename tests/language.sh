@@ -296,9 +296,23 @@ bad_trees() {
     tree large "$(cat "$work/large")"
     refused large "larger than 512 KiB"
     : >"$work/empty.dtb"
-    refused empty "not a flattened device tree (FDT_ERR_TRUNCATED)"
+    refused empty "not a flattened device tree of version 17 (FDT_ERR_TRUNCATED)"
     head -c 300 "$work/all.dtb" >"$work/cut.dtb"
-    refused cut "not a flattened device tree (FDT_ERR_"
+    refused cut "not a flattened device tree of version 17 (FDT_ERR_"
+    # What libfdt itself does not survive: a length that leads back to itself, and an old version.
+    python3 - "$work" <<'PYTHON'
+import struct, sys
+folder = sys.argv[1]
+data = bytearray(open(folder + '/other.dtb', 'rb').read())
+at = data.index(struct.pack('>II', 3, 4)) + 4
+struct.pack_into('>I', data, at, 0xfffffff4)
+open(folder + '/back.dtb', 'wb').write(data)
+data = bytearray(open(folder + '/other.dtb', 'rb').read())
+struct.pack_into('>II', data, 0x14, 2, 1)
+open(folder + '/old.dtb', 'wb').write(data)
+PYTHON
+    refused back "not a flattened device tree of version 17 (FDT_ERR_BADSTRUCTURE)"
+    refused old "not a flattened device tree of version 17 (FDT_ERR_BADVERSION)"
     refused none "cannot open '$work/none.dtb'"
     says 65 "does not fit at 0x83fffff0" run "$work/vm.qvmconf" fdt load "0x83fffff0,$work/all.dtb"
     says 65 "[cmdline:3] 'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')" \

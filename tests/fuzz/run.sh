@@ -7,19 +7,20 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config)
+[ $# -gt 0 ] || targets=(trace config board tree)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined -I.)
-libraries=(-lzstd -lz -lxxhash)
+libraries=(-lzstd -lz -lxxhash -lfdt)
 compiler="${CC:-clang}"
 mkdir -p $out
 
 sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
-    config) echo hv/config*.c vdev/*.c mmu/*.c emu/*.c ;;
+    config | board) echo hv/config*.c hv/board_config*.c vdev/*.c mmu/*.c emu/*.c ;;
+    tree) echo hv/fdt.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac
 }

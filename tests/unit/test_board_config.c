@@ -22,6 +22,10 @@ static const struct {
     const char *text, *canonical;
 } good[] = {
     {"board b ram 80000000,1G", MORE},
+    /* neighbours do not overlap */
+    {"board b ram 1000,4K ram 0,4K device none loc 3000 hole 2000,4K",
+     "board b\ncpus 1\nram 0x1000,0x1000\nram 0x0,0x1000\nhole 0x2000,0x1000\n"
+     "device none loc 0x3000,0x1000\n"},
     {"board b cpus 4 cpus 8 ram 2G,1G ram 880000000,2G cluster a 0,7 cluster c 3",
      "board b\ncpus 8\ncluster a 0,7\ncluster c 3\n" RAM "ram 0x880000000,0x80000000\n"},
     {"board b ram 80000000,1G hole 0xa0000,0x20000 hole 0xc0000,256K",

@@ -223,7 +223,6 @@ static const char *const accepted[] = {
     "set exit-on-halt 0",
     UART "set debug off",
     UART "set vdev-message-block-timeout 5000",
-    UART "batch 100",
     UART "sched 12",
     "cpu partition drivers",
     "safety none",
