@@ -57,6 +57,17 @@ static void put_empty(void *fdt, const char *property)
     put_cells((fdt), (property), (const uint32_t[]){__VA_ARGS__},                                  \
               sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
+/* Devices that came with a `pass` are behind the configuration's own. A user's tree describes them
+ * as the board does, so that they are not described twice. */
+static bool is_described(const struct vm *vm, size_t vdev)
+{
+    const struct vm_config *c = vm->config;
+    bool by_user = false;
+    for (size_t i = 0; i < c->load_count; i++)
+        by_user |= c->loads[i].type == BLOB_FDT;
+    return vm->vdevs[vdev]->type->describe && (vdev < c->vdev_count || !by_user);
+}
+
 static void put_chosen(struct vm *vm, void *fdt, const struct fdt_inputs *inputs)
 {
     begin(fdt, "chosen");
@@ -67,7 +78,7 @@ static void put_chosen(struct vm *vm, void *fdt, const struct fdt_inputs *inputs
         put_u64(fdt, "linux,initrd-end", inputs->initrd_start + inputs->initrd_size);
     }
     for (size_t i = 0; i < vm->vdev_count; i++) {
-        if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0)
+        if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0 || !is_described(vm, i))
             continue;
         char path[64];
         snprintf(path, sizeof path, "/serial@%llx", (unsigned long long)vm->vdevs[i]->loc);
@@ -170,7 +181,7 @@ static void put_devices(struct vm *vm, void *fdt)
         .context = fdt,
     };
     for (size_t i = 0; i < vm->vdev_count; i++)
-        if (vm->vdevs[i]->type->describe)
+        if (is_described(vm, i))
             vm->vdevs[i]->type->describe(vm->vdevs[i], &describer);
 }
 
