@@ -65,8 +65,8 @@ static bool may_have(struct vm *vm, const struct pass_config *pass, size_t devic
     const struct board_device *d = &b->config->devices[device];
     char why[200];
     if (b->device_owner[device] && b->device_owner[device] != vm) {
-        snprintf(why, sizeof why, "the device there belongs to VM %s already",
-                 b->device_owner[device]->name);
+        snprintf(why, sizeof why, "the device there belongs to VM %s: VM %s cannot have it, too",
+                 b->device_owner[device]->name, vm->name);
         return refuse(pass, e, why);
     }
     if (d->dma && !pass->d)
