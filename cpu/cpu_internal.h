@@ -48,6 +48,10 @@ bool system_operation(void *cpu, const struct engine_sysop *op);
 /* A register access that the engine found undefined. True: done, go on behind it. */
 bool undefined_sysreg(struct vcpu *v, uint32_t word);
 void sysregs_reset(struct vcpu *v);
+/* A register that the engine holds was restored; then what follows from all of them, and those of
+ * ours that the engine has to know. */
+void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value);
+void sysregs_restored(struct vcpu *v);
 /* What a trapped EL0 access to a system register or instruction is reported as. */
 uint32_t esr_of_undefined(struct vcpu *v, uint32_t word);
 
@@ -57,6 +61,7 @@ uint64_t timer_counter(const struct vcpu *v);
 uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2);
 void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value);
 void timers_reset(struct vcpu *v);
+void timers_restored(struct vcpu *v);
 
 /* debug.c: breakpoints, watchpoints and software step that the guest programs. */
 bool debug_is_active(const struct vcpu *v);

@@ -102,6 +102,10 @@ void engine_continue_at(struct engine *e, uint64_t pc);
  * exception, bit 1 = the last stop was a WFE's turn. */
 unsigned engine_sequence(struct engine *e);
 
+/* Between runs, after a state was restored: the same, and how many instructions were attempted. */
+void engine_set_sequence(struct engine *e, unsigned sequence);
+void engine_set_executed(struct engine *e, uint64_t instructions);
+
 uint64_t engine_pc(struct engine *e);
 void engine_set_pc(struct engine *e, uint64_t pc);
 uint64_t engine_x(struct engine *e, unsigned n); /* n = 31: zero */

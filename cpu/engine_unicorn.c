@@ -739,6 +739,18 @@ unsigned engine_sequence(struct engine *e)
     return (e->prev_end != e->pc) | (unsigned)e->just_yielded << 1;
 }
 
+void engine_set_sequence(struct engine *e, unsigned sequence)
+{
+    e->prev_end = sequence & 1 ? ~e->pc : e->pc;
+    e->just_yielded = sequence >> 1 & 1;
+}
+
+void engine_set_executed(struct engine *e, uint64_t instructions)
+{
+    e->counted = instructions;
+    e->granted = e->fast.left = 0;
+}
+
 /* Caches --------------------------------------------------------------------------------------- */
 
 void engine_flush_tlb(struct engine *e)

@@ -778,6 +778,19 @@ uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
 /* Reset -------------------------------------------------------------------------------------------
  */
 
+static void note_features(struct vcpu *v)
+{
+    uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0)), mmfr1 = identity(v, SYSREG(3, 0, 0, 7, 1));
+    static const uint8_t pa_bits[16] = {32, 36, 40, 42, 44, 48, 48, 48, 48};
+    v->stage1.pa_bits = pa_bits[mmfr0 & 15] ? pa_bits[mmfr0 & 15] : 48;
+    v->stage1.has_16k = (mmfr0 >> 20 & 15) != 0;
+    v->stage1.has_64k = (mmfr0 >> 24 & 15) == 0;
+    v->stage1.has_ha = (mmfr1 & 15) >= 1;
+    v->stage1.has_hd = (mmfr1 & 15) >= 2;
+    v->stage1.has_hpd = (mmfr1 >> 12 & 15) != 0;
+    v->has_pan = (mmfr1 >> 20 & 15) != 0;
+}
+
 void sysregs_reset(struct vcpu *v)
 {
     static const struct {
@@ -805,15 +818,7 @@ void sysregs_reset(struct vcpu *v)
         engine_set_sysreg(v->world->engine, engine_values[i].encoding, engine_values[i].value);
         write_translation(v, engine_values[i].encoding, engine_values[i].value);
     }
-    uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0)), mmfr1 = identity(v, SYSREG(3, 0, 0, 7, 1));
-    static const uint8_t pa_bits[16] = {32, 36, 40, 42, 44, 48, 48, 48, 48};
-    v->stage1.pa_bits = pa_bits[mmfr0 & 15] ? pa_bits[mmfr0 & 15] : 48;
-    v->stage1.has_16k = (mmfr0 >> 20 & 15) != 0;
-    v->stage1.has_64k = (mmfr0 >> 24 & 15) == 0;
-    v->stage1.has_ha = (mmfr1 & 15) >= 1;
-    v->stage1.has_hd = (mmfr1 & 15) >= 2;
-    v->stage1.has_hpd = (mmfr1 >> 12 & 15) != 0;
-    v->has_pan = (mmfr1 >> 20 & 15) != 0;
+    note_features(v);
     v->cntkctl = 0;
     v->oslsr = 8 | 2; /* the OS Lock is set at reset (D2.5.9) */
     v->pmcr = v->pmcntenset = v->pmuserenr = v->pmintenset = v->pmovsset = 0;
@@ -825,4 +830,22 @@ void sysregs_reset(struct vcpu *v)
     memset(v->dbgbvr, 0, sizeof v->dbgbvr);
     memset(v->dbgwvr, 0, sizeof v->dbgwvr);
     tlb_invalidate_all(v->tlb);
+}
+
+void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
+{
+    const struct row *r = &rows[v->sysregs->row[encoding]];
+    if (r->kind == TRANSLATION)
+        write_translation(v, encoding, value);
+    if (encoding == SYS_SPSR_EL1)
+        illegal_note_spsr(v, value);
+}
+
+void sysregs_restored(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    note_features(v);
+    engine_set_sysreg(e, SYSREG(3, 0, 14, 1, 0), v->cntkctl);
+    engine_set_sysreg(e, SYSREG(3, 3, 9, 14, 0), v->pmuserenr);
+    engine_set_sysreg(e, SYSREG(2, 0, 1, 0, 4), v->oslsr >> 1 & 1);
 }

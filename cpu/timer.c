@@ -68,6 +68,12 @@ void timers_reset(struct vcpu *v)
     update(&v->timer_physical);
 }
 
+void timers_restored(struct vcpu *v)
+{
+    update(&v->timer_virtual);
+    update(&v->timer_physical);
+}
+
 /* op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2). */
 uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2)
 {

@@ -341,6 +341,67 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
     give_back(loaded, borrowed);
 }
 
+static void restore_engine_registers(struct vcpu *v, struct reader *in)
+{
+    struct engine *e = v->world->engine;
+    uint64_t x[31], sp[2], vector[2];
+    for (unsigned i = 0; i < 31; i++)
+        x[i] = reader_int(in, 8);
+    sp[0] = reader_int(in, 8);
+    sp[1] = reader_int(in, 8);
+    uint64_t pc = reader_int(in, 8), pstate = reader_int(in, 8);
+    for (unsigned i = 0; i < 32; i++) {
+        vector[0] = reader_int(in, 8);
+        vector[1] = reader_int(in, 8);
+        engine_set_vector(e, i, vector);
+    }
+    unsigned sequence = (unsigned)reader_int(in, 1);
+    engine_set_fpcr(e, (uint32_t)reader_int(in, 4));
+    engine_set_fpsr(e, (uint32_t)reader_int(in, 4));
+    engine_set_pstate(e, pstate);
+    for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++) {
+        uint64_t value = reader_int(in, 8);
+        engine_set_sysreg(e, saved_sysregs[i], value);
+        sysreg_restored(v, saved_sysregs[i], value);
+    }
+    sysregs_restored(v);
+    for (unsigned i = 0; i < 31; i++)
+        engine_set_x(e, i, x[i]);
+    bool sp_el0_in_use = !(pstate & PSTATE_SP);
+    engine_set_sp(e, sp[sp_el0_in_use ? 0 : 1]);
+    engine_set_banked_sp(e, sp_el0_in_use ? 1 : 0, sp[sp_el0_in_use ? 1 : 0]);
+    engine_set_pc(e, pc);
+    engine_set_sequence(e, sequence);
+}
+
+bool vcpu_restore(struct vcpu *v, struct reader *in)
+{
+    struct engine *e = v->world->engine;
+    v->loaded = false;
+    if (!fields_restore(vcpu_fields, v, in))
+        return false;
+    engine_context_load(e, v->context);
+    restore_engine_registers(v, in);
+    engine_context_save(e, v->context);
+    v->tags_seen = true; /* it may have been: more is flushed, nothing else */
+    v->watchpoint_pass = false;
+    new_regime(v);
+    return !in->failed;
+}
+
+void vcpu_resume(struct vcpu *v, bool in_engine)
+{
+    struct engine *e = v->world->engine;
+    timers_restored(v);
+    if (!in_engine)
+        return;
+    engine_context_load(e, v->context);
+    engine_use(e, &v->callbacks);
+    v->loaded = true;
+    engine_flush_tlb(e);
+    vcpu_update_watch(v);
+}
+
 void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r)
 {
     struct engine *e = v->world->engine;

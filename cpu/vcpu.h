@@ -168,6 +168,13 @@ void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
  * vCPU that is in the engine now, or NULL; it still is afterwards. */
 void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
 
+/* Restores what vcpu_save wrote, into a vCPU of the same model; no vCPU is in the engine
+ * afterwards. False: the data is not that. */
+bool vcpu_restore(struct vcpu *v, struct reader *in);
+/* After every vCPU, device and the time are restored: timers run again, and one vCPU is put back
+ * into the engine. */
+void vcpu_resume(struct vcpu *v, bool in_engine);
+
 /* The general and FP registers, for people and debuggers. `loaded` as above. */
 struct vcpu_registers {
     uint64_t x[31], sp, pc, pstate, v[32][2];

@@ -19,6 +19,8 @@ static void read_ahead(struct journal *j)
     struct reader *r = &j->push_reader;
     struct push *p = &j->next_push;
     j->has_next_push = false;
+    j->next_push_at = r->at;
+    j->next_push_base = j->last_push_tick;
     if (reader_at_end(r))
         return;
     p->tick = j->last_push_tick + reader_varint(r);
@@ -41,6 +43,28 @@ void journal_replay(struct journal *j)
     j->push_reader = reader_of(j->pushes.data, j->pushes.size);
     j->last_push_tick = 0;
     read_ahead(j);
+}
+
+struct journal_position journal_position(const struct journal *j)
+{
+    if (j->mode != JOURNAL_REPLAY)
+        return (struct journal_position){j->pulls.size, j->pushes.size, j->last_push_tick};
+    return (struct journal_position){j->pull_reader.at, j->next_push_at, j->next_push_base};
+}
+
+bool journal_seek(struct journal *j, struct journal_position position)
+{
+    if (j->mode != JOURNAL_REPLAY)
+        return true;
+    if (position.pulls > j->pulls.size || position.pushes > j->pushes.size)
+        return false;
+    j->pull_reader = reader_of(j->pulls.data, j->pulls.size);
+    j->push_reader = reader_of(j->pushes.data, j->pushes.size);
+    j->pull_reader.at = (size_t)position.pulls;
+    j->push_reader.at = (size_t)position.pushes;
+    j->last_push_tick = position.last_push_tick;
+    read_ahead(j);
+    return true;
 }
 
 void journal_free(struct journal *j)

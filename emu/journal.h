@@ -68,6 +68,8 @@ struct journal {
     struct reader pull_reader, push_reader; /* replay */
     struct push next_push;                  /* replay: read ahead */
     bool has_next_push;
+    uint64_t next_push_at,
+        next_push_base;      /* where its record begins, and the tick it counts from */
     uint64_t last_push_tick; /* for the deltas in the stream */
     uint64_t polled_tick;    /* live: the host was asked at this tick, plus one */
 };
@@ -95,6 +97,13 @@ void journal_ask_again(struct journal *j);
 uint64_t journal_next_tick(const struct journal *j);
 /* Replay: the tick of the last push there is; 0 if there is none. */
 uint64_t journal_last_tick(const struct journal *j);
+/* How far the streams are used up: what a snapshot needs for its replay. */
+struct journal_position {
+    uint64_t pulls, pushes, last_push_tick;
+};
+struct journal_position journal_position(const struct journal *j);
+/* Replay: goes on from there. False: there is no such place. Live: only the tick counts. */
+bool journal_seek(struct journal *j, struct journal_position position);
 /* Must the machine wait for the host (is this live)? */
 bool journal_can_wait(const struct journal *j);
 /* Adds a file's contents to the list, once per content. Takes nothing: copies. */

@@ -84,6 +84,7 @@ struct vm {
     bool button_pressed;
     char dump_why[200]; /* a dump is due; empty: none is */
     unsigned restarts;
+    uint64_t entropy_pulls;
     int exit_status;
     char ending[256]; /* how it ended, one sentence */
     uint64_t exits[EXIT_REASONS];

@@ -31,12 +31,17 @@ struct semihosting *semihosting_new(const char *folder);
 void semihosting_free(struct semihosting *s);
 /* Appends the open handles, for digests. `s` may be NULL. */
 void semihosting_save(const struct semihosting *s, struct bytes *out);
+bool semihosting_restore(struct semihosting *s, struct reader *in);
 enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
 
 /* vm.c: calls `terminate` of each device of a VM that has ended. */
 void vm_finish(struct vm *vm);
 /* assemble.c: the same VM anew; ends again, with a sentence, if that fails. */
 void vm_restart(struct vm *vm);
+
+/* state.c: all but memory, for digests and snapshots. False: the data is not of such a board. */
+void board_save_state(struct board *b, struct bytes *out);
+bool board_restore_state(struct board *b, struct reader *in);
 
 /* dump.c: writes the dump that is due. Only between runs. */
 void dump_write(struct vm *vm, const char *why);

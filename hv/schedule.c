@@ -274,9 +274,43 @@ void schedule_save(const struct schedule *s, struct bytes *out)
         bytes_put_int(out, p->budget, 8);
         bytes_put_int(out, p->active_from, 8);
         bytes_put_int(out, p->used, 8);
+        bytes_put_int(out, p->pending_count, 1);
         for (unsigned r = 0; r < p->pending_count; r++) {
             bytes_put_int(out, p->pending[r].when_ticks, 8);
             bytes_put_int(out, p->pending[r].amount, 8);
         }
     }
+}
+
+static bool restore_sporadic(struct sporadic *p, struct reader *in)
+{
+    p->budget = reader_int(in, 8);
+    p->active_from = reader_int(in, 8);
+    p->used = reader_int(in, 8);
+    p->pending_count = (uint32_t)reader_int(in, 1);
+    if (p->pending_count > SPORADIC_PENDING_MAX)
+        return false;
+    for (unsigned r = 0; r < p->pending_count; r++) {
+        p->pending[r].when_ticks = reader_int(in, 8);
+        p->pending[r].amount = reader_int(in, 8);
+    }
+    return true;
+}
+
+bool schedule_restore(struct schedule *s, struct reader *in)
+{
+    s->quantum_end = reader_int(in, 8);
+    s->current_is_over = reader_int(in, 1);
+    s->current = (uint32_t)reader_int(in, 4);
+    bool ok = s->current == SCHEDULE_NONE || s->current < s->turn_count;
+    for (unsigned i = 0; i < s->pcpu_count; i++) {
+        s->on_pcpu[i] = (uint32_t)reader_int(in, 4);
+        ok &= s->on_pcpu[i] == SCHEDULE_NONE || s->on_pcpu[i] < s->turn_count;
+    }
+    for (size_t i = 0; i < s->turn_count; i++) {
+        s->turns[i].in_guest = false;
+        if (is_sporadic(&s->turns[i]))
+            ok &= restore_sporadic(&s->turns[i].sporadic, in);
+    }
+    return ok && !in->failed;
 }

@@ -80,5 +80,7 @@ uint64_t schedule_budget(const struct schedule *s, const struct turn *turn);
 /* It ran so many, up to now; `over`: it ended at the end of its quantum. */
 void schedule_account(struct schedule *s, struct turn *turn, uint64_t instructions, bool over);
 void schedule_save(const struct schedule *s, struct bytes *out);
+/* False: it is not of such a board. */
+bool schedule_restore(struct schedule *s, struct reader *in);
 
 #endif

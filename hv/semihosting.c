@@ -546,4 +546,36 @@ void semihosting_save(const struct semihosting *s, struct bytes *out)
         bytes_put_varint(out, h->contents.size);
         bytes_put(out, h->contents.data, h->contents.size);
     }
+    if (s)
+        bytes_put_int(out, s->error, 4);
+}
+
+bool semihosting_restore(struct semihosting *s, struct reader *in)
+{
+    for (size_t i = 0; s && i < HANDLES; i++) {
+        struct handle *h = &s->handles[i];
+        bytes_free(&h->contents);
+        *h = (struct handle){.kind = (enum handle_kind)reader_int(in, 1)};
+        if (h->kind == HANDLE_FREE)
+            continue;
+        unsigned flags = (unsigned)reader_int(in, 1);
+        h->readable = flags & 1;
+        h->writable = flags >> 1 & 1;
+        h->appends = flags >> 2 & 1;
+        h->changed = flags >> 3 & 1;
+        h->at = reader_int(in, 8);
+        uint64_t length = reader_varint(in);
+        const uint8_t *name = length < NAME_ROOM ? reader_bytes(in, (size_t)length) : NULL;
+        uint64_t size = reader_varint(in);
+        const uint8_t *contents = size <= in->size - in->at ? reader_bytes(in, (size_t)size) : NULL;
+        if (!name || !contents || h->kind > HANDLE_FILE || h->at > size) {
+            h->kind = HANDLE_FREE;
+            return false;
+        }
+        memcpy(h->name, name, (size_t)length);
+        bytes_put(&h->contents, contents, (size_t)size);
+    }
+    if (s)
+        s->error = (unsigned)reader_int(in, 4);
+    return !in->failed;
 }

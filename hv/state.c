@@ -1,17 +1,34 @@
-/* The digest of the whole machine: everything that decides what happens next, in a fixed order. */
+/* The state of the whole machine: everything that decides what happens next, in a fixed order;
+ * saved for digests and snapshots, and restored. What is derived from it (wires, events, the
+ * engine's translations) is recomputed. */
 #include <string.h>
 
 #include "hv/hv_internal.h"
 
-/* vCPU registers are in the engine while loaded and in a context otherwise; looking at the others
- * loads them in passing, which changes nothing as no instruction runs. */
-static void save_vcpus(struct board *b, struct bytes *out)
+/* VMs ---------------------------------------------------------------------------------------------
+ */
+
+static void save_output(const struct vm *vm, struct bytes *out)
 {
-    for (size_t i = 0; i < b->schedule.turn_count; i++)
-        vcpu_save(b->schedule.turns[i].vcpu, b->current, out);
+    size_t waiting = vm->output.length_bytes % sizeof vm->output.block;
+    for (unsigned i = 0; i < 8; i++)
+        bytes_put_int(out, vm->output.h[i], 4);
+    bytes_put_int(out, vm->output.length_bytes, 8);
+    bytes_put(out, vm->output.block, waiting);
 }
 
-static void save_devices(const struct vm *vm, struct bytes *out)
+static void restore_output(struct vm *vm, struct reader *in)
+{
+    for (unsigned i = 0; i < 8; i++)
+        vm->output.h[i] = (uint32_t)reader_int(in, 4);
+    vm->output.length_bytes = reader_int(in, 8);
+    size_t waiting = vm->output.length_bytes % sizeof vm->output.block;
+    const uint8_t *block = reader_bytes(in, waiting);
+    if (block)
+        memcpy(vm->output.block, block, waiting);
+}
+
+static void save_vm(const struct vm *vm, struct bytes *out)
 {
     for (size_t i = 0; i < vm->vdev_count; i++) {
         fields_save(vm->vdevs[i]->type->fields, vm->vdevs[i], out);
@@ -21,25 +38,117 @@ static void save_devices(const struct vm *vm, struct bytes *out)
     bytes_put_int(out, vm->input_retry.when_ticks, 8);
     semihosting_save(vm->semihosting, out);
     bytes_put_int(out, vm->ended, 1);
+    bytes_put_int(out, vm->finished, 1);
+    bytes_put_int(out, vm->may_restart, 1);
     bytes_put_int(out, vm->button_pressed, 1);
     bytes_put_int(out, vm->restarts, 4);
     bytes_put_int(out, (uint64_t)vm->exit_status, 4);
-    struct sha256 output = vm->output;
-    struct digest printed = sha256_end(&output);
-    bytes_put(out, printed.b, sizeof printed.b);
+    bytes_put_int(out, vm->entropy_pulls, 8);
+    save_output(vm, out);
+}
+
+static bool restore_device(struct vm *vm, size_t i, struct reader *in)
+{
+    struct pending_input *p = &vm->pending[i];
+    if (!fields_restore(vm->vdevs[i]->type->fields, vm->vdevs[i], in))
+        return false;
+    uint64_t size = reader_int(in, 8);
+    const uint8_t *data = size <= PENDING_INPUT_MAX ? reader_bytes(in, (size_t)size) : NULL;
+    p->size = data ? (size_t)size : 0;
+    if (p->size)
+        memcpy(p->data, data, p->size);
+    return data != NULL;
+}
+
+static bool restore_vm(struct vm *vm, struct reader *in)
+{
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (!restore_device(vm, i, in))
+            return false;
+    event_at(&vm->board->events, &vm->input_retry, reader_int(in, 8));
+    if (!semihosting_restore(vm->semihosting, in))
+        return false;
+    vm->ended = reader_int(in, 1);
+    vm->finished = reader_int(in, 1);
+    vm->may_restart = reader_int(in, 1);
+    vm->button_pressed = reader_int(in, 1);
+    vm->restarts = (unsigned)reader_int(in, 4);
+    vm->exit_status = (int)reader_int(in, 4);
+    vm->entropy_pulls = reader_int(in, 8);
+    restore_output(vm, in);
+    return !in->failed;
+}
+
+/* The board ---------------------------------------------------------------------------------------
+ */
+
+/* vCPU registers are in the engine while loaded and in a context otherwise; looking at the others
+ * loads them in passing, which changes nothing as no instruction runs. */
+void board_save_state(struct board *b, struct bytes *out)
+{
+    bytes_put_int(out, b->vtime.instructions, 8);
+    bytes_put_int(out, b->vtime.idle_ticks, 8);
+    schedule_save(&b->schedule, out);
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        vcpu_save(b->schedule.turns[i].vcpu, b->current, out);
+    for (size_t i = 0; i < b->vm_count; i++)
+        save_vm(b->vms[i], out);
+    if (b->shmem)
+        shmem_regions_save(b->shmem, out);
+}
+
+static bool restore_parts(struct board *b, struct reader *in)
+{
+    b->vtime.instructions = reader_int(in, 8);
+    b->vtime.idle_ticks = reader_int(in, 8);
+    engine_set_executed(b->engine, b->vtime.instructions);
+    if (!schedule_restore(&b->schedule, in))
+        return false;
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        if (!vcpu_restore(b->schedule.turns[i].vcpu, in))
+            return false;
+    for (size_t i = 0; i < b->vm_count; i++)
+        if (!restore_vm(b->vms[i], in))
+            return false;
+    return !b->shmem || shmem_regions_restore(b->shmem, in);
+}
+
+/* Wires and events follow from what was restored. Interrupt controllers first: wires end there. */
+static void resume(struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        struct vm *vm = b->vms[i];
+        bus_close_opened(&vm->bus);
+        for (size_t k = 0; k < vm->vdev_count; k++)
+            if (vm->vdevs[k]->type->restored)
+                vm->vdevs[k]->type->restored(vm->vdevs[k]);
+    }
+    b->current = NULL;
+    for (uint32_t i = 0; i < b->schedule.turn_count; i++) {
+        struct vcpu *v = b->schedule.turns[i].vcpu;
+        bool in_engine = i == b->schedule.current;
+        vcpu_resume(v, in_engine);
+        if (in_engine)
+            b->current = v;
+    }
+}
+
+bool board_restore_state(struct board *b, struct reader *in)
+{
+    if (!restore_parts(b, in))
+        return false;
+    resume(b);
+    b->last_tick = b->turns_at_tick = b->next_poll = 0;
+    if (b->options.digest_every)
+        b->next_digest =
+            (b->vtime.instructions / b->options.digest_every + 1) * b->options.digest_every;
+    return true;
 }
 
 struct digest board_digest(struct board *b)
 {
     struct bytes state = {0};
-    bytes_put_int(&state, b->vtime.instructions, 8);
-    bytes_put_int(&state, b->vtime.idle_ticks, 8);
-    schedule_save(&b->schedule, &state);
-    save_vcpus(b, &state);
-    for (size_t i = 0; i < b->vm_count; i++)
-        save_devices(b->vms[i], &state);
-    if (b->shmem)
-        shmem_regions_save(b->shmem, &state);
+    board_save_state(b, &state);
     struct sha256 s;
     sha256_init(&s);
     sha256_add(&s, state.data, state.size);

@@ -1,4 +1,6 @@
 /* What a VM's devices see of the world: struct vdev_env, filled in. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hv/hv_internal.h"
@@ -137,7 +139,9 @@ static bool on_entropy(void *context, void *to, size_t size)
     struct vm *vm = context;
     struct bytes answer = {0};
     struct error e = {0};
-    bool ok = journal_pull(vm->board->journal, PULL_ENTROPY, "vdev", size, &answer, &e) &&
+    char key[48]; /* each pull its own: what a seed gives then depends on nothing else */
+    snprintf(key, sizeof key, "vm%u:%" PRIu64, vm->number + 1, vm->entropy_pulls++);
+    bool ok = journal_pull(vm->board->journal, PULL_ENTROPY, key, size, &answer, &e) &&
               answer.size == size;
     if (ok)
         memcpy(to, answer.data, size);

@@ -16,11 +16,12 @@ static bool bank_allocate(struct memory_bank *b)
     b->used = calloc(pages / 64, sizeof *b->used);
     b->touched = calloc(pages / 64, sizeof *b->touched);
     b->dirty = calloc(pages / 64, sizeof *b->dirty);
+    b->changed = calloc(pages / 64, sizeof *b->changed);
     b->dirty_groups = calloc(b->group_count / 64 + 1, sizeof *b->dirty_groups);
     b->page_hash = calloc(pages, sizeof *b->page_hash);
     b->group_hash = calloc(b->group_count, sizeof *b->group_hash);
-    return b->allocation && b->used && b->touched && b->dirty && b->dirty_groups && b->page_hash &&
-           b->group_hash;
+    return b->allocation && b->used && b->touched && b->dirty && b->changed && b->dirty_groups &&
+           b->page_hash && b->group_hash;
 }
 
 static void bank_free(struct memory_bank *b)
@@ -29,6 +30,7 @@ static void bank_free(struct memory_bank *b)
     free(b->used);
     free(b->touched);
     free(b->dirty);
+    free(b->changed);
     free(b->dirty_groups);
     free(b->page_hash);
     free(b->group_hash);
@@ -98,6 +100,7 @@ static void mark_written(struct memory_bank *b, size_t first, size_t last)
             continue;
         bit_set(b->dirty, p);
         bit_set(b->touched, p);
+        bit_set(b->changed, p);
         bit_set(b->dirty_groups, p / GROUP_PAGES);
     }
 }
@@ -118,12 +121,13 @@ bool memory_is_dirty(const struct memory *m, hpa_t page)
     return b && bit_test(b->dirty, bank_page(b, page));
 }
 
-static bool bank_next_touched(const struct memory_bank *b, size_t from, hpa_t *page)
+/* The first set bit at or after page `from`. */
+static bool bank_next(const struct memory_bank *b, const uint64_t *bits, size_t from, hpa_t *page)
 {
     size_t words = b->group_count * GROUP_WORDS;
     uint64_t ignore = ((uint64_t)1 << from % 64) - 1; /* bits below `from` in its word */
     for (size_t w = from / 64; w < words; w++, ignore = 0) {
-        uint64_t word = b->touched[w] & ~ignore;
+        uint64_t word = bits[w] & ~ignore;
         if (word) {
             *page = bank_page_address(b, w * 64 + bit_lowest(word));
             return true;
@@ -132,17 +136,68 @@ static bool bank_next_touched(const struct memory_bank *b, size_t from, hpa_t *p
     return false;
 }
 
-bool memory_next_touched(const struct memory *m, hpa_t *page)
+static bool next(const struct memory *m, bool changed, hpa_t *page)
 {
     for (size_t i = 0; i < m->bank_count; i++) {
         const struct memory_bank *b = &m->banks[i];
         if (page->v >= b->base.v && page->v - b->base.v >= b->size)
             continue;
         size_t from = page->v < b->base.v ? 0 : bank_page(b, *page);
-        if (bank_next_touched(b, from, page))
+        if (bank_next(b, changed ? b->changed : b->touched, from, page))
             return true;
     }
     return false;
+}
+
+bool memory_next_touched(const struct memory *m, hpa_t *page)
+{
+    return next(m, false, page);
+}
+
+bool memory_next_changed(const struct memory *m, hpa_t *page)
+{
+    return next(m, true, page);
+}
+
+void memory_forget_changes(struct memory *m)
+{
+    for (size_t i = 0; i < m->bank_count; i++)
+        memset(m->banks[i].changed, 0, m->banks[i].group_count * GROUP_WORDS * sizeof(uint64_t));
+}
+
+void memory_clear(struct memory *m)
+{
+    for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE)
+        memset(memory_at(m, page, PAGE_SIZE, MEMORY_WRITE), 0, PAGE_SIZE);
+}
+
+void memory_save(const struct memory *m, struct bytes *out)
+{
+    bytes_put_int(out, m->bank_count, 1);
+    bytes_put_int(out, m->scatter_turn, 8);
+    bytes_put_int(out, m->free_pages, 8);
+    for (size_t i = 0; i < m->bank_count; i++) {
+        const struct memory_bank *b = &m->banks[i];
+        bytes_put_int(out, b->base.v, 8);
+        bytes_put_int(out, b->size, 8);
+        for (size_t w = 0; w < b->group_count * GROUP_WORDS; w++)
+            bytes_put_int(out, b->used[w], 8);
+    }
+}
+
+bool memory_restore(struct memory *m, struct reader *in)
+{
+    bool same = reader_int(in, 1) == m->bank_count;
+    m->scatter_turn = reader_int(in, 8);
+    m->free_pages = reader_int(in, 8);
+    for (size_t i = 0; i < m->bank_count && same; i++) {
+        struct memory_bank *b = &m->banks[i];
+        same = reader_int(in, 8) == b->base.v && reader_int(in, 8) == b->size;
+        for (size_t w = 0; same && w < b->group_count * GROUP_WORDS; w++)
+            b->used[w] = reader_int(in, 8);
+        bank_trim(b); /* what is outside the bank stays outside, whatever the data says */
+    }
+    return same && !in->failed;
 }
 
 bool memory_is_touched(const struct memory *m, hpa_t page)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "emu/addr.h"
+#include "emu/bytes.h"
 #include "emu/error.h"
 #include "emu/hash.h"
 
@@ -33,6 +34,7 @@ struct memory_bank {
     uint64_t *used;             /* a bit a page: taken, reserved, or outside the bank */
     uint64_t *touched;          /* a bit a page: was ever written */
     uint64_t *dirty;            /* a bit a page: written since the last digest */
+    uint64_t *changed;          /* a bit a page: written since the last snapshot */
     uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
     struct hash128 *page_hash;  /* all zero = page of zeros */
     struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
@@ -78,6 +80,16 @@ bool memory_is_touched(const struct memory *m, hpa_t page);
 /* The first page at or after `*page` that was ever written, in `*page`; false when there is none.
  * A snapshot holds exactly these. */
 bool memory_next_touched(const struct memory *m, hpa_t *page);
+/* The allocator's state, without contents: for snapshots. memory_restore wants the same banks;
+ * false if the data is of another board. */
+void memory_save(const struct memory *m, struct bytes *out);
+bool memory_restore(struct memory *m, struct reader *in);
+/* All pages become zero. */
+void memory_clear(struct memory *m);
+/* The first page at or after `*page` that was written since memory_forget_changes; false when there
+ * is none. Right only just after a digest: until then a page may be written unseen. */
+bool memory_next_changed(const struct memory *m, hpa_t *page);
+void memory_forget_changes(struct memory *m);
 /* Adds the contents to a digest. The contents are a tree of hashes by address: pages, groups of 2
  * MiB, banks (base and hash of each that is not all zero), so a page that was written with zeros
  * counts like one never written, and only what is dirty is hashed again. Clears the dirty marks:

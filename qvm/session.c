@@ -26,7 +26,6 @@ struct session {
     struct events events;
     struct exit_costs costs;
     struct dumps dumps;
-    uint64_t entropy_blocks; /* taken from the seeded stream */
     /* Recording */
     struct host_file *file;
     struct trace_writer writer;
@@ -218,17 +217,18 @@ static void end_recording(struct session *s, const struct trace_end *end)
 /* Inputs
  * -------------------------------------------------------------------------------------------- */
 
-/* The seed and a counter through SHA-256: numbers that are the same in every run, and as good as
+/* Seed, key and a counter through SHA-256: numbers that are the same in every run, and as good as
  * random for whoever does not know the seed. */
-static void seeded_random(struct session *s, uint8_t *to, size_t size)
+static void seeded_random(uint64_t seed, const char *key, uint8_t *to, size_t size)
 {
-    while (size) {
+    for (uint64_t counter = 0; size; counter++) {
         uint8_t input[16];
         struct sha256 hash;
-        store_le(input, s->options->entropy_seed, 8);
-        store_le(input + 8, s->entropy_blocks++, 8);
+        store_le(input, seed, 8);
+        store_le(input + 8, counter, 8);
         sha256_init(&hash);
         sha256_add(&hash, input, sizeof input);
+        sha256_add(&hash, key, strlen(key));
         struct digest block = sha256_end(&hash);
         size_t part = size < sizeof block.b ? size : sizeof block.b;
         memcpy(to, block.b, part);
@@ -240,8 +240,7 @@ static void seeded_random(struct session *s, uint8_t *to, size_t size)
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
-    struct session *s = context;
-    const struct session_options *o = s->options;
+    const struct session_options *o = ((struct session *)context)->options;
     uint8_t random[256];
     switch (kind) {
     case PULL_WALL_CLOCK:
@@ -251,7 +250,7 @@ static bool pull(void *context, enum pull_kind kind, const char *key, size_t siz
         if (size > sizeof random)
             return error_set(e, "%zu random bytes at once are too many", size);
         if (!o->entropy_of_host)
-            seeded_random(s, random, size);
+            seeded_random(o->entropy_seed, key, random, size);
         else if (!host_random(random, size))
             return error_set(e, "the host gives no random numbers");
         bytes_put(out, random, size);

@@ -78,6 +78,16 @@ void bus_close(struct bus *bus, const struct vdev *v, unsigned index)
     bus->last = 0;
 }
 
+void bus_close_opened(struct bus *bus)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < bus->count; i++)
+        if (bus->regions[i].index < VDEV_REGIONS_MAX)
+            bus->regions[kept++] = bus->regions[i];
+    bus->count = kept;
+    bus->last = 0;
+}
+
 void bus_free(struct bus *bus)
 {
     free(bus->regions);

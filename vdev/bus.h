@@ -32,6 +32,8 @@ bool bus_add(struct bus *bus, struct vdev *v, struct error *e);
 bool bus_open(struct bus *bus, struct vdev *v, unsigned index, struct vdev_region region,
               struct error *e);
 void bus_close(struct bus *bus, const struct vdev *v, unsigned index);
+/* Closes every region that was opened by bus_open after assembly (index from VDEV_REGIONS_MAX). */
+void bus_close_opened(struct bus *bus);
 void bus_free(struct bus *bus);
 
 /* The region that contains the address, or NULL. */

@@ -79,6 +79,26 @@ void shmem_regions_save(const struct shmem_regions *r, struct bytes *out)
         fields_save(region_fields, &r->regions[i], out);
 }
 
+bool shmem_regions_restore(struct shmem_regions *r, struct reader *in)
+{
+    uint64_t count = reader_int(in, 4), used = 0;
+    if (count > SHMEM_REGIONS_MAX)
+        return false;
+    memset(r->regions, 0, sizeof r->regions);
+    r->count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct region *region = &r->regions[i];
+        if (!fields_restore(region_fields, region, in) || region->first != used || !region->pages ||
+            region->pages > r->page_count - used ||
+            memchr(region->name, 0, sizeof region->name) == NULL)
+            return false;
+        used += region->pages;
+        r->count++;
+    }
+    r->used_pages = used;
+    return true;
+}
+
 /* Regions -----------------------------------------------------------------------------------------
  */
 

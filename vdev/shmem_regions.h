@@ -39,6 +39,9 @@ void shmem_regions_free(struct shmem_regions *r);
 /* Appends the state of all regions, for digests; their contents are the board's memory. */
 void shmem_regions_save(const struct shmem_regions *r, struct bytes *out);
 
+/* Restores what shmem_regions_save wrote; nobody listens then. False: it is not that. */
+bool shmem_regions_restore(struct shmem_regions *r, struct reader *in);
+
 /* The region of that name; false if there is none. */
 bool shmem_regions_find(const struct shmem_regions *r, const char *name, unsigned *region);
 /* A new region of zeros. The name must be a new one of 1 to SHMEM_NAME_MAX bytes, and pages not 0.
