@@ -258,12 +258,12 @@ good_trees() {
     is x /d memory-region "$(fdtget -t x "$work/out.dtb" /c phandle)"
     is x /d interrupt-parent 1
     # A device of the board is described by the user's tree, or else by its model.
-    local passed=(run --board configs/boards/two-clusters.board "$work/vm.qvmconf"
+    local words=(run --board configs/boards/two-clusters.board "$work/vm.qvmconf"
         pass loc 0x1c0a0000,0x1000,rwn intr gic:38 set fdt-dump-file "$work/out.dtb")
-    run "${passed[@]}"
+    run "${words[@]}"
     is x /serial@1c0a0000 interrupts "0 6 4"
     tree uart 'soc { uart@1c0a0000 { clock-frequency = <9>; }; };'
-    run "${passed[@]}" fdt load "$work/uart.dtb"
+    run "${words[@]}" fdt load "$work/uart.dtb"
     is i /soc/uart@1c0a0000 clock-frequency 9
     absent /serial@1c0a0000
 }
