@@ -20,10 +20,11 @@
 #include "emu/log.h"
 
 /* Limits of the reader, which the writer keeps, too. */
-#define TRACE_CHUNK_MAX  ((uint64_t)1 << 30) /* bytes a chunk expands to */
-#define TRACE_TOTAL_MAX  ((uint64_t)4 << 30) /* bytes all chunks expand to */
-#define TRACE_TEXTS_MAX  4096                /* configurations; machine properties */
-#define TRACE_IMAGES_MAX 4096
+#define TRACE_CHUNK_MAX     ((uint64_t)1 << 30) /* bytes a chunk expands to */
+#define TRACE_TOTAL_MAX     ((uint64_t)4 << 30) /* bytes all chunks expand to */
+#define TRACE_TEXTS_MAX     4096                /* configurations; machine properties */
+#define TRACE_IMAGES_MAX    4096
+#define TRACE_SNAPSHOTS_MAX 4096
 
 /* A configuration (VM name, canonical text) or a property of the recording program ("unicorn",
  * "2.1.3"). */
@@ -35,6 +36,13 @@ struct trace_text {
 struct trace_digest {
     uint64_t instructions;
     struct digest state;
+};
+
+/* The whole machine after so many instructions (hv/snapshot.h). */
+struct trace_snapshot {
+    uint64_t instructions;
+    struct bytes data; /* owned */
+    bool is_start;     /* the recording began with it: no input came before */
 };
 
 /* How the recording ended. */
@@ -65,7 +73,7 @@ struct trace_writer {
     bool ended;
     struct bytes index;
     uint64_t index_count;
-    unsigned images_written;
+    unsigned images_written, snapshots_written;
     size_t images_done, pulls_done, pushes_done; /* how much of the journal is written */
 };
 
@@ -79,7 +87,8 @@ bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink);
 bool trace_write_config(struct trace_writer *w, const struct trace_text *configs, size_t count);
 /* At most once: the board, in canonical form, if it is not the default one. */
 bool trace_write_board(struct trace_writer *w, const struct trace_text *board);
-/* Once: about the program that records. For people; a replay never depends on it. */
+/* Once: about the program that records, for people; and how it ran the VMs, where that is not the
+ * default. */
 bool trace_write_machine(struct trace_writer *w, const struct trace_text *properties, size_t count);
 /* The contents of a file, or with no_images only its digest and size. */
 bool trace_write_image(struct trace_writer *w, struct digest digest, const void *data, size_t size);
@@ -88,6 +97,9 @@ bool trace_write_pulls(struct trace_writer *w, const void *data, size_t size);
 bool trace_write_pushes(struct trace_writer *w, const void *data, size_t size);
 /* Instruction counts rise strictly, over all calls. */
 bool trace_write_digests(struct trace_writer *w, const struct trace_digest *digests, size_t count);
+/* The machine at this moment; the recording's inputs so far must be written already. */
+bool trace_write_snapshot(struct trace_writer *w, uint64_t instructions, const void *data,
+                          size_t size);
 /* Guest exits; their format is not fixed yet. */
 bool trace_write_exits(struct trace_writer *w, const void *data, size_t size);
 /* Once, last. */
@@ -121,6 +133,8 @@ struct trace {
     size_t image_count;
     struct trace_digest *digests; /* instruction counts rise */
     size_t digest_count;
+    struct trace_snapshot *snapshots; /* in the order of the file */
+    size_t snapshot_count;
     struct bytes exits;
     bool has_end; /* the recorder came to an end: */
     struct trace_end end;

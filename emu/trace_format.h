@@ -23,6 +23,7 @@ enum trace_chunk_flag { TRACE_CHUNK_ZSTD = 1 << 0 };
 #define TRACE_IMAG TRACE_TYPE('I', 'M', 'A', 'G')
 #define TRACE_PULL TRACE_TYPE('P', 'U', 'L', 'L')
 #define TRACE_PUSH TRACE_TYPE('P', 'U', 'S', 'H')
+#define TRACE_SNAP TRACE_TYPE('S', 'N', 'A', 'P')
 #define TRACE_DIGS TRACE_TYPE('D', 'I', 'G', 'S')
 #define TRACE_EXIT TRACE_TYPE('E', 'X', 'I', 'T')
 #define TRACE_ENDV TRACE_TYPE('E', 'N', 'D', 'V')

@@ -251,14 +251,30 @@ static bool read_index(struct parser *p, const struct chunk *c, struct reader *r
     return true;
 }
 
+static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader *r)
+{
+    struct trace *t = p->t;
+    if (r->size < 8)
+        return damaged(p, c->offset, "a snapshot is cut off");
+    if (t->snapshot_count == TRACE_SNAPSHOTS_MAX)
+        return damaged(p, c->offset, "there are more snapshots than are ever written");
+    t->snapshots = realloc(t->snapshots, (t->snapshot_count + 1) * sizeof *t->snapshots);
+    CHECK(t->snapshots);
+    struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
+    *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
+    s->is_start = t->snapshot_count == 1 && !t->pulls.size && !t->pushes.size;
+    bytes_put(&s->data, r->data + r->at, r->size - r->at);
+    return true;
+}
+
 static const struct chunk_type {
     uint32_t type;
     bool (*read)(struct parser *p, const struct chunk *c, struct reader *r);
 } chunk_types[] = {
     {TRACE_CONF, read_config},  {TRACE_BORD, read_board}, {TRACE_MACH, read_machine},
     {TRACE_IMAG, read_image},   {TRACE_PULL, read_pulls}, {TRACE_PUSH, read_pushes},
-    {TRACE_DIGS, read_digests}, {TRACE_EXIT, read_exits}, {TRACE_ENDV, read_end},
-    {TRACE_INDX, read_index},
+    {TRACE_DIGS, read_digests}, {TRACE_EXIT, read_exits}, {TRACE_SNAP, read_snapshot},
+    {TRACE_ENDV, read_end},     {TRACE_INDX, read_index},
 };
 
 static const struct chunk_type *find_type(uint32_t type)
@@ -463,6 +479,9 @@ void trace_free(struct trace *t)
     for (size_t i = 0; i < t->image_count; i++)
         bytes_free(&t->images[i].image.contents);
     free(t->images);
+    for (size_t i = 0; i < t->snapshot_count; i++)
+        bytes_free(&t->snapshots[i].data);
+    free(t->snapshots);
     free(t->digests);
     free(t->end_sentence);
     *t = (struct trace){0};

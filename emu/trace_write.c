@@ -132,6 +132,17 @@ bool trace_write_pushes(struct trace_writer *w, const void *data, size_t size)
     return write_piece(w, TRACE_PUSH, data, size);
 }
 
+bool trace_write_snapshot(struct trace_writer *w, uint64_t instructions, const void *data,
+                          size_t size)
+{
+    struct bytes payload = {0};
+    if (w->snapshots_written++ == TRACE_SNAPSHOTS_MAX)
+        w->failed = w->too_large = true;
+    bytes_put_int(&payload, instructions, 8);
+    bytes_put(&payload, data, size);
+    return write_built(w, TRACE_SNAP, &payload);
+}
+
 bool trace_write_exits(struct trace_writer *w, const void *data, size_t size)
 {
     return write_piece(w, TRACE_EXIT, data, size);

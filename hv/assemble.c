@@ -216,7 +216,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
     return map_memory(vm, e) && make_vcpus(vm, e) && map_passes(vm, e) && make_devices(vm, e) &&
-           load_blobs(vm, e);
+           (b->options.from_snapshot || load_blobs(vm, e));
 }
 
 static void free_devices(struct vm *vm)
@@ -358,6 +358,7 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
     if (!b->options.quantum)
         b->options.quantum = DEFAULT_QUANTUM;
     b->next_digest = options->digest_every ? options->digest_every : UINT64_MAX;
+    snapshot_plan(b);
     b->sinks = *sinks;
     b->vtime.rate_hz = configs[0].clock_rate_hz;
     if (options->limit_ns != UINT64_MAX) {

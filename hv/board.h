@@ -114,6 +114,8 @@ struct board_sinks {
     /* A guest exit begins to be handled, and has been; NULL: nobody measures. */
     void (*exit_begins)(void *context);
     void (*exit_ends)(void *context, const struct vm *vm, const struct guest_exit *x);
+    /* A snapshot is due; NULL: it is for nobody. */
+    void (*snapshot)(void *context, struct board *b);
     /* A state digest was taken. */
     void (*digest)(void *context, uint64_t instructions, struct digest d);
     void *context;
@@ -133,6 +135,10 @@ struct board_options {
     uint64_t limit_ticks;        /* the same in ticks; the earlier one counts */
     uint64_t limit_instructions; /* UINT64_MAX: none */
     uint64_t digest_every;       /* instructions; 0: only at the end */
+    uint64_t snapshot_at;        /* instruction; UINT64_MAX: none */
+    uint64_t snapshot_every;     /* instructions; 0: none */
+    bool snapshot_on_call;       /* when a guest asks for one (HVC, docs/exits.md) */
+    bool from_snapshot;          /* assembled without images and inputs: a snapshot comes */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
     enum on_exit on_exit;
     unsigned log_severities; /* of every VM; 0: as the configurations say */
@@ -154,9 +160,11 @@ struct board {
     struct vm *vms[BOARD_VMS_MAX];
     size_t vm_count;
     struct schedule schedule;
-    struct vcpu *current; /* in the engine; NULL before the first run */
-    uint64_t next_digest; /* instruction count */
-    uint64_t next_poll;   /* tick; live only, no state */
+    struct vcpu *current;   /* in the engine; NULL before the first run */
+    uint64_t next_snapshot; /* instruction count */
+    bool snapshot_wanted;   /* a guest asked for one */
+    uint64_t next_digest;   /* instruction count */
+    uint64_t next_poll;     /* tick; live only, no state */
     uint64_t wall_clock_s;
     uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */
     struct check_context where;        /* for messages of CHECK */

@@ -43,6 +43,9 @@ void vm_restart(struct vm *vm);
 void board_save_state(struct board *b, struct bytes *out);
 bool board_restore_state(struct board *b, struct reader *in);
 
+/* snapshot.c: when the next one is due, from now on. */
+void snapshot_plan(struct board *b);
+
 /* dump.c: writes the dump that is due. Only between runs. */
 void dump_write(struct vm *vm, const char *why);
 

@@ -14,6 +14,8 @@ enum {
     PSCI_SYSTEM_OFF = 0x84000008,
     PSCI_SYSTEM_RESET = 0x84000009,
     PSCI_FEATURES = 0x8400000a,
+    /* Of the range of vendor specific hypervisor services (SMCCC 6.1), ours: */
+    QVM_SNAPSHOT = 0x86000000, /* a snapshot now, if the user wants any; X0 = 0 */
 };
 #define SMC64 0x40000000u
 
@@ -133,6 +135,11 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
         return EXIT_STOPPED;
     case PSCI_FEATURES:
         result = features((uint32_t)a1);
+        break;
+    case QVM_SNAPSHOT:
+        result = SUCCESS; /* in any case: what the user wants must not be seen */
+        vm->board->snapshot_wanted = vm->board->options.snapshot_on_call;
+        engine_stop_soon(e);
         break;
     default:
         break;

@@ -139,6 +139,7 @@ static struct engine_budget budget_for(const struct board *b, const struct choic
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
     exact = least(exact, b->next_digest - instructions);
+    exact = least(exact, b->next_snapshot - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
     return (struct engine_budget){
         .exact = exact,
@@ -155,6 +156,16 @@ static void take_digest_if_due(struct board *b)
         return;
     b->next_digest += b->options.digest_every;
     b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
+}
+
+static void take_snapshot_if_due(struct board *b)
+{
+    if (b->vtime.instructions < b->next_snapshot && !b->snapshot_wanted)
+        return;
+    b->snapshot_wanted = false;
+    if (b->sinks.snapshot)
+        b->sinks.snapshot(b->sinks.context, b);
+    snapshot_plan(b);
 }
 
 /* Only an input can end the wait. Time passes with it, and only then: a replay goes straight to the
@@ -304,6 +315,7 @@ int board_run(struct board *b)
         event_fire_due(&b->events, vtime_ticks(&b->vtime));
         finish_ended(b);
         take_digest_if_due(b);
+        take_snapshot_if_due(b);
         if (all_ended(b) || limit_is_reached(b))
             break;
         struct choice next = schedule_choose(&b->schedule);

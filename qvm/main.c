@@ -29,6 +29,10 @@ static const char usage[] =
     "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
+    "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N or guest-hypercall\n"
+    "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
+    "                     snapshot at or before instruction F\n"
+    "  --snapshot-every N record: a snapshot into the trace every N instructions\n"
     "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
@@ -48,7 +52,8 @@ struct command_line {
     size_t count;
     struct vm_words *vms; /* the words by VM; owned array */
     size_t vm_count;
-    char **files; /* "@FILE" of words that are files without it; owned */
+    const char *from; /* --from: a snapshot's file, or for replay an instruction */
+    char **files;     /* "@FILE" of words that are files without it; owned */
     size_t file_count;
 };
 
@@ -95,9 +100,8 @@ static const char *as_file(struct command_line *c, const char *word)
 
 static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e)
 {
-    static const char *const names[] = {"all", "stop", "restart"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(text, names[i]) == 0) {
+    for (unsigned i = 0; on_exit_name(i); i++)
+        if (strcmp(text, on_exit_name(i)) == 0) {
             *value = (enum on_exit)i;
             return true;
         }
@@ -110,8 +114,9 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
 {
     struct session_options *o = &c->options;
     static const char *const known[] = {
-        "--limit-insns", "--limit-ns", "--digest-every", "--wall-clock", "--entropy",
-        "--on-exit",     "--board",    "--events",       "--log",        "-o"};
+        "--limit-insns", "--limit-ns", "--digest-every",   "--wall-clock", "--entropy", "--on-exit",
+        "--board",       "--events",   "--snapshot-every", "--from",       "--log",     "-o",
+    };
     bool exists = false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         exists |= strcmp(name, known[i]) == 0;
@@ -137,6 +142,12 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         o->board_file = as_file(c, value);
         return true;
     }
+    if (strcmp(name, "--from") == 0) {
+        c->from = value;
+        return true;
+    }
+    if (strcmp(name, "--snapshot-every") == 0)
+        return parse_count(value, &o->board.snapshot_every, e, name);
     if (strcmp(name, "--events") == 0) {
         o->events_path = value;
         return true;
@@ -158,6 +169,22 @@ static bool *flag_of(struct command_line *c, const char *name)
                                               : NULL;
 }
 
+/* `--save-at insn=N|guest-hypercall FILE`: two arguments. */
+static bool parse_save_at(struct command_line *c, const char *when, const char *file,
+                          struct error *e)
+{
+    struct session_options *o = &c->options;
+    if (!when || !file)
+        return error_set(e, "--save-at wants insn=N or guest-hypercall, and a file");
+    o->save_path = file;
+    o->board.snapshot_on_call = strcmp(when, "guest-hypercall") == 0;
+    if (o->board.snapshot_on_call)
+        return true;
+    if (strncmp(when, "insn=", 5) != 0)
+        return error_set(e, "--save-at wants insn=N or guest-hypercall, not '%s'", when);
+    return parse_count(when + 5, &o->board.snapshot_at, e, "--save-at insn=");
+}
+
 static bool is_option(const char *word)
 {
     return word[0] == '-' && (word[1] == '-' || strcmp(word, "-o") == 0);
@@ -168,6 +195,12 @@ static bool parse_arguments(struct command_line *c, char **argv, struct error *e
     for (; *argv; argv++) {
         if (!is_option(*argv)) {
             c->words[c->count++] = *argv;
+            continue;
+        }
+        if (strcmp(*argv, "--save-at") == 0) {
+            if (!parse_save_at(c, argv[1], argv[1] ? argv[2] : NULL, e))
+                return false;
+            argv += 2;
             continue;
         }
         bool *flag = flag_of(c, *argv);
@@ -219,13 +252,24 @@ static int need_words(const char *command)
     return STATUS_USAGE;
 }
 
+static int run_or_from(struct command_line *c, const char *command)
+{
+    if (c->from && c->count) {
+        fprintf(stderr, "qvm: --from goes on with the VMs of its file: no others can be given\n");
+        return STATUS_USAGE;
+    }
+    if (c->from)
+        return session_run_from(c->from, &c->options);
+    return c->count ? session_run(c->vms, c->vm_count, &c->options) : need_words(command);
+}
+
 static int command_run(struct command_line *c)
 {
     if (c->options.record_path) {
         fprintf(stderr, "qvm: -o is for record: qvm record -o %s ...\n", c->options.record_path);
         return STATUS_USAGE;
     }
-    return c->count ? session_run(c->vms, c->vm_count, &c->options) : need_words("run");
+    return run_or_from(c, "run");
 }
 
 static int command_record(struct command_line *c)
@@ -234,7 +278,7 @@ static int command_record(struct command_line *c)
         fprintf(stderr, "qvm: record wants -o TRACE\n");
         return STATUS_USAGE;
     }
-    return c->count ? session_run(c->vms, c->vm_count, &c->options) : need_words("record");
+    return run_or_from(c, "record");
 }
 
 static int command_replay(struct command_line *c)
@@ -243,6 +287,9 @@ static int command_replay(struct command_line *c)
         fprintf(stderr, "qvm: replay wants one trace file\n");
         return STATUS_USAGE;
     }
+    struct error e = {0};
+    if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "replay --from"))
+        return session_report_error(&e, STATUS_USAGE);
     return session_replay(c->words[0], &c->options);
 }
 

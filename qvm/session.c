@@ -7,11 +7,13 @@
 
 #include "emu/check.h"
 #include "emu/trace.h"
+#include "hv/snapshot.h"
 #include "qvm/console.h"
 #include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
 #include "qvm/host.h"
+#include "qvm/recording.h"
 #include "qvm/verdict.h"
 
 struct session {
@@ -27,15 +29,19 @@ struct session {
     struct exit_costs costs;
     struct dumps dumps;
     /* Recording */
-    struct host_file *file;
-    struct trace_writer writer;
-    bool recording_failed;
+    struct recording recording;
     /* Replaying */
     const struct trace *trace; /* NULL: live */
     size_t next_digest;
     uint64_t agreed_until; /* instructions at the last digest that was equal */
     bool diverged;
 };
+
+const char *on_exit_name(unsigned what)
+{
+    static const char *const names[] = {"all", "stop", "restart"};
+    return what < sizeof names / sizeof names[0] ? names[what] : NULL;
+}
 
 int session_report_error(const struct error *e, int otherwise)
 {
@@ -126,92 +132,69 @@ static void write_trace_log(void *context, enum log_severity severity, const cha
 /* Recording
  * ----------------------------------------------------------------------------------------- */
 
-static bool append_to_trace(void *context, const void *data, size_t size)
-{
-    struct session *s = context;
-    return host_append(s->file, data, size);
-}
-
 static void record_step(struct session *s)
 {
     struct error e = {0};
-    if (s->file && !s->recording_failed && !trace_record_step(&s->writer, &s->journal, &e)) {
-        s->recording_failed = true;
+    recording_step(&s->recording, &s->journal, &e);
+    if (e.text[0])
         session_report_error(&e, 0);
-    }
 }
 
-/* Only a trace may be overwritten by a trace: a slip of the hand must not cost a kernel. */
-static bool may_overwrite(const char *path, struct error *e)
+static struct recording_source source_of(struct session *s)
 {
-    char magic[4];
-    size_t size = host_read_start(path, magic, sizeof magic);
-    bool is_other = size && (size < sizeof magic || memcmp(magic, "\x89QTR", sizeof magic) != 0);
-    return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
-}
-
-static bool write_configs(struct session *s)
-{
-    struct trace_text *texts = calloc(s->vm_count, sizeof *texts);
-    CHECK(texts);
-    for (size_t i = 0; i < s->vm_count; i++) {
-        struct bytes text = {0};
-        config_print(&s->configs[i], &text);
-        bytes_put_int(&text, 0, 1);
-        texts[i] = (struct trace_text){.name = s->board->vms[i]->name, .text = (char *)text.data};
-    }
-    bool ok = trace_write_config(&s->writer, texts, s->vm_count);
-    for (size_t i = 0; i < s->vm_count; i++)
-        free(texts[i].text);
-    free(texts);
-    return ok;
-}
-
-static bool write_board(struct session *s)
-{
-    if (!s->has_board)
-        return true;
-    struct bytes text = {0};
-    board_config_print(&s->board_config, &text);
-    bytes_put_int(&text, 0, 1);
-    struct trace_text board = {.name = s->board_config.name, .text = (char *)text.data};
-    bool ok = trace_write_board(&s->writer, &board);
-    bytes_free(&text);
-    return ok;
+    return (struct recording_source){
+        .board = s->board,
+        .configs = s->configs,
+        .count = s->vm_count,
+        .board_config = s->has_board ? &s->board_config : NULL,
+        .no_images = s->options->no_images,
+    };
 }
 
 /* Once the machine is assembled: a recording that cannot begin leaves an older one alone. */
 static bool begin_recording(struct session *s, struct error *e)
 {
+    struct recording_source source = source_of(s);
     if (!s->options->record_path)
         return true;
-    if (!may_overwrite(s->options->record_path, e))
-        return error_exit_status(e, STATUS_USAGE);
-    s->file = host_create(s->options->record_path, e);
-    if (!s->file)
+    if (!recording_begin(&s->recording, s->options->record_path, &source, e))
         return false;
-    char unicorn[] = "unicorn", version[32];
-    snprintf(version, sizeof version, "%s", engine_version());
-    struct trace_text machine = {.name = unicorn, .text = version};
-    bool ok = trace_writer_begin(&s->writer,
-                                 (struct trace_sink){.write = append_to_trace, .context = s}) &&
-              write_configs(s) && write_board(s) && trace_write_machine(&s->writer, &machine, 1);
-    s->writer.no_images = s->options->no_images;
+    if (s->options->board.from_snapshot && !recording_snapshot(&s->recording, s->board))
+        return error_set(e, "cannot write '%s'", s->options->record_path);
     record_step(s);
-    return ok || error_set(e, "cannot write '%s'", s->options->record_path);
+    return true;
 }
 
 static void end_recording(struct session *s, const struct trace_end *end)
 {
-    if (!s->file)
+    if (!s->recording.file)
         return;
     record_step(s);
-    bool ok = trace_write_end(&s->writer, end);
-    ok = trace_writer_finish(&s->writer) && ok && !s->recording_failed;
-    ok = host_close(s->file) && ok;
-    s->file = NULL;
-    if (!ok)
+    if (!recording_end(&s->recording, end))
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
+}
+
+/* Into the recording; and, if it was asked for, into a file of its own, which is a trace without a
+ * run. */
+static void on_snapshot(void *context, struct board *b)
+{
+    struct session *s = context;
+    struct recording file = {0};
+    struct recording_source source = source_of(s);
+    struct error e = {0};
+    if (s->recording.file && s->options->board.snapshot_every) {
+        record_step(s);
+        recording_snapshot(&s->recording, b);
+    }
+    if (!s->options->save_path || s->trace)
+        return;
+    if (!recording_begin(&file, s->options->save_path, &source, &e)) {
+        session_report_error(&e, 0);
+        return;
+    }
+    bool ok = recording_snapshot(&file, b);
+    if (!recording_end(&file, NULL) || !ok)
+        fprintf(stderr, "qvm: the snapshot '%s' is not complete\n", s->options->save_path);
 }
 
 /* Inputs
@@ -342,8 +325,8 @@ static void on_digest(void *context, uint64_t instructions, struct digest d)
     struct trace_digest digest = {.instructions = instructions, .state = d};
     if (s->trace)
         compare_digest(s, instructions, d);
-    else if (s->file)
-        trace_write_digests(&s->writer, &digest, 1);
+    else
+        recording_digest(&s->recording, &digest);
 }
 
 /* A session
@@ -377,6 +360,7 @@ static bool assemble(struct session *s, struct error *e)
         .dump_end = on_dump_end,
         .idle = on_idle,
         .digest = on_digest,
+        .snapshot = on_snapshot,
         .log = on_log,
         .event = s->events.file ? on_event : NULL,
         .exit_begins = s->options->stats ? on_exit_begins : NULL,
@@ -445,10 +429,7 @@ static int run(struct session *s)
 
 static void end_session(struct session *s)
 {
-    if (s->file) {
-        trace_writer_free(&s->writer);
-        host_close(s->file);
-    }
+    recording_abandon(&s->recording);
     if (s->events.file && (!host_close(s->events.file) || s->events.failed))
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
@@ -500,10 +481,23 @@ static bool is_dry(const struct session *s)
     return dry;
 }
 
-static int run_or_not(struct session *s)
+static void go_live(struct session *s)
+{
+    journal_live(&s->journal, s->options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_host, .context = s});
+}
+
+/* `from` NULL: from the start. */
+static bool assemble_from(struct session *s, const struct trace_snapshot *from, struct error *e)
+{
+    return assemble(s, e) &&
+           (!from || snapshot_restore(s->board, from->data.data, from->data.size, e));
+}
+
+static int run_or_not(struct session *s, const struct trace_snapshot *from)
 {
     struct error e = {0};
-    if (!assemble(s, &e))
+    if (!assemble_from(s, from, &e))
         return session_report_error(&e, STATUS_NOT_STARTED);
     console_warn(s->board);
     if (!console_connect(&s->console, &e))
@@ -522,12 +516,22 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     int status = STATUS_OK;
     if ((!options->board_file || parse_board(&s, options->board_file, &reader, &status)) &&
         parse_all(&s, vms, count, &reader, &status)) {
-        journal_live(&s.journal, options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
-                     (struct journal_host){.pull = pull, .poll = poll_host, .context = &s});
-        status = run_or_not(&s);
+        go_live(&s);
+        status = run_or_not(&s, NULL);
     }
     end_session(&s);
     return status;
+}
+
+/* What became of the other VMs when one ended is part of the run. */
+static enum on_exit recorded_on_exit(const struct trace *t)
+{
+    for (size_t i = 0; i < t->machine_count; i++)
+        for (unsigned k = 0; on_exit_name(k); k++)
+            if (strcmp(t->machine[i].name, "on-exit") == 0 &&
+                strcmp(t->machine[i].text, on_exit_name(k)) == 0)
+                return (enum on_exit)k;
+    return ON_EXIT_ALL;
 }
 
 /* The limits under which a recording ended early hold for its replay too. */
@@ -535,6 +539,7 @@ static struct session_options replay_options(const struct trace *t,
                                              const struct session_options *given)
 {
     struct session_options o = *given;
+    o.board.on_exit = recorded_on_exit(t);
     bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;
     if (limited && t->end.instructions < o.board.limit_instructions)
         o.board.limit_instructions = t->end.instructions;
@@ -596,6 +601,59 @@ static bool replay_parse(struct session *s, const struct trace *t, int *status)
     return ok;
 }
 
+/* The last snapshot at or before the instruction; NULL: the start of the recording. */
+static const struct trace_snapshot *snapshot_before(const struct trace *t, uint64_t instructions)
+{
+    const struct trace_snapshot *best = NULL;
+    for (size_t i = 0; i < t->snapshot_count; i++)
+        if (t->snapshots[i].is_start || t->snapshots[i].instructions <= instructions)
+            best = &t->snapshots[i];
+    return best;
+}
+
+int session_run_from(const char *path, const struct session_options *options)
+{
+    struct session s = {.options = options};
+    struct trace trace = {0};
+    struct error e = {0};
+    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
+    int status;
+    if (!read_trace(path, &trace, &log, &e))
+        return session_report_error(&e, STATUS_USAGE);
+    const struct trace_snapshot *from = snapshot_before(&trace, UINT64_MAX);
+    struct session_options live = *options;
+    live.board.from_snapshot = true;
+    s.options = &live;
+    if (!from) {
+        error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
+        status = session_report_error(&e, STATUS_USAGE);
+    } else if (replay_parse(&s, &trace, &status)) {
+        go_live(&s);
+        status = run_or_not(&s, from);
+    }
+    end_session(&s);
+    trace_free(&trace);
+    return status;
+}
+
+static void skip_digests(struct session *s, uint64_t instructions)
+{
+    while (s->next_digest < s->trace->digest_count &&
+           s->trace->digests[s->next_digest].instructions <= instructions)
+        s->next_digest++;
+    s->agreed_until = instructions;
+}
+
+static int replay_from(struct session *s, const struct trace_snapshot *from)
+{
+    struct error e = {0};
+    if (!assemble_from(s, from, &e))
+        return session_report_error(&e, STATUS_NOT_STARTED);
+    if (from)
+        skip_digests(s, from->instructions);
+    return run(s);
+}
+
 int session_replay(const char *path, const struct session_options *options)
 {
     struct session s = {.options = options};
@@ -604,7 +662,9 @@ int session_replay(const char *path, const struct session_options *options)
     struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
     if (!read_trace(path, &trace, &log, &e))
         return session_report_error(&e, STATUS_USAGE);
+    const struct trace_snapshot *from = snapshot_before(&trace, options->replay_from);
     struct session_options replay = replay_options(&trace, options);
+    replay.board.from_snapshot = from != NULL;
     s.options = &replay;
     s.trace = &trace;
     int status;
@@ -614,7 +674,7 @@ int session_replay(const char *path, const struct session_options *options)
         trace_into_journal(&trace, &s.journal);
         if (!trace.has_end)
             limit_to_inputs(&replay, &trace, &s.journal);
-        status = assemble(&s, &e) ? run(&s) : session_report_error(&e, STATUS_NOT_STARTED);
+        status = replay_from(&s, from);
     }
     end_session(&s);
     trace_free(&trace);

@@ -18,6 +18,8 @@ struct session_options {
     uint64_t wall_clock_s;
     const char *board_file;  /* "@FILE"; NULL: the default board */
     const char *events_path; /* NULL: nothing is written */
+    const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
+    uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */
     const char *record_path; /* NULL: nothing is recorded */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
     uint64_t entropy_seed;
@@ -31,8 +33,13 @@ struct vm_words {
 
 /* `qvm run`, `qvm record`: VMs on one board. Returns the exit status. */
 int session_run(const struct vm_words *vms, size_t count, const struct session_options *options);
+/* `qvm run --from`: goes on from the snapshot in that file, with inputs of its own. */
+int session_run_from(const char *path, const struct session_options *options);
 /* `qvm replay`: runs what the trace holds and compares. */
 int session_replay(const char *path, const struct session_options *options);
+
+/* What --on-exit calls it; traces do, too. NULL behind the last. */
+const char *on_exit_name(unsigned what);
 
 /* Files and environment for config_parse. */
 struct config_reader session_config_reader(void);
