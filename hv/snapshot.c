@@ -1,0 +1,131 @@
+#include "hv/snapshot.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "hv/hv_internal.h"
+#include "mmu/tlb.h"
+
+#define SNAPSHOT_VERSION 1
+
+void snapshot_plan(struct board *b)
+{
+    const struct board_options *o = &b->options;
+    uint64_t now = b->vtime.instructions;
+    b->next_snapshot = o->snapshot_at > now ? o->snapshot_at : UINT64_MAX;
+    if (o->snapshot_every && (now / o->snapshot_every + 1) * o->snapshot_every < b->next_snapshot)
+        b->next_snapshot = (now / o->snapshot_every + 1) * o->snapshot_every;
+}
+
+/* Contents ----------------------------------------------------------------------------------------
+ */
+
+static bool is_zero(const uint8_t *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+}
+
+/* Address and contents of each page that is not all zero; an address of all ones ends the list. */
+static void save_pages(struct memory *m, struct bytes *out)
+{
+    for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE) {
+        const uint8_t *contents = memory_at(m, page, PAGE_SIZE, MEMORY_READ);
+        if (is_zero(contents))
+            continue;
+        bytes_put_int(out, page.v, 8);
+        bytes_put(out, contents, PAGE_SIZE);
+    }
+    bytes_put_int(out, UINT64_MAX, 8);
+}
+
+static bool restore_pages(struct memory *m, struct reader *in)
+{
+    memory_clear(m);
+    for (;;) {
+        hpa_t page = hpa(reader_int(in, 8));
+        if (in->failed || page.v == UINT64_MAX)
+            return !in->failed;
+        const uint8_t *contents = reader_bytes(in, PAGE_SIZE);
+        uint8_t *to = page.v & PAGE_MASK ? NULL : memory_at(m, page, PAGE_SIZE, MEMORY_WRITE);
+        if (!contents || !to)
+            return false;
+        memcpy(to, contents, PAGE_SIZE);
+    }
+}
+
+static void save_rest(struct board *b, struct bytes *out)
+{
+    struct journal_position at = journal_position(b->journal);
+    bytes_put_int(out, at.pulls, 8);
+    bytes_put_int(out, at.pushes, 8);
+    bytes_put_int(out, at.last_push_tick, 8);
+    bytes_put_int(out, b->wall_clock_s, 8);
+    for (size_t i = 0; i < b->vm_count; i++)
+        for (unsigned k = 0; k < EXIT_REASONS; k++)
+            bytes_put_varint(out, b->vms[i]->exits[k]);
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        tlb_save(b->schedule.turns[i].vcpu->tlb, out);
+}
+
+static bool restore_rest(struct board *b, struct reader *in)
+{
+    struct journal_position at = {.pulls = reader_int(in, 8),
+                                  .pushes = reader_int(in, 8),
+                                  .last_push_tick = reader_int(in, 8)};
+    bool ok = journal_seek(b->journal, at);
+    b->wall_clock_s = reader_int(in, 8);
+    for (size_t i = 0; i < b->vm_count; i++)
+        for (size_t k = 0; k < b->vms[i]->vdev_count; k++)
+            b->vms[i]->envs[k].wall_clock_s = b->wall_clock_s;
+    for (size_t i = 0; i < b->vm_count; i++)
+        for (unsigned k = 0; k < EXIT_REASONS; k++)
+            b->vms[i]->exits[k] = reader_varint(in);
+    for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
+        ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
+    return ok && !in->failed;
+}
+
+/* Snapshots ---------------------------------------------------------------------------------------
+ */
+
+void snapshot_take(struct board *b, struct bytes *out)
+{
+    struct digest digest = board_digest(b);
+    struct bytes state = {0};
+    bytes_put_int(out, SNAPSHOT_VERSION, 4);
+    bytes_put(out, digest.b, sizeof digest.b);
+    save_rest(b, out);
+    memory_save(&b->memory, out);
+    board_save_state(b, &state);
+    bytes_put(out, state.data, state.size);
+    bytes_free(&state);
+    save_pages(&b->memory, out);
+}
+
+static bool restore(struct board *b, struct reader *in, struct digest *digest)
+{
+    if (reader_int(in, 4) != SNAPSHOT_VERSION)
+        return false;
+    const uint8_t *stored = reader_bytes(in, sizeof digest->b);
+    if (!stored)
+        return false;
+    memcpy(digest->b, stored, sizeof digest->b);
+    /* The state last but one: its devices look at memory tables and make regions. */
+    return restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in) &&
+           restore_pages(&b->memory, in) && reader_at_end(in);
+}
+
+bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)
+{
+    struct reader in = reader_of(data, size);
+    struct digest recorded;
+    engine_flush_tlb(b->engine);
+    engine_flush_code_soon(b->engine);
+    if (!restore(b, &in, &recorded))
+        return error_set(e, "the snapshot is damaged or of another machine (at byte %zu)", in.at);
+    struct digest now = board_digest(b);
+    if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
+        return error_set(e, "the snapshot was restored, and the machine's state is another one");
+    snapshot_plan(b);
+    return true;
+}

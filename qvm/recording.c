@@ -1,0 +1,120 @@
+#include "qvm/recording.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "hv/snapshot.h"
+#include "qvm/host.h"
+#include "qvm/session.h"
+
+static bool append(void *context, const void *data, size_t size)
+{
+    return host_append(((struct recording *)context)->file, data, size);
+}
+
+static bool may_overwrite(const char *path, struct error *e)
+{
+    char magic[4];
+    size_t size = host_read_start(path, magic, sizeof magic);
+    bool is_other = size && (size < sizeof magic || memcmp(magic, "\x89QTR", sizeof magic) != 0);
+    return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
+}
+
+static bool write_configs(struct recording *r, const struct recording_source *source)
+{
+    struct trace_text *texts = calloc(source->count, sizeof *texts);
+    CHECK(texts);
+    for (size_t i = 0; i < source->count; i++) {
+        struct bytes text = {0};
+        config_print(&source->configs[i], &text);
+        bytes_put_int(&text, 0, 1);
+        texts[i] =
+            (struct trace_text){.name = source->board->vms[i]->name, .text = (char *)text.data};
+    }
+    bool ok = trace_write_config(&r->writer, texts, source->count);
+    for (size_t i = 0; i < source->count; i++)
+        free(texts[i].text);
+    free(texts);
+    return ok;
+}
+
+static bool write_board(struct recording *r, const struct board_config *config)
+{
+    if (!config)
+        return true;
+    struct bytes text = {0};
+    board_config_print(config, &text);
+    bytes_put_int(&text, 0, 1);
+    struct trace_text board = {.name = config->name, .text = (char *)text.data};
+    bool ok = trace_write_board(&r->writer, &board);
+    bytes_free(&text);
+    return ok;
+}
+
+/* What ran it, and the policy it ran under if that is not the default. */
+static bool write_machine(struct recording *r, const struct board *b)
+{
+    char unicorn[] = "unicorn", version[32], on_exit[] = "on-exit", policy[16];
+    snprintf(version, sizeof version, "%s", engine_version());
+    snprintf(policy, sizeof policy, "%s", on_exit_name(b->options.on_exit));
+    struct trace_text machine[] = {{.name = unicorn, .text = version},
+                                   {.name = on_exit, .text = policy}};
+    return trace_write_machine(&r->writer, machine, b->options.on_exit == ON_EXIT_ALL ? 1 : 2);
+}
+
+bool recording_begin(struct recording *r, const char *path, const struct recording_source *source,
+                     struct error *e)
+{
+    *r = (struct recording){.path = path};
+    if (!may_overwrite(path, e))
+        return error_exit_status(e, STATUS_USAGE);
+    r->file = host_create(path, e);
+    if (!r->file)
+        return error_exit_status(e, STATUS_USAGE);
+    bool ok = trace_writer_begin(&r->writer, (struct trace_sink){.write = append, .context = r}) &&
+              write_configs(r, source) && write_board(r, source->board_config) &&
+              write_machine(r, source->board);
+    r->writer.no_images = source->no_images;
+    return ok || error_set(e, "cannot write '%s'", path);
+}
+
+void recording_step(struct recording *r, const struct journal *j, struct error *e)
+{
+    if (r->file && !r->failed && !trace_record_step(&r->writer, j, e))
+        r->failed = true;
+}
+
+bool recording_snapshot(struct recording *r, struct board *b)
+{
+    struct bytes data = {0};
+    snapshot_take(b, &data);
+    bool ok = trace_write_snapshot(&r->writer, b->vtime.instructions, data.data, data.size);
+    bytes_free(&data);
+    return ok;
+}
+
+void recording_digest(struct recording *r, const struct trace_digest *digest)
+{
+    if (r->file)
+        trace_write_digests(&r->writer, digest, 1);
+}
+
+bool recording_end(struct recording *r, const struct trace_end *end)
+{
+    bool ok = !end || trace_write_end(&r->writer, end);
+    ok = trace_writer_finish(&r->writer) && ok && !r->failed;
+    ok = host_close(r->file) && ok;
+    r->file = NULL;
+    return ok;
+}
+
+void recording_abandon(struct recording *r)
+{
+    if (!r->file)
+        return;
+    trace_writer_free(&r->writer);
+    host_close(r->file);
+    r->file = NULL;
+}

@@ -1,0 +1,40 @@
+/* A trace file that is being written: what the machine is, then its inputs as they come. */
+#ifndef QVM_RECORDING_H
+#define QVM_RECORDING_H
+
+#include "emu/trace.h"
+#include "hv/board.h"
+
+struct host_file;
+
+struct recording {
+    struct host_file *file; /* NULL: nothing is recorded */
+    struct trace_writer writer;
+    const char *path; /* borrowed */
+    bool failed;
+};
+
+/* What is recorded. */
+struct recording_source {
+    struct board *board; /* assembled */
+    const struct vm_config *configs;
+    size_t count;
+    const struct board_config *board_config; /* NULL: the default board */
+    bool no_images;
+};
+
+/* Creates the file and writes what the machine is. Only a trace may be overwritten by a trace: a
+ * slip of the hand must not cost a kernel. */
+bool recording_begin(struct recording *r, const char *path, const struct recording_source *source,
+                     struct error *e);
+/* The inputs that came since the last call; says so, once, if they cannot be written. */
+void recording_step(struct recording *r, const struct journal *j, struct error *e);
+/* The machine as it is. */
+bool recording_snapshot(struct recording *r, struct board *b);
+void recording_digest(struct recording *r, const struct trace_digest *digest);
+/* `end` NULL: the run goes on without it. False: the file is not complete. */
+bool recording_end(struct recording *r, const struct trace_end *end);
+/* Gives up: the file keeps what it has. */
+void recording_abandon(struct recording *r);
+
+#endif
