@@ -1,10 +1,18 @@
-/* Flattened device trees of users, merged into the one that fdt_build made. */
+/* Flattened device trees (Devicetree Specification 0.4, chapter 5), and those of users. */
 #ifndef HV_FDT_H
 #define HV_FDT_H
 
+#include "hv/device_tree.h"
 #include "hv/hv_internal.h"
 
-/* Adds the tree in `file`, which `load` names, to `tree`. The error has the place of `load`. */
+/* fdt.c: the tree that is in a file, which may hold anything; NULL and one sentence if it is none.
+ * The caller frees it. */
+struct dt_node *fdt_read(const struct bytes *file, struct error *e);
+/* Replaces what is in `out`. */
+bool fdt_write(const struct dt_node *root, struct bytes *out, struct error *e);
+
+/* user_tree.c: adds the tree in `file`, which `load` names, to the VM's `tree`. The error has the
+ * place of `load`. */
 bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load,
                const struct bytes *file, struct error *e);
 

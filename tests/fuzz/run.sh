@@ -20,7 +20,7 @@ sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
     config | board) echo hv/config*.c hv/board_config*.c vdev/*.c mmu/*.c emu/*.c ;;
-    tree) echo hv/fdt.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
+    tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac
 }
