@@ -71,7 +71,9 @@ static bool is_described(const struct vm *vm, size_t vdev)
     bool by_user = false;
     for (size_t i = 0; i < c->load_count; i++)
         by_user |= c->loads[i].type == BLOB_FDT;
-    return vm->vdevs[vdev]->type->describe && (vdev < c->vdev_count || !by_user);
+    if (vdev >= c->vdev_count && by_user)
+        return false;
+    return vm->vdevs[vdev]->type->describe != NULL;
 }
 
 static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
