@@ -77,7 +77,7 @@ struct loaded_image {
 bool image_load(struct vm *vm, const struct load_config *load, const struct bytes *file,
                 struct loaded_image *image, struct error *e);
 
-/* fdt.c: the device tree of what was assembled. */
+/* guest_tree.c: the device tree of what was assembled. */
 struct fdt_inputs {
     uint64_t initrd_start, initrd_size; /* size 0: none */
 };
