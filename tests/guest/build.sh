@@ -1,9 +1,10 @@
 #!/bin/sh
-# build.sh OUTDIR: builds every guest program of this folder to OUTDIR/NAME.elf, those only whose
-# sources are newer. Needs clang and lld. The result depends on nothing but sources and compiler.
+# build.sh OUTDIR: builds every guest program of this folder to OUTDIR/NAME.elf, and those of vms/ to
+# OUTDIR/vms/NAME.elf (they are no tests by themselves); only those whose sources are newer. Needs
+# clang and lld. The result depends on nothing but sources and compiler.
 set -eu
 [ $# = 1 ] || { echo "usage: build.sh OUTDIR" >&2; exit 2; }
-mkdir -p "$1"
+mkdir -p "$1/vms"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 
@@ -56,7 +57,7 @@ up_to_date() {
 }
 
 library=
-for source in *.c *.S; do
+for source in *.c *.S vms/*.c; do
     [ -e "$source" ] || continue
     name=${source%.*}
     ! up_to_date "$out/$name.elf" "$source" || continue

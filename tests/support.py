@@ -1,0 +1,80 @@
+"""What test scripts share: running qvm, and counting verdicts."""
+import re
+import signal
+import subprocess
+import sys
+
+REPOSITORY_BOARD = 'configs/boards/two-clusters.board'
+ACTOR = '@tests/guest/vms/actor.qvmconf'
+SECONDS = 60  # how long one run may take
+
+passed = failed = 0
+
+
+def verdict(what, problem):
+    """Counts; an empty problem is none."""
+    global passed, failed
+    if problem:
+        failed += 1
+        print('FAILED  %s: %s' % (what, problem))
+    else:
+        passed += 1
+
+
+def finish():
+    print('%d passed, %d failed' % (passed, failed))
+    sys.exit(failed != 0)
+
+
+class Run:
+    """A run of qvm that has ended: status, out, err, and from its verdict digest and ending."""
+
+    def __init__(self, command, **options):
+        self.command = command
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                                  timeout=SECONDS, **options)
+            self.take(done.returncode, done.stdout, done.stderr)
+        except subprocess.TimeoutExpired as e:
+            self.take('none in %d s' % SECONDS, e.stdout or b'', e.stderr or b'')
+
+    def take(self, status, out, err):
+        self.status = status
+        self.out, self.err = out.decode(errors='replace'), err.decode(errors='replace')
+        found = re.search(r'^qvm: (.*); \d+ instructions, .* digest ([0-9a-f]{64})$', self.err, re.M)
+        self.ending, self.digest = found.groups() if found else ('', '')
+
+    def of(self, vm):
+        """The console lines of one of several VMs."""
+        prefix = '[%s] ' % vm
+        return [line[len(prefix):] for line in self.out.splitlines() if line.startswith(prefix)]
+
+    def problem(self, status, *needles):
+        """Why it is not a run that ended so and said this, or an empty string."""
+        if self.status != status:
+            return 'status %s instead of %s: %s' % (self.status, status, self.err[-300:])
+        for needle in needles:
+            if needle not in self.out + self.err:
+                return 'it does not say %r but %r' % (needle, (self.out + self.err)[-300:])
+        return ''
+
+    def differs(self, other):
+        """Why it is not the same run as the other, or an empty string."""
+        if not self.digest or not other.digest:
+            return 'no digest: %s' % (self.err or other.err)[-300:]
+        if self.status != other.status:
+            return 'status %s instead of %s: %s' % (self.status, other.status, self.err[-300:])
+        if self.digest != other.digest:
+            return 'digest %.16s... instead of %.16s...' % (self.digest, other.digest)
+        if self.out != other.out:
+            return 'it printed %r instead of %r' % (self.out[-200:], other.out[-200:])
+        return ''
+
+
+def words(*vms):
+    """The command line of several VMs, each (name, what the actor does, other words...)."""
+    line = []
+    for name, does, *others in vms:
+        line += ['+'] if line else []
+        line += ['system', name, ACTOR, 'cmdline', does, *others]
+    return line
