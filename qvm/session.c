@@ -13,6 +13,7 @@
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
 #include "qvm/host.h"
+#include "qvm/player.h"
 #include "qvm/recording.h"
 #include "qvm/verdict.h"
 
@@ -76,22 +77,6 @@ static const char *read_environment(void *context, const char *name)
     return host_environment(name);
 }
 
-/* A trace's configuration is complete: what looks like a file or a variable is not looked for. */
-static uint8_t *refuse_file(void *context, const char *path, size_t *size, struct error *e)
-{
-    (void)context;
-    *size = 0;
-    error_set(e, "the trace's configuration names a file, '%s'", path);
-    return NULL;
-}
-
-static const char *refuse_environment(void *context, const char *name)
-{
-    (void)context;
-    (void)name;
-    return NULL;
-}
-
 struct config_reader session_config_reader(void)
 {
     return (struct config_reader){.read_file = read_config_file, .env = read_environment};
@@ -120,13 +105,6 @@ static void on_log(void *context, unsigned vm, enum log_severity severity, unsig
         put_line(stdout, context, vm, severity, line);
     if (outlets & OUTLET_STDERR)
         put_line(stderr, context, vm, severity, line);
-}
-
-/* About the trace, before there is a board. */
-static void write_trace_log(void *context, enum log_severity severity, const char *line)
-{
-    (void)context;
-    fprintf(stderr, "qvm: %s: %s\n", log_severity_name(severity), line);
 }
 
 /* Recording
@@ -348,11 +326,9 @@ static bool open_events(struct session *s, struct error *e)
     return true;
 }
 
-static bool assemble(struct session *s, struct error *e)
+static struct board_sinks sinks_of(struct session *s)
 {
-    if (!open_events(s, e))
-        return false;
-    struct board_sinks sinks = {
+    return (struct board_sinks){
         .output = on_output,
         .file = on_file,
         .dump_begin = s->trace ? NULL : on_dump_begin, /* a replay leaves nothing behind */
@@ -362,22 +338,28 @@ static bool assemble(struct session *s, struct error *e)
         .digest = on_digest,
         .snapshot = on_snapshot,
         .log = on_log,
-        .event = s->events.file ? on_event : NULL,
+        .event = s->options->events_path ? on_event : NULL,
         .exit_begins = s->options->stats ? on_exit_begins : NULL,
         .exit_ends = s->options->stats ? on_exit_ends : NULL,
         .context = s,
     };
+}
+
+static bool assemble(struct session *s, struct error *e)
+{
+    struct board_sinks sinks = sinks_of(s);
+    if (!open_events(s, e))
+        return false;
     s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
                          &s->journal, &s->options->board, &sinks, e);
-    if (s->board) {
-        s->board->where.trace_path = s->options->record_path;
-        s->board->where.last_words = last_words;
-        s->board->where.context = s;
-        s->board->where.exit_status = STATUS_STARTED;
-    }
-    if (s->board)
-        console_init(&s->console, s->board, s->options->realtime && !s->trace);
-    return s->board != NULL;
+    if (!s->board)
+        return false;
+    s->board->where.trace_path = s->options->record_path;
+    s->board->where.last_words = last_words;
+    s->board->where.context = s;
+    s->board->where.exit_status = STATUS_STARTED;
+    console_init(&s->console, s->board, s->options->realtime);
+    return true;
 }
 
 static void compare_end(struct session *s, const struct trace_end *ours)
@@ -523,116 +505,39 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     return status;
 }
 
-/* What became of the other VMs when one ended is part of the run. */
-static enum on_exit recorded_on_exit(const struct trace *t)
+/* The configurations of a snapshot's file are the run's. */
+static void take_configs(struct session *s, struct player *p)
 {
-    for (size_t i = 0; i < t->machine_count; i++)
-        for (unsigned k = 0; on_exit_name(k); k++)
-            if (strcmp(t->machine[i].name, "on-exit") == 0 &&
-                strcmp(t->machine[i].text, on_exit_name(k)) == 0)
-                return (enum on_exit)k;
-    return ON_EXIT_ALL;
-}
-
-/* The limits under which a recording ended early hold for its replay too. */
-static struct session_options replay_options(const struct trace *t,
-                                             const struct session_options *given)
-{
-    struct session_options o = *given;
-    o.board.on_exit = recorded_on_exit(t);
-    bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;
-    if (limited && t->end.instructions < o.board.limit_instructions)
-        o.board.limit_instructions = t->end.instructions;
-    if (limited && t->end.ticks < o.board.limit_ticks)
-        o.board.limit_ticks = t->end.ticks;
-    /* A killed recorder: as far as it is known to have come. */
-    if (!t->has_end && t->digest_count &&
-        t->digests[t->digest_count - 1].instructions < o.board.limit_instructions)
-        o.board.limit_instructions = t->digests[t->digest_count - 1].instructions;
-    if (t->digest_count)
-        o.board.digest_every = t->digests[0].instructions;
-    return o;
-}
-
-/* A trace without images names them only: they are where the configuration says, if anywhere. */
-static void supply_images(struct trace *t, const struct vm_config *config)
-{
-    for (size_t i = 0; i < config->load_count; i++) {
-        struct bytes file = {0};
-        struct error ignored = {0};
-        if (host_read_file(config->loads[i].path, &file, &ignored))
-            trace_supply_image(t, file.data, file.size);
-        bytes_free(&file);
-    }
-}
-
-/* A recorder that was killed: as far as the last input or digest that it left. */
-static void limit_to_inputs(struct session_options *o, const struct trace *t,
-                            const struct journal *j)
-{
-    uint64_t last = journal_last_tick(j);
-    fprintf(stderr, "qvm: the recording was cut off: replayed as far as it goes\n");
-    if (last && !t->digest_count && last < o->board.limit_ticks)
-        o->board.limit_ticks = last + 1;
-}
-
-static bool read_trace(const char *path, struct trace *t, const struct log *log, struct error *e)
-{
-    struct bytes file = {0};
-    bool ok = host_read_file(path, &file, e) && trace_parse(t, file.data, file.size, log, e);
-    bytes_free(&file);
-    return ok;
-}
-
-static bool replay_parse(struct session *s, const struct trace *t, int *status)
-{
-    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
-    struct vm_words *vms = calloc(t->config_count, sizeof *vms);
-    const char **texts = calloc(t->config_count, sizeof *texts);
-    CHECK(vms && texts);
-    for (size_t i = 0; i < t->config_count; i++) {
-        texts[i] = t->configs[i].text;
-        vms[i] = (struct vm_words){.words = &texts[i], .count = 1};
-    }
-    bool ok = (!t->board || parse_board(s, t->board[0].text, &reader, status)) &&
-              parse_all(s, vms, t->config_count, &reader, status);
-    free(vms);
-    free(texts);
-    return ok;
-}
-
-/* The last snapshot at or before the instruction; NULL: the start of the recording. */
-static const struct trace_snapshot *snapshot_before(const struct trace *t, uint64_t instructions)
-{
-    const struct trace_snapshot *best = NULL;
-    for (size_t i = 0; i < t->snapshot_count; i++)
-        if (t->snapshots[i].is_start || t->snapshots[i].instructions <= instructions)
-            best = &t->snapshots[i];
-    return best;
+    s->configs = p->configs;
+    s->vm_count = p->vm_count;
+    s->board_config = p->board_config;
+    s->has_board = p->has_board;
+    p->configs = NULL;
+    p->vm_count = 0;
+    p->board_config = (struct board_config){0};
 }
 
 int session_run_from(const char *path, const struct session_options *options)
 {
-    struct session s = {.options = options};
-    struct trace trace = {0};
-    struct error e = {0};
-    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
-    int status;
-    if (!read_trace(path, &trace, &log, &e))
-        return session_report_error(&e, STATUS_USAGE);
-    const struct trace_snapshot *from = snapshot_before(&trace, UINT64_MAX);
     struct session_options live = *options;
+    struct session s = {.options = &live};
+    struct player p;
+    struct error e = {0};
+    int status;
     live.board.from_snapshot = true;
-    s.options = &live;
+    if (!player_open(&p, path, &options->board, &e))
+        return session_report_error(&e, STATUS_USAGE);
+    const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
     if (!from) {
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
         status = session_report_error(&e, STATUS_USAGE);
-    } else if (replay_parse(&s, &trace, &status)) {
+    } else {
+        take_configs(&s, &p);
         go_live(&s);
         status = run_or_not(&s, from);
     }
     end_session(&s);
-    trace_free(&trace);
+    player_close(&p);
     return status;
 }
 
@@ -644,39 +549,32 @@ static void skip_digests(struct session *s, uint64_t instructions)
     s->agreed_until = instructions;
 }
 
-static int replay_from(struct session *s, const struct trace_snapshot *from)
-{
-    struct error e = {0};
-    if (!assemble_from(s, from, &e))
-        return session_report_error(&e, STATUS_NOT_STARTED);
-    if (from)
-        skip_digests(s, from->instructions);
-    return run(s);
-}
-
 int session_replay(const char *path, const struct session_options *options)
 {
     struct session s = {.options = options};
-    struct trace trace = {0};
+    struct player p;
     struct error e = {0};
-    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
-    if (!read_trace(path, &trace, &log, &e))
+    if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
-    const struct trace_snapshot *from = snapshot_before(&trace, options->replay_from);
-    struct session_options replay = replay_options(&trace, options);
-    replay.board.from_snapshot = from != NULL;
-    s.options = &replay;
-    s.trace = &trace;
+    s.trace = &p.trace;
+    s.configs = p.configs;
+    s.vm_count = p.vm_count;
+    struct board_sinks sinks = sinks_of(&s);
     int status;
-    if (replay_parse(&s, &trace, &status)) {
-        for (size_t i = 0; i < s.vm_count; i++)
-            supply_images(&trace, &s.configs[i]);
-        trace_into_journal(&trace, &s.journal);
-        if (!trace.has_end)
-            limit_to_inputs(&replay, &trace, &s.journal);
-        status = replay_from(&s, from);
+    if (!open_events(&s, &e) || !player_start(&p, options->replay_from, &sinks, &e)) {
+        status = session_report_error(&e, STATUS_NOT_STARTED);
+    } else {
+        const struct trace_snapshot *from = player_snapshot(&p, options->replay_from);
+        s.board = p.board;
+        console_init(&s.console, s.board, false);
+        if (from)
+            skip_digests(&s, from->instructions);
+        status = run(&s);
     }
+    s.board = NULL; /* these are the player's */
+    s.configs = NULL;
+    s.vm_count = 0;
     end_session(&s);
-    trace_free(&trace);
+    player_close(&p);
     return status;
 }
