@@ -1,8 +1,10 @@
 """What test scripts share: running qvm, and counting verdicts."""
+import os
 import re
-import signal
+import select
 import subprocess
 import sys
+import time
 
 REPOSITORY_BOARD = 'configs/boards/two-clusters.board'
 ACTOR = '@tests/guest/vms/actor.qvmconf'
@@ -69,6 +71,55 @@ class Run:
         if self.out != other.out:
             return 'it printed %r instead of %r' % (self.out[-200:], other.out[-200:])
         return ''
+
+
+class Live(Run):
+    """A run that goes on, to be sent signals; ends by finish()."""
+
+    def __init__(self, command, errors, **options):
+        self.command, self.errors = command, errors
+        with open(errors, 'wb') as to:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=to, **options)
+        self.seen = b''
+        self.deadline = time.monotonic() + SECONDS
+
+    def read(self):
+        """More output; False at its end, or when it took too long."""
+        left = self.deadline - time.monotonic()
+        if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+            return False
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self.seen += data
+        return data != b''
+
+    def until(self, text):
+        """Waits for standard output to have the text."""
+        while text.encode() not in self.seen and self.read():
+            pass
+
+    def until_error(self, text):
+        """Waits for standard error to have the text."""
+        while text not in open(self.errors, errors='replace').read():
+            if time.monotonic() > self.deadline or self.process.poll() is not None:
+                return
+            if select.select([self.process.stdout], [], [], 0.02)[0]:
+                self.read()
+
+    def send(self, signal):
+        self.process.send_signal(signal)
+
+    def finish(self):
+        while self.read():
+            pass
+        try:
+            status = self.process.wait(max(1, self.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            status = 'none in %d s' % SECONDS
+        self.take(status, self.seen, open(self.errors, 'rb').read())
+        return self
 
 
 def words(*vms):

@@ -8,7 +8,7 @@
  *   sum             prints their checksum
  *   assault         reads and writes all over the guest-physical addresses that are not its own
  *   touch ADDRESS   reads there, and prints what it got
- *   put ADDRESS N   writes N there
+ *   put ADDRESS N   writes N there, 64 bits; `poke` writes 32
  *   bump ADDRESS    adds 1 to the word there, and prints it
  *   below N WORD    if the last number printed is below N: does WORD, and not what follows
  *   irq LINE ADDRESS  has the PL011 at ADDRESS interrupt by this line, and counts that
@@ -197,6 +197,9 @@ static void act(const char *what)
     else if (is(what, "put")) {
         uint64_t at = number();
         write64(at, number());
+    } else if (is(what, "poke")) {
+        uint64_t at = number();
+        write32(at, (uint32_t)number());
     } else if (is(what, "bump")) {
         uint64_t at = number();
         last = read64(at) + 1;
