@@ -75,7 +75,8 @@ struct journal {
 };
 
 void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host);
-/* Replays the streams in `pulls`, `pushes` and `images`, which the caller has filled. */
+/* Replays the streams in `pulls`, `pushes` and `images`, which the caller has filled; again from
+ * the start if it is called again. */
 void journal_replay(struct journal *j);
 void journal_free(struct journal *j);
 

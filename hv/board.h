@@ -160,7 +160,9 @@ struct board {
     struct vm *vms[BOARD_VMS_MAX];
     size_t vm_count;
     struct schedule schedule;
-    struct vcpu *current;   /* in the engine; NULL before the first run */
+    struct vcpu *current; /* in the engine; NULL before the first run */
+    uint64_t pause_at;    /* instruction count: whoever runs the board wants it back */
+    bool pause_wanted;
     uint64_t next_snapshot; /* instruction count */
     bool snapshot_wanted;   /* a guest asked for one */
     uint64_t next_digest;   /* instruction count */
@@ -179,6 +181,9 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
 void board_free(struct board *b);
 /* Runs until every VM has ended or a limit is reached; returns the exit status. */
 int board_run(struct board *b);
+/* Runs until that many instructions were executed, or something set `pause_wanted`: false. True:
+ * every VM has ended, or a limit was reached. May be called again. */
+bool board_run_to(struct board *b, uint64_t instructions);
 /* SHA-256 of the whole machine state: time, vCPUs, devices, memory. Only between runs. */
 struct digest board_digest(struct board *b);
 /* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */

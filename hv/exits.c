@@ -64,6 +64,8 @@ static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit
         .is_write = x->is_write,
         .vcpu = (uint8_t)v->index,
     };
+    const struct bus_region *region = bus_find(&vm->bus, x->gpa);
+    x->handler = region ? region->vdev->name : NULL;
     if (bus_access(&vm->bus, x->gpa, &access) != BUS_HANDLED)
         return EXIT_ABORT;
     x->value = access.value;

@@ -140,6 +140,7 @@ static struct engine_budget budget_for(const struct board *b, const struct choic
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
     exact = least(exact, b->next_digest - instructions);
     exact = least(exact, b->next_snapshot - instructions);
+    exact = least(exact, b->pause_at - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
     return (struct engine_budget){
         .exact = exact,
@@ -308,8 +309,10 @@ static int worst_status(const struct board *b)
     return status;
 }
 
-int board_run(struct board *b)
+bool board_run_to(struct board *b, uint64_t instructions)
 {
+    b->pause_at = instructions;
+    b->pause_wanted = false;
     while (!all_ended(b)) {
         deliver_inputs(b);
         event_fire_due(&b->events, vtime_ticks(&b->vtime));
@@ -318,6 +321,8 @@ int board_run(struct board *b)
         take_snapshot_if_due(b);
         if (all_ended(b) || limit_is_reached(b))
             break;
+        if (b->vtime.instructions >= b->pause_at || b->pause_wanted)
+            return false;
         struct choice next = schedule_choose(&b->schedule);
         if (next.turn)
             run_turn(b, &next);
@@ -326,5 +331,11 @@ int board_run(struct board *b)
         finish_ended(b);
     }
     finish_ended(b);
+    return true;
+}
+
+int board_run(struct board *b)
+{
+    board_run_to(b, UINT64_MAX);
     return worst_status(b);
 }

@@ -72,7 +72,7 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
         return error_exit_status(e, STATUS_USAGE);
     r->file = host_create(path, e);
     if (!r->file)
-        return error_exit_status(e, STATUS_USAGE);
+        return false;
     bool ok = trace_writer_begin(&r->writer, (struct trace_sink){.write = append, .context = r}) &&
               write_configs(r, source) && write_board(r, source->board_config) &&
               write_machine(r, source->board);

@@ -1,0 +1,232 @@
+#include "qvm/player.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "hv/snapshot.h"
+#include "qvm/host.h"
+#include "qvm/session.h"
+
+/* Reading -----------------------------------------------------------------------------------------
+ */
+
+/* About the trace, before there is a board. */
+static void write_trace_log(void *context, enum log_severity severity, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "qvm: %s: %s\n", log_severity_name(severity), line);
+}
+
+/* A trace's configuration is complete: what looks like a file or a variable is not looked for. */
+static uint8_t *refuse_file(void *context, const char *path, size_t *size, struct error *e)
+{
+    (void)context;
+    *size = 0;
+    error_set(e, "the trace's configuration names a file, '%s'", path);
+    return NULL;
+}
+
+static const char *refuse_environment(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return NULL;
+}
+
+/* Every configuration's mistakes, not only the first one's. */
+static bool parse_configs(struct player *p, const struct config_reader *reader, struct error *e)
+{
+    p->configs = calloc(p->trace.config_count, sizeof *p->configs);
+    CHECK(p->configs);
+    p->vm_count = p->trace.config_count;
+    for (size_t i = 0; i < p->vm_count; i++) {
+        const char *text = p->trace.configs[i].text;
+        if (!config_parse(&p->configs[i], &text, 1, reader, e))
+            return error_exit_status(e, STATUS_CONFIGURATION);
+    }
+    return true;
+}
+
+static bool parse(struct player *p, struct error *e)
+{
+    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
+    if (p->trace.board) {
+        const char *text = p->trace.board[0].text;
+        if (!board_config_parse(&p->board_config, &text, 1, &reader, e))
+            return error_exit_status(e, STATUS_CONFIGURATION);
+        p->has_board = true;
+        reader.board = &p->board_config;
+    }
+    return parse_configs(p, &reader, e);
+}
+
+/* A trace without images names them only: they are where the configuration says, if anywhere. */
+static void supply_images(struct trace *t, const struct vm_config *config)
+{
+    for (size_t i = 0; i < config->load_count; i++) {
+        struct bytes file = {0};
+        struct error ignored = {0};
+        if (host_read_file(config->loads[i].path, &file, &ignored))
+            trace_supply_image(t, file.data, file.size);
+        bytes_free(&file);
+    }
+}
+
+/* What became of the other VMs when one ended is part of the run. */
+static enum on_exit recorded_on_exit(const struct trace *t)
+{
+    for (size_t i = 0; i < t->machine_count; i++)
+        for (unsigned k = 0; on_exit_name(k); k++)
+            if (strcmp(t->machine[i].name, "on-exit") == 0 &&
+                strcmp(t->machine[i].text, on_exit_name(k)) == 0)
+                return (enum on_exit)k;
+    return ON_EXIT_ALL;
+}
+
+/* The limits under which a recording ended early hold for its replay too. */
+static void recorded_options(struct player *p)
+{
+    const struct trace *t = &p->trace;
+    struct board_options *o = &p->options;
+    o->on_exit = recorded_on_exit(t);
+    bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;
+    if (limited && t->end.instructions < o->limit_instructions)
+        o->limit_instructions = t->end.instructions;
+    if (limited && t->end.ticks < o->limit_ticks)
+        o->limit_ticks = t->end.ticks;
+    /* A killed recorder: as far as it is known to have come. */
+    if (!t->has_end && t->digest_count &&
+        t->digests[t->digest_count - 1].instructions < o->limit_instructions)
+        o->limit_instructions = t->digests[t->digest_count - 1].instructions;
+    if (t->digest_count > 1)
+        o->digest_every = t->digests[1].instructions - t->digests[0].instructions;
+    else if (t->digest_count)
+        o->digest_every = t->digests[0].instructions;
+}
+
+/* A recorder that was killed: as far as the last input or digest that it left. */
+static void limit_to_inputs(struct player *p)
+{
+    uint64_t last = journal_last_tick(&p->journal);
+    fprintf(stderr, "qvm: the recording was cut off: replayed as far as it goes\n");
+    if (last && !p->trace.digest_count && last < p->options.limit_ticks)
+        p->options.limit_ticks = last + 1;
+}
+
+static bool read_trace(const char *path, struct trace *t, struct error *e)
+{
+    struct bytes file = {0};
+    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
+    bool ok = host_read_file(path, &file, e) && trace_parse(t, file.data, file.size, &log, e);
+    bytes_free(&file);
+    return ok || error_exit_status(e, STATUS_USAGE);
+}
+
+bool player_open(struct player *p, const char *path, const struct board_options *options,
+                 struct error *e)
+{
+    *p = (struct player){.options = *options};
+    if (!read_trace(path, &p->trace, e) || !parse(p, e)) {
+        player_close(p);
+        return false;
+    }
+    for (size_t i = 0; i < p->vm_count; i++)
+        supply_images(&p->trace, &p->configs[i]);
+    trace_into_journal(&p->trace, &p->journal);
+    recorded_options(p);
+    /* Without inputs it is the file of a snapshot, which has no end. */
+    if (!p->trace.has_end && p->journal.pulls.size)
+        limit_to_inputs(p);
+    return true;
+}
+
+void player_close(struct player *p)
+{
+    board_free(p->board);
+    journal_free(&p->journal);
+    for (size_t i = 0; i < p->vm_count; i++)
+        config_free(&p->configs[i]);
+    free(p->configs);
+    board_config_free(&p->board_config);
+    trace_free(&p->trace);
+    *p = (struct player){0};
+}
+
+/* Playing -----------------------------------------------------------------------------------------
+ */
+
+const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t instructions)
+{
+    const struct trace_snapshot *best = NULL;
+    for (size_t i = 0; i < p->trace.snapshot_count; i++) {
+        const struct trace_snapshot *s = &p->trace.snapshots[i];
+        if (s->is_start || s->instructions <= instructions)
+            best = s;
+    }
+    return best;
+}
+
+bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
+{
+    const struct trace_snapshot *snapshot = player_snapshot(p, from);
+    board_free(p->board);
+    p->options.from_snapshot = snapshot != NULL;
+    journal_replay(&p->journal);
+    p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
+                         &p->journal, &p->options, sinks, e);
+    bool ok = p->board && (!snapshot ||
+                           snapshot_restore(p->board, snapshot->data.data, snapshot->data.size, e));
+    return ok || error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+static void no_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
+{
+    (void)context;
+    (void)vm;
+    (void)channel;
+    (void)data;
+    (void)size;
+}
+
+static bool no_file(void *context, const char *path, const void *data, size_t size, struct error *e)
+{
+    (void)context;
+    (void)path;
+    (void)data;
+    (void)size;
+    (void)e;
+    return true;
+}
+
+static bool no_idle(void *context, uint64_t ns, uint64_t *passed_ns)
+{
+    (void)context;
+    (void)ns;
+    (void)passed_ns;
+    return false;
+}
+
+static void no_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                   const char *line)
+{
+    (void)context;
+    (void)vm;
+    (void)severity;
+    (void)outlets;
+    (void)line;
+}
+
+static void no_digest(void *context, uint64_t instructions, struct digest d)
+{
+    (void)context;
+    (void)instructions;
+    (void)d;
+}
+
+struct board_sinks player_no_sinks(void)
+{
+    return (struct board_sinks){
+        .output = no_output, .file = no_file, .idle = no_idle, .log = no_log, .digest = no_digest};
+}

@@ -1,0 +1,34 @@
+/* A recording that is played: from its start or any snapshot, to any instruction. Whoever plays it
+ * gives the sinks and looks at the board between runs; inputs come from the trace alone. */
+#ifndef QVM_PLAYER_H
+#define QVM_PLAYER_H
+
+#include "emu/trace.h"
+#include "hv/board.h"
+
+struct player {
+    struct trace trace;
+    struct vm_config *configs; /* owned, one a VM */
+    size_t vm_count;
+    struct board_config board_config;
+    bool has_board; /* else the default one */
+    struct journal journal;
+    struct board_options options; /* what the recording ran under is in them */
+    struct board *board;          /* NULL before player_start */
+};
+
+/* Reads a trace: what it says of the machine, nothing assembled. `options` are the caller's limits
+ * and digests. False, with the error and its exit status. The caller frees with player_close. */
+bool player_open(struct player *p, const char *path, const struct board_options *options,
+                 struct error *e);
+void player_close(struct player *p);
+/* The last snapshot at or before the instruction; NULL: the start of the recording. */
+const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t instructions);
+/* Assembles the board, at the last snapshot at or before `from`. May be called again: time travel.
+ */
+bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks,
+                  struct error *e);
+/* Sinks that take everything and do nothing. */
+struct board_sinks player_no_sinks(void);
+
+#endif
