@@ -298,9 +298,9 @@ commands() {
     expect 2 "record wants a configuration" record -o "$files/x.qtrace"
     expect 2 "replay wants one trace file" replay
     expect 2 "replay wants one trace file" replay a b
-    expect 64 "cannot create '$files/none/x.qtrace'" record -o "$files/none/x.qtrace" $board \
+    expect 64 "Unable to open '$files/none/x.qtrace'" record -o "$files/none/x.qtrace" $board \
         load "$files/good.elf"
-    expect 64 "cannot create '$files'" record -o "$files" $board load "$files/good.elf"
+    expect 64 "Unable to open '$files'" record -o "$files" $board load "$files/good.elf"
     expect 67 "instruction limit reached; 100 instr" run $board load $programs/jump.elf \
         --limit-insns 100
     expect 67 "time limit reached" run $board load $programs/jump.elf --limit-ns 5000
