@@ -1,6 +1,6 @@
-/* What the gdb server (gdb_server.c) debugs: threads are vCPUs, numbered from 1. The server knows the
- * remote protocol and nothing of boards; the target (gdb_board.c) knows boards and nothing of the
- * protocol. */
+/* What the gdb server (gdb_server.c) debugs: threads are vCPUs, numbered from 1. The server knows
+ * the remote protocol and nothing of boards; the target (gdb_board.c) knows boards and nothing of
+ * the protocol. */
 #ifndef QVM_GDB_TARGET_H
 #define QVM_GDB_TARGET_H
 
@@ -24,9 +24,15 @@ enum gdb_point {
 enum gdb_resume { GDB_CONTINUE, GDB_STEP, GDB_REVERSE_CONTINUE, GDB_REVERSE_STEP };
 
 enum gdb_stop_reason {
-    GDB_STOP_STEP,      /* the step is done */
-    GDB_STOP_BREAK,     /* a breakpoint */
-    GDB_STOP_WATCH,     /* a watchpoint of kind `watch` at `address` */
+    GDB_STOP_STEP, /* the step is done */
+    /* A breakpoint: PC is its address and the instruction there comes next. Forwards that may be so
+     * at once (gdb itself steps over what it knows of), backwards something was undone first. */
+    GDB_STOP_BREAK,
+    /* A watchpoint of kind `watch`; `address` is inside of it. Forwards the instruction that
+     * accesses it comes next, as with the architecture's own watchpoints; backwards it is the next
+     * to be undone. In both cases gdb removes the watchpoints, steps over it in the same direction
+     * and then compares. */
+    GDB_STOP_WATCH,
     GDB_STOP_INTERRUPT, /* the user asked (`interrupted`) */
     GDB_STOP_LOG_BEGIN, /* reverse execution came to the start of the recording */
     GDB_STOP_LOG_END,   /* the replay came to its end */
@@ -57,12 +63,13 @@ struct gdb_target {
                           void *to, size_t size);
     bool (*write_memory)(void *context, unsigned thread, enum gdb_space space, uint64_t address,
                          const void *from, size_t size);
-    /* False: there are too many. */
+    /* False: there are too many. The server asks for each once, and removes all before it ends. */
     bool (*insert)(void *context, enum gdb_point point, uint64_t address, uint64_t size);
     void (*remove)(void *context, enum gdb_point point, uint64_t address, uint64_t size);
     bool (*can_reverse)(void *context);
-    /* Runs until something happens; asks `interrupted` now and then. GDB_STEP: one instruction of
-     * that thread. */
+    /* Runs until something happens; asks `interrupted`, which costs a system call, now and then,
+     * and stops when it is true. A step is one instruction of that thread; otherwise all run, and
+     * `thread` means nothing. */
     struct gdb_stop (*resume)(void *context, enum gdb_resume how, unsigned thread,
                               bool (*interrupted)(void *), void *interrupted_context);
     /* `monitor COMMAND`: text for the user. */
