@@ -146,10 +146,10 @@ static unsigned granule_bits(uint64_t tcr, bool upper)
 static void add_half(struct dump *d, const struct vcpu *v, bool upper)
 {
     static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
-    uint64_t tcr = v->stage1.tcr, size = (uint64_t)1 << (64 - (tcr >> (upper ? 16 : 0) & 63));
-    uint64_t base = upper ? -size : 0, step;
-    if ((tcr >> (upper ? 16 : 0) & 63) < 16)
+    uint64_t tcr = v->stage1.tcr, txsz = tcr >> (upper ? 16 : 0) & 63;
+    if (txsz < 16)
         return;
+    uint64_t size = (uint64_t)1 << (64 - txsz), base = upper ? -size : 0, step;
     for (uint64_t at = 0; at < size && d->segment_count < SEGMENTS_MAX; at += step) {
         struct stage1_leaf leaf;
         struct fault fault = {0};
