@@ -91,10 +91,12 @@ static void recorded_options(struct player *p)
     const struct trace *t = &p->trace;
     struct board_options *o = &p->options;
     o->on_exit = recorded_on_exit(t);
+    /* Of the two the one that it was: while a board is idle only time goes on. */
     bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;
-    if (limited && t->end.instructions < o->limit_instructions)
+    bool by_time = limited && !strstr(t->end.sentence, "instruction limit reached");
+    if (limited && !by_time && t->end.instructions < o->limit_instructions)
         o->limit_instructions = t->end.instructions;
-    if (limited && t->end.ticks < o->limit_ticks)
+    if (by_time && t->end.ticks < o->limit_ticks)
         o->limit_ticks = t->end.ticks;
     /* A killed recorder: as far as it is known to have come. */
     if (!t->has_end && t->digest_count &&
