@@ -127,6 +127,8 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
                        m->address);
         return;
     }
+    if (v->world->points && m->class != INSN_CACHE)
+        points_access(v->world->points, v, m->address, m->size, m->is_write);
     /* Not this one: the instruction alone, with the page open. It was counted when it was refused.
      */
     v->watchpoint_pass = true;

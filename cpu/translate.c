@@ -167,7 +167,9 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
         remember_device(v, page_va, &access);
         return false;
     }
-    if (kind != ACCESS_FETCH && debug_watches_page(v, page_va) && !v->watchpoint_pass)
+    bool watched = debug_watches_page(v, page_va) ||
+                   (v->world->points && points_watch_page(v->world->points, page_va));
+    if (kind != ACCESS_FETCH && watched && !v->watchpoint_pass)
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
     if (!memory_at(m, page, PAGE_SIZE, kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {

@@ -91,6 +91,11 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
         uint64_t debug = debug_may_run(v, pc, size_bytes);
         may_run = debug < may_run ? debug : may_run;
     }
+    if (v->world->points) {
+        uint64_t points =
+            points_may_run(v->world->points, pc, size_bytes, engine_executed(v->world->engine));
+        may_run = points < may_run ? points : may_run;
+    }
     if (v->spsr_is_odd) {
         uint64_t legal = illegal_may_run(v, pc, size_bytes, pstate);
         may_run = legal < may_run ? legal : may_run;
@@ -101,8 +106,9 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
 void vcpu_update_watch(struct vcpu *v)
 {
     if (v->loaded)
-        engine_watch(v->world->engine,
-                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd);
+        engine_watch(v->world->engine, v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) ||
+                                           v->spsr_is_odd ||
+                                           (v->world->points && points_execute(v->world->points)));
 }
 
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
@@ -223,6 +229,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     if (!take_interrupt(v) && !debug_take_pending(v) &&
         (illegal_take_pending(v) || take_fp_trap(v)))
         return true; /* it used one instruction of the budget: the caller has to look */
+    if (v->world->points && points_before(v->world->points, v, engine_pc(e), engine_executed(e)))
+        return true;
     vcpu_update_watch(v);
     *why = engine_run(e, budget);
     switch (*why) {
@@ -416,6 +424,12 @@ void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_regist
     r->fpsr = engine_fpsr(e);
     r->fpcr = engine_fpcr(e);
     give_back(loaded, borrowed);
+}
+
+void vcpu_points_changed(struct vcpu *v)
+{
+    new_regime(v);
+    vcpu_update_watch(v);
 }
 
 void vcpu_stage2_changed(struct vcpu *v)

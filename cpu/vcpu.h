@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cpu/engine.h"
+#include "cpu/points.h"
 #include "emu/event.h"
 #include "emu/fields.h"
 #include "emu/vtime.h"
@@ -77,6 +78,7 @@ struct vcpu_world {
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
     void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
     void *context;
+    struct points *points; /* a debugger's; NULL: there is none */
 };
 
 struct vcpu_timer {
@@ -159,6 +161,8 @@ void vcpu_load(struct vcpu *v, struct vcpu *before);
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
 /* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not)? */
 bool vcpu_is_runnable(const struct vcpu *v);
+/* The debugger's points were changed. The caller flushes the engine's TLB. */
+void vcpu_points_changed(struct vcpu *v);
 /* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
 void vcpu_stage2_changed(struct vcpu *v);
 /* The interrupt controller's outputs. */

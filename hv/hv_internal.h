@@ -43,8 +43,11 @@ void vm_restart(struct vm *vm);
 void board_save_state(struct board *b, struct bytes *out);
 bool board_restore_state(struct board *b, struct reader *in);
 
-/* snapshot.c: when the next one is due, from now on. */
+/* snapshot.c: when the next one is due, from now on; and all of the machine but the contents of its
+ * memory. */
 void snapshot_plan(struct board *b);
+void snapshot_save_machine(struct board *b, struct bytes *out);
+bool snapshot_restore_machine(struct board *b, struct reader *in);
 
 /* dump.c: writes the dump that is due. Only between runs. */
 void dump_write(struct vm *vm, const char *why);

@@ -297,6 +297,7 @@ static void run_turn(struct board *b, const struct choice *c)
     uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
     schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, why == ENGINE_TURN);
+    b->pause_wanted |= v->world->points && v->world->points->is_hit;
     check_vm(b, c->turn->vm, v, why);
 }
 

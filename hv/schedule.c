@@ -256,6 +256,7 @@ uint64_t schedule_budget(const struct schedule *s, const struct turn *turn)
 
 void schedule_account(struct schedule *s, struct turn *turn, uint64_t instructions, bool over)
 {
+    turn->executed += instructions;
     use_budget(s, turn, instructions);
     s->current_is_over = over;
 }

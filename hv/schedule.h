@@ -45,6 +45,7 @@ struct turn {
     uint64_t allowed; /* physical CPUs, a bit each */
     struct sporadic sporadic;
     /* For whoever watches (events.h); no state. */
+    uint64_t executed; /* instructions since the board was made or restored */
     bool in_guest;
     uint64_t entered_at; /* guest cycles */
 };

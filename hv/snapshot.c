@@ -88,17 +88,28 @@ static bool restore_rest(struct board *b, struct reader *in)
 /* Snapshots ---------------------------------------------------------------------------------------
  */
 
+void snapshot_save_machine(struct board *b, struct bytes *out)
+{
+    save_rest(b, out);
+    memory_save(&b->memory, out);
+    board_save_state(b, out);
+}
+
+/* The state last: its devices look at memory tables and make regions. */
+bool snapshot_restore_machine(struct board *b, struct reader *in)
+{
+    engine_flush_tlb(b->engine);
+    bool ok = restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in);
+    snapshot_plan(b);
+    return ok;
+}
+
 void snapshot_take(struct board *b, struct bytes *out)
 {
     struct digest digest = board_digest(b);
-    struct bytes state = {0};
     bytes_put_int(out, SNAPSHOT_VERSION, 4);
     bytes_put(out, digest.b, sizeof digest.b);
-    save_rest(b, out);
-    memory_save(&b->memory, out);
-    board_save_state(b, &state);
-    bytes_put(out, state.data, state.size);
-    bytes_free(&state);
+    snapshot_save_machine(b, out);
     save_pages(&b->memory, out);
 }
 
@@ -110,22 +121,18 @@ static bool restore(struct board *b, struct reader *in, struct digest *digest)
     if (!stored)
         return false;
     memcpy(digest->b, stored, sizeof digest->b);
-    /* The state last but one: its devices look at memory tables and make regions. */
-    return restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in) &&
-           restore_pages(&b->memory, in) && reader_at_end(in);
+    return snapshot_restore_machine(b, in) && restore_pages(&b->memory, in) && reader_at_end(in);
 }
 
 bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)
 {
     struct reader in = reader_of(data, size);
     struct digest recorded;
-    engine_flush_tlb(b->engine);
     engine_flush_code_soon(b->engine);
     if (!restore(b, &in, &recorded))
         return error_set(e, "the snapshot is damaged or of another machine (at byte %zu)", in.at);
     struct digest now = board_digest(b);
     if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
         return error_set(e, "the snapshot was restored, and the machine's state is another one");
-    snapshot_plan(b);
     return true;
 }

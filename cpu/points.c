@@ -1,0 +1,104 @@
+#include "cpu/points.h"
+
+#include "emu/addr.h"
+
+static bool same(const struct point *a, const struct point *b)
+{
+    return a->kind == b->kind && a->address == b->address && a->size == b->size;
+}
+
+bool points_insert(struct points *p, struct point point)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (same(&p->list[i], &point))
+            return true;
+    if (p->count == POINTS_MAX || (point.kind != POINT_EXECUTE && !point.size))
+        return false;
+    p->list[p->count++] = point;
+    return true;
+}
+
+void points_remove(struct points *p, struct point point)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (same(&p->list[i], &point)) {
+            p->list[i] = p->list[--p->count];
+            return;
+        }
+}
+
+void points_clear_hit(struct points *p)
+{
+    p->is_hit = false;
+    p->vcpu = NULL;
+}
+
+bool points_execute(const struct points *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].kind == POINT_EXECUTE)
+            return true;
+    return false;
+}
+
+static bool touches(const struct point *point, uint64_t address, uint64_t size)
+{
+    return address < point->address ? point->address - address < size
+                                    : address - point->address < point->size;
+}
+
+bool points_watch_page(const struct points *p, uint64_t page_va)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].kind != POINT_EXECUTE && touches(&p->list[i], page_va, PAGE_SIZE))
+            return true;
+    return false;
+}
+
+uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
+                        uint64_t instructions)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < p->count; i++) {
+        uint64_t at = p->list[i].address - pc;
+        bool passed = at == 0 && instructions == p->resume_at;
+        if (p->list[i].kind == POINT_EXECUTE && !passed && at < size_bytes && at / 4 < least)
+            least = at / 4;
+    }
+    return least;
+}
+
+static void note(struct points *p, const struct point *point, const struct vcpu *v,
+                 uint64_t address)
+{
+    if (p->is_hit)
+        return;
+    p->is_hit = true;
+    p->hit = *point;
+    p->vcpu = v;
+    p->address = address;
+}
+
+bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t instructions)
+{
+    if (instructions == p->resume_at)
+        return false;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].kind == POINT_EXECUTE && p->list[i].address == pc) {
+            note(p, &p->list[i], v, pc);
+            return true;
+        }
+    return false;
+}
+
+void points_access(struct points *p, const struct vcpu *v, uint64_t address, uint64_t size,
+                   bool is_write)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct point *point = &p->list[i];
+        bool kind = point->kind == POINT_ACCESS || (point->kind == POINT_WRITE && is_write) ||
+                    (point->kind == POINT_READ && !is_write);
+        if (kind && touches(point, address, size))
+            note(p, point, v, address);
+    }
+}

@@ -1,0 +1,51 @@
+/* Break- and watchpoints of a debugger, not of the guest: they stop the board and change nothing.
+ * All vCPUs look at the same list; addresses are the guest's virtual ones. */
+#ifndef CPU_POINTS_H
+#define CPU_POINTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POINTS_MAX 256
+
+enum point_kind { POINT_EXECUTE, POINT_WRITE, POINT_READ, POINT_ACCESS };
+
+struct point {
+    enum point_kind kind;
+    uint64_t address, size;
+};
+
+struct vcpu;
+
+struct points {
+    struct point list[POINTS_MAX];
+    size_t count;
+    /* The instruction at this count runs although there is a breakpoint at it: it was stopped at
+     * already. UINT64_MAX: none. */
+    uint64_t resume_at;
+    /* The first that was met since points_clear_hit. A breakpoint stops before its instruction, a
+     * watchpoint after it. */
+    bool is_hit;
+    struct point hit;
+    const struct vcpu *vcpu;
+    uint64_t address; /* that was accessed or is to be executed */
+};
+
+/* False: there are POINTS_MAX. */
+bool points_insert(struct points *p, struct point point);
+void points_remove(struct points *p, struct point point);
+void points_clear_hit(struct points *p);
+bool points_execute(const struct points *p); /* is there any breakpoint? */
+bool points_watch_page(const struct points *p, uint64_t page_va);
+/* How many instructions from `pc`, the next at this count, may run before a breakpoint; UINT64_MAX:
+ * all of the block. */
+uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
+                        uint64_t instructions);
+/* The instruction at `pc` is next. True: it must wait for the debugger. */
+bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t instructions);
+/* An instruction accesses memory in a watched page. */
+void points_access(struct points *p, const struct vcpu *v, uint64_t address, uint64_t size,
+                   bool is_write);
+
+#endif

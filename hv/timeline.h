@@ -1,0 +1,25 @@
+/* Time travel within one run of a replay: moments of the machine in memory, each with the pages
+ * that changed since the one before it. Going to a moment copies only pages that differ; from there
+ * the replay runs on to any instruction. Old moments are merged when they take too much room. */
+#ifndef HV_TIMELINE_H
+#define HV_TIMELINE_H
+
+#include "hv/board.h"
+
+struct timeline;
+
+/* The present is the first moment: the board must not have run since it was assembled or restored.
+ * The board is borrowed. */
+struct timeline *timeline_new(struct board *b);
+void timeline_free(struct timeline *t);
+/* The earliest instruction one can go to. */
+uint64_t timeline_start(const struct timeline *t);
+/* Runs forward to the instruction, remembering moments on the way. True: it was reached; false: the
+ * run ended, or the board paused (board->pause_wanted). */
+bool timeline_run_to(struct timeline *t, uint64_t instructions);
+/* To the instruction, backwards or forwards. False: it lies outside of the run. */
+bool timeline_seek(struct timeline *t, uint64_t instructions);
+/* The last moment before the instruction: where a search in reverse begins. */
+uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions);
+
+#endif
