@@ -11,6 +11,7 @@
 #include "hv/config_report.h"
 #include "qvm/help.h"
 #include "qvm/host.h"
+#include "qvm/questions.h"
 #include "qvm/session.h"
 
 static const char usage[] =
@@ -398,8 +399,11 @@ int main(int argc, char **argv)
         return help_answer(argv + 1, argc - 1);
     if (asks_for_help(argc, argv)) {
         fputs(usage, stdout);
+        fputs(questions_usage, stdout);
         return STATUS_OK;
     }
+    if (questions_know(command))
+        return questions_answer(command, argv + 2, argc - 2);
     if (strcmp(command, "fmt") == 0)
         return help_format(argv + 2, argc - 2);
     if (command[0] == '@' || config_is_option(command))
