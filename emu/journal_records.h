@@ -1,0 +1,27 @@
+/* The records of a journal's streams one by one, for whoever wants to look at inputs instead of
+ * replaying them. docs/trace-format.md has the bytes. */
+#ifndef EMU_JOURNAL_RECORDS_H
+#define EMU_JOURNAL_RECORDS_H
+
+#include "emu/journal.h"
+
+/* An answer of the pull stream; `key` and `data` are borrowed from the stream, `key` has no NUL. */
+struct pull_record {
+    uint8_t kind; /* enum pull_kind */
+    bool absent;  /* the host had none */
+    const char *key;
+    size_t key_size;
+    struct digest digest; /* PULL_FILE */
+    const uint8_t *data;  /* the others */
+    size_t size;
+};
+
+/* The record at the reader's place; false at the end (or where the stream makes no sense). */
+bool journal_next_pull(struct reader *pulls, struct pull_record *r);
+/* The same; `p->tick` on entry is that of the record before, 0 for the first. */
+bool journal_next_push(struct reader *pushes, struct push *p);
+
+const char *pull_kind_name(unsigned kind);
+const char *push_kind_name(unsigned kind);
+
+#endif

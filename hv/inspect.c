@@ -1,0 +1,36 @@
+#include "hv/inspect.h"
+
+#include <string.h>
+
+bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
+{
+    static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
+    struct memory *m = &vm->board->memory;
+    struct stage1_leaf virtual;
+    struct stage2_leaf physical;
+    struct fault fault;
+    if (!stage1_walk(&v->stage1, &vm->stage2, m, at, &look, NULL, &virtual, &fault) ||
+        !stage2_inspect(&vm->stage2, m, virtual.page, NULL, &physical, &fault))
+        return false;
+    *place = hpa(physical.page.v | (at.v & PAGE_MASK));
+    return true;
+}
+
+bool inspect_memory(struct vm *vm, const struct vcpu *v, gva_t from, void *to, uint64_t size)
+{
+    uint8_t *out = to;
+    while (size) {
+        uint64_t in_page = PAGE_SIZE - (from.v & PAGE_MASK), part = size < in_page ? size : in_page;
+        hpa_t place;
+        const void *host = inspect_place(vm, v, from, &place)
+                               ? memory_at(&vm->board->memory, place, part, MEMORY_READ)
+                               : NULL;
+        if (!host)
+            return false;
+        memcpy(out, host, (size_t)part);
+        out += part;
+        from.v += part;
+        size -= part;
+    }
+    return true;
+}

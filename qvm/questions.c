@@ -1,0 +1,34 @@
+#include "qvm/questions.h"
+
+#include <string.h>
+
+#include "qvm/session.h"
+
+const char questions_usage[] = "questions about a recording (docs/questions.md):\n"
+                               "  qvm info TRACE     what it holds\n";
+
+static const struct {
+    const char *name;
+    bool (*answer)(char *const *words, int count, struct error *e);
+} questions[] = {
+    {"info", question_info},
+};
+
+#define QUESTIONS (sizeof questions / sizeof questions[0])
+
+bool questions_know(const char *command)
+{
+    for (size_t i = 0; i < QUESTIONS; i++)
+        if (strcmp(command, questions[i].name) == 0)
+            return true;
+    return false;
+}
+
+int questions_answer(const char *command, char *const *words, int count)
+{
+    struct error e = {0};
+    for (size_t i = 0; i < QUESTIONS; i++)
+        if (strcmp(command, questions[i].name) == 0 && !questions[i].answer(words, count, &e))
+            return session_report_error(&e, STATUS_USAGE);
+    return STATUS_OK;
+}

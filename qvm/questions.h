@@ -1,0 +1,19 @@
+/* The commands that ask about a recording: one table. */
+#ifndef QVM_QUESTIONS_H
+#define QVM_QUESTIONS_H
+
+#include <stdbool.h>
+
+#include "emu/error.h"
+
+/* Is that one of them? */
+bool questions_know(const char *command);
+/* `words` are those behind the command. Returns the exit status. */
+int questions_answer(const char *command, char *const *words, int count);
+/* Lines for --help. */
+extern const char questions_usage[];
+
+/* One file each. False, with the error, if there is no answer. */
+bool question_info(char *const *words, int count, struct error *e);
+
+#endif
