@@ -47,6 +47,7 @@ void sysregs_free(struct sysreg_map *map);
 bool system_operation(void *cpu, const struct engine_sysop *op);
 /* A register access that the engine found undefined. True: done, go on behind it. */
 bool undefined_sysreg(struct vcpu *v, uint32_t word);
+const char *sysreg_name(unsigned encoding); /* "?": it is in no table */
 void sysregs_reset(struct vcpu *v);
 /* A register that the engine holds was restored; then what follows from all of them, and those of
  * ours that the engine has to know. */

@@ -117,6 +117,15 @@ static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, ui
     return false;
 }
 
+/* The refused access was counted: the instruction's own count is one less. */
+static bool waits_for_debugger(const struct vcpu *v, const struct insn_memory *m)
+{
+    struct point access = {
+        .kind = m->is_write ? POINT_WRITE : POINT_READ, .address = m->address, .size = m->size};
+    return v->world->points && m->class != INSN_CACHE &&
+           points_access(v->world->points, v, &access, engine_executed(v->world->engine) - 1);
+}
+
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
     struct engine *e = v->world->engine;
@@ -127,8 +136,10 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
                        m->address);
         return;
     }
-    if (v->world->points && m->class != INSN_CACHE)
-        points_access(v->world->points, v, m->address, m->size, m->is_write);
+    if (waits_for_debugger(v, m)) {
+        engine_uncount_attempt(e);
+        return;
+    }
     /* Not this one: the instruction alone, with the page open. It was counted when it was refused.
      */
     v->watchpoint_pass = true;

@@ -7,7 +7,7 @@ static bool same(const struct point *a, const struct point *b)
     return a->kind == b->kind && a->address == b->address && a->size == b->size;
 }
 
-bool points_insert(struct points *p, struct point point)
+bool points_add(struct points *p, struct point point)
 {
     for (size_t i = 0; i < p->count; i++)
         if (same(&p->list[i], &point))
@@ -18,7 +18,7 @@ bool points_insert(struct points *p, struct point point)
     return true;
 }
 
-void points_remove(struct points *p, struct point point)
+void points_drop(struct points *p, struct point point)
 {
     for (size_t i = 0; i < p->count; i++)
         if (same(&p->list[i], &point)) {
@@ -91,14 +91,19 @@ bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t
     return false;
 }
 
-void points_access(struct points *p, const struct vcpu *v, uint64_t address, uint64_t size,
-                   bool is_write)
+bool points_access(struct points *p, const struct vcpu *v, const struct point *access,
+                   uint64_t instructions)
 {
+    if (instructions == p->resume_at)
+        return false;
     for (size_t i = 0; i < p->count; i++) {
         const struct point *point = &p->list[i];
-        bool kind = point->kind == POINT_ACCESS || (point->kind == POINT_WRITE && is_write) ||
-                    (point->kind == POINT_READ && !is_write);
-        if (kind && touches(point, address, size))
-            note(p, point, v, address);
+        bool kind = point->kind == POINT_ACCESS || point->kind == access->kind;
+        if (!kind || !touches(point, access->address, access->size))
+            continue;
+        /* The first byte of both. */
+        note(p, point, v, access->address > point->address ? access->address : point->address);
+        return true;
     }
+    return false;
 }

@@ -24,8 +24,7 @@ struct points {
     /* The instruction at this count runs although there is a breakpoint at it: it was stopped at
      * already. UINT64_MAX: none. */
     uint64_t resume_at;
-    /* The first that was met since points_clear_hit. A breakpoint stops before its instruction, a
-     * watchpoint after it. */
+    /* The first that was met since points_clear_hit. Both kinds stop before the instruction. */
     bool is_hit;
     struct point hit;
     const struct vcpu *vcpu;
@@ -33,8 +32,8 @@ struct points {
 };
 
 /* False: there are POINTS_MAX. */
-bool points_insert(struct points *p, struct point point);
-void points_remove(struct points *p, struct point point);
+bool points_add(struct points *p, struct point point);
+void points_drop(struct points *p, struct point point);
 void points_clear_hit(struct points *p);
 bool points_execute(const struct points *p); /* is there any breakpoint? */
 bool points_watch_page(const struct points *p, uint64_t page_va);
@@ -44,8 +43,8 @@ uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes
                         uint64_t instructions);
 /* The instruction at `pc` is next. True: it must wait for the debugger. */
 bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t instructions);
-/* An instruction accesses memory in a watched page. */
-void points_access(struct points *p, const struct vcpu *v, uint64_t address, uint64_t size,
-                   bool is_write);
+/* The next instruction accesses memory in a watched page. True: it must wait for the debugger. */
+bool points_access(struct points *p, const struct vcpu *v, const struct point *access,
+                   uint64_t instructions);
 
 #endif

@@ -849,3 +849,11 @@ void sysregs_restored(struct vcpu *v)
     engine_set_sysreg(e, SYSREG(3, 3, 9, 14, 0), v->pmuserenr);
     engine_set_sysreg(e, SYSREG(2, 0, 1, 0, 4), v->oslsr >> 1 & 1);
 }
+
+const char *sysreg_name(unsigned encoding)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].encoding == encoding && rows[i].name)
+            return rows[i].name;
+    return "?";
+}

@@ -426,6 +426,42 @@ void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_regist
     give_back(loaded, borrowed);
 }
 
+void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu_registers *r)
+{
+    struct engine *e = v->world->engine;
+    bool borrowed = borrow(v, loaded);
+    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
+    engine_set_pstate(e, r->pstate);
+    engine_set_sysreg(e, SYS_SPSR_EL1, spsr);
+    for (unsigned i = 0; i < 31; i++)
+        engine_set_x(e, i, r->x[i]);
+    engine_set_sp(e, r->sp);
+    engine_set_pc(e, r->pc);
+    for (unsigned i = 0; i < 32; i++)
+        engine_set_vector(e, i, r->v[i]);
+    engine_set_fpsr(e, r->fpsr);
+    engine_set_fpcr(e, r->fpcr);
+    if (borrowed)
+        engine_context_save(e, v->context);
+    give_back(loaded, borrowed);
+    new_regime(v);
+}
+
+const char *vcpu_sysreg_name(unsigned index)
+{
+    return index < sizeof saved_sysregs / sizeof saved_sysregs[0]
+               ? sysreg_name(saved_sysregs[index])
+               : NULL;
+}
+
+uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index)
+{
+    bool borrowed = borrow(v, loaded);
+    uint64_t value = engine_sysreg(v->world->engine, saved_sysregs[index]);
+    give_back(loaded, borrowed);
+    return value;
+}
+
 void vcpu_points_changed(struct vcpu *v)
 {
     new_regime(v);

@@ -185,6 +185,10 @@ struct vcpu_registers {
     uint32_t fpsr, fpcr;
 };
 void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r);
+void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu_registers *r);
+/* System registers that the engine holds, by index from 0; NULL behind the last. */
+const char *vcpu_sysreg_name(unsigned index);
+uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index);
 
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
  * v->fault. `permits` gets all rights of the page for this EL. */

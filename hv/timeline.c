@@ -239,6 +239,24 @@ bool timeline_seek(struct timeline *t, uint64_t instructions)
     return t->board->vtime.instructions == instructions || timeline_run_to(t, instructions);
 }
 
+/* What is left of the moments ends with the present, as it is now. */
+void timeline_fork(struct timeline *t)
+{
+    uint64_t now = t->board->vtime.instructions;
+    while (t->count > 1 && t->moments[t->count - 1].instructions > now) {
+        size_t last = t->count - 1;
+        if (t->base == last) { /* its pages belong to the past of the present */
+            merge_into(&t->moments[last], &t->moments[last - 1]);
+            t->moments[last - 1] = t->moments[last];
+            t->moments[last] = (struct moment){0};
+            t->base = last - 1;
+        } else {
+            free_moment(&t->moments[last]);
+        }
+        t->count--;
+    }
+}
+
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions)
 {
     return instructions ? t->moments[moment_at(t, instructions - 1)].instructions : 0;

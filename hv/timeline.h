@@ -19,6 +19,8 @@ uint64_t timeline_start(const struct timeline *t);
 bool timeline_run_to(struct timeline *t, uint64_t instructions);
 /* To the instruction, backwards or forwards. False: it lies outside of the run. */
 bool timeline_seek(struct timeline *t, uint64_t instructions);
+/* The machine was changed from outside: the future that was is forgotten. */
+void timeline_fork(struct timeline *t);
 /* The last moment before the instruction: where a search in reverse begins. */
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions);
 

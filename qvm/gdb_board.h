@@ -1,0 +1,23 @@
+/* A board as gdb's target: vCPUs are threads. With a timeline it goes back in time; what the
+ * debugger only looks at changes nothing, what it writes makes another run of it from there on, and
+ * that is said once. */
+#ifndef QVM_GDB_BOARD_H
+#define QVM_GDB_BOARD_H
+
+#include "cpu/points.h"
+#include "hv/timeline.h"
+#include "qvm/gdb_target.h"
+
+struct gdb_board {
+    struct board *board;       /* borrowed */
+    struct timeline *timeline; /* borrowed; NULL: a live run */
+    struct points points;
+    bool forked;
+    int exit_status; /* of a live run that ended */
+};
+
+/* The board gets points; they are taken away by gdb_board_leave. */
+struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t);
+void gdb_board_leave(struct gdb_board *g);
+
+#endif
