@@ -5,13 +5,16 @@
 #include "qvm/session.h"
 
 const char questions_usage[] = "questions about a recording (docs/questions.md):\n"
-                               "  qvm info TRACE     what it holds\n";
+                               "  qvm info TRACE     what it holds\n"
+                               "  qvm exits TRACE [--where 'handler == pl011 and write == 1']\n"
+                               "                     every guest exit, one a line\n";
 
 static const struct {
     const char *name;
     bool (*answer)(char *const *words, int count, struct error *e);
 } questions[] = {
     {"info", question_info},
+    {"exits", question_exits},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])
