@@ -57,6 +57,22 @@ void host_console_close(void);
  * *ended when there will never be more. */
 size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended);
 
+/* A debugger's connection: one TCP client, or whoever started this program and talks to it through
+ * standard input and output. */
+struct host_link;
+/* Where a client may come; port 0: any that is free. */
+struct host_link *host_link_listen(const char *host, const char *port, struct error *e);
+unsigned host_link_port(const struct host_link *l);
+/* Waits up to `timeout_ns` for the client; afterwards no other may come. */
+bool host_link_accept(struct host_link *l, uint64_t timeout_ns);
+/* From now on standard input is empty, and what is printed goes to standard error. */
+struct host_link *host_link_standard(struct error *e);
+/* As host_console_read. */
+size_t host_link_read(struct host_link *l, void *to, size_t size, uint64_t timeout_ns, bool *ended);
+/* What nobody reads any more is lost, which the next read says. */
+void host_link_write(struct host_link *l, const void *data, size_t size);
+void host_link_close(struct host_link *l);
+
 /* Signals as inputs: each call takes one that arrived, or HOST_SIGNAL_NONE. */
 enum host_signal {
     HOST_SIGNAL_NONE,

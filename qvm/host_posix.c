@@ -7,11 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
@@ -272,15 +276,143 @@ bool host_console_open(void)
     return console.raw;
 }
 
-size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended)
+static bool is_ready(int fd, uint64_t timeout_ns)
 {
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     int timeout_ms = timeout_ns >= 1000000000000 ? -1 : (int)((timeout_ns + 999999) / 1000000);
-    if (poll(&p, 1, timeout_ms) <= 0 || !p.revents)
+    return poll(&p, 1, timeout_ms) > 0 && p.revents;
+}
+
+static size_t read_ready(int fd, void *to, size_t size, uint64_t timeout_ns, bool *ended)
+{
+    if (!is_ready(fd, timeout_ns))
         return 0;
-    ssize_t got = read(STDIN_FILENO, to, size);
+    ssize_t got = read(fd, to, size);
     *ended = got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
     return got > 0 ? (size_t)got : 0;
+}
+
+size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended)
+{
+    return read_ready(STDIN_FILENO, to, size, timeout_ns, ended);
+}
+
+/* A debugger's connection
+ * ------------------------------------------------------------------------------------------- */
+
+struct host_link {
+    int listener; /* -1: nobody else may come */
+    int in, out;  /* -1: nobody is there */
+};
+
+static struct host_link *new_link(void)
+{
+    struct host_link *l = malloc(sizeof *l);
+    CHECK(l);
+    *l = (struct host_link){.listener = -1, .in = -1, .out = -1};
+    signal(SIGPIPE, SIG_IGN); /* a debugger that is gone ends nothing */
+    return l;
+}
+
+/* A socket that listens at one address, or -1. */
+static int listen_at(const struct addrinfo *at)
+{
+    int on = 1, fd = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, 1) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+struct host_link *host_link_listen(const char *host, const char *port, struct error *e)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
+    int unknown = getaddrinfo(host, port, &hints, &list), fd = -1;
+    if (unknown) {
+        error_set(e, "cannot listen at '%s:%s': %s", host, port, gai_strerror(unknown));
+        return NULL;
+    }
+    for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
+        fd = listen_at(at);
+    freeaddrinfo(list);
+    if (fd < 0) {
+        error_set(e, "cannot listen at '%s:%s': %s", host, port, strerror(errno));
+        return NULL;
+    }
+    struct host_link *l = new_link();
+    l->listener = fd;
+    return l;
+}
+
+unsigned host_link_port(const struct host_link *l)
+{
+    struct sockaddr_storage at;
+    socklen_t size = sizeof at;
+    memset(&at, 0, sizeof at);
+    getsockname(l->listener, (struct sockaddr *)&at, &size);
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                          : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+bool host_link_accept(struct host_link *l, uint64_t timeout_ns)
+{
+    int on = 1;
+    if (!is_ready(l->listener, timeout_ns) || (l->in = accept(l->listener, NULL, NULL)) < 0)
+        return false;
+    l->out = l->in;
+    setsockopt(l->in, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* packets are short */
+    close(l->listener);
+    l->listener = -1;
+    return true;
+}
+
+struct host_link *host_link_standard(struct error *e)
+{
+    int empty = open("/dev/null", O_RDONLY), in = dup(STDIN_FILENO), out_fd = dup(STDOUT_FILENO);
+    host_flush();
+    fflush(stdout);
+    if (empty < 0 || in < 0 || out_fd < 0 || dup2(empty, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        error_set(e, "no standard input and output to talk to a debugger: %s", strerror(errno));
+        return NULL;
+    }
+    close(empty);
+    struct host_link *l = new_link();
+    l->in = in;
+    l->out = out_fd;
+    return l;
+}
+
+size_t host_link_read(struct host_link *l, void *to, size_t size, uint64_t timeout_ns, bool *ended)
+{
+    return read_ready(l->in, to, size, timeout_ns, ended);
+}
+
+void host_link_write(struct host_link *l, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+    for (size_t at = 0; at < size;) {
+        ssize_t put = write(l->out, from + at, size - at);
+        if (put < 0 && errno != EINTR)
+            return;
+        at += put > 0 ? (size_t)put : 0;
+    }
+}
+
+void host_link_close(struct host_link *l)
+{
+    if (l->listener >= 0)
+        close(l->listener);
+    if (l->out != l->in && l->out >= 0)
+        close(l->out);
+    if (l->in >= 0)
+        close(l->in);
+    free(l);
 }
 
 /* Signals
