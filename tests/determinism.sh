@@ -122,19 +122,48 @@ intermediate_states() {
     done
 }
 
+# Words for these vCPUs: `cpu` so many times.
+cpus() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        echo cpu
+    done
+}
+
 bare() { # bare NAME VCPUS MODEL [LIMIT]
     name="$1"
-    guest="$name"
-    local cpus=() words expected=0 every
-    while [ ${#cpus[@]} -lt "$2" ]; do
-        cpus+=(cpu)
-    done
-    words=(configs/test-arm64.qvmconf set cpu-model "$3" load "$work/programs/$1.elf" "${cpus[@]}")
+    local words
+    mapfile -t words < <(cpus "$2")
+    words=(configs/test-arm64.qvmconf set cpu-model "$3" load "$work/programs/$1.elf" "${words[@]}")
     if [ -n "${4:-}" ]; then
-        words+=(--limit-insns "$4")
-        expected=67
+        every_way 67 "${words[@]}" --limit-insns "$4"
+    else
+        every_way 0 "${words[@]}" && intermediate_states "${words[@]}"
     fi
-    reference $expected "$qvm" run "${words[@]}" || return
+}
+
+one_of_two() { # one_of_two NAME VCPUS: the words of one of several VMs
+    printf '%s\n' system "$1" 'ram 0x40000000,128M' 'rom 0x60000000,64K' 'set semihosting on' \
+        'vdev gic gicd 0x08000000 gicr 0x080a0000' \
+        'vdev pl011 loc 0x09000000 intr gic:33 hostdev -' 'vdev pl031 loc 0x09010000 intr gic:34' \
+        load "$work/programs/$1.elf"
+    cpus "$2"
+}
+
+two() { # two NAME VCPUS NAME VCPUS: two VMs on one board
+    name="$1 and $3"
+    local words
+    mapfile -t words < <(one_of_two "$1" "$2"; echo +; one_of_two "$3" "$4")
+    every_way 0 "${words[@]}" && intermediate_states "${words[@]}"
+}
+
+# every_way EXPECTED_STATUS QVM_WORD...
+every_way() {
+    local expected="$1" words every
+    shift
+    words=("$@")
+    guest="$name"
+    reference "$expected" "$qvm" run "${words[@]}" || return
     same "second run" "$qvm" run "${words[@]}"
     same "--stats" "$qvm" run "${words[@]}" --stats
     same "--log of everything" "$qvm" run "${words[@]}" \
@@ -156,8 +185,8 @@ bare() { # bare NAME VCPUS MODEL [LIMIT]
         --digest-every 997
     same "replay of digests every 997" "$qvm" replay "$work/digests.qtrace"
     other_builds "${words[@]}"
+    same "--events" "$qvm" run "${words[@]}" --events "$work/events"
     differs "another wall clock" "$qvm" run "${words[@]}" --wall-clock 1
-    [ -n "${4:-}" ] || intermediate_states "${words[@]}"
 }
 
 under_valgrind() { # under_valgrind NAME
@@ -217,6 +246,7 @@ short)
     bare pan 1 max
     bare timers 1 a57 500000
     bare atomics 4 a57 600000
+    two hello 1 pan 1
     ;;
 programs)
     programs
@@ -228,6 +258,7 @@ programs)
     bare timers 1 a57 2000000
     bare ipi 4 a57 2000000
     bare selfmod 4 a57 1000000
+    two at 1 atomics 4
     under_valgrind pan
     ;;
 esac
