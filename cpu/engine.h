@@ -102,7 +102,15 @@ void engine_continue_at(struct engine *e, uint64_t pc);
  * exception, bit 1 = the last stop was a WFE's turn. */
 unsigned engine_sequence(struct engine *e);
 
-/* Between runs, after a state was restored: the same, and how many instructions were attempted. */
+/* The exclusive monitor (Arm ARM B2.9): what LDXR marked, and what was there; address all ones: it
+ * is open. Between runs. */
+struct engine_monitor {
+    uint64_t address, value, value_high;
+};
+struct engine_monitor engine_monitor(struct engine *e);
+void engine_set_monitor(struct engine *e, struct engine_monitor m);
+/* After a state was restored: what engine_sequence said, and how many instructions were attempted.
+ */
 void engine_set_sequence(struct engine *e, unsigned sequence);
 void engine_set_executed(struct engine *e, uint64_t instructions);
 

@@ -16,8 +16,11 @@
 #define WINDOW      0x5151000000000000u
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the CLREX stub, beyond every board's memory (banks end below 2^48). */
-#define STUB_HPA 0x0000fffffffff000u
-#define WFE_WORD 0xd503205fu
+#define STUB_HPA     0x0000fffffffff000u
+#define STUB_LDXR    12 /* offsets in it */
+#define STUB_DATA    0x800
+#define MONITOR_MARK 0x6d6f6e69746f7221u
+#define WFE_WORD     0xd503205fu
 
 #define YIELD_SLOTS 4096
 
@@ -44,6 +47,9 @@ struct engine {
     bool inside;       /* in uc_emu_start */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool in_stub;
+    uint64_t stub_start;   /* the block of the stub that is to run */
+    uc_context *scratch;   /* for the monitor, which is in no register: */
+    size_t monitor_offset; /* where it is in a context; 0: nowhere that we know */
     bool watching, stop_wanted, flush_code_wanted;
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
@@ -180,7 +186,7 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         return;
     }
     if (e->in_stub) {
-        if (address != (WINDOW | STUB_HPA))
+        if (address != e->stub_start)
             uc_emu_stop(uc);
         return;
     }
@@ -635,12 +641,14 @@ static bool map_board(struct engine *g, struct error *e)
                       "mapping a memory bank", e))
             return false;
     }
-    static const uint32_t clrex_then_branch[] = {0xd5033f5f, 0x14000001, 0x14000000};
+    static const uint32_t code[] = {0xd5033f5f, 0x14000001, 0x14000000,  /* CLREX, in a block */
+                                    0xc85f7c20, 0x14000001, 0x14000000}; /* LDXR X0, [X1] */
     g->stub_allocation = calloc(2, PAGE_SIZE);
     CHECK(g->stub_allocation);
     g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
-    for (size_t i = 0; i < 3; i++)
-        store_le(g->stub + 4 * i, clrex_then_branch[i], 4);
+    for (size_t i = 0; i < sizeof code / sizeof code[0]; i++)
+        store_le(g->stub + 4 * i, code[i], 4);
+    store_le(g->stub + STUB_DATA, MONITOR_MARK, 8);
     return check_uc(
         uc_mem_map_ptr(g->uc, STUB_HPA, PAGE_SIZE, UC_PROT_READ | UC_PROT_EXEC, g->stub),
         "mapping the stub", e);
@@ -694,6 +702,75 @@ static bool add_hooks(struct engine *g, struct error *e)
            add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_SYS, e) && add_fetch_hooks(g, e);
 }
 
+/* The exclusive monitor -------------------------------------------------------------------------
+ */
+
+/* One block of the stub page, stopped at the block behind it. */
+static void run_stub(struct engine *e, uint64_t offset)
+{
+    e->in_stub = true;
+    e->stub_start = WINDOW | (STUB_HPA + offset);
+    e->fast.left = 0;
+    uc_emu_start(e->uc, e->stub_start, 0, 0, 0);
+    e->in_stub = false;
+}
+
+/* The monitor is in no register. */
+void engine_clear_monitor(struct engine *e)
+{
+    run_stub(e, 0);
+}
+
+static struct engine_monitor monitor_in(const struct engine *e)
+{
+    struct engine_monitor m;
+    memcpy(&m, (const uint8_t *)e->scratch + e->monitor_offset, sizeof m);
+    return m;
+}
+
+/* It is in no register, but in every context: mark a place, and look where the place and what it
+ * holds come one behind the other. What the library keeps there is three host integers: address,
+ * value, high half of a pair. */
+static void find_monitor(struct engine *e)
+{
+    struct engine_context *before = engine_context_new(e);
+    uint64_t place = WINDOW | (STUB_HPA + STUB_DATA), found = 0;
+    set_reg(e, UC_ARM64_REG_X1, place);
+    run_stub(e, STUB_LDXR);
+    set_reg(e, UC_ARM64_REG_X0, 0);
+    set_reg(e, UC_ARM64_REG_X1, 0);
+    uc_context_save(e->uc, e->scratch);
+    for (size_t at = 8; at + sizeof(struct engine_monitor) <= uc_context_size(e->uc); at += 8) {
+        e->monitor_offset = at;
+        struct engine_monitor m = monitor_in(e);
+        if (m.address == place && m.value == MONITOR_MARK)
+            found = found ? UINT64_MAX : at;
+    }
+    e->monitor_offset = found == UINT64_MAX ? 0 : (size_t)found;
+    engine_clear_monitor(e);
+    engine_context_load(e, before);
+    engine_context_free(e, before);
+}
+
+struct engine_monitor engine_monitor(struct engine *e)
+{
+    struct engine_monitor open = {.address = UINT64_MAX}, m = open;
+    if (e->monitor_offset) {
+        uc_context_save(e->uc, e->scratch);
+        m = monitor_in(e);
+    }
+    return m.address == UINT64_MAX ? open : m;
+}
+
+void engine_set_monitor(struct engine *e, struct engine_monitor m)
+{
+    if (!e->monitor_offset)
+        return;
+    uc_context_save(e->uc, e->scratch);
+    memcpy((uint8_t *)e->scratch + e->monitor_offset, &m, sizeof m);
+    uc_context_restore(e->uc, e->scratch);
+}
+
 struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e)
 {
     struct engine *g = aligned_alloc(64, sizeof *g);
@@ -708,6 +785,8 @@ struct engine *engine_new(const char *model, bool yields, struct memory *memory,
     /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
     engine_set_sysreg(g, SCR_EL3, 0x531);
     engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
+    CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
+    find_monitor(g);
     return g;
 }
 
@@ -715,6 +794,8 @@ void engine_free(struct engine *g)
 {
     if (!g)
         return;
+    if (g->scratch)
+        uc_context_free(g->scratch);
     if (g->uc)
         uc_close(g->uc);
     free(g->stub_allocation);
@@ -778,15 +859,6 @@ void engine_flush_code_soon(struct engine *e)
 }
 
 /* Contexts ------------------------------------------------------------------------------------- */
-
-/* The monitor is in no register: run CLREX from the stub page, stopped at the block behind it. */
-void engine_clear_monitor(struct engine *e)
-{
-    e->in_stub = true;
-    e->fast.left = 0;
-    uc_emu_start(e->uc, WINDOW | STUB_HPA, 0, 0, 0);
-    e->in_stub = false;
-}
 
 struct engine_context *engine_context_new(struct engine *e)
 {

@@ -320,6 +320,10 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
     bytes_put_int(out, engine_sequence(e), 1);
     bytes_put_int(out, engine_fpcr(e), 4);
     bytes_put_int(out, engine_fpsr(e), 4);
+    struct engine_monitor monitor = engine_monitor(e);
+    bytes_put_int(out, monitor.address, 8);
+    bytes_put_int(out, monitor.value, 8);
+    bytes_put_int(out, monitor.value_high, 8);
     for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++)
         bytes_put_int(out, engine_sysreg(e, saved_sysregs[i]), 8);
 }
@@ -366,6 +370,8 @@ static void restore_engine_registers(struct vcpu *v, struct reader *in)
     unsigned sequence = (unsigned)reader_int(in, 1);
     engine_set_fpcr(e, (uint32_t)reader_int(in, 4));
     engine_set_fpsr(e, (uint32_t)reader_int(in, 4));
+    struct engine_monitor monitor = {
+        .address = reader_int(in, 8), .value = reader_int(in, 8), .value_high = reader_int(in, 8)};
     engine_set_pstate(e, pstate);
     for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++) {
         uint64_t value = reader_int(in, 8);
@@ -378,6 +384,7 @@ static void restore_engine_registers(struct vcpu *v, struct reader *in)
     bool sp_el0_in_use = !(pstate & PSTATE_SP);
     engine_set_sp(e, sp[sp_el0_in_use ? 0 : 1]);
     engine_set_banked_sp(e, sp_el0_in_use ? 1 : 0, sp[sp_el0_in_use ? 1 : 0]);
+    engine_set_monitor(e, monitor);
     engine_set_pc(e, pc);
     engine_set_sequence(e, sequence);
 }

@@ -1,0 +1,235 @@
+/* Snapshots and time travel on the real engine: a small program that writes many pages and uses an
+ * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/snapshot.h"
+#include "hv/timeline.h"
+
+/* x1 = 0x40100000; for (x0 = 1;; x0++): x3 = x1 + page (x0 & 255), [x3] += x0, [x1]++ by an
+ * exclusive pair, x7 counts pairs that failed. */
+static const uint32_t program[] = {
+    0xd2a80001, 0x91440021, 0xd2800000, 0x91000400, 0x92401c02, 0xd374cc42, 0x8b020023, 0xf9400064,
+    0x8b000084, 0xf9000064, 0xc85f7c25, 0x910004a5, 0xc8067c25, 0x34000046, 0x910004e7, 0x17fffff4,
+};
+enum { LOAD_EXCLUSIVE = 10, STORE = 9 };
+#define LOAD      0x40000000u
+#define AT(index) (LOAD + 4 * (uint64_t)(index))
+
+static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
+                 struct bytes *out, struct error *e)
+{
+    (void)context;
+    (void)key;
+    (void)size;
+    (void)e;
+    if (kind == PULL_FILE)
+        bytes_put(out, program, sizeof program);
+    else
+        bytes_put_int(out, 0, 8);
+    return true;
+}
+
+static bool poll_nothing(void *context, struct push *p)
+{
+    (void)context;
+    (void)p;
+    return false;
+}
+
+static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
+{
+    (void)context;
+    (void)vm;
+    (void)channel;
+    (void)data;
+    (void)size;
+}
+
+static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                   const char *line)
+{
+    (void)context;
+    (void)vm;
+    (void)severity;
+    (void)outlets;
+    (void)line;
+}
+
+static bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
+{
+    (void)context;
+    *passed_ns = ns;
+    return true;
+}
+
+struct machine {
+    struct vm_config config;
+    struct journal journal;
+    struct board *board;
+};
+
+static void open_machine(struct machine *m)
+{
+    static const char *const start[] = {"ram 0x40000000,4M load 0x40000000,program"};
+    struct config_reader reader = {0};
+    struct error e = {0};
+    struct board_options options = {
+        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    struct board_sinks sinks = {.output = on_output, .log = on_log, .idle = on_idle};
+    memset(m, 0, sizeof *m);
+    ck_assert_msg(config_parse(&m->config, start, 1, &reader, &e), "%s", e.text);
+    journal_live(&m->journal, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, NULL});
+    m->board = board_new(NULL, &m->config, 1, &m->journal, &options, &sinks, &e);
+    ck_assert_msg(m->board != NULL, "%s", e.text);
+}
+
+static void close_machine(struct machine *m)
+{
+    board_free(m->board);
+    journal_free(&m->journal);
+    config_free(&m->config);
+}
+
+static struct digest digest_at(struct machine *m, uint64_t instructions)
+{
+    ck_assert(!board_run_to(m->board, instructions));
+    ck_assert_uint_eq(m->board->vtime.instructions, instructions);
+    return board_digest(m->board);
+}
+
+static bool equal(struct digest a, struct digest b)
+{
+    return memcmp(a.b, b.b, sizeof a.b) == 0;
+}
+
+/* A snapshot at each of the instructions of an iteration, exclusive pair included. */
+START_TEST(snapshot_goes_on_exactly)
+{
+    struct machine first, second;
+    struct bytes snapshot = {0};
+    struct error e = {0};
+    uint64_t at = 3 + 13 * 500 + (uint64_t)_i;
+    open_machine(&first);
+    digest_at(&first, at);
+    snapshot_take(first.board, &snapshot);
+    struct digest later = digest_at(&first, at + 10007);
+    open_machine(&second);
+    ck_assert_msg(snapshot_restore(second.board, snapshot.data, snapshot.size, &e), "%s", e.text);
+    ck_assert_uint_eq(second.board->vtime.instructions, at);
+    ck_assert(equal(digest_at(&second, at + 10007), later));
+    /* And again into the machine that went on. */
+    ck_assert(snapshot_restore(first.board, snapshot.data, snapshot.size, &e));
+    ck_assert(equal(digest_at(&first, at + 10007), later));
+    bytes_free(&snapshot);
+    close_machine(&first);
+    close_machine(&second);
+}
+END_TEST
+
+START_TEST(damaged_snapshots_are_refused)
+{
+    struct machine m;
+    struct bytes snapshot = {0};
+    struct error e = {0};
+    open_machine(&m);
+    digest_at(&m, 1000);
+    snapshot_take(m.board, &snapshot);
+    for (size_t size = 0; size < snapshot.size; size += snapshot.size / 37 + 1) {
+        memset(&e, 0, sizeof e);
+        ck_assert(!snapshot_restore(m.board, snapshot.data, size, &e));
+        ck_assert_ptr_nonnull(strstr(e.text, "snapshot"));
+    }
+    snapshot.data[snapshot.size - 100] ^= 1; /* contents of a page: only the digest can tell */
+    memset(&e, 0, sizeof e);
+    ck_assert(!snapshot_restore(m.board, snapshot.data, snapshot.size, &e));
+    bytes_free(&snapshot);
+    close_machine(&m);
+}
+END_TEST
+
+/* Anywhere, in any order, over several moments: what a straight run gives. */
+START_TEST(travel_is_exact)
+{
+    enum { PLACES = 40, SPAN = 30000000 };
+    static struct digest straight[PLACES];
+    static uint64_t places[PLACES];
+    struct machine m;
+    uint64_t random = 12345;
+    open_machine(&m);
+    for (unsigned i = 0; i < PLACES; i++) {
+        places[i] = (uint64_t)i * (SPAN / PLACES) + (i * 7 + 3) % 13;
+        straight[i] = digest_at(&m, places[i]);
+    }
+    close_machine(&m);
+    open_machine(&m);
+    struct timeline *t = timeline_new(m.board);
+    ck_assert(timeline_run_to(t, SPAN));
+    for (unsigned k = 0; k < 60; k++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        unsigned i = (unsigned)(random >> 33) % PLACES;
+        ck_assert(timeline_seek(t, places[i]));
+        ck_assert_uint_eq(m.board->vtime.instructions, places[i]);
+        ck_assert_msg(equal(board_digest(m.board), straight[i]), "at %llu",
+                      (unsigned long long)places[i]);
+    }
+    timeline_free(t);
+    close_machine(&m);
+}
+END_TEST
+
+static void use_points(struct machine *m, struct points *points)
+{
+    m->board->vms[0]->world.points = points;
+    vcpu_points_changed(m->board->vms[0]->vcpus[0]);
+    engine_flush_tlb(m->board->engine);
+}
+
+/* Both kinds stop before the instruction, each time, and change nothing. */
+START_TEST(points_stop_and_change_nothing)
+{
+    struct machine m;
+    struct points points = {.resume_at = UINT64_MAX};
+    open_machine(&m);
+    struct digest straight = digest_at(&m, 20000);
+    close_machine(&m);
+    open_machine(&m);
+    struct point point = {.kind = POINT_EXECUTE, .address = AT(LOAD_EXCLUSIVE)};
+    if (_i)
+        point = (struct point){.kind = POINT_WRITE, .address = 0x40105000, .size = 8};
+    ck_assert(points_add(&points, point));
+    use_points(&m, &points);
+    unsigned hits = 0;
+    while (!board_run_to(m.board, 20000) && points.is_hit) {
+        struct vcpu_registers r;
+        vcpu_read_registers(m.board->vms[0]->vcpus[0], m.board->current, &r);
+        ck_assert_uint_eq(r.pc, AT(_i ? STORE : LOAD_EXCLUSIVE));
+        hits++;
+        points_clear_hit(&points);
+        points.resume_at = m.board->vtime.instructions;
+    }
+    /* 3 instructions, then 12 an iteration; the watched page is that of every 256th. */
+    ck_assert_uint_eq(hits, _i ? (20000 / 12 - 5) / 256 + 1 : (20000 - 3) / 12);
+    use_points(&m, NULL);
+    ck_assert(equal(digest_at(&m, 20000), straight));
+    close_machine(&m);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("travel");
+    TCase *t = tcase_create("travel");
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
+    tcase_add_test(t, damaged_snapshots_are_refused);
+    tcase_add_test(t, travel_is_exact);
+    tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 2);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
