@@ -9,6 +9,7 @@
 #include "emu/check.h"
 #include "hv/config_help.h"
 #include "hv/config_report.h"
+#include "qvm/debug.h"
 #include "qvm/help.h"
 #include "qvm/host.h"
 #include "qvm/questions.h"
@@ -19,6 +20,7 @@ static const char usage[] =
     "       qvm @CONF [WORD...] [+ @CONF...]  the same\n"
     "       qvm record -o TRACE VM [VM...]    run and keep a trace\n"
     "       qvm replay TRACE                  run it again and compare\n"
+    "       qvm gdb TRACE [--port P|--pipe]   gdb on a recording, forwards and backwards\n"
     "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
     "       qvm fmt CONF [WORD...]            print it in canonical form; also of boards\n"
     "       qvm [OPTION] ?                    explain the language: qvm vdev ?, qvm set ?\n"
@@ -34,6 +36,7 @@ static const char usage[] =
     "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
     "                     snapshot at or before instruction F\n"
     "  --snapshot-every N record: a snapshot into the trace every N instructions\n"
+    "  --gdb [HOST:]PORT  run, record: wait for gdb before the first instruction\n"
     "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
@@ -46,9 +49,12 @@ static const char usage[] =
     "  --no-images        record: references to guest images instead of their contents\n"
     "On a terminal Ctrl-A x ends a run.\n";
 
+#define DEFAULT_GDB_PORT "1234"
+
 struct command_line {
     struct session_options options;
     bool json;
+    bool pipe;          /* gdb talks through standard input and output */
     const char **words; /* what is not an option; owned array, borrowed strings */
     size_t count;
     struct vm_words *vms; /* the words by VM; owned array */
@@ -115,8 +121,9 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
 {
     struct session_options *o = &c->options;
     static const char *const known[] = {
-        "--limit-insns", "--limit-ns", "--digest-every",   "--wall-clock", "--entropy", "--on-exit",
-        "--board",       "--events",   "--snapshot-every", "--from",       "--log",     "-o",
+        "--limit-insns", "--limit-ns", "--digest-every", "--wall-clock",     "--entropy",
+        "--on-exit",     "--board",    "--events",       "--snapshot-every", "--from",
+        "--log",         "-o",         "--gdb",          "--port",
     };
     bool exists = false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -147,6 +154,10 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         c->from = value;
         return true;
     }
+    if (strcmp(name, "--gdb") == 0 || strcmp(name, "--port") == 0) {
+        o->gdb = value;
+        return true;
+    }
     if (strcmp(name, "--snapshot-every") == 0)
         return parse_count(value, &o->board.snapshot_every, e, name);
     if (strcmp(name, "--events") == 0) {
@@ -167,6 +178,7 @@ static bool *flag_of(struct command_line *c, const char *name)
            : strcmp(name, "--realtime") == 0  ? &c->options.realtime
            : strcmp(name, "--no-images") == 0 ? &c->options.no_images
            : strcmp(name, "--json") == 0      ? &c->json
+           : strcmp(name, "--pipe") == 0      ? &c->pipe
                                               : NULL;
 }
 
@@ -294,6 +306,22 @@ static int command_replay(struct command_line *c)
     return session_replay(c->words[0], &c->options);
 }
 
+static int command_gdb(struct command_line *c)
+{
+    struct error e = {0};
+    if (c->count != 1) {
+        fprintf(stderr, "qvm: gdb wants one trace file\n");
+        return STATUS_USAGE;
+    }
+    if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "gdb --from"))
+        return session_report_error(&e, STATUS_USAGE);
+    return debug_trace(c->words[0],
+                       c->pipe          ? NULL
+                       : c->options.gdb ? c->options.gdb
+                                        : DEFAULT_GDB_PORT,
+                       &c->options);
+}
+
 static int check_one(const struct command_line *c, const struct vm_words *vm,
                      const struct config_reader *reader, struct bytes *report)
 {
@@ -349,10 +377,9 @@ static const struct {
     int (*run)(struct command_line *c);
     bool takes_vms;
 } commands[] = {
-    {"run", command_run, true},
-    {"record", command_record, true},
-    {"replay", command_replay, false},
-    {"check", command_check, true},
+    {"run", command_run, true},        {"record", command_record, true},
+    {"replay", command_replay, false}, {"check", command_check, true},
+    {"gdb", command_gdb, false},
 };
 
 static int run_command(size_t which, char **arguments, size_t count)

@@ -9,6 +9,7 @@
 #include "emu/trace.h"
 #include "hv/snapshot.h"
 #include "qvm/console.h"
+#include "qvm/debug.h"
 #include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
@@ -393,6 +394,9 @@ static int run(struct session *s)
 {
     uint64_t cpu_from = host_cpu_ns();
     console_open(&s->console, s->trace == NULL);
+    struct error e = {0};
+    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &e))
+        session_report_error(&e, 0);
     int status = board_run(s->board);
     console_close(&s->console);
     uint64_t cpu_ns = host_cpu_ns() - cpu_from;

@@ -19,6 +19,7 @@ struct session_options {
     const char *board_file;  /* "@FILE"; NULL: the default board */
     const char *events_path; /* NULL: nothing is written */
     const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
+    const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */
     uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */
     const char *record_path; /* NULL: nothing is recorded */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */

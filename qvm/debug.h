@@ -1,0 +1,15 @@
+/* gdb on a recording or on a run. */
+#ifndef QVM_DEBUG_H
+#define QVM_DEBUG_H
+
+#include "qvm/gdb_server.h"
+#include "qvm/session.h"
+
+/* `qvm gdb TRACE`: waits for gdb at `where` ([HOST:]PORT), or with NULL on standard input and
+ * output
+ * (`target remote |`). Returns the exit status. */
+int debug_trace(const char *path, const char *where, const struct session_options *options);
+/* A live board that has not run yet. True: the debugger is gone, and the board is to run on. */
+bool debug_live(struct board *b, const char *where, struct error *e);
+
+#endif
