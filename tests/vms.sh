@@ -248,7 +248,7 @@ def lateness(own, others):
     """Of the periodic guest beside two that are busy, in ns."""
     r = run('system', 'rtos', '@tests/guest/vms/actor.qvmconf', 'load', 'build/guests/tests/vms/rtos.elf',
             'cpu', *own, '+', *words(*((name, 'count 1000000 off', 'cpu', *others) for name in ('busy', 'busier'))),
-            '--on-exit', 'stop', '--limit-ns', '60000000', '--board', work + '/one-cpu.board')
+            '--on-exit', 'stop', '--limit-ns', '25000000', '--board', work + '/one-cpu.board')
     found = re.search(r'at worst (\d+) ns late', r.out)
     return int(found[1]) if found else r.err
 
@@ -274,7 +274,7 @@ def priorities():
             ('a higher priority', ['sched', '11'], ['sched', '10'], 1, 1),
             ('a budget of a tenth', ['sched', '20,5,4,1000000,100000s'], ['sched', '10'], 0.09, 0.11),
             ('a budget of two thirds', ['sched', '20,5,4,300000,200000s'], ['sched', '10'], 0.64, 0.69)):
-        a, b = lines_of(own, others, 20)
+        a, b = lines_of(own, others, 10)
         share = a / max(1, a + b)
         verdict('share of ' + what, '' if least <= share <= most else '%d and %d lines' % (a, b))
 

@@ -1,9 +1,9 @@
 /* What a real-time guest does: a little work every millisecond, by the virtual timer. Prints how
- * late it was at worst, and powers off after 50 of them. */
+ * late it was at worst, and powers off after 20 of them. */
 #include "gic.h"
 #include "trap.h"
 
-enum { TIMER = 27, PERIODS = 50, WORK = 2000, ENABLE = 1 };
+enum { TIMER = 27, PERIODS = 20, WORK = 2000, ENABLE = 1 };
 
 static uint64_t period, due, latest;
 static volatile unsigned served;
