@@ -376,6 +376,9 @@ static void monitor(void *context, const char *command, struct bytes *out)
     }
     travel(g, instructions);
     gdb_monitor(g, "when", &instructions, out);
+    static const char hint[] = "gdb still shows the registers of before: maintenance flush "
+                               "register-cache\n";
+    bytes_put(out, hint, sizeof hint - 1);
 }
 
 struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t)
