@@ -109,7 +109,7 @@ static void take(struct gdb_packets *p, uint8_t c)
         break;
     case GDB_SUM_HIGH:
         p->part = hex_digit(c) < 0 ? GDB_BETWEEN : GDB_SUM_LOW;
-        p->sum_wanted = (uint8_t)(hex_digit(c) << 4);
+        p->sum_wanted = (uint8_t)(hex_digit(c) * 16);
         break;
     case GDB_SUM_LOW:
         at_end(p, c);
