@@ -64,6 +64,8 @@ struct walk_step {
     gpa_t table_gpa; /* stage 1: where the descriptor is, guest-physical */
     hpa_t table_hpa; /* where it is on the board */
     unsigned index;
+    uint8_t index_high, index_low; /* the bits of `input` that are the index */
+    uint8_t granule_bits;          /* 12, 14 or 16 */
     uint64_t descriptor;
 };
 struct walk_observer {

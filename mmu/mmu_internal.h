@@ -43,12 +43,17 @@ static inline unsigned level_shift(const struct shape *s, int level)
     return s->page_bits + (unsigned)(LAST_LEVEL - level) * (s->page_bits - 3);
 }
 
-/* Number of the entry for `a` in the table at `level`; the first table, alone or concatenated,
- * takes all that is left of the input address. */
+/* The highest input bit that `level` resolves; the first table, alone or concatenated, takes all
+ * that is left of the input address. */
+static inline unsigned index_high(const struct shape *s, int level)
+{
+    return (level == s->start ? s->input_bits : level_shift(s, level - 1)) - 1;
+}
+
+/* Number of the entry for `a` in the table at `level`. */
 static inline unsigned level_index(const struct shape *s, int level, uint64_t a)
 {
-    unsigned top = level == s->start ? s->input_bits : level_shift(s, level - 1);
-    return (unsigned)bits(a, top - 1, level_shift(s, level));
+    return (unsigned)bits(a, index_high(s, level), level_shift(s, level));
 }
 
 /* The first table lies at a multiple of its size; lower bits of BADDR are RES0 and read as such

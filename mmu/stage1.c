@@ -155,6 +155,9 @@ static void observe(const struct walk *w, gpa_t table, hpa_t at, int level, uint
                              .table_gpa = table,
                              .table_hpa = at,
                              .index = level_index(&w->shape, level, w->a.v),
+                             .index_high = (uint8_t)index_high(&w->shape, level),
+                             .index_low = (uint8_t)level_shift(&w->shape, level),
+                             .granule_bits = (uint8_t)w->shape.page_bits,
                              .descriptor = desc};
     w->observer->step(w->observer->context, &step);
 }

@@ -65,6 +65,9 @@ static void observe(const struct walk *w, int level, hpa_t at, unsigned index, u
                              .input = w->a.v,
                              .table_hpa = at,
                              .index = index,
+                             .index_high = (uint8_t)index_high(&w->shape, level),
+                             .index_low = (uint8_t)level_shift(&w->shape, level),
+                             .granule_bits = (uint8_t)w->shape.page_bits,
                              .descriptor = desc};
     w->observer->step(w->observer->context, &step);
 }

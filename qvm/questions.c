@@ -4,10 +4,15 @@
 
 #include "qvm/session.h"
 
-const char questions_usage[] = "questions about a recording (docs/questions.md):\n"
-                               "  qvm info TRACE     what it holds\n"
-                               "  qvm exits TRACE [--where 'handler == pl011 and write == 1']\n"
-                               "                     every guest exit, one a line\n";
+const char questions_usage[] =
+    "questions about a recording (docs/questions.md):\n"
+    "  qvm info TRACE     what it holds\n"
+    "  qvm exits TRACE [--where 'handler == pl011 and write == 1']\n"
+    "                     every guest exit, one a line\n"
+    "  qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch]\n"
+    "                     how an access at instruction N is translated\n"
+    "  qvm explain TRACE --exit N\n"
+    "                     why that guest exit happened\n";
 
 static const struct {
     const char *name;
@@ -15,6 +20,7 @@ static const struct {
 } questions[] = {
     {"info", question_info},
     {"exits", question_exits},
+    {"explain", question_explain},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])

@@ -16,5 +16,6 @@ extern const char questions_usage[];
 /* One file each. False, with the error, if there is no answer. */
 bool question_info(char *const *words, int count, struct error *e);
 bool question_exits(char *const *words, int count, struct error *e);
+bool question_explain(char *const *words, int count, struct error *e);
 
 #endif

@@ -1,0 +1,98 @@
+/* `qvm explain TRACE --at N ADDR`: how an access at instruction N is translated; `qvm explain TRACE
+ * --exit N`: why a guest exit happened (explain_exit.c). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/config_text.h"
+#include "hv/explain.h"
+#include "qvm/explain.h"
+#include "qvm/question.h"
+#include "qvm/questions.h"
+
+static const char usage[] =
+    "qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] "
+    "[--json], or qvm explain TRACE --exit N [--json]";
+
+struct request {
+    uint64_t at, exit, vcpu; /* UINT64_MAX: not given */
+    const char *vm;
+    bool gpa, read, write, fetch, json;
+};
+
+static bool check(const struct request *r, struct error *e)
+{
+    if (r->read + r->write + r->fetch > 1)
+        return error_set(e, "--read, --write and --fetch exclude each other");
+    if (r->at == UINT64_MAX && r->exit == UINT64_MAX)
+        return error_set(e, "explain wants --at N ADDR or --exit N: %s", usage);
+    if (r->at != UINT64_MAX && r->exit != UINT64_MAX)
+        return error_set(e, "--at and --exit exclude each other");
+    return true;
+}
+
+static bool choose_vcpu(const struct request *r, struct board *b, struct vm **vm, struct vcpu **v,
+                        struct error *e)
+{
+    *vm = question_vm(b, r->vm, e);
+    if (!*vm)
+        return false;
+    uint64_t index = r->vcpu;
+    if (index == UINT64_MAX) /* the one that runs, or else the first */
+        index = b->current && (*vm)->vcpus[b->current->index] == b->current ? b->current->index : 0;
+    if (index >= (*vm)->vcpu_count)
+        return error_set(e, "VM '%s' has %u vCPUs: there is no number %" PRIu64, (*vm)->name,
+                         (*vm)->vcpu_count, r->vcpu);
+    *v = (*vm)->vcpus[index];
+    return true;
+}
+
+static bool explain_address(struct player *p, const struct request *r, const char *address,
+                            struct bytes *out, struct error *e)
+{
+    struct board_sinks sinks = player_no_sinks();
+    struct explanation x;
+    struct vm *vm = NULL;
+    struct vcpu *v = NULL;
+    uint64_t a;
+    if (!question_number(address, &a, "explain --at", e) ||
+        !question_play_to(p, r->at, &sinks, e) || !choose_vcpu(r, p->board, &vm, &v, e))
+        return false;
+    explain_access(vm, v, a, r->gpa,
+                   r->fetch   ? ACCESS_FETCH
+                   : r->write ? ACCESS_WRITE
+                              : ACCESS_READ,
+                   &x);
+    if (r->json)
+        explanation_json(&x, out);
+    else
+        explanation_text(&x, out);
+    return true;
+}
+
+bool question_explain(char *const *words, int count, struct error *e)
+{
+    struct request r = {.at = UINT64_MAX, .exit = UINT64_MAX, .vcpu = UINT64_MAX};
+    const struct question_option options[] = {
+        {.name = "--at", .number = &r.at},     {.name = "--exit", .number = &r.exit},
+        {.name = "--vcpu", .number = &r.vcpu}, {.name = "--vm", .text = &r.vm},
+        {.name = "--gpa", .flag = &r.gpa},     {.name = "--read", .flag = &r.read},
+        {.name = "--write", .flag = &r.write}, {.name = "--fetch", .flag = &r.fetch},
+        {.name = "--json", .flag = &r.json},   {0},
+    };
+    const char *others[2];
+    bool of_exit = false;
+    for (int i = 0; i < count; i++)
+        of_exit |= strcmp(words[i], "--exit") == 0;
+    struct player p;
+    struct bytes out = {0};
+    if (!question_words(words, count, options, others, of_exit ? 1 : 2, usage, e) ||
+        !check(&r, e) || !question_open(&p, others[0], e))
+        return false;
+    bool ok = (of_exit ? explain_exit(&p, r.exit, r.json, &out, e)
+                       : explain_address(&p, &r, others[1], &out, e)) &&
+              question_answer(&out, NULL, e);
+    bytes_free(&out);
+    player_close(&p);
+    return ok;
+}
