@@ -16,15 +16,26 @@ void bytes_clear(struct bytes *b)
     b->size = 0;
 }
 
+static void set_capacity(struct bytes *b, size_t capacity)
+{
+    b->data = realloc(b->data, capacity);
+    CHECK(b->data != NULL);
+    b->capacity = capacity;
+}
+
+void bytes_reserve(struct bytes *b, size_t size)
+{
+    if (size > b->capacity - b->size)
+        set_capacity(b, b->size + size);
+}
+
 void bytes_put(struct bytes *b, const void *data, size_t size)
 {
     if (size > b->capacity - b->size) {
         size_t capacity = b->capacity ? b->capacity : 256;
         while (size > capacity - b->size)
             capacity *= 2;
-        b->data = realloc(b->data, capacity);
-        CHECK(b->data != NULL);
-        b->capacity = capacity;
+        set_capacity(b, capacity);
     }
     if (size)
         memcpy(b->data + b->size, data, size);

@@ -6,8 +6,9 @@
 
 #include "emu/check.h"
 
-#define PIECE_SIZE ((size_t)1 << 16) /* output is made in pieces of this size, on the stack */
-#define ZSTD_LEVEL 1                 /* recording must not cost: half the time of the default */
+#define LIKELY_RATIO 8
+#define PIECE_SIZE   ((size_t)1 << 16) /* output is made in pieces of this size, on the stack */
+#define ZSTD_LEVEL   1                 /* recording must not cost: half the time of the default */
 
 static const uint8_t nothing[1];
 
@@ -65,8 +66,9 @@ bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     CHECK(context);
-    size_t before = out->size;
+    size_t before = out->size, likely = size < limit / LIKELY_RATIO ? size * LIKELY_RATIO : limit;
     ZSTD_inBuffer in = {pointer_or_nothing(data), size, 0};
+    bytes_reserve(out, likely); /* whatever the data claims, no more than it may well need */
     bool good = expand_frames(context, in, limit, out, e);
     if (!good)
         out->size = before;

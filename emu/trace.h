@@ -41,8 +41,10 @@ struct trace_digest {
 /* The whole machine after so many instructions (hv/snapshot.h). */
 struct trace_snapshot {
     uint64_t instructions;
-    struct bytes data; /* owned */
-    bool is_start;     /* the recording began with it: no input came before */
+    const uint8_t *data; /* in `chunk` */
+    size_t size;
+    struct bytes chunk; /* owned */
+    bool is_start;      /* the recording began with it: no input came before */
 };
 
 /* How the recording ended. */

@@ -17,6 +17,7 @@ struct parser {
     struct bytes index;   /* rebuilt: one entry a chunk */
     uint64_t index_count; /* entries */
     bool has_index, has_machine;
+    struct bytes *expanded; /* the payload of the chunk that is read, if it was compressed */
     const struct log *log;
     struct error *e;
 };
@@ -263,7 +264,15 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
     struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
     s->is_start = t->snapshot_count == 1 && !t->pulls.size && !t->pushes.size;
-    bytes_put(&s->data, r->data + r->at, r->size - r->at);
+    /* Tens of megabytes: taken over as they are if the chunk was expanded for us. */
+    if (p->expanded->data) {
+        s->chunk = *p->expanded;
+        *p->expanded = (struct bytes){0};
+    } else {
+        bytes_put(&s->chunk, r->data, r->size);
+    }
+    s->data = s->chunk.data + r->at;
+    s->size = r->size - r->at;
     return true;
 }
 
@@ -358,6 +367,7 @@ static bool read_payload(struct parser *p, const struct chunk *c, const struct c
     struct reader r = reader_of(c->stored, c->stored_size);
     struct bytes expanded = {0};
     bool good = true;
+    p->expanded = &expanded;
     if (c->flags & TRACE_CHUNK_ZSTD) {
         struct error why = {0};
         good = expand_zstd(c->stored, c->stored_size, (size_t)c->raw_size, &expanded, &why);
@@ -480,7 +490,7 @@ void trace_free(struct trace *t)
         bytes_free(&t->images[i].image.contents);
     free(t->images);
     for (size_t i = 0; i < t->snapshot_count; i++)
-        bytes_free(&t->snapshots[i].data);
+        bytes_free(&t->snapshots[i].chunk);
     free(t->snapshots);
     free(t->digests);
     free(t->end_sentence);

@@ -62,6 +62,14 @@ static bool parse(struct player *p, struct error *e)
     return parse_configs(p, &reader, e);
 }
 
+static bool lacks_images(const struct trace *t)
+{
+    for (size_t i = 0; i < t->image_count; i++)
+        if (!t->images[i].here)
+            return true;
+    return false;
+}
+
 /* A trace without images names them only: they are where the configuration says, if anywhere. */
 static void supply_images(struct trace *t, const struct vm_config *config)
 {
@@ -134,7 +142,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
         player_close(p);
         return false;
     }
-    for (size_t i = 0; i < p->vm_count; i++)
+    for (size_t i = 0; i < p->vm_count && lacks_images(&p->trace); i++)
         supply_images(&p->trace, &p->configs[i]);
     trace_into_journal(&p->trace, &p->journal);
     recorded_options(p);
@@ -179,7 +187,7 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
                          &p->journal, &p->options, sinks, e);
     bool ok = p->board && (!snapshot ||
-                           snapshot_restore(p->board, snapshot->data.data, snapshot->data.size, e));
+                           snapshot_restore(p->board, snapshot->data, snapshot->size, e));
     return ok || error_exit_status(e, STATUS_NOT_STARTED);
 }
 

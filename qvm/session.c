@@ -477,7 +477,7 @@ static void go_live(struct session *s)
 static bool assemble_from(struct session *s, const struct trace_snapshot *from, struct error *e)
 {
     return assemble(s, e) &&
-           (!from || snapshot_restore(s->board, from->data.data, from->data.size, e));
+           (!from || snapshot_restore(s->board, from->data, from->size, e));
 }
 
 static int run_or_not(struct session *s, const struct trace_snapshot *from)
