@@ -104,7 +104,7 @@ static void put_arguments(struct line *l, const struct board_event *e)
     }
 }
 
-void events_write(struct events *e, const struct board_event *event)
+void events_line(const struct board_event *event, struct bytes *out)
 {
     struct line l = {.size = 0};
     put(&l, "t:0x%016" PRIx64 " CPU:00 QVM:%s", event->ns, event_name(event->id));
@@ -114,5 +114,13 @@ void events_write(struct events *e, const struct board_event *event)
     if (event->exit)
         put_record(&l, event->exit, event->result);
     put(&l, "\n");
-    e->failed |= !host_append(e->file, l.text, l.size);
+    bytes_put(out, l.text, l.size);
+}
+
+void events_write(struct events *e, const struct board_event *event)
+{
+    struct bytes line = {0};
+    events_line(event, &line);
+    e->failed |= !host_append(e->file, line.data, line.size);
+    bytes_free(&line);
 }

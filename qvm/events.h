@@ -3,6 +3,7 @@
 #ifndef QVM_EVENTS_H
 #define QVM_EVENTS_H
 
+#include "emu/bytes.h"
 #include "hv/events.h"
 
 struct host_file;
@@ -12,6 +13,8 @@ struct events {
     bool failed;
 };
 
+/* Appends the line of one event. */
+void events_line(const struct board_event *event, struct bytes *out);
 void events_write(struct events *e, const struct board_event *event);
 
 #endif
