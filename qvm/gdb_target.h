@@ -25,8 +25,11 @@ enum gdb_resume { GDB_CONTINUE, GDB_STEP, GDB_REVERSE_CONTINUE, GDB_REVERSE_STEP
 
 enum gdb_stop_reason {
     GDB_STOP_STEP, /* the step is done */
-    /* A breakpoint: PC is its address and the instruction there comes next. Forwards that may be so
-     * at once (gdb itself steps over what it knows of), backwards something was undone first. */
+    /* A breakpoint: PC is its address and the instruction there comes next. Backwards, something
+     * was undone first. Forwards a continue may stop at once, at its very first instruction: gdb
+     * takes points away for a step over those that it has reported, and what it has not reported
+     * (another thread's, or what is ahead again after going back) must be seen. The same is true of
+     * watchpoints. */
     GDB_STOP_BREAK,
     /* A watchpoint of kind `watch`; `address` is inside of it. Forwards the instruction that
      * accesses it comes next, as with the architecture's own watchpoints; backwards it is the next

@@ -600,6 +600,8 @@ START_TEST(points_are_inserted_once)
              "Z3,1000,8", "OK", "Z4,1000,8", "OK", "z0,1000,4", "OK", "z0,1000,4", "OK",
              "z4,2000,8", "OK", "Z5,1000,4", "", "z5,1000,4", "", "Z0,1000", "E01", "Z0", "E01",
              "Z2,1000,0", "E01", "Z0,1000,4;X1,00", "E01", "Z", "E01");
+    ck_assert_uint_eq(fake.inserted, 4); /* both breakpoints are one for the target */
+    CONVERSE("Z1,1000,4", "OK", "Z0,1000,4", "OK", "z1,1000,4", "OK");
     ck_assert_uint_eq(fake.inserted, 5);
     fake.points_max = 1;
     CONVERSE("Z0,1000,4", "OK", "Z0,1004,4", "E01", "z0,1000,4", "OK", "Z0,1004,4", "OK");
