@@ -12,7 +12,9 @@ const char questions_usage[] =
     "  qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch]\n"
     "                     how an access at instruction N is translated\n"
     "  qvm explain TRACE --exit N\n"
-    "                     why that guest exit happened\n";
+    "                     why that guest exit happened\n"
+    "  qvm export TRACE --format text|json|events|perfetto [-o FILE]\n"
+    "                     everything the hypervisor did, for other tools\n";
 
 static const struct {
     const char *name;
@@ -21,6 +23,7 @@ static const struct {
     {"info", question_info},
     {"exits", question_exits},
     {"explain", question_explain},
+    {"export", question_export},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])

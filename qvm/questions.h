@@ -17,5 +17,6 @@ extern const char questions_usage[];
 bool question_info(char *const *words, int count, struct error *e);
 bool question_exits(char *const *words, int count, struct error *e);
 bool question_explain(char *const *words, int count, struct error *e);
+bool question_export(char *const *words, int count, struct error *e);
 
 #endif

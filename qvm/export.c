@@ -1,0 +1,180 @@
+/* `qvm export TRACE --format text|json|events|perfetto [-o FILE]`: everything the hypervisor did in
+ * a recording, for other tools. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "hv/config_text.h"
+#include "qvm/events.h"
+#include "qvm/exit_record.h"
+#include "qvm/host.h"
+#include "qvm/perfetto.h"
+#include "qvm/question.h"
+#include "qvm/questions.h"
+
+struct export
+{
+    void (*put)(struct export * x, const struct board_event *event);
+    struct bytes out;
+    struct host_file *file; /* NULL: standard output */
+    bool failed;
+    uint64_t exits;
+    struct perfetto *perfetto; /* owned */
+};
+
+#define EXPORT_BUFFER 65536
+
+static void flush(struct export *x)
+{
+    if (!x->file)
+        host_print(x->out.data, x->out.size);
+    else if (!x->failed)
+        x->failed = !host_append(x->file, x->out.data, x->out.size);
+    bytes_clear(&x->out);
+}
+
+/* "guest-exit"; in JSON lines and text. */
+static const char *event_word(enum event_id id)
+{
+    switch (id) {
+    case EVENT_GUEST_ENTRY:
+        return "guest-entry";
+    case EVENT_GUEST_EXIT:
+        return "guest-exit";
+    case EVENT_VCPU_CREATED:
+        return "vcpu-created";
+    case EVENT_INTERRUPT:
+        return "interrupt";
+    case EVENT_GUEST_CYCLES:
+        return "guest-cycles";
+    }
+    return "?";
+}
+
+static void put_text_arguments(const struct board_event *e, struct bytes *out)
+{
+    if (e->id == EVENT_GUEST_ENTRY || e->id == EVENT_GUEST_EXIT)
+        text_put(out, " pc=0x%" PRIx64, e->guest_ip);
+    if (e->id == EVENT_GUEST_EXIT)
+        text_put(out, " reason=preempted");
+    if (e->id == EVENT_INTERRUPT)
+        text_put(out, " irq=%u fiq=%u", e->irq, e->fiq);
+    if (e->id == EVENT_GUEST_CYCLES)
+        text_put(out, " cycles=%" PRIu64, e->at_exit - e->at_entry);
+}
+
+static void put_text(struct export *x, const struct board_event *e)
+{
+    text_put(&x->out, "ns=%" PRIu64 " event=%s ", e->ns, event_word(e->id));
+    if (e->exit) {
+        struct exit_record r;
+        exit_record_fill(&r, x->exits++, e);
+        exit_record_text(&r, &x->out);
+    } else {
+        text_put(&x->out, "insn=%" PRIu64 " vm=%s vcpu=%u", e->instructions, e->vm->name, e->vcpu);
+        put_text_arguments(e, &x->out);
+    }
+    text_put(&x->out, "\n");
+}
+
+static void put_json_arguments(const struct board_event *e, struct json *j)
+{
+    json_number(j, "insn", e->instructions);
+    json_string(j, "vm", e->vm->name);
+    json_number(j, "vcpu", e->vcpu);
+    if (e->id == EVENT_GUEST_ENTRY || e->id == EVENT_GUEST_EXIT)
+        json_number(j, "pc", e->guest_ip);
+    if (e->id == EVENT_GUEST_EXIT)
+        json_string(j, "reason", "preempted");
+    if (e->id == EVENT_INTERRUPT) {
+        json_bool(j, "irq", e->irq);
+        json_bool(j, "fiq", e->fiq);
+    }
+    if (e->id == EVENT_GUEST_CYCLES)
+        json_number(j, "cycles", e->at_exit - e->at_entry);
+}
+
+static void put_json(struct export *x, const struct board_event *e)
+{
+    struct json j = {.out = &x->out};
+    json_open(&j, NULL, '{');
+    json_number(&j, "ns", e->ns);
+    json_string(&j, "event", event_word(e->id));
+    if (e->exit) {
+        struct exit_record r;
+        exit_record_fill(&r, x->exits++, e);
+        exit_record_json(&r, &j);
+    } else {
+        put_json_arguments(e, &j);
+    }
+    json_close(&j, '}');
+    text_put(&x->out, "\n");
+}
+
+static void put_events(struct export *x, const struct board_event *e)
+{
+    events_line(e, &x->out);
+}
+
+static void put_perfetto(struct export *x, const struct board_event *e)
+{
+    perfetto_event(x->perfetto, e, &x->out);
+}
+
+static const struct {
+    const char *name;
+    void (*put)(struct export *x, const struct board_event *event);
+} formats[] = {
+    {"text", put_text}, {"json", put_json}, {"events", put_events}, {"perfetto", put_perfetto}};
+
+static bool choose_format(struct export *x, const char *name, struct error *e)
+{
+    for (size_t i = 0; name && i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(name, formats[i].name) == 0)
+            x->put = formats[i].put;
+    return x->put || error_set(e, "--format wants text, json, events or perfetto%s%s",
+                               name ? ", not " : "", name ? name : "");
+}
+
+static void on_event(void *context, const struct board_event *event)
+{
+    struct export *x = context;
+    x->put(x, event);
+    if (x->out.size >= EXPORT_BUFFER)
+        flush(x);
+}
+
+static bool play(struct export *x, struct player *p, struct error *e)
+{
+    struct board_sinks sinks = player_no_sinks();
+    sinks.event = on_event;
+    sinks.context = x;
+    if (!player_start(p, 0, &sinks, e))
+        return false;
+    board_run(p->board);
+    perfetto_end(x->perfetto, &x->out);
+    flush(x);
+    host_flush();
+    return true;
+}
+
+bool question_export(char *const *words, int count, struct error *e)
+{
+    struct export x = {.perfetto = calloc(1, sizeof *x.perfetto)};
+    struct player p = {0};
+    const char *path, *format = NULL, *to = NULL;
+    const struct question_option options[] = {
+        {.name = "--format", .text = &format}, {.name = "-o", .text = &to}, {0}};
+    CHECK(x.perfetto);
+    bool ok = question_words(words, count, options, &path, 1,
+                             "qvm export TRACE --format text|json|events|perfetto [-o FILE]", e) &&
+              choose_format(&x, format, e) && question_open(&p, path, e) &&
+              (!to || (x.file = host_create(to, e))) && play(&x, &p, e);
+    if (x.file && (!host_close(x.file) || x.failed) && ok)
+        ok = error_set(e, "'%s' is not complete", to);
+    bytes_free(&x.out);
+    free(x.perfetto);
+    player_close(&p);
+    return ok;
+}
