@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# snapshots.sh QVM: a run that goes on from a snapshot ends in the state in which the run ends that
+# the snapshot was taken of; so does its recording, and a replay that begins in the middle. Snapshots
+# that guests ask for, other inputs afterwards, several VMs, damaged files.
+set -uo pipefail
+qvm="$(realpath -e "${1:?usage: tests/snapshots.sh QVM}")" || exit 2
+cd "$(dirname "$0")/.." || exit 2
+tests/guest/build.sh build/guests/tests || exit 2
+work="$(mktemp -d)" || exit 2
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+# check NAME CONDITION...: one line for what is wrong.
+check() {
+    local name="$1"
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $name"
+    fi
+}
+
+# final ARGUMENTS...: the digest in which a run ends; its output is in $work/out, messages in err.
+final() {
+    timeout -s KILL 120 "$qvm" "$@" >"$work/out" 2>"$work/err" <"${input:-/dev/null}"
+    sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err"
+}
+
+instructions() {
+    sed -n 's/.*; \([0-9]*\) instructions, .*/\1/p' "$work/err"
+}
+
+# program NAME VCPUS MODEL: at five places of its run.
+program() {
+    local name="$1" model="$3" cpus=() whole total at i
+    while [ ${#cpus[@]} -lt "$2" ]; do
+        cpus+=(cpu)
+    done
+    local vm=(configs/test-arm64.qvmconf set cpu-model "$model" load "build/guests/tests/$name.elf"
+        "${cpus[@]}")
+    whole="$(final run "${vm[@]}")"
+    total="$(instructions)"
+    for i in 1 2 3 4 5; do
+        at=$((total * i / 6 + i))
+        check "$name: saving at $at changes nothing" [ "$whole" = \
+            "$(final run "${vm[@]}" --save-at insn=$at "$work/save.qtrace")" ]
+        check "$name: from $at" [ "$whole" = "$(final run --from "$work/save.qtrace")" ]
+    done
+    check "$name: recorded from $at" [ "$whole" = \
+        "$(final record -o "$work/from.qtrace" --from "$work/save.qtrace")" ]
+    check "$name: and replayed" [ "$whole" = "$(final replay "$work/from.qtrace")" ]
+    check "$name: recorded with snapshots" [ "$whole" = \
+        "$(final record -o "$work/many.qtrace" "${vm[@]}" --snapshot-every $((total / 7 + 1)) \
+            --digest-every $((total / 11 + 1)))" ]
+    for i in 0 2 4 6; do
+        check "$name: replayed from the middle ($i)" [ "$whole" = \
+            "$(final replay "$work/many.qtrace" --from $((total * i / 7)))" ]
+    done
+}
+
+guest_asks() {
+    local vm=(configs/hello-arm64.qvmconf load build/guests/tests/saved.elf)
+    sed -e '/^load/d' configs/hello-arm64.qvmconf >"$work/saved.qvmconf"
+    vm=("$work/saved.qvmconf" load build/guests/tests/saved.elf)
+    final run "${vm[@]}" --save-at guest-hypercall "$work/asked.qtrace" >/dev/null
+    check "a guest asks: the run goes on" grep -q '^input: nothing' "$work/out"
+    local letter
+    for letter in x y; do
+        printf '%s' "$letter" >"$work/typed"
+        input="$work/typed" final run --from "$work/asked.qtrace" >/dev/null
+        check "a guest asks: continued with $letter" grep -q "^input: $letter" "$work/out"
+        check "a guest asks: what was before is not printed again" [ "$(wc -l <"$work/out")" = 1 ]
+    done
+}
+
+several_vms() {
+    local vms=(configs/hello-arm64.qvmconf "$work/second.qvmconf") whole
+    sed -e 's/^system .*/system second/' configs/hello-arm64.qvmconf >"$work/second.qvmconf"
+    whole="$(final run "${vms[@]}")"
+    check "two VMs: saved" [ "$whole" = \
+        "$(final run "${vms[@]}" --save-at insn=70 "$work/two.qtrace")" ]
+    check "two VMs: continued" [ "$whole" = "$(final run --from "$work/two.qtrace")" ]
+}
+
+# refused STATUS TEXT ARGUMENTS...
+refused() {
+    local status="$1" text="$2" got=0
+    shift 2
+    timeout -s KILL 60 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+    check "$*: status $got, $(head -1 "$work/err")" [ "$got" = "$status" ]
+    check "$*: '$text' in $(head -1 "$work/err")" grep -q -- "$text" "$work/err"
+}
+
+bad_files() {
+    final run configs/hello-arm64.qvmconf --save-at insn=30 "$work/good.qtrace" >/dev/null
+    head -c 700 "$work/good.qtrace" >"$work/short.qtrace"
+    timeout -s KILL 60 "$qvm" record -o "$work/plain.qtrace" configs/hello-arm64.qvmconf \
+        >/dev/null 2>&1 </dev/null
+    refused 2 'holds no snapshot' run --from "$work/short.qtrace"
+    refused 2 'holds no snapshot' run --from "$work/plain.qtrace"
+    refused 2 'not a trace' run --from tests/snapshots.sh
+    refused 2 'no others can be given' run --from "$work/good.qtrace" configs/hello-arm64.qvmconf
+    refused 2 'insn=N or guest-hypercall' run configs/hello-arm64.qvmconf --save-at now "$work/x"
+    refused 2 'wants a number' run configs/hello-arm64.qvmconf --save-at insn=x "$work/x"
+}
+
+program exceptions 1 a57
+program timers 1 a57
+program lazyfp 1 a57
+program ipi 4 a57
+program atomics 4 max
+guest_asks
+several_vms
+bad_files
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
