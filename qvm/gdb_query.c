@@ -113,13 +113,6 @@ static void say(struct gdb_server *s, const struct bytes *text)
 
 static const char *const spaces[] = {"virtual", "guest-physical", "host-physical"};
 
-static void put_space(const struct gdb_server *s, struct bytes *out)
-{
-    text_put(out,
-             "addresses are %s; monitor space virtual|guest-physical|host-physical changes it\n",
-             spaces[s->space]);
-}
-
 /* `space [NAME]`, the one command that is the server's. */
 static bool change_space(struct gdb_server *s, const char *command, struct bytes *out)
 {
@@ -129,7 +122,7 @@ static bool change_space(struct gdb_server *s, const char *command, struct bytes
     for (unsigned i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
         if (text_take(&r, spaces[i]) && reader_at_end(&r))
             s->space = (enum gdb_space)i;
-    put_space(s, out);
+    text_put(out, "addresses of memory are %s\n", spaces[s->space]);
     return true;
 }
 
@@ -151,7 +144,10 @@ void query_monitor(struct gdb_server *s, struct reader *arguments)
     if (!change_space(s, command, &text))
         s->target->monitor(s->target->context, command, &text);
     if (strcmp(command, "help") == 0)
-        put_space(s, &text);
+        text_put(&text,
+                 "%-12s space [virtual|guest-physical|host-physical]: what addresses of"
+                 " memory are\n",
+                 "space");
     say(s, &text);
     bytes_free(&text);
     server_ok(s);

@@ -823,7 +823,7 @@ START_TEST(monitor_text)
     end();
     begin();
     text = said("help");
-    ck_assert_ptr_nonnull(strstr((char *)text.data, "helphelpaddresses are virtual"));
+    ck_assert_ptr_nonnull(strstr((char *)text.data, "helphelpspace "));
     bytes_free(&text);
     end();
     begin();
