@@ -47,6 +47,8 @@ static const char usage[] =
     "                     run, `restart` it unless it powered itself off\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --no-images        record: references to guest images instead of their contents\n"
+    "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 96); else\n"
+    "                     it is left in $TMPDIR or /tmp, and its name is said\n"
     "On a terminal Ctrl-A x ends a run.\n";
 
 #define DEFAULT_GDB_PORT "1234"
@@ -177,6 +179,7 @@ static bool *flag_of(struct command_line *c, const char *name)
     return strcmp(name, "--stats") == 0       ? &c->options.stats
            : strcmp(name, "--realtime") == 0  ? &c->options.realtime
            : strcmp(name, "--no-images") == 0 ? &c->options.no_images
+           : strcmp(name, "--no-record") == 0 ? &c->options.no_record
            : strcmp(name, "--json") == 0      ? &c->json
            : strcmp(name, "--pipe") == 0      ? &c->pipe
                                               : NULL;

@@ -153,6 +153,43 @@ static void end_recording(struct session *s, const struct trace_end *end)
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
 }
 
+/* A run that nobody wanted recorded is recorded in memory: its inputs are few. */
+static bool is_kept(const struct session *s)
+{
+    return !s->options->no_record && !s->options->board.from_snapshot && !s->trace;
+}
+
+static bool ended_badly(int status)
+{
+    return status == STATUS_WATCHDOG || status == STATUS_UNSUPPORTED || status == STATUS_VDEV ||
+           status == STATUS_UNEXPECTED || status == STATUS_STARTED;
+}
+
+/* What happened is worth a file. `end` NULL: it happened to this program. */
+static void keep_failure(struct session *s, const struct trace_end *end)
+{
+    struct recording_source source = source_of(s);
+    struct recording file;
+    struct error e = {0};
+    char path[1024], stamp[16];
+    const char *folder = host_environment("TMPDIR");
+    host_time_stamp(stamp);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "%s/%s-%s-%u.qtrace", folder ? folder : "/tmp",
+                 s->board->vms[0]->name, stamp, i);
+        if (!host_exists(path))
+            break;
+    }
+    source.no_images = false;
+    if (!recording_begin(&file, path, &source, &e)) {
+        session_report_error(&e, 0);
+        return;
+    }
+    recording_step(&file, &s->journal, &e);
+    if (recording_end(&file, end))
+        fprintf(stderr, "qvm: to see it again: qvm replay %s\n", path);
+}
+
 /* Into the recording; and, if it was asked for, into a file of its own, which is a trace without a
  * run. */
 static void on_snapshot(void *context, struct board *b)
@@ -315,9 +352,11 @@ static void on_digest(void *context, uint64_t instructions, struct digest d)
 static void last_words(void *context)
 {
     struct session *s = context;
-    record_step(s);
-    host_flush();
     host_console_close();
+    host_flush();
+    record_step(s);
+    if (is_kept(s) && !s->options->record_path)
+        keep_failure(s, NULL);
 }
 
 static bool open_events(struct session *s, struct error *e)
@@ -406,6 +445,8 @@ static int run(struct session *s)
     if (s->trace)
         compare_end(s, &end);
     verdict_print(s->board, &end);
+    if (ended_badly(status) && is_kept(s) && !s->options->record_path)
+        keep_failure(s, &end);
     if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);
         exit_costs_print(&s->costs);
@@ -469,15 +510,15 @@ static bool is_dry(const struct session *s)
 
 static void go_live(struct session *s)
 {
-    journal_live(&s->journal, s->options->record_path ? JOURNAL_RECORD : JOURNAL_LIVE,
+    bool record = s->options->record_path || is_kept(s);
+    journal_live(&s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
                  (struct journal_host){.pull = pull, .poll = poll_host, .context = s});
 }
 
 /* `from` NULL: from the start. */
 static bool assemble_from(struct session *s, const struct trace_snapshot *from, struct error *e)
 {
-    return assemble(s, e) &&
-           (!from || snapshot_restore(s->board, from->data, from->size, e));
+    return assemble(s, e) && (!from || snapshot_restore(s->board, from->data, from->size, e));
 }
 
 static int run_or_not(struct session *s, const struct trace_snapshot *from)
