@@ -270,7 +270,7 @@ static const unsigned saved_sysregs[] = {
     SYS_AFSR0_EL1, SYS_AFSR1_EL1,
 };
 
-static const struct field vcpu_fields[] = {
+const struct field vcpu_fields[] = {
     FIELD(struct vcpu, on),
     FIELD(struct vcpu, halted),
     FIELD(struct vcpu, reset_pending),

@@ -171,6 +171,13 @@ void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 /* Every register as bytes, the same for every build: for digests and snapshots. `loaded` is the
  * vCPU that is in the engine now, or NULL; it still is afterwards. */
 void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
+/* What is at this offset of that (vcpu_state.c): its name, and the bytes it takes. */
+struct vcpu_state_item {
+    char name[40];
+    size_t offset, size;
+};
+void vcpu_state_item(size_t offset, struct vcpu_state_item *item);
+extern const struct field vcpu_fields[]; /* the first part of it */
 
 /* Restores what vcpu_save wrote, into a vCPU of the same model; no vCPU is in the engine
  * afterwards. False: the data is not that. */
