@@ -14,16 +14,16 @@ const char questions_usage[] =
     "  qvm explain TRACE --exit N\n"
     "                     why that guest exit happened\n"
     "  qvm export TRACE --format text|json|events|perfetto [-o FILE]\n"
-    "                     everything the hypervisor did, for other tools\n";
+    "                     everything the hypervisor did, for other tools\n"
+    "  qvm diff TRACE TRACE\n"
+    "                     the first difference of two recordings\n";
 
 static const struct {
     const char *name;
     bool (*answer)(char *const *words, int count, struct error *e);
 } questions[] = {
-    {"info", question_info},
-    {"exits", question_exits},
-    {"explain", question_explain},
-    {"export", question_export},
+    {"info", question_info},     {"exits", question_exits}, {"explain", question_explain},
+    {"export", question_export}, {"diff", question_diff},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])

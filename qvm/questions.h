@@ -13,10 +13,12 @@ int questions_answer(const char *command, char *const *words, int count);
 /* Lines for --help. */
 extern const char questions_usage[];
 
-/* One file each. False, with the error, if there is no answer. */
+/* One file each. False, with the error, if there is no answer; with an exit status alone if there
+ * is one, and it is no. */
 bool question_info(char *const *words, int count, struct error *e);
 bool question_exits(char *const *words, int count, struct error *e);
 bool question_explain(char *const *words, int count, struct error *e);
 bool question_export(char *const *words, int count, struct error *e);
+bool question_diff(char *const *words, int count, struct error *e);
 
 #endif
