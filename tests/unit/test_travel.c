@@ -1,11 +1,8 @@
 /* Snapshots and time travel on the real engine: a small program that writes many pages and uses an
  * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "hv/snapshot.h"
 #include "hv/timeline.h"
+#include "test_board_fixture.h"
 
 /* x1 = 0x40100000; for (x0 = 1;; x0++): x3 = x1 + page (x0 & 255), [x3] += x0, [x1]++ by an
  * exclusive pair, x7 counts pairs that failed. */
@@ -17,79 +14,9 @@ enum { LOAD_EXCLUSIVE = 10, STORE = 9 };
 #define LOAD      0x40000000u
 #define AT(index) (LOAD + 4 * (uint64_t)(index))
 
-static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
-                 struct bytes *out, struct error *e)
-{
-    (void)context;
-    (void)key;
-    (void)size;
-    (void)e;
-    if (kind == PULL_FILE)
-        bytes_put(out, program, sizeof program);
-    else
-        bytes_put_int(out, 0, 8);
-    return true;
-}
-
-static bool poll_nothing(void *context, struct push *p)
-{
-    (void)context;
-    (void)p;
-    return false;
-}
-
-static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
-{
-    (void)context;
-    (void)vm;
-    (void)channel;
-    (void)data;
-    (void)size;
-}
-
-static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
-                   const char *line)
-{
-    (void)context;
-    (void)vm;
-    (void)severity;
-    (void)outlets;
-    (void)line;
-}
-
-static bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
-{
-    (void)context;
-    *passed_ns = ns;
-    return true;
-}
-
-struct machine {
-    struct vm_config config;
-    struct journal journal;
-    struct board *board;
-};
-
 static void open_machine(struct machine *m)
 {
-    static const char *const start[] = {"ram 0x40000000,4M load 0x40000000,program"};
-    struct config_reader reader = {0};
-    struct error e = {0};
-    struct board_options options = {
-        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
-    struct board_sinks sinks = {.output = on_output, .log = on_log, .idle = on_idle};
-    memset(m, 0, sizeof *m);
-    ck_assert_msg(config_parse(&m->config, start, 1, &reader, &e), "%s", e.text);
-    journal_live(&m->journal, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, NULL});
-    m->board = board_new(NULL, &m->config, 1, &m->journal, &options, &sinks, &e);
-    ck_assert_msg(m->board != NULL, "%s", e.text);
-}
-
-static void close_machine(struct machine *m)
-{
-    board_free(m->board);
-    journal_free(&m->journal);
-    config_free(&m->config);
+    machine_open(m, program, sizeof program / sizeof program[0], 1);
 }
 
 static struct digest digest_at(struct machine *m, uint64_t instructions)
@@ -123,8 +50,8 @@ START_TEST(snapshot_goes_on_exactly)
     ck_assert(snapshot_restore(first.board, snapshot.data, snapshot.size, &e));
     ck_assert(equal(digest_at(&first, at + 10007), later));
     bytes_free(&snapshot);
-    close_machine(&first);
-    close_machine(&second);
+    machine_close(&first);
+    machine_close(&second);
 }
 END_TEST
 
@@ -145,7 +72,7 @@ START_TEST(damaged_snapshots_are_refused)
     memset(&e, 0, sizeof e);
     ck_assert(!snapshot_restore(m.board, snapshot.data, snapshot.size, &e));
     bytes_free(&snapshot);
-    close_machine(&m);
+    machine_close(&m);
 }
 END_TEST
 
@@ -162,7 +89,7 @@ START_TEST(travel_is_exact)
         places[i] = (uint64_t)i * (SPAN / PLACES) + (i * 7 + 3) % 13;
         straight[i] = digest_at(&m, places[i]);
     }
-    close_machine(&m);
+    machine_close(&m);
     open_machine(&m);
     struct timeline *t = timeline_new(m.board);
     ck_assert(timeline_run_to(t, SPAN));
@@ -175,7 +102,7 @@ START_TEST(travel_is_exact)
                       (unsigned long long)places[i]);
     }
     timeline_free(t);
-    close_machine(&m);
+    machine_close(&m);
 }
 END_TEST
 
@@ -193,7 +120,7 @@ START_TEST(points_stop_and_change_nothing)
     struct points points = {.resume_at = UINT64_MAX};
     open_machine(&m);
     struct digest straight = digest_at(&m, 20000);
-    close_machine(&m);
+    machine_close(&m);
     open_machine(&m);
     struct point point = {.kind = POINT_EXECUTE, .address = AT(LOAD_EXCLUSIVE)};
     if (_i)
@@ -213,23 +140,16 @@ START_TEST(points_stop_and_change_nothing)
     ck_assert_uint_eq(hits, _i ? (20000 / 12 - 5) / 256 + 1 : (20000 - 3) / 12);
     use_points(&m, NULL);
     ck_assert(equal(digest_at(&m, 20000), straight));
-    close_machine(&m);
+    machine_close(&m);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("travel");
     TCase *t = tcase_create("travel");
-    tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
     tcase_add_test(t, damaged_snapshots_are_refused);
     tcase_add_test(t, travel_is_exact);
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 2);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("travel", t);
 }

@@ -1,0 +1,111 @@
+/* Boards on the real engine whose guests are a few instructions of a test. */
+#ifndef TEST_BOARD_FIXTURE_H
+#define TEST_BOARD_FIXTURE_H
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/board.h"
+
+/* The contents of the file that every VM loads. */
+struct image {
+    const uint32_t *words;
+    size_t count;
+};
+
+static inline bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
+                        struct bytes *out, struct error *e)
+{
+    const struct image *image = context;
+    (void)key;
+    (void)size;
+    (void)e;
+    if (kind == PULL_FILE)
+        bytes_put(out, image->words, image->count * sizeof image->words[0]);
+    else
+        bytes_put_int(out, 0, 8);
+    return true;
+}
+
+static inline bool poll_nothing(void *context, struct push *p)
+{
+    (void)context;
+    (void)p;
+    return false;
+}
+
+static inline void on_output(void *context, unsigned vm, unsigned channel, const void *data,
+                             size_t size)
+{
+    (void)context;
+    (void)vm;
+    (void)channel;
+    (void)data;
+    (void)size;
+}
+
+static inline void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                          const char *line)
+{
+    (void)context;
+    (void)vm;
+    (void)severity;
+    (void)outlets;
+    (void)line;
+}
+
+static inline bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
+{
+    (void)context;
+    *passed_ns = ns;
+    return true;
+}
+
+#define MACHINE_VMS_MAX 2
+struct machine {
+    struct image image;
+    struct vm_config configs[MACHINE_VMS_MAX];
+    size_t vm_count;
+    struct journal journal;
+    struct board *board;
+};
+
+/* So many VMs with 4 MiB at 0x40000000, where the image is. */
+static inline void machine_open(struct machine *m, const uint32_t *words, size_t count, size_t vms)
+{
+    static const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image"};
+    struct config_reader reader = {0};
+    struct error e = {0};
+    struct board_options options = {
+        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    struct board_sinks sinks = {.output = on_output, .log = on_log, .idle = on_idle};
+    *m = (struct machine){.image = {words, count}, .vm_count = vms};
+    for (size_t i = 0; i < vms; i++)
+        ck_assert_msg(config_parse(&m->configs[i], text, 1, &reader, &e), "%s", e.text);
+    journal_live(&m->journal, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, &m->image});
+    m->board = board_new(NULL, m->configs, vms, &m->journal, &options, &sinks, &e);
+    ck_assert_msg(m->board != NULL, "%s", e.text);
+}
+
+static inline void machine_close(struct machine *m)
+{
+    board_free(m->board);
+    journal_free(&m->journal);
+    for (size_t i = 0; i < m->vm_count; i++)
+        config_free(&m->configs[i]);
+}
+
+static inline int suite_main(const char *name, TCase *t)
+{
+    Suite *s = suite_create(name);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* The local design safe state: what is wrong with one VM's own tables ends that VM, with status 96,
+ * and nothing else. */
+#include "test_board_fixture.h"
+
+/* x0 counts up to 0x10000, reads memory all the while, then powers off by PSCI. */
+static const uint32_t program[] = {
+    0xd2800000, /* mov x0, #0 */
+    0xd2a80601, /* mov x1, #0x40300000 */
+    0x91000400, /* 1: add x0, x0, #1 */
+    0xf9400022, /* ldr x2, [x1] */
+    0xf140401f, /* cmp x0, #0x10, lsl #12 */
+    0x54ffffa1, /* b.ne 1b */
+    0x52800100, /* mov w0, #8 */
+    0x72b08000, /* movk w0, #0x8400, lsl #16: SYSTEM_OFF */
+    0xd4000002, /* hvc #0 */
+};
+
+static void open_machine(struct machine *m)
+{
+    machine_open(m, program, sizeof program / sizeof program[0], 2);
+}
+
+START_TEST(without_damage_both_power_off)
+{
+    struct machine m;
+    open_machine(&m);
+    ck_assert_int_eq(board_run(m.board), STATUS_OK);
+    machine_close(&m);
+}
+END_TEST
+
+/* Every entry of a start table of stage 2 made to point where the board has nothing. */
+START_TEST(damaged_stage_2_tables_end_one_vm)
+{
+    struct machine m;
+    open_machine(&m);
+    struct board *b = m.board;
+    ck_assert(!board_run_to(b, 1000));
+    struct vm *victim = b->vms[0];
+    hpa_t table = hpa(victim->stage2.vttbr & 0x0000fffffffff000u);
+    uint64_t *entries = memory_at(&b->memory, table, PAGE_SIZE, MEMORY_WRITE);
+    for (unsigned i = 0; i < 512; i++)
+        entries[i] = 0x0000700000000003u;
+    vcpu_stage2_changed(victim->vcpus[0]);
+    engine_flush_tlb(b->engine);
+    ck_assert_int_eq(board_run(b), STATUS_STARTED);
+    ck_assert_int_eq(victim->exit_status, STATUS_STARTED);
+    ck_assert_msg(strstr(victim->ending, "design safe state") != NULL, "%s", victim->ending);
+    ck_assert_int_eq(b->vms[1]->exit_status, STATUS_OK);
+    ck_assert_str_eq(b->vms[1]->ending, "the guest powered off");
+    machine_close(&m);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("safe state");
+    tcase_add_test(t, without_damage_both_power_off);
+    tcase_add_test(t, damaged_stage_2_tables_end_one_vm);
+    return suite_main("safe state", t);
+}
