@@ -202,6 +202,8 @@ void vm_safe_state(struct vm *vm, const char *format, ...) __attribute__((format
 /* A dump of the guest where the configuration wants it, if it does, at the next instruction
  * boundary. `why` is a sentence. */
 void vm_dump(struct vm *vm, const char *why);
+/* The dump itself, to the board's sinks, whatever the configuration says. Only between runs. */
+void dump_write(struct vm *vm, const char *why);
 
 /* Guest-physical memory of a VM, through its stage 2. False if not all of it is RAM or ROM. */
 bool vm_read(struct vm *vm, gpa_t from, void *to, uint64_t size);

@@ -49,9 +49,6 @@ void snapshot_plan(struct board *b);
 void snapshot_save_machine(struct board *b, struct bytes *out);
 bool snapshot_restore_machine(struct board *b, struct reader *in);
 
-/* dump.c: writes the dump that is due. Only between runs. */
-void dump_write(struct vm *vm, const char *why);
-
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);
 void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq);

@@ -162,6 +162,7 @@ static bool pushes_differ(struct comparison *c)
 /* Where the states are known to be equal, and where the search ends. */
 struct bracket {
     uint64_t equal, end;
+    uint64_t last;  /* both recordings go so far */
     bool all_equal; /* the recordings' final states are the same */
 };
 
@@ -186,7 +187,7 @@ static struct bracket bracket_of(struct comparison *c)
     const struct trace *a = &c->players[0].trace, *b = &c->players[1].trace;
     struct bracket r = {.all_equal = ends_are_equal(a, b)};
     uint64_t x = last_known(a), y = last_known(b);
-    r.end = x < y ? x : y;
+    r.end = r.last = x < y ? x : y;
     for (size_t i = 0, k = 0; i < a->digest_count && k < b->digest_count;) {
         const struct trace_digest *d = &a->digests[i], *e = &b->digests[k];
         if (d->instructions == e->instructions) {
@@ -303,6 +304,7 @@ static void put_ends(struct comparison *c)
     }
 }
 
+/* Digests tell where to look, played states what is so. */
 static void search(struct comparison *c, struct bracket r)
 {
     uint64_t begin = timeline_start(c->timelines[0]), other = timeline_start(c->timelines[1]);
@@ -314,6 +316,15 @@ static void search(struct comparison *c, struct bracket r)
         return;
     }
     play_to(c, r.end);
+    if (r.end < r.last && states_are_equal(c)) {
+        text_put(&c->out,
+                 "the digests after instruction %" PRIu64
+                 " differ and the states do not: other versions of qvm recorded them\n",
+                 r.end);
+        r.equal = r.end;
+        r.end = r.last;
+        play_to(c, r.end);
+    }
     if (!states_are_equal(c)) {
         found(c);
         name_instruction(c, bisect(c, r.equal > begin ? r.equal : begin, r.end));

@@ -432,7 +432,7 @@ int main(int argc, char **argv)
         fputs(questions_usage, stdout);
         return STATUS_OK;
     }
-    if (questions_know(command))
+    if (questions_know(argv + 1, argc - 1))
         return questions_answer(command, argv + 2, argc - 2);
     if (strcmp(command, "fmt") == 0)
         return help_format(argv + 2, argc - 2);

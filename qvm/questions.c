@@ -16,23 +16,34 @@ const char questions_usage[] =
     "  qvm export TRACE --format text|json|events|perfetto [-o FILE]\n"
     "                     everything the hypervisor did, for other tools\n"
     "  qvm diff TRACE TRACE\n"
-    "                     the first difference of two recordings\n";
+    "                     the first difference of two recordings\n"
+    "  qvm dump TRACE --at N [--vm NAME] [-o FILE]\n"
+    "                     a core file of a guest at instruction N\n";
 
 static const struct {
     const char *name;
     bool (*answer)(char *const *words, int count, struct error *e);
 } questions[] = {
     {"info", question_info},     {"exits", question_exits}, {"explain", question_explain},
-    {"export", question_export}, {"diff", question_diff},
+    {"export", question_export}, {"diff", question_diff},   {"dump", question_dump},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])
 
-bool questions_know(const char *command)
+/* `dump` is also an option of the configuration language, with which a run may begin. */
+static bool is_option_dump(char *const *words, int count)
+{
+    bool asks = strcmp(words[0], "dump") != 0;
+    for (int i = 1; i < count; i++)
+        asks |= strcmp(words[i], "--at") == 0;
+    return !asks;
+}
+
+bool questions_know(char *const *words, int count)
 {
     for (size_t i = 0; i < QUESTIONS; i++)
-        if (strcmp(command, questions[i].name) == 0)
-            return true;
+        if (count && strcmp(words[0], questions[i].name) == 0)
+            return !is_option_dump(words, count);
     return false;
 }
 

@@ -6,8 +6,8 @@
 
 #include "emu/error.h"
 
-/* Is that one of them? */
-bool questions_know(const char *command);
+/* Do the words, the command first, ask one of them? */
+bool questions_know(char *const *words, int count);
 /* `words` are those behind the command. Returns the exit status. */
 int questions_answer(const char *command, char *const *words, int count);
 /* Lines for --help. */
@@ -20,5 +20,6 @@ bool question_exits(char *const *words, int count, struct error *e);
 bool question_explain(char *const *words, int count, struct error *e);
 bool question_export(char *const *words, int count, struct error *e);
 bool question_diff(char *const *words, int count, struct error *e);
+bool question_dump(char *const *words, int count, struct error *e);
 
 #endif
