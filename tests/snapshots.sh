@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # snapshots.sh QVM: a run that goes on from a snapshot ends in the state in which the run ends that
 # the snapshot was taken of; so does its recording, and a replay that begins in the middle. Snapshots
-# that guests ask for, other inputs afterwards, several VMs, damaged files.
+# that guests ask for, other inputs afterwards, several VMs, damaged files; recordings of failures.
 set -uo pipefail
 qvm="$(realpath -e "${1:?usage: tests/snapshots.sh QVM}")" || exit 2
 cd "$(dirname "$0")/.." || exit 2
@@ -107,6 +107,21 @@ bad_files() {
     refused 2 'wants a number' run configs/hello-arm64.qvmconf --save-at insn=x "$work/x"
 }
 
+# A run that ends badly leaves a recording, unless it is told not to.
+failures() {
+    local vm=(configs/watchdog-arm64.qvmconf) kept whole
+    mkdir "$work/kept"
+    whole="$(TMPDIR="$work/kept" final run "${vm[@]}")"
+    kept="$(echo "$work/kept"/*.qtrace)"
+    check "a watchdog bites: there is a recording" [ -e "$kept" ]
+    check "a watchdog bites: its name is said" grep -q "qvm replay $kept" "$work/err"
+    check "a watchdog bites: it replays" [ "$whole" = "$(final replay "$kept")" ]
+    rm -f "$kept"
+    TMPDIR="$work/kept" final run "${vm[@]}" --no-record >/dev/null
+    TMPDIR="$work/kept" final run configs/hello-arm64.qvmconf >/dev/null
+    check "nothing is left without a reason" [ -z "$(ls "$work/kept")" ]
+}
+
 program exceptions 1 a57
 program timers 1 a57
 program lazyfp 1 a57
@@ -115,5 +130,6 @@ program atomics 4 max
 guest_asks
 several_vms
 bad_files
+failures
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
