@@ -17,6 +17,7 @@ seconds=30 # how long a run may take
 # The sanitizer would stop at an allocation that is too large; a host without room answers it.
 export ASAN_OPTIONS=allocator_may_return_null=1
 work="$(mktemp -d)" || exit 2
+export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0

@@ -23,6 +23,7 @@ cd "$repository" || exit 2
 
 seconds=30 # how long a run may take; SIGTERM would only press the guest's power button
 work="$(mktemp -d)" || exit 2
+export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0

@@ -8,6 +8,7 @@ qvm=$1
 guests=build/guests/linux-arm64
 tests/guest/linux/build.sh "$guests" || exit 2
 work=$(mktemp -d "$guests/.shmem.XXXXXX") || exit 2
+export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 

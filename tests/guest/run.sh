@@ -16,6 +16,7 @@ out=$2
 shift 2
 "$here/build.sh" "$out" || exit 2
 work=$(mktemp -d "$out/.run.XXXXXX") || exit 2
+export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
