@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# gdb.sh QVM: a real gdb on recordings, forwards and backwards, through a pipe; on runs, through TCP;
+# and peers that are no gdb. Looking changes nothing. Prints failures, and a count. Without a gdb for
+# AArch64 only what needs none is tested.
+set -uo pipefail
+repository="$(cd "$(dirname "$0")/.." && pwd)"
+[ $# = 1 ] || { echo "usage: gdb.sh QVM" >&2; exit 2; }
+qvm="$(realpath -e "$1")" || exit 2
+cd "$repository" || exit 2
+tests/guest/build.sh build/guests/tests || exit 2
+gdb="$(command -v gdb-multiarch || command -v aarch64-none-elf-gdb || command -v aarch64-linux-gnu-gdb)" ||
+    echo "skipped  everything that needs a gdb for AArch64 (gdb-multiarch)"
+work="$(mktemp -d)" || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$gdb" "$work" <<'PYTHON'
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from support import SECONDS, Run, finish, verdict
+
+qvm, gdb, work = sys.argv[1:]
+ELF = 'build/guests/tests/ipi.elf'
+MACHINE = ['configs/test-arm64.qvmconf', 'cpu', 'cpu', 'cpu', 'cpu', 'load', ELF]
+ENDLESS = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/jump.elf']
+TRACE = work + '/ipi.qtrace'
+PIPE = 'target remote | %s gdb %s --pipe' % (shlex.quote(qvm), TRACE)
+HOPS = '*(unsigned *) ((char *) &shared + 36)'  # in tests/guest/ipi.c
+
+plain = Run([qvm, 'record', '-o', TRACE, *MACHINE])
+verdict('recording', plain.problem(0, 'checks passed, 0 failed'))
+
+
+# Without gdb ----------------------------------------------------------------------------------------
+
+class Server:
+    """qvm that waits for a debugger on TCP."""
+
+    def __init__(self, *words):
+        self.process = subprocess.Popen([qvm, *words], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.timer = threading.Timer(SECONDS, self.process.kill)
+        self.timer.start()
+        line = self.process.stderr.readline().decode()
+        found = re.search(r'target remote (127\.0\.0\.1):(\d+)$', line)
+        self.place = (found[1], int(found[2])) if found else None
+        if not found:
+            self.process.kill()
+            verdict('waiting for a debugger', 'it says %r' % line)
+
+    def end(self):
+        """As a Run."""
+        out, err = self.process.communicate()
+        self.timer.cancel()
+        done = Run.__new__(Run)
+        done.take(self.process.returncode, out, err)
+        return done
+
+
+class Peer:
+    """One that speaks the protocol, without acknowledgements."""
+
+    def __init__(self, place):
+        self.socket = socket.create_connection(place, timeout=SECONDS)
+        self.had = b''
+        self.ask('QStartNoAckMode')
+
+    def send(self, payload):
+        data = payload.encode()
+        self.socket.sendall(b'$%s#%02x' % (data, sum(data) & 0xff))
+
+    def answer(self):
+        while True:
+            found = re.search(rb'\$([^#]*)#..', self.had)
+            if found:
+                self.had = self.had[found.end():]
+                return found[1].decode()
+            more = self.socket.recv(65536)
+            if not more:
+                return None
+            self.had += more
+
+    def ask(self, payload):
+        self.send(payload)
+        return self.answer()
+
+    def monitor(self, command):
+        self.send('qRcmd,' + command.encode().hex())
+        text = ''
+        while (part := self.answer()) not in ('OK', None):
+            text += bytes.fromhex(part[1:]).decode()
+        return text
+
+
+def interrupted(packet):
+    """Ctrl-C, at once, into a run of 26 million instructions."""
+    server = Server('gdb', '--port', '0', TRACE)
+    peer = Peer(server.place)
+    if packet == 'bc':
+        peer.monitor('seek 20000000')
+    peer.send(packet)
+    peer.socket.sendall(b'\x03')
+    stop, when = peer.answer(), peer.monitor('when')
+    peer.ask('D')
+    ended = server.end()
+    at = int(re.search(r'instruction (\d+)', when)[1])
+    if not stop.startswith('T02thread:'):
+        return 'it answers %r' % stop
+    if not 0 < at < 20000000:
+        return 'it is at %s' % when
+    return ended.problem(0)
+
+
+def raw():
+    verdict('Ctrl-C', interrupted('vCont;c'))
+    verdict('Ctrl-C, backwards', interrupted('bc'))
+
+    server = Server('run', '--gdb', '0', *MACHINE)
+    peer = Peer(server.place)
+    problem = '' if peer.ask('bs') == 'E01' else 'a run went back'
+    answer = peer.ask('vCont;c')
+    verdict('a run to its end', problem or ('' if answer == 'W00' else 'the answer is %r' % answer))
+    verdict('a run to its end, digest', server.end().differs(plain_run))
+
+    server = Server('run', '--gdb', '0', *MACHINE)
+    Peer(server.place).ask('k')
+    verdict('kill', server.end().problem(3, 'ended by the debugger'))
+
+    server = Server('run', '--gdb', '127.0.0.1:0', *MACHINE)
+    with socket.create_connection(server.place) as s:
+        s.sendall(b'GET / HTTP/1.0\r\n\r\n$m0,4#00' + bytes(range(256)) * 100)
+        s.shutdown(socket.SHUT_WR)
+    verdict('a peer that is no debugger', server.end().differs(plain_run))
+
+    server = Server('gdb', '--port', '0', TRACE)
+    peer = Peer(server.place)
+    peer.send('vCont;c')
+    peer.socket.close()
+    verdict('a debugger that vanishes', server.end().problem(0))
+
+    server = Server('gdb', '--port', '0', TRACE)
+    time.sleep(0.3)
+    server.process.terminate()
+    verdict('a signal instead of a debugger', '' if server.end().status != 0 else 'status 0')
+
+    for where in ('', 'x', '1:', '65536', '127.0.0.1:65536', 'nobody here:1'):
+        run = Run([qvm, 'gdb', '--port', where, TRACE])
+        verdict('port %r' % where, run.problem(2, 'qvm: '))
+
+
+# With gdb -------------------------------------------------------------------------------------------
+
+def script(target, *commands):
+    """What gdb says, each command's answer behind a line `> COMMAND`."""
+    path = work + '/script.gdb'
+    with open(path, 'w') as to:
+        to.write('set pagination off\nset confirm off\nset architecture aarch64\n%s\n' % target)
+        for command in commands:
+            to.write('echo > %s\\n\n%s\n' % (command.replace('\\', ''), command))
+    try:
+        done = subprocess.run([gdb, '-nx', '-batch', '-x', path, ELF], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS)
+    except subprocess.TimeoutExpired as e:
+        return (e.stdout or b'').decode(errors='replace') + '\nit does not end'
+    return done.stdout.decode(errors='replace')
+
+
+def says(what, text, *patterns):
+    """The patterns come in this order."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.M).search(text, at)
+        if not found:
+            verdict(what, 'no %r in %r' % (pattern, text[at:][-1000:]))
+            return
+        at = found.end()
+    verdict(what, '')
+
+
+def forwards():
+    text = script(PIPE, 'info threads', 'hbreak main', 'break sgis', 'continue', 'monitor when',
+                  'continue', 'info threads', 'info registers pc cpsr SCTLR_EL1', 'p $v0.d.u',
+                  'compare-sections .text', 'thread 3', 'p $pc', 'thread 1', 'stepi', 'stepi',
+                  'p $pc', 'set $x7 = 1', 'detach')
+    says('threads at the start', text, r'^\* 1 +Thread 1 \(VM test, vCPU 0: runs\).* start \(\)$',
+         r'^  4 +Thread 4 \(VM test, vCPU 3: off\)')
+    says('breakpoints', text, r'^Thread 1 hit Breakpoint 1, \S+ in main \(\)$',
+         r'^instruction \d+, 0\.\d{9} s virtual$',
+         r'^Thread 1 hit Breakpoint 2, \S+ in sgis \(\)$',
+         r'^  3 +Thread 3 \(VM test, vCPU 2: waits\).* receive \(\)$')
+    says('registers', text, r'^pc .*<sgis(\+\d+)?>$', r'^cpsr .*\[.* EL=1 .*\]$',
+         r'^SCTLR_EL1 +0x\w+ +\d+$', r'= \{\d+, \d+\}$')
+    says('memory is as in the ELF file', text, r'Section \.text,.*: matched\.')
+    says('switching threads', text, r'^\[Switching to thread 3 ', r'<receive\+\d+>$',
+         r'^\[Switching to thread 1 ', r'<sgis\+\d+>$')
+    says('detaching', text, r'^\[Inferior 1 .*detached\]$')
+
+
+def backwards():
+    text = script(PIPE, 'break sgis', 'continue', 'delete', 'monitor when', 'stepi', 'stepi',
+                  'reverse-stepi', 'reverse-stepi', 'monitor when', 'p $pc', 'reverse-continue',
+                  'monitor when', 'p $pc', 'continue', 'monitor when', 'break psci',
+                  'reverse-continue', 'p $pc', 'detach')
+    whens = re.findall(r'^instruction (\d+),', text, re.M)
+    end = re.search(r'(\d+) instructions', plain.err)
+    verdict('steps back', '' if whens[:1] == whens[1:2] else 'at %s' % whens)
+    says('the place after steps back', text, r'<sgis(\+\d+)?>$')
+    says('both ends of the recording', text, r'^No more reverse-execution history\.$', r'<start>$',
+         r'^No more reverse-execution history\.$', r'hit Breakpoint 2, \S+ in psci \(\)$')
+    verdict('instructions at both ends',
+            '' if whens[2:] == ['0', end[1]] else 'they are %s' % whens)
+
+
+CHANGE = r'^Thread %d hit Hardware watchpoint \d: .*\n\nOld value = %d\nNew value = %d$'
+
+
+def watch():
+    text = script(PIPE, 'break main', 'continue', 'delete', 'watch ' + HOPS, 'continue', 'continue', 'continue', 'continue', 'x/i $pc-4',
+                  'reverse-continue', 'x/i $pc', 'reverse-continue', 'p ' + HOPS,
+                  'rwatch ' + HOPS, 'reverse-continue', 'detach')
+    says('watchpoints', text, CHANGE % (2, 0, 1), CHANGE % (3, 1, 2), CHANGE % (4, 2, 3),
+         CHANGE % (1, 3, 4), r'\bstr\t')
+    says('watchpoints, backwards', text, CHANGE % (1, 4, 3), r'^=> .*\bstr\t', CHANGE % (4, 3, 2),
+         r'^\$\d+ = 2$', r'hit Hardware read watchpoint 3: ')
+
+
+def live(command):
+    words = ['-o', work + '/debugged.qtrace'] if command == 'record' else []
+    server = Server(command, '--gdb', '0', *words, *MACHINE)
+    text = script('target remote %s:%d' % server.place, 'hbreak psci', 'continue',
+                  'info registers system', 'x/8gx $sp', 'info threads', 'monitor walk 0x40080000',
+                  'monitor space guest-physical', 'x/i 0x40080000', 'stepi 100', 'watch ' + HOPS,
+                  'continue', 'delete', 'detach')
+    ended = server.end()
+    says(command + ' --gdb', text, r'hit Breakpoint 1, \S+ in psci \(\)$', r'^TTBR0_EL1 ',
+         r'guest-physical 0x40080000, host-physical', r'<start>:\t', CHANGE % (2, 0, 1),
+         r'^\[Inferior 1 .*detached\]$')
+    verdict(command + ' --gdb, digest', ended.differs(plain_run))
+    if command == 'record':
+        replay = Run([qvm, 'replay', words[1]])
+        verdict('replay of what was debugged', replay.differs(plain))
+
+
+def interrupt_gdb():
+    """The user's own Ctrl-C, and the end of gdb."""
+    server = Server('run', '--gdb', '0', *ENDLESS)
+    process = subprocess.Popen([gdb, '-nx', '-batch', '-ex', 'target remote %s:%d' % server.place,
+                                '-ex', 'continue', '-ex', 'info registers pc', '-ex', 'kill', ELF],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
+    time.sleep(2)  # it runs by then
+    process.send_signal(signal.SIGINT)
+    try:
+        text = process.communicate(timeout=SECONDS)[0].decode()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        text = 'gdb does not end: %r' % process.communicate()[0]
+    says('Ctrl-C in gdb', text, r'Program received signal SIGINT', r'^pc +0x200 ',
+         r'^\[Inferior 1 .*killed\]$')
+    verdict('kill in gdb', server.end().problem(3, 'ended by the debugger'))
+
+
+plain_run = Run([qvm, 'run', *MACHINE])
+raw()
+if gdb:
+    forwards()
+    backwards()
+    watch()
+    live('run')
+    live('record')
+    interrupt_gdb()
+finish()
+PYTHON
