@@ -15,6 +15,8 @@ exec python3 - "$qvm" "$@" <<'PYTHON'
 import os, re, select, signal, subprocess, sys, tempfile, time
 
 qvm, chosen = sys.argv[1], sys.argv[2:]
+kept = tempfile.TemporaryDirectory()
+os.environ["TMPDIR"] = kept.name  # recordings of runs that end badly
 TIMEOUT = 100  # seconds for all of one guest
 passed = failed = 0
 
