@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from support import ACTOR, Live, Run, finish, verdict, words
 
 qvm, work = sys.argv[1:]
@@ -165,14 +166,16 @@ def dumps_by_signal():
     for _ in range(3):
         before = len(dump_files(folder))
         r.send(signal.SIGUSR2)
-        while len(dump_files(folder)) == before and r.process.poll() is None:
-            r.until_error('guest dumped to')
-        r.until_error("guest dumped to '%s'" % dump_files(folder)[-1])
+        while len(dump_files(folder)) == before and not r.is_over():
+            time.sleep(0.02)
+        r.until_error("guest dumped to '%s'" % (dump_files(folder) or [''])[-1])
     r.send(signal.SIGTERM)
     verdict('SIGUSR2', r.finish().problem(0, ': the user asked for it'))
     names = [os.path.basename(name) for name in dump_files(folder)]
     good = [name for name in names if re.fullmatch(r'a-\d{8}-\d{6}(-\d)?\.gcore', name)]
     verdict('names of dumps', '' if len(good) == 3 else repr(names))
+    if len(names) != 3:
+        return
     core = dump_files(folder)[0]
     verdict('only what was written takes room', '' if os.stat(core).st_blocks < 20000 else 'it is large')
     pc = re.search(r'PC (0x\w+)', r.out)
@@ -215,6 +218,7 @@ def log():
                            ('logger info slog', 'stderr'), ('logger error,warn stderr', ''),
                            ('logger info stdout logger info stderr', 'stdout stderr'),
                            ('logger error,info stdout logger info none', ''),
+                           ('logger error,info stderr logger info none', ''),
                            ('logger none none', 'error'), ('--log error', ''), ('--log info', 'stderr'),
                            ('logger error stdout --log info', 'stderr'),
                            ('logger info stdout --log info', 'stdout ')):

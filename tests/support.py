@@ -93,6 +93,10 @@ class Live(Run):
         self.seen += data
         return data != b''
 
+    def is_over(self):
+        """It has ended, or took too long."""
+        return time.monotonic() > self.deadline or self.process.poll() is not None
+
     def until(self, text):
         """Waits for standard output to have the text."""
         while text.encode() not in self.seen and self.read():
@@ -101,7 +105,7 @@ class Live(Run):
     def until_error(self, text):
         """Waits for standard error to have the text."""
         while text not in open(self.errors, errors='replace').read():
-            if time.monotonic() > self.deadline or self.process.poll() is not None:
+            if self.is_over():
                 return
             if select.select([self.process.stdout], [], [], 0.02)[0]:
                 self.read()

@@ -45,7 +45,7 @@ def board(name, text):
 def events_of(path):
     """What was traced, and what is wrong with it."""
     text = open(path).read()
-    last, problem = {}, ''
+    last, inside, problem = {}, None, ''
     following = {'': 'VCPU_CREATED', 'VCPU_CREATED': 'GUEST_ENTRY', 'GUEST_ENTRY': 'GUEST_CYCLES',
                  'GUEST_CYCLES': 'GUEST_EXIT', 'GUEST_EXIT': 'GUEST_ENTRY'}
     for line in text.splitlines():
@@ -57,6 +57,10 @@ def events_of(path):
             continue
         if not problem and following[last.get(vcpu, '')] != name:
             problem = '%s behind %s: %s' % (name, last.get(vcpu, 'nothing'), line)
+        if not problem and name == 'GUEST_ENTRY' and inside not in (None, vcpu):
+            problem = 'in the guest while another is: ' + line
+        if name in ('GUEST_ENTRY', 'GUEST_EXIT'):
+            inside = vcpu if name == 'GUEST_ENTRY' else None
         last[vcpu] = name
     times = [int(t, 16) for t in re.findall(r'^t:0x(\S+)', text, re.M)]
     if times != sorted(times):
