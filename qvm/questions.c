@@ -18,7 +18,9 @@ const char questions_usage[] =
     "  qvm diff TRACE TRACE\n"
     "                     the first difference of two recordings\n"
     "  qvm dump TRACE --at N [--vm NAME] [-o FILE]\n"
-    "                     a core file of a guest at instruction N\n";
+    "                     a core file of a guest at instruction N\n"
+    "  qvm when TRACE --write ADDR[,LEN] | --exec ADDR | --exit REASON [--last]\n"
+    "                     at which instructions that happens\n";
 
 static const struct {
     const char *name;
@@ -26,6 +28,7 @@ static const struct {
 } questions[] = {
     {"info", question_info},     {"exits", question_exits}, {"explain", question_explain},
     {"export", question_export}, {"diff", question_diff},   {"dump", question_dump},
+    {"when", question_when},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])
