@@ -66,6 +66,8 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
     text_options(out, vdev->type, vdev->options, vdev->option_count);
     for (size_t i = 0; i < vdev->logger_count; i++)
         put_logger(out, " log", &vdev->loggers[i], true);
+    if (vdev->not_in_status)
+        text_put(out, " set debug off");
     text_put(out, "\n");
 }
 

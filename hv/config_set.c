@@ -50,6 +50,18 @@ static void set_semihosting(struct parser *p, const struct word *word, uint64_t 
         p->config->semihosting_dir = NULL;
 }
 
+static bool is_true(const char *text)
+{
+    return !strcmp(text, "on") || !strcmp(text, "1") || !strcmp(text, "yes") ||
+           !strcmp(text, "true");
+}
+
+static void set_debug(struct parser *p, const struct word *word, uint64_t value)
+{
+    (void)value;
+    p->config->vdevs[p->config->vdev_count - 1].not_in_status = !is_true(word->text);
+}
+
 static void check_block_timeout(struct parser *p, const struct word *word, uint64_t value)
 {
     if (value != 0 && (value < 5 || value > 10000))
@@ -61,7 +73,8 @@ static void check_block_timeout(struct parser *p, const struct word *word, uint6
 const struct variable config_variables[] = {
     {"counter-offset", VARIABLE_NUMBER, false, true, set_counter_offset,
      "host minus guest counter; all ones (default): the guest's starts at 0"},
-    {"debug", VARIABLE_BOOLEAN, true, false, NULL, NO_EFFECT},
+    {"debug", VARIABLE_BOOLEAN, true, true, set_debug,
+     "off: the device is left out of the status report"},
     {"exit-on-halt", VARIABLE_BOOLEAN, false, false, NULL, NO_EFFECT},
     {"fdt-dump-file", VARIABLE_STRING, false, true, set_fdt_dump_file,
      "the file where the generated device tree is saved"},

@@ -15,6 +15,7 @@ static uint64_t all_pcpus(const struct schedule *s)
 void schedule_init(struct schedule *s, size_t turns, unsigned pcpus, const struct vtime *vtime)
 {
     *s = (struct schedule){.pcpu_count = pcpus, .vtime = vtime, .current = SCHEDULE_NONE};
+    s->current_pcpu = pcpus - 1; /* the first is next */
     s->turns = calloc(turns, sizeof *s->turns);
     s->placed = calloc(turns, sizeof *s->placed);
     CHECK(s->turns && s->placed && pcpus <= SCHEDULE_PCPUS_MAX);
@@ -102,6 +103,7 @@ void schedule_add(struct schedule *s, struct vcpu *v, struct vm *vm,
     *t = (struct turn){.vcpu = v, .vm = vm, .config = config, .allowed = allowed & all};
     if (!t->allowed)
         t->allowed = all;
+    s->has_bound |= t->allowed != all;
     if (is_sporadic(t))
         t->sporadic.budget = ticks_of(s, config->sporadic[3]);
 }
@@ -166,17 +168,35 @@ static uint32_t most_important(const struct schedule *s)
     return best;
 }
 
-/* The CPU it is on, if that is free, else the first that is. */
+/* How many others, bound to some CPUs, could run on this one and have none yet. */
+static unsigned wanted_by(const struct schedule *s, uint32_t turn, unsigned pcpu)
+{
+    unsigned others = 0;
+    uint64_t all = all_pcpus(s);
+    for (uint32_t i = 0; s->has_bound && i < s->turn_count; i++) {
+        const struct turn *t = &s->turns[i];
+        others +=
+            i != turn && !s->placed[i] && t->allowed != all && t->allowed >> pcpu & 1 && can_run(t);
+    }
+    return others;
+}
+
+/* Of the free CPUs that it may use: the one that fewest others are bound to; among those the one it
+ * is on, else the first. */
 static unsigned place(const struct schedule *s, uint32_t turn, uint64_t free_pcpus)
 {
     uint64_t choice = s->turns[turn].allowed & free_pcpus;
-    unsigned held = pcpu_of(s, turn);
-    if (held < s->pcpu_count && choice >> held & 1)
-        return held;
-    unsigned first = 0;
-    while (first < s->pcpu_count && !(choice >> first & 1))
-        first++;
-    return first;
+    unsigned held = pcpu_of(s, turn), best = s->pcpu_count, best_wanted = UINT32_MAX;
+    for (unsigned i = 0; i < s->pcpu_count; i++) {
+        if (!(choice >> i & 1))
+            continue;
+        unsigned wanted = wanted_by(s, turn, i);
+        if (wanted < best_wanted || (wanted == best_wanted && i == held)) {
+            best = i;
+            best_wanted = wanted;
+        }
+    }
+    return best;
 }
 
 /* Gives the CPUs to the most important. Returns the highest priority that found none. */
@@ -204,31 +224,31 @@ static unsigned place_all(struct schedule *s)
     return left_out;
 }
 
+/* The CPUs in turn from behind the one that was served last, which comes last, or first while its
+ * vCPU has a quantum. */
+static unsigned order_of(const struct schedule *s, unsigned pcpu)
+{
+    if (s->on_pcpu[pcpu] == s->current && !s->current_is_over)
+        return 0;
+    return (pcpu + s->pcpu_count - s->current_pcpu - 1) % s->pcpu_count + 1;
+}
+
 struct choice schedule_choose(struct schedule *s)
 {
     struct choice c = {0};
     look_around(s);
-    unsigned left_out = place_all(s), chosen_order = 0, others = 0;
+    unsigned left_out = place_all(s), chosen = s->pcpu_count, busy = 0;
     for (unsigned i = 0; i < s->pcpu_count; i++) {
         if (s->on_pcpu[i] == SCHEDULE_NONE)
             continue;
-        /* In turn from behind the current one, which comes last, or first while it has a quantum.
-         */
-        size_t distance = s->current == SCHEDULE_NONE
-                              ? s->on_pcpu[i]
-                              : (s->on_pcpu[i] + s->turn_count - s->current - 1) % s->turn_count;
-        unsigned order = (unsigned)distance + 1;
-        if (s->on_pcpu[i] == s->current && !s->current_is_over)
-            order = 0;
-        if (!c.turn || order < chosen_order) {
-            c.turn = &s->turns[s->on_pcpu[i]];
-            chosen_order = order;
-        }
-        others++;
+        busy++;
+        if (chosen == s->pcpu_count || order_of(s, i) < order_of(s, chosen))
+            chosen = i;
     }
-    if (c.turn)
-        c.others_wait =
-            others > 1 || (left_out == priority_of(c.turn) && c.turn->config->policy != 'f');
+    if (!busy)
+        return c;
+    c.turn = &s->turns[s->on_pcpu[chosen]];
+    c.others_wait = busy > 1 || (left_out == priority_of(c.turn) && c.turn->config->policy != 'f');
     return c;
 }
 
@@ -238,6 +258,7 @@ void schedule_begin(struct schedule *s, const struct turn *turn, uint64_t quantu
     if (i != s->current || s->current_is_over)
         s->quantum_end = s->vtime->instructions + quantum;
     s->current = i;
+    s->current_pcpu = pcpu_of(s, i);
     s->current_is_over = false;
 }
 
@@ -266,6 +287,7 @@ void schedule_save(const struct schedule *s, struct bytes *out)
     bytes_put_int(out, s->quantum_end, 8);
     bytes_put_int(out, s->current_is_over, 1);
     bytes_put_int(out, s->current, 4);
+    bytes_put_int(out, s->current_pcpu, 4);
     for (unsigned i = 0; i < s->pcpu_count; i++)
         bytes_put_int(out, s->on_pcpu[i], 4);
     for (size_t i = 0; i < s->turn_count; i++) {
@@ -303,7 +325,9 @@ bool schedule_restore(struct schedule *s, struct reader *in)
     s->quantum_end = reader_int(in, 8);
     s->current_is_over = reader_int(in, 1);
     s->current = (uint32_t)reader_int(in, 4);
-    bool ok = s->current == SCHEDULE_NONE || s->current < s->turn_count;
+    s->current_pcpu = (uint32_t)reader_int(in, 4);
+    bool ok = (s->current == SCHEDULE_NONE || s->current < s->turn_count) &&
+              s->current_pcpu < s->pcpu_count;
     for (unsigned i = 0; i < s->pcpu_count; i++) {
         s->on_pcpu[i] = (uint32_t)reader_int(in, 4);
         ok &= s->on_pcpu[i] == SCHEDULE_NONE || s->on_pcpu[i] < s->turn_count;

@@ -1,6 +1,7 @@
 /* Which vCPU runs next. A board has physical CPUs, and each runs the most important vCPU that may
  * use it and is not on another one: by `sched` priority, among equals by turns. The engine then
- * serves these vCPUs one after the other, a quantum of instructions each.
+ * serves these CPUs one after the other, a quantum of instructions each, so that each gets the same
+ * share of the time.
  *
  *   round-robin   behind its equals after each quantum
  *   FIFO          keeps its CPU until it halts or something more important comes
@@ -56,10 +57,12 @@ struct schedule {
     unsigned pcpu_count;
     uint32_t on_pcpu[SCHEDULE_PCPUS_MAX]; /* the turn that holds the CPU, or SCHEDULE_NONE */
     uint32_t current;                     /* the turn that the engine serves */
+    uint32_t current_pcpu;                /* and the CPU that it is on */
     bool current_is_over;                 /* its quantum is */
     uint64_t quantum_end;                 /* instruction count */
     const struct vtime *vtime;            /* borrowed */
     bool *placed;                         /* scratch, one a turn */
+    bool has_bound;                       /* some vCPU may not use every CPU */
 };
 
 /* Room for `turns` vCPUs on so many CPUs (at most SCHEDULE_PCPUS_MAX). */

@@ -61,6 +61,8 @@ void vm_log_status(const struct vm *vm)
         const struct vdev *v = vm->vdevs[i];
         uint64_t reads, writes;
         char text[128] = "";
+        if (i < vm->config->vdev_count && vm->config->vdevs[i].not_in_status)
+            continue; /* devices of the board come behind those of the configuration */
         bus_counts(&vm->bus, v, &reads, &writes);
         if (v->type->status)
             v->type->status(v, text, sizeof text);

@@ -656,6 +656,7 @@ int main(void)
     Suite *suite = suite_create("config_rows");
     TCase *tests = tcase_create("rows");
     tcase_add_loop_test(tests, refused_in_these_words, 0, COUNT(refused));
+    tcase_add_test(tests, debug_is_the_status_report);
     tcase_add_loop_test(tests, accepted_and_listed, 0, COUNT(accepted));
     tcase_add_loop_test(tests, memory_is_where_it_was_put, 0, COUNT(memory));
     tcase_add_loop_test(tests, vcpus_are_as_written, 0, COUNT(cpus));
