@@ -221,7 +221,6 @@ static const char *const accepted[] = {
     "set psci-supported auto",
     "set exit-on-halt 1",
     "set exit-on-halt 0",
-    UART "set debug off",
     UART "set vdev-message-block-timeout 5000",
     UART "sched 12",
     "cpu partition drivers",
@@ -233,6 +232,25 @@ static const char *const accepted[] = {
     "reserve loc pci:0:1",
     "reserve loc pci:0:1.7",
 };
+
+START_TEST(debug_is_the_status_report)
+{
+    static const struct {
+        const char *text;
+        bool off;
+    } rows[] = {{UART "set debug off", true},
+                {UART "set debug no", true},
+                {UART "set debug on", false},
+                {UART "set debug off set debug 1", false},
+                {UART "", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct vm_config config = parsed(rows[i].text);
+        ck_assert_uint_eq(config.accepted_count, 0);
+        ck_assert_int_eq(config.vdevs[1].not_in_status, rows[i].off);
+        config_free(&config);
+    }
+}
+END_TEST
 
 /* What is listed is the statement without what it stands behind, or with its context's words. */
 START_TEST(accepted_and_listed)

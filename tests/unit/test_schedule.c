@@ -526,6 +526,7 @@ int main(void)
     tcase_add_test(tests, pcpus_serve_different_priorities_side_by_side);
     tcase_add_test(tests, a_mask_confines);
     tcase_add_test(tests, the_important_one_keeps_others_off_its_pcpu);
+    tcase_add_test(tests, who_floats_does_not_starve_who_is_bound);
     tcase_add_test(tests, a_mask_of_no_pcpu_floats);
     tcase_add_test(tests, who_floats_leaves_a_pcpu_to_who_is_bound_to_it);
     tcase_add_test(tests, high_for_its_budget_then_low_until_a_period_after_first_use);
