@@ -243,7 +243,7 @@ START_TEST(debug_is_the_status_report)
                 {UART "set debug on", false},
                 {UART "set debug off set debug 1", false},
                 {UART "", false}};
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct vm_config config = parsed(rows[i].text);
         ck_assert_uint_eq(config.accepted_count, 0);
         ck_assert_int_eq(config.vdevs[1].not_in_status, rows[i].off);
