@@ -44,9 +44,16 @@ void packets_send(struct gdb_packets *p, const void *payload, size_t size)
 /* Receiving ---------------------------------------------------------------------------------------
  */
 
+static void give_up(struct gdb_packets *p)
+{
+    p->ended = true;
+    p->input_at = p->input_size;
+}
+
 static void between(struct gdb_packets *p, uint8_t c)
 {
     if (c == '$') {
+        p->met = true;
         p->part = GDB_PAYLOAD;
         p->size = 0;
         p->sum = 0;
@@ -54,6 +61,8 @@ static void between(struct gdb_packets *p, uint8_t c)
         p->interrupt = true;
     } else if (c == '-' && !p->no_acks) {
         send_again(p);
+    } else if (c != '+' && !p->met) {
+        give_up(p); /* a web page must not talk to it, with a request whose body has packets */
     }
 }
 

@@ -33,6 +33,7 @@ enum gdb_packet_part {
 struct gdb_packets {
     const struct gdb_link *link;
     bool no_acks;
+    bool met;       /* a packet began: the peer is a debugger */
     bool interrupt; /* Ctrl-C came; whoever lets the target run clears it before */
     bool ended;     /* nothing will ever come again */
     uint8_t input[1024];

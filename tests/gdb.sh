@@ -134,9 +134,14 @@ def raw():
 
     server = Server('run', '--gdb', '127.0.0.1:0', *MACHINE)
     with socket.create_connection(server.place) as s:
-        s.sendall(b'GET / HTTP/1.0\r\n\r\n$m0,4#00' + bytes(range(256)) * 100)
-        s.shutdown(socket.SHUT_WR)
+        s.sendall(b'GET / HTTP/1.0\r\n\r\n$k#6b')
     verdict('a peer that is no debugger', server.end().differs(plain_run))
+
+    server = Server('run', '--gdb', '0', *MACHINE)
+    with socket.create_connection(server.place) as s:
+        s.sendall(b'+$m0,4#00' + bytes(range(256)) * 100)
+        s.shutdown(socket.SHUT_WR)
+    verdict('a peer that sends garbage', server.end().differs(plain_run))
 
     server = Server('gdb', '--port', '0', TRACE)
     peer = Peer(server.place)

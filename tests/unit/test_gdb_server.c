@@ -357,6 +357,14 @@ START_TEST(packets_are_acknowledged)
 }
 END_TEST
 
+START_TEST(who_does_not_begin_with_a_packet_is_no_debugger)
+{
+    expect_output("POST / HTTP/1.1\r\n\r\n$qC#b4", "");
+    expect_output("+\r$qC#b4", "");
+    expect_output("+$qC#b4\r\n$qC#b4", "+$QC2#c6+$QC2#c6");
+}
+END_TEST
+
 START_TEST(acknowledgements_end)
 {
     expect_output("$QStartNoAckMode#b0+$qC#b4-+$qC#b5", "+$OK#9a$QC2#c6");
@@ -962,6 +970,7 @@ START_TEST(anything_may_come)
     peer.leaves = true; /* or such a run would not end */
     fake.refuses = any(4) == 0;
     fake.stop.reason = any(GDB_STOP_EXITED);
+    put_packet("qC");
     for (unsigned n = 0; n < 500; n++) {
         if (any(3))
             put_any_packet();
@@ -979,6 +988,7 @@ int main(void)
     Suite *suite = suite_create("gdb_server");
     TCase *tests = tcase_create("gdb_server");
     tcase_add_test(tests, packets_are_acknowledged);
+    tcase_add_test(tests, who_does_not_begin_with_a_packet_is_no_debugger);
     tcase_add_test(tests, acknowledgements_end);
     tcase_add_test(tests, bytes_may_come_one_by_one);
     tcase_add_test(tests, packets_are_bounded);
