@@ -4,6 +4,11 @@
 
 #include "cpu/arm64.h"
 #include "cpu/syndrome.h"
+#include "hv/inspect.h"
+
+#define DESCRIPTOR_AF ((uint64_t)1 << 10)
+#define TCR_HA        ((uint64_t)1 << 39)
+#define VTCR_HA       ((uint64_t)1 << 21)
 
 static void add_step(struct explanation *x, size_t at, const struct walk_step *walk, bool for_table)
 {
@@ -33,18 +38,36 @@ static void on_stage2(void *context, const struct walk_step *walk)
     add_step(x, x->step_count, walk, false);
 }
 
+/* A look takes a clear access flag for no fault; an access would, unless hardware sets the flag. */
+static bool access_flag_is_clear(struct explanation *x, unsigned stage, bool by_hardware)
+{
+    for (size_t i = x->step_count; i-- > 0 && !by_hardware;) {
+        const struct explain_step *s = &x->steps[i];
+        if (s->walk.stage != stage || s->for_table)
+            continue;
+        if (s->walk.descriptor & DESCRIPTOR_AF)
+            return false;
+        x->fault = (struct fault){
+            .class = FAULT_ACCESS_FLAG, .stage = (uint8_t)stage, .level = s->walk.level};
+        return true;
+    }
+    return false;
+}
+
 static bool walk_stage1(struct explanation *x, struct vm *vm)
 {
     const struct walk_observer observer = {.step = on_stage1, .context = x};
-    const struct vcpu *v = x->vcpu;
+    const struct stage1 *s1 = &x->regime;
     gva_t a = gva(x->address);
-    x->has_stage1 = stage1_walk(&v->stage1, &vm->stage2, &vm->board->memory, a, &x->access,
-                                &observer, &x->stage1, &x->fault);
+    x->has_stage1 = stage1_walk(s1, &vm->stage2, &vm->board->memory, a, &x->access, &observer,
+                                &x->stage1, &x->fault);
     if (!x->has_stage1)
         return false;
     x->has_gpa = true;
     x->gpa = gpa(x->stage1.page.v | (x->address & PAGE_MASK));
-    return stage1_permits(&x->stage1, a, &x->access, &x->fault);
+    bool by_hardware = s1->has_ha && s1->tcr & TCR_HA;
+    return !access_flag_is_clear(x, 1, by_hardware) &&
+           stage1_permits(&x->stage1, a, &x->access, &x->fault);
 }
 
 static bool walk_stage2(struct explanation *x, struct vm *vm)
@@ -56,7 +79,8 @@ static bool walk_stage2(struct explanation *x, struct vm *vm)
         return false;
     x->has_hpa = true;
     x->hpa = hpa(x->stage2.page.v | (x->gpa.v & PAGE_MASK));
-    return stage2_permits(&x->stage2, x->gpa, &x->access, &x->fault);
+    return !access_flag_is_clear(x, 2, vm->stage2.vtcr & VTCR_HA) &&
+           stage2_permits(&x->stage2, x->gpa, &x->access, &x->fault);
 }
 
 static void combine(struct explanation *x)
@@ -130,6 +154,7 @@ void explain_access(struct vm *vm, struct vcpu *v, uint64_t address, bool is_gpa
 {
     *x = (struct explanation){.vm = vm, .vcpu = v, .address = address, .is_gpa = is_gpa};
     x->access = current_access(vm, v, kind);
+    x->regime = inspect_regime(v);
     x->has_gpa = is_gpa;
     x->gpa = gpa(is_gpa ? address : 0);
     bool permitted = (is_gpa || walk_stage1(x, vm)) && walk_stage2(x, vm);

@@ -32,6 +32,7 @@ struct explanation {
     uint64_t address;
     bool is_gpa; /* stage 2 only */
     struct access access;
+    struct stage1 regime;
     /* Found */
     struct explain_step steps[EXPLAIN_STEPS_MAX];
     size_t step_count;

@@ -2,14 +2,23 @@
 
 #include <string.h>
 
+struct stage1 inspect_regime(const struct vcpu *v)
+{
+    struct stage1 regime = v->stage1;
+    if (v->reset_pending)
+        regime = (struct stage1){.pa_bits = 48};
+    return regime;
+}
+
 bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
 {
     static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
     struct memory *m = &vm->board->memory;
+    struct stage1 regime = inspect_regime(v);
     struct stage1_leaf virtual;
     struct stage2_leaf physical;
     struct fault fault;
-    if (!stage1_walk(&v->stage1, &vm->stage2, m, at, &look, NULL, &virtual, &fault) ||
+    if (!stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &virtual, &fault) ||
         !stage2_inspect(&vm->stage2, m, virtual.page, NULL, &physical, &fault))
         return false;
     *place = hpa(physical.page.v | (at.v & PAGE_MASK));

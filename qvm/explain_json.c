@@ -8,7 +8,7 @@
 
 static void put_regime(struct json *j, const struct explanation *x)
 {
-    const struct stage1 *s = &x->vcpu->stage1;
+    const struct stage1 *s = &x->regime;
     json_open(j, "registers", '{');
     json_number(j, "SCTLR_EL1", s->sctlr);
     json_number(j, "TCR_EL1", s->tcr);

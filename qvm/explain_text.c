@@ -53,7 +53,7 @@ static void put_question(const struct explanation *x, struct bytes *out)
 
 static void put_stage1_regime(const struct explanation *x, struct bytes *out)
 {
-    const struct stage1 *s = &x->vcpu->stage1;
+    const struct stage1 *s = &x->regime;
     bool high = x->address >> 55 & 1;
     static const char *const tg0[] = {"4K", "64K", "16K", "reserved"};
     static const char *const tg1[] = {"reserved", "16K", "4K", "64K"};
@@ -139,7 +139,7 @@ static void put_leaves(const struct explanation *x, struct bytes *out)
         put_permits("EL1", x->stage1.el1, out);
         put_permits("EL0", x->stage1.el0, out);
         text_put(out, ", %s", type);
-        if (x->vcpu->stage1.sctlr & 1)
+        if (x->regime.sctlr & 1)
             text_put(out, " (MAIR attribute 0x%02x), %s", x->stage1.attr,
                      x->stage1.global ? "global" : "not global");
         text_put(out, "\n");

@@ -15,6 +15,8 @@
 static const char usage[] = "qvm when TRACE --write ADDR[,LEN] | --exec ADDR | --exit REASON "
                             "[--vm NAME] [--gpa] [--last]";
 
+#define STATUS_NEVER 1 /* like grep's */
+
 struct search {
     struct player *p;
     const char *write, *exec, *exit, *vm;
@@ -216,7 +218,10 @@ static bool answer(struct search *s, struct error *e)
     if (s->last)
         host_print(s->line.data, s->line.size);
     host_flush();
-    return s->found || error_set(e, "never");
+    if (s->found)
+        return true;
+    error_set(e, "never");
+    return error_exit_status(e, STATUS_NEVER);
 }
 
 bool question_when(char *const *words, int count, struct error *e)
