@@ -211,7 +211,7 @@ static void name_owner(struct board *b, hpa_t at, char *text, size_t size)
             for (uint64_t n = 0; n < vm->config->rams[k].length; n += PAGE_SIZE) {
                 gpa_t page = gpa(vm->config->rams[k].start + n);
                 struct stage2_leaf leaf;
-                struct fault fault;
+                struct fault fault = {0};
                 if (!stage2_inspect(&vm->stage2, &b->memory, page, NULL, &leaf, &fault) ||
                     leaf.page.v != (at.v & ~PAGE_MASK))
                     continue;

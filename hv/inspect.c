@@ -17,7 +17,7 @@ bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
     struct stage1 regime = inspect_regime(v);
     struct stage1_leaf virtual;
     struct stage2_leaf physical;
-    struct fault fault;
+    struct fault fault = {0};
     if (!stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &virtual, &fault) ||
         !stage2_inspect(&vm->stage2, m, virtual.page, NULL, &physical, &fault))
         return false;

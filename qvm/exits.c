@@ -30,7 +30,7 @@ static void print(const struct list *l, const struct exit_record *r)
 static void on_event(void *context, const struct board_event *event)
 {
     struct list *l = context;
-    struct exit_record r;
+    struct exit_record r = {.reg = ""};
     if (event->id != EVENT_GUEST_EXIT || !event->exit)
         return;
     exit_record_fill(&r, l->number++, event);

@@ -119,7 +119,7 @@ static void put_exit(const struct search *s, const struct board_event *event)
 static void put_exit_json(const struct search *s, const struct board_event *event)
 {
     struct vm *vm = event->vm->board->vms[event->vm->number];
-    struct exit_record r;
+    struct exit_record r = {.reg = ""};
     struct json j = {.out = s->out};
     char text[400];
     exit_record_fill(&r, s->number, event);

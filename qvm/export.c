@@ -68,7 +68,7 @@ static void put_text(struct export *x, const struct board_event *e)
 {
     text_put(&x->out, "ns=%" PRIu64 " event=%s ", e->ns, event_word(e->id));
     if (e->exit) {
-        struct exit_record r;
+        struct exit_record r = {.reg = ""};
         exit_record_fill(&r, x->exits++, e);
         exit_record_text(&r, &x->out);
     } else {
@@ -102,7 +102,7 @@ static void put_json(struct export *x, const struct board_event *e)
     json_number(&j, "ns", e->ns);
     json_string(&j, "event", event_word(e->id));
     if (e->exit) {
-        struct exit_record r;
+        struct exit_record r = {.reg = ""};
         exit_record_fill(&r, x->exits++, e);
         exit_record_json(&r, &j);
     } else {
