@@ -17,7 +17,7 @@ struct parser {
     struct bytes index;   /* rebuilt: one entry a chunk */
     uint64_t index_count; /* entries */
     bool has_index, has_machine;
-    struct bytes *expanded; /* the payload of the chunk that is read, if it was compressed */
+    struct bytes expanded; /* the payload of the chunk that is read, if it was compressed */
     const struct log *log;
     struct error *e;
 };
@@ -265,9 +265,9 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
     s->is_start = t->snapshot_count == 1 && !t->pulls.size && !t->pushes.size;
     /* Tens of megabytes: taken over as they are if the chunk was expanded for us. */
-    if (p->expanded->data) {
-        s->chunk = *p->expanded;
-        *p->expanded = (struct bytes){0};
+    if (p->expanded.data) {
+        s->chunk = p->expanded;
+        p->expanded = (struct bytes){0};
     } else {
         bytes_put(&s->chunk, r->data, r->size);
     }
@@ -365,20 +365,18 @@ static bool check_sizes(struct parser *p, const struct chunk *c)
 static bool read_payload(struct parser *p, const struct chunk *c, const struct chunk_type *type)
 {
     struct reader r = reader_of(c->stored, c->stored_size);
-    struct bytes expanded = {0};
     bool good = true;
-    p->expanded = &expanded;
     if (c->flags & TRACE_CHUNK_ZSTD) {
         struct error why = {0};
-        good = expand_zstd(c->stored, c->stored_size, (size_t)c->raw_size, &expanded, &why);
+        good = expand_zstd(c->stored, c->stored_size, (size_t)c->raw_size, &p->expanded, &why);
         if (!good)
             damaged(p, c->offset, why.text);
-        else if (expanded.size != c->raw_size)
+        else if (p->expanded.size != c->raw_size)
             good = damaged(p, c->offset, "a chunk expands to less than it says");
-        r = reader_of(expanded.data, expanded.size);
+        r = reader_of(p->expanded.data, p->expanded.size);
     }
     good = good && type->read(p, c, &r);
-    bytes_free(&expanded);
+    bytes_free(&p->expanded);
     return good;
 }
 

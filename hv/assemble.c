@@ -250,7 +250,7 @@ static bool zero_memory(struct vm *vm)
         const struct ram_config *ram = &vm->config->rams[i];
         for (uint64_t done = 0; done < ram->length; done += PAGE_SIZE) {
             struct stage2_leaf leaf;
-            struct fault fault;
+            struct fault fault = {0};
             if (!stage2_inspect(&vm->stage2, m, gpa(ram->start + done), NULL, &leaf, &fault))
                 return false;
             if (memory_is_touched(m, leaf.page) &&

@@ -70,7 +70,7 @@ struct vdev_config {
     unsigned intr_line;
     bool has_hostvector;
     unsigned hostvector;         /* interrupt controllers: host vector of line 0 */
-    bool not_in_status; /* `set debug off` */
+    bool not_in_status;          /* `set debug off` */
     struct vdev_option *options; /* type-specific ones and hostdev, in order; of an option that is
                                   * not repeatable only the last occurrence is kept */
     size_t option_count;

@@ -226,7 +226,7 @@ static bool write_ram(const struct dump *d, const struct board_sinks *sinks)
     for (size_t i = 0; i < d->ram_count; i++)
         for (uint64_t at = 0; at < d->segments[i].size; at += PAGE_SIZE) {
             struct stage2_leaf leaf;
-            struct fault fault;
+            struct fault fault = {0};
             const void *page = NULL;
             if (stage2_inspect(&d->vm->stage2, m, gpa(d->segments[i].pa + at), NULL, &leaf, &fault))
                 page = memory_is_touched(m, leaf.page)

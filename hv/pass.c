@@ -117,7 +117,7 @@ static bool give_devices(struct vm *vm, const struct pass_config *pass, struct e
             return false;
         bool first = !vm->board->device_owner[i];
         vm->board->device_owner[i] = vm;
-        if (d->type && (first || vm->restarts) && !run_device(vm, pass, d, e))
+        if (d->type && first && !run_device(vm, pass, d, e))
             return false;
     }
     return true;
@@ -131,8 +131,12 @@ bool map_passes(struct vm *vm, struct error *e)
     return true;
 }
 
+/* Each once, even if several `pass` reach it; a VM that starts again takes its own anew. */
 bool make_passed_devices(struct vm *vm, struct error *e)
 {
+    for (size_t i = 0; i < vm->board->config->device_count; i++)
+        if (vm->board->device_owner[i] == vm)
+            vm->board->device_owner[i] = NULL;
     for (size_t i = 0; i < vm->config->pass_count; i++)
         if (!give_devices(vm, &vm->config->passes[i], e))
             return false;

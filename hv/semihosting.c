@@ -573,6 +573,10 @@ bool semihosting_restore(struct semihosting *s, struct reader *in)
             return false;
         }
         memcpy(h->name, name, (size_t)length);
+        if (h->kind == HANDLE_FILE && !name_is_safe(h->name)) {
+            h->kind = HANDLE_FREE;
+            return false;
+        }
         bytes_put(&h->contents, contents, (size_t)size);
     }
     if (s)

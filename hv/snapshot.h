@@ -1,6 +1,7 @@
-/* Snapshots: the whole machine at an instruction boundary as bytes, and back. A snapshot is restored
- * into a board that was assembled from the same configuration; the board runs on from there exactly
- * as the one it was taken of. Taking one changes nothing. docs/trace-format.md has the bytes. */
+/* Snapshots: the whole machine at an instruction boundary as bytes, and back. A snapshot is
+ * restored into a board that was assembled from the same configuration; the board runs on from
+ * there exactly as the one it was taken of. Taking one changes nothing. docs/trace-format.md has
+ * the bytes. */
 #ifndef HV_SNAPSHOT_H
 #define HV_SNAPSHOT_H
 

@@ -54,6 +54,8 @@ static bool restore_device(struct vm *vm, size_t i, struct reader *in)
         return false;
     uint64_t size = reader_int(in, 8);
     const uint8_t *data = size <= PENDING_INPUT_MAX ? reader_bytes(in, (size_t)size) : NULL;
+    if (size && !vm->vdevs[i]->type->input)
+        return false;
     p->size = data ? (size_t)size : 0;
     if (p->size)
         memcpy(p->data, data, p->size);

@@ -33,7 +33,7 @@ static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t 
     struct vm *vm = context;
     for (uint64_t at = 0; at < size; at += PAGE_SIZE - ((to.v + at) & PAGE_MASK)) {
         struct stage2_leaf leaf;
-        struct fault fault;
+        struct fault fault = {0};
         if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(to.v + at), NULL, &leaf, &fault) ||
             !(leaf.permits & PERMIT_W))
             return false;
@@ -75,7 +75,7 @@ static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
 static uint64_t behind_what_is_there(struct vm *vm, uint64_t at, uint64_t size)
 {
     struct stage2_leaf leaf;
-    struct fault fault;
+    struct fault fault = {0};
     for (uint64_t offset = 0; offset < size;) {
         const struct bus_region *r = bus_next(&vm->bus, gpa(at + offset));
         if (r && r->base < at + size)

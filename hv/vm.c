@@ -111,7 +111,7 @@ static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool wr
     struct memory *m = &vm->board->memory;
     while (size) {
         struct stage2_leaf leaf;
-        struct fault fault;
+        struct fault fault = {0};
         uint64_t in_page = at.v & PAGE_MASK;
         uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
         if (!stage2_inspect(&vm->stage2, m, at, NULL, &leaf, &fault))

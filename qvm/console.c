@@ -8,9 +8,10 @@
 #include "emu/check.h"
 #include "qvm/host.h"
 
-#define RETRY_NS      100000000 /* how often a device that was not there is looked for */
-#define FILES_WAIT_NS 10000000  /* how long input of a file may wait for an idle guest */
-#define ESCAPE_KEY    1         /* Ctrl-A: then x ends the run, Ctrl-A sends one */
+#define RETRY_NS       100000000 /* how often a device that was not there is looked for */
+#define FILES_WAIT_NS  10000000  /* how long input of a file may wait for an idle guest */
+#define LINE_MAX_BYTES 4096      /* of one of several VMs: a longer line is broken */
+#define ESCAPE_KEY     1         /* Ctrl-A: then x ends the run, Ctrl-A sends one */
 
 /* `-` standard input and output, `>-` and `<-` one of them; `>FILE`, `<FILE`; `>|COMMAND` the input
  * of a command; FILE is a device, for both. */
@@ -177,8 +178,11 @@ static void print_lines(const struct console_vm *vm, struct console_channel *cha
 {
     for (; size; data++, size--) {
         bytes_put(&channel->line, data, 1);
-        if (*data == '\n')
-            print_line(vm, channel);
+        if (*data != '\n' && channel->line.size < LINE_MAX_BYTES)
+            continue;
+        if (*data != '\n')
+            bytes_put(&channel->line, "\n", 1);
+        print_line(vm, channel);
     }
 }
 

@@ -137,7 +137,7 @@ static bool locate(struct gdb_board *g, const struct turn *t, enum gdb_space spa
         *at = hpa(address);
         return true;
     }
-    if (space == GDB_VIRTUAL) {
+    if (space == GDB_VIRTUAL && t->vcpu->on && !t->vcpu->reset_pending) {
         if (!stage1_walk(&t->vcpu->stage1, &t->vm->stage2, m, gva(address & ~PAGE_MASK), &look,
                          NULL, &first, &fault))
             return false;
@@ -235,7 +235,6 @@ static bool run_to(struct gdb_board *g, uint64_t instructions)
 {
     struct board *b = g->board;
     points_clear_hit(&g->points);
-    g->points.resume_at = b->vtime.instructions;
     if (g->timeline)
         return timeline_run_to(g->timeline, instructions);
     if (board_run_to(b, instructions)) {
@@ -256,6 +255,7 @@ static struct gdb_stop why_it_stopped(struct gdb_board *g)
 
 static struct gdb_stop go_on(struct gdb_board *g, bool (*interrupted)(void *), void *context)
 {
+    g->points.resume_at = UINT64_MAX;
     while (run_to(g, g->board->vtime.instructions + CHUNK))
         if (interrupted(context))
             return stopped(g, GDB_STOP_INTERRUPT);
@@ -268,6 +268,7 @@ static struct gdb_stop step(struct gdb_board *g, unsigned thread, bool (*interru
 {
     const struct turn *t = turn_of(g, thread);
     uint64_t before = t->executed;
+    g->points.resume_at = g->board->vtime.instructions;
     for (unsigned i = 1; t->executed == before; i++) {
         if (!run_to(g, g->board->vtime.instructions + 1))
             return why_it_stopped(g);

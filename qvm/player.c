@@ -186,8 +186,8 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     journal_replay(&p->journal);
     p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
                          &p->journal, &p->options, sinks, e);
-    bool ok = p->board && (!snapshot ||
-                           snapshot_restore(p->board, snapshot->data, snapshot->size, e));
+    bool ok =
+        p->board && (!snapshot || snapshot_restore(p->board, snapshot->data, snapshot->size, e));
     return ok || error_exit_status(e, STATUS_NOT_STARTED);
 }
 

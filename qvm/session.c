@@ -434,8 +434,10 @@ static int run(struct session *s)
     uint64_t cpu_from = host_cpu_ns();
     console_open(&s->console, s->trace == NULL);
     struct error e = {0};
-    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &e))
-        session_report_error(&e, 0);
+    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &e)) {
+        console_close(&s->console);
+        return session_report_error(&e, STATUS_USAGE);
+    }
     int status = board_run(s->board);
     console_close(&s->console);
     uint64_t cpu_ns = host_cpu_ns() - cpu_from;
