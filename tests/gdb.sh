@@ -226,13 +226,13 @@ CHANGE = r'^Thread %d hit Hardware watchpoint \d: .*\n\nOld value = %d\nNew valu
 
 
 def watch():
-    text = script(PIPE, 'break main', 'continue', 'delete', 'watch ' + HOPS, 'continue', 'continue', 'continue', 'continue', 'x/i $pc-4',
+    text = script(PIPE, 'watch ' + HOPS, 'continue', 'continue', 'continue', 'continue', 'x/i $pc-4',
                   'reverse-continue', 'x/i $pc', 'reverse-continue', 'p ' + HOPS,
-                  'rwatch ' + HOPS, 'reverse-continue', 'detach')
+                  'continue', 'reverse-continue', 'rwatch ' + HOPS, 'reverse-continue', 'detach')
     says('watchpoints', text, CHANGE % (2, 0, 1), CHANGE % (3, 1, 2), CHANGE % (4, 2, 3),
          CHANGE % (1, 3, 4), r'\bstr\t')
     says('watchpoints, backwards', text, CHANGE % (1, 4, 3), r'^=> .*\bstr\t', CHANGE % (4, 3, 2),
-         r'^\$\d+ = 2$', r'hit Hardware read watchpoint 3: ')
+         r'^\$\d+ = 2$', r'hit Hardware read watchpoint 2: ')
 
 
 def live(command):
