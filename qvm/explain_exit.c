@@ -21,8 +21,7 @@ static const char *why(enum exit_reason reason)
 {
     static const char *const texts[EXIT_REASONS] = {
         [EXIT_MMIO] = "a load or store that stage 2 does not map",
-        [EXIT_MMIO_OPAQUE] = "a load or store that stage 2 does not map, without a syndrome "
-                             "(ESR_EL2.ISV=0)",
+        [EXIT_MMIO_OPAQUE] = "such a load or store without a syndrome (ESR_EL2.ISV=0)",
         [EXIT_FETCH] = "an instruction fetch that stage 2 refuses",
         [EXIT_STAGE2] = "a load or store that stage 2 maps and forbids",
         [EXIT_HVC] = "HVC",

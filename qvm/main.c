@@ -14,6 +14,7 @@
 #include "qvm/host.h"
 #include "qvm/questions.h"
 #include "qvm/session.h"
+#include "qvm/verify.h"
 
 static const char usage[] =
     "usage: qvm run VM [VM...] [OPTION...]    run VMs, all on one board\n"
@@ -32,6 +33,7 @@ static const char usage[] =
     "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
+    "  --verify           replay: what differs, if it diverges\n"
     "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N or guest-hypercall\n"
     "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
     "                     snapshot at or before instruction F\n"
@@ -56,6 +58,7 @@ static const char usage[] =
 struct command_line {
     struct session_options options;
     bool json;
+    bool verify;
     bool pipe;          /* gdb talks through standard input and output */
     const char **words; /* what is not an option; owned array, borrowed strings */
     size_t count;
@@ -180,6 +183,7 @@ static bool *flag_of(struct command_line *c, const char *name)
            : strcmp(name, "--realtime") == 0  ? &c->options.realtime
            : strcmp(name, "--no-images") == 0 ? &c->options.no_images
            : strcmp(name, "--no-record") == 0 ? &c->options.no_record
+           : strcmp(name, "--verify") == 0    ? &c->verify
            : strcmp(name, "--json") == 0      ? &c->json
            : strcmp(name, "--pipe") == 0      ? &c->pipe
                                               : NULL;
@@ -306,7 +310,10 @@ static int command_replay(struct command_line *c)
     struct error e = {0};
     if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "replay --from"))
         return session_report_error(&e, STATUS_USAGE);
-    return session_replay(c->words[0], &c->options);
+    int status = session_replay(c->words[0], &c->options);
+    if (c->verify && status == STATUS_DIVERGED)
+        verify_explain(c->words[0]);
+    return status;
 }
 
 static int command_gdb(struct command_line *c)

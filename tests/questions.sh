@@ -418,6 +418,41 @@ says 66 "  B: unsupported reference fail" diff "$work/mmio.qtrace" "$work/fail.q
 verdict "first difference" "$(grep -q '^first difference: vm test, vcpu 0: PC: A 0x[0-9a-f]*, B 0x[0-9a-f]*$' \
     "$work/answer" || cat "$work/answer")"
 
+# A replay that diverges: a recording under the configuration of another one.
+offset() { # NAME WORDS...
+    local name=$1
+    shift
+    timeout -s KILL 100 "$qvm" record -o "$work/$name.qtrace" --digest-every 10007 \
+        --snapshot-every 40000 @configs/test-arm64.qvmconf "$@" load build/guests/tests/timers.elf \
+        cpu >/dev/null 2>&1 </dev/null
+}
+offset plain
+offset other set counter-offset 7
+python3 - "$work" <<'PYTHON'
+import struct, sys
+
+
+def chunks(name):
+    data, at = open('%s/%s.qtrace' % (sys.argv[1], name), 'rb').read(), 16
+    yield b'', data[:16]
+    while at < len(data):
+        size = 32 + struct.unpack_from('<Q', data, at + 16)[0]
+        yield data[at:at + 4], data[at:at + size]
+        at += size
+
+
+conf = dict(chunks('other'))[b'CONF']
+with open('%s/mixed.qtrace' % sys.argv[1], 'wb') as mixed:
+    for kind, chunk in chunks('plain'):
+        if kind != b'INDX':
+            mixed.write(conf if kind == b'CONF' else chunk)
+PYTHON
+ask replay --verify "$work/mixed.qtrace"
+verdict "replay --verify" "$([ $status = 66 ] && grep -q '^qvm: the first digest that differs is number [0-9]* of [0-9]*: between instructions [0-9]* and [0-9]*$' "$work/answer" &&
+    grep -q "^qvm: at the recording's snapshot of instruction [0-9]* differs: .*: replay 0x[0-9a-f]*, recording 0x[0-9a-f]*$" "$work/answer" ||
+    tail -n 4 "$work/answer")"
+says 0 "Hello from EL1" replay --verify traces/hello.qtrace
+
 # Words.
 says 2 "qvm: qvm info TRACE [--json]" info
 says 2 "qvm: unknown option '--all': qvm info TRACE [--json]" info --all $mmio
