@@ -759,7 +759,9 @@ struct engine_monitor engine_monitor(struct engine *e)
         uc_context_save(e->uc, e->scratch);
         m = monitor_in(e);
     }
-    return m.address == UINT64_MAX ? open : m;
+    if (m.address == UINT64_MAX)
+        m.value = 0; /* not the high half: the next LDXR leaves it as it is */
+    return m;
 }
 
 void engine_set_monitor(struct engine *e, struct engine_monitor m)
