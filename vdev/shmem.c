@@ -412,11 +412,14 @@ static void shmem_restored(struct vdev *v)
         struct vdev_region control = {s->place[i], PAGE_SIZE};
         if (!s->place[i])
             continue;
-        if (!regions_of(s) ||
-            !shmem_regions_listen(regions_of(s), s->region[i], s->client[i], listener_of(s)))
+        if (!regions_of(s) || s->place[i] & PAGE_MASK ||
+            !env->open_region(env->context, v, bus_index(i), control)) {
             s->place[i] = 0;
-        else
-            env->open_region(env->context, v, bus_index(i), control);
+        } else if (!shmem_regions_listen(regions_of(s), s->region[i], s->client[i],
+                                         listener_of(s))) {
+            env->close_region(env->context, v, bus_index(i));
+            s->place[i] = 0;
+        }
     }
     update_irq(s);
 }

@@ -237,6 +237,8 @@ bool shmem_regions_listen(struct shmem_regions *r, unsigned region, unsigned cli
 {
     if (region >= r->count || !is_attached(&r->regions[region], client))
         return false;
+    if (listener.changed && r->regions[region].listeners[client].changed)
+        return false; /* it is somebody else's */
     r->regions[region].listeners[client] = listener;
     return true;
 }

@@ -448,12 +448,15 @@ void virtio_init(struct virtio_device *d, struct vdev *v, const struct virtio_ty
     d->work_ticks = EVENT_NEVER;
 }
 
-/* A queue that could not have become ready is not. */
+/* A queue that could not have become ready is not. Both of its indices count chains that were given
+ * back: were they different, rings that overlap could offer chains for ever. */
 void virtio_restored(struct virtio_device *d)
 {
-    for (unsigned i = 0; i < d->type->queue_count; i++)
-        if (virtqueue_problem(&d->queues[i], d->type->queue_size_max[i]))
-            d->queues[i].ready = 0;
+    for (unsigned i = 0; i < d->type->queue_count; i++) {
+        struct virtqueue *q = &d->queues[i];
+        if (virtqueue_problem(q, d->type->queue_size_max[i]) || q->next_used != q->next_available)
+            q->ready = 0;
+    }
     event_at(d->v->env->events, &d->work, d->work_ticks);
     update_irq(d);
 }
