@@ -238,7 +238,18 @@ def log():
         verdict('device: ' + (line or 'the default'), '' if got == (bool(out), bool(err)) else r.out + r.err)
 
 
-for test in statuses, signals, status_report, dumps_by_signal, dumps_by_watchdog, log:
+def terminate():
+    """What a UART collects for a second comes out when its VM ends long before."""
+    r = run('configs/hello-arm64.qvmconf', 'vdev', 'pl011', 'loc', '0x09010000', 'intr', 'gic:34',
+            'hostdev', '-', 'batch', '1000000')
+    verdict('terminate: the VM runs', '' if 'powered off' in r.err else r.err)
+    r = run('system', 'batch', 'ram', '0x40000000,128M', 'vdev', 'gic', 'gicd', '0x08000000', 'gicr',
+            '0x080a0000', 'vdev', 'pl011', 'loc', '0x09000000', 'intr', 'gic:33', 'hostdev', '-',
+            'batch', '1000000', 'load', 'build/guests/tests/hello.elf')
+    verdict('terminate: devices are told', '' if r.out == 'Hello from EL1\n' else r.out + r.err)
+
+
+for test in terminate, statuses, signals, status_report, dumps_by_signal, dumps_by_watchdog, log:
     test()
 finish()
 PYTHON

@@ -52,9 +52,35 @@ START_TEST(damaged_stage_2_tables_end_one_vm)
 }
 END_TEST
 
+static bool pull_no_randomness(void *context, enum pull_kind kind, const char *key, size_t size,
+                               struct bytes *out, struct error *e)
+{
+    return kind == PULL_ENTROPY ? error_set(e, "none left")
+                                : pull(context, kind, key, size, out, e);
+}
+
+/* A device that cannot do its work ends its VM with status 6. */
+START_TEST(a_failed_device_ends_its_vm)
+{
+    struct machine m;
+    uint8_t bytes[8];
+    open_machine(&m);
+    struct vm *victim = m.board->vms[0];
+    m.journal.host.pull = pull_no_randomness;
+    ck_assert(!board_run_to(m.board, 1000));
+    ck_assert(!victim->envs[0].entropy(victim->envs[0].context, bytes, sizeof bytes));
+    ck_assert_int_eq(board_run(m.board), STATUS_VDEV);
+    ck_assert_int_eq(victim->exit_status, STATUS_VDEV);
+    ck_assert_str_eq(victim->ending, "no random numbers: none left");
+    ck_assert_int_eq(m.board->vms[1]->exit_status, STATUS_OK);
+    machine_close(&m);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("safe state");
+    tcase_add_test(t, a_failed_device_ends_its_vm);
     tcase_add_test(t, without_damage_both_power_off);
     tcase_add_test(t, damaged_stage_2_tables_end_one_vm);
     return suite_main("safe state", t);
