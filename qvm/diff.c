@@ -209,6 +209,9 @@ static bool begin_playing(struct comparison *c, struct error *e)
 {
     const struct board_sinks sinks = player_no_sinks();
     for (unsigned i = 0; i < 2; i++) {
+        /* Where a recorder was stopped is no state of the machine. */
+        struct board_options *o = &c->players[i].options;
+        o->limit_instructions = o->limit_ticks = o->limit_ns = UINT64_MAX;
         if (!player_start(&c->players[i], 0, &sinks, e))
             return false;
         c->timelines[i] = timeline_new(c->players[i].board);

@@ -418,6 +418,25 @@ says 66 "  B: unsupported reference fail" diff "$work/mmio.qtrace" "$work/fail.q
 verdict "first difference" "$(grep -q '^first difference: vm test, vcpu 0: PC: A 0x[0-9a-f]*, B 0x[0-9a-f]*$' \
     "$work/answer" || cat "$work/answer")"
 
+# One was stopped early: no difference but that.
+record short --limit-insns 100000
+says 66 "states are equal up to instruction 100000" diff "$work/short.qtrace" "$work/mmio.qtrace"
+says 66 "  A ends at instruction 100000: instruction limit reached" \
+    diff "$work/short.qtrace" "$work/mmio.qtrace"
+
+# Several VMs on one board.
+for vm in a b; do
+    sed "s/^system test/system $vm/" configs/test-arm64.qvmconf >"$work/$vm.qvmconf"
+done
+timeout -s KILL 100 "$qvm" record -o "$work/two.qtrace" --limit-insns 400000 \
+    "$work/a.qvmconf" load build/guests/tests/ipi.elf cpu cpu + \
+    "$work/b.qvmconf" load build/guests/tests/mmio.elf cpu >/dev/null 2>&1 </dev/null
+says 2 "qvm: --vm NAME says which VM: a, b" explain "$work/two.qtrace" --at 200000 0x40080000
+says 0 "fetch of gva 0x40080000" explain "$work/two.qtrace" --at 200000 0x40080000 --fetch --vm a
+verdict "exits of one VM" "$("$qvm" exits "$work/two.qtrace" --where 'vm == b' 2>&1 |
+    grep -v ' vm=b ' | head -n 2)"
+says 66 "number of VMs differs: A has 2, B has 1" diff "$work/two.qtrace" $ipi
+
 # A replay that diverges: a recording under the configuration of another one.
 offset() { # NAME WORDS...
     local name=$1
