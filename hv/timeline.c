@@ -255,6 +255,17 @@ void timeline_fork(struct timeline *t)
         }
         t->count--;
     }
+    if (t->count == MOMENTS_MAX)
+        thin(t);
+    size_t last = t->count - 1;
+    bool again = last > 0 && t->moments[last].instructions == now;
+    note(t); /* moment_at finds the later one of two */
+    if (again) {
+        merge_into(&t->moments[last + 1], &t->moments[last]);
+        t->moments[last] = t->moments[last + 1];
+        t->base = last;
+        t->count--;
+    }
 }
 
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions)

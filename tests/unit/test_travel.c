@@ -106,6 +106,31 @@ START_TEST(travel_is_exact)
 }
 END_TEST
 
+/* What a debugger wrote is still there on the way back from where the run went on to. */
+START_TEST(travel_keeps_what_was_written)
+{
+    struct machine m;
+    struct vcpu_registers r;
+    open_machine(&m);
+    struct timeline *t = timeline_new(m.board);
+    struct vcpu *v = m.board->vms[0]->vcpus[0];
+    ck_assert(timeline_run_to(t, 1000));
+    for (unsigned i = 20; i < 22; i++) { /* registers that the program does not use */
+        vcpu_read_registers(v, m.board->current, &r);
+        r.x[i] = i;
+        vcpu_write_registers(v, m.board->current, &r);
+        timeline_fork(t);
+    }
+    ck_assert(timeline_run_to(t, 1100));
+    ck_assert(timeline_seek(t, 1050));
+    vcpu_read_registers(v, m.board->current, &r);
+    ck_assert_uint_eq(r.x[20], 20);
+    ck_assert_uint_eq(r.x[21], 21);
+    timeline_free(t);
+    machine_close(&m);
+}
+END_TEST
+
 static void use_points(struct machine *m, struct points *points)
 {
     m->board->vms[0]->world.points = points;
@@ -150,6 +175,7 @@ int main(void)
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
     tcase_add_test(t, damaged_snapshots_are_refused);
     tcase_add_test(t, travel_is_exact);
+    tcase_add_test(t, travel_keeps_what_was_written);
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 2);
     return suite_main("travel", t);
 }
