@@ -16,7 +16,8 @@ enum { NT_PRSTATUS = 1, NT_FPREGSET = 2 };
 /* Sizes and places within Linux' struct elf_prstatus of AArch64. */
 enum { PRSTATUS_SIZE = 392, PRSTATUS_PID = 32, PRSTATUS_REG = 112 };
 enum { FPREGSET_SIZE = 32 * 16 + 4 + 4 + 8 };
-#define SEGMENTS_MAX 60000 /* e_phnum has 16 bits */
+#define SEGMENTS_MAX 60000               /* e_phnum has 16 bits */
+#define WALKS_MAX    ((uint64_t)1 << 24) /* tables that refer to each other map for ever */
 
 struct segment {
     uint64_t va, pa, size, file_offset;
@@ -149,8 +150,9 @@ static void add_half(struct dump *d, const struct vcpu *v, bool upper)
     uint64_t tcr = v->stage1.tcr, txsz = tcr >> (upper ? 16 : 0) & 63;
     if (txsz < 16)
         return;
-    uint64_t size = (uint64_t)1 << (64 - txsz), base = upper ? -size : 0, step;
-    for (uint64_t at = 0; at < size && d->segment_count < SEGMENTS_MAX; at += step) {
+    uint64_t size = (uint64_t)1 << (64 - txsz), base = upper ? -size : 0, step, walks = 0;
+    for (uint64_t at = 0; at < size && d->segment_count < SEGMENTS_MAX && walks < WALKS_MAX;
+         at += step, walks++) {
         struct stage1_leaf leaf;
         struct fault fault = {0};
         if (stage1_walk(&v->stage1, &d->vm->stage2, &d->vm->board->memory, gva(base + at), &look,
