@@ -158,7 +158,9 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     else {
         uint64_t may_run = e->exact_at - now;
         if (e->watching) {
+            e->settled = true; /* PC is not where the last block ended if it was a branch */
             uint64_t watched = e->callbacks->watch(e->callbacks->cpu, address, size);
+            e->settled = false;
             may_run = watched < may_run ? watched : may_run;
         }
         if (may_run < (uint64_t)count) {

@@ -186,9 +186,8 @@ static const struct {
      BEGIN GIC "vdev virtio-blk name d:0 loc 0x20000000 intr gic:41 legacy hostdev disk.img\n" END,
      ""},
     {"vdev pl011 batch 100 loc 0x1c090000 sched 12 intr gic:37 set debug off",
-     BEGIN GIC "vdev pl011 loc 0x1c090000 intr gic:37\n" END,
-     "[vm.qvmconf:1] vdev pl011 batch 100\n[vm.qvmconf:1] vdev pl011 sched 12\n"
-     "[vm.qvmconf:1] set debug off"},
+     BEGIN GIC "vdev pl011 loc 0x1c090000 intr gic:37 set debug off\n" END,
+     "[vm.qvmconf:1] vdev pl011 batch 100\n[vm.qvmconf:1] vdev pl011 sched 12"},
     {"vdev pl011 loc 0x1c090000 intr gic:37 log warning,debug slog log error none",
      BEGIN GIC "vdev pl011 loc 0x1c090000 intr gic:37 log warning,debug slog log error none\n" END,
      ""},

@@ -10,7 +10,7 @@ static const uint32_t program[] = {
     0xd2a80001, 0x91440021, 0xd2800000, 0x91000400, 0x92401c02, 0xd374cc42, 0x8b020023, 0xf9400064,
     0x8b000084, 0xf9000064, 0xc85f7c25, 0x910004a5, 0xc8067c25, 0x34000046, 0x910004e7, 0x17fffff4,
 };
-enum { LOAD_EXCLUSIVE = 10, STORE = 9 };
+enum { LOOP = 3, STORE = 9, LOAD_EXCLUSIVE = 10 };
 #define LOAD      0x40000000u
 #define AT(index) (LOAD + 4 * (uint64_t)(index))
 
@@ -147,22 +147,28 @@ START_TEST(points_stop_and_change_nothing)
     struct digest straight = digest_at(&m, 20000);
     machine_close(&m);
     open_machine(&m);
-    struct point point = {.kind = POINT_EXECUTE, .address = AT(LOAD_EXCLUSIVE)};
-    if (_i)
-        point = (struct point){.kind = POINT_WRITE, .address = 0x40105000, .size = 8};
+    static const struct point kinds[] = {
+        {.kind = POINT_EXECUTE, .address = AT(LOAD_EXCLUSIVE)},
+        {.kind = POINT_EXECUTE, .address = AT(LOOP)}, /* where a branch goes to */
+        {.kind = POINT_WRITE, .address = 0x40105000, .size = 8},
+    };
+    static const uint64_t stops_at[] = {AT(LOAD_EXCLUSIVE), AT(LOOP), AT(STORE)};
+    /* 3 instructions, then 12 an iteration; the watched page is that of every 256th. */
+    static const unsigned expected[] = {(20000 - 3) / 12, (20000 - 3) / 12 + 1,
+                                        (20000 / 12 - 5) / 256 + 1};
+    struct point point = kinds[_i];
     ck_assert(points_add(&points, point));
     use_points(&m, &points);
     unsigned hits = 0;
     while (!board_run_to(m.board, 20000) && points.is_hit) {
         struct vcpu_registers r;
         vcpu_read_registers(m.board->vms[0]->vcpus[0], m.board->current, &r);
-        ck_assert_uint_eq(r.pc, AT(_i ? STORE : LOAD_EXCLUSIVE));
+        ck_assert_uint_eq(r.pc, stops_at[_i]);
         hits++;
         points_clear_hit(&points);
         points.resume_at = m.board->vtime.instructions;
     }
-    /* 3 instructions, then 12 an iteration; the watched page is that of every 256th. */
-    ck_assert_uint_eq(hits, _i ? (20000 / 12 - 5) / 256 + 1 : (20000 - 3) / 12);
+    ck_assert_uint_eq(hits, expected[_i]);
     use_points(&m, NULL);
     ck_assert(equal(digest_at(&m, 20000), straight));
     machine_close(&m);
@@ -176,6 +182,6 @@ int main(void)
     tcase_add_test(t, damaged_snapshots_are_refused);
     tcase_add_test(t, travel_is_exact);
     tcase_add_test(t, travel_keeps_what_was_written);
-    tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 2);
+    tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 3);
     return suite_main("travel", t);
 }
