@@ -177,6 +177,11 @@ void vcpu_power_off(struct vcpu *v)
     engine_stop_soon(v->world->engine);
 }
 
+void vcpu_stop_timers(struct vcpu *v)
+{
+    timers_reset(v);
+}
+
 static void reset(struct vcpu *v)
 {
     struct engine *e = v->world->engine;

@@ -153,6 +153,8 @@ void vcpu_free(struct vcpu *v);
  * effect when the vCPU is loaded next. Allowed in exits of other vCPUs. */
 void vcpu_power_on(struct vcpu *v, uint64_t entry, uint64_t x0);
 void vcpu_power_off(struct vcpu *v);
+/* Its timers stand still until it is powered on again. */
+void vcpu_stop_timers(struct vcpu *v);
 /* Makes this the vCPU in the engine; the one before it is put away. */
 void vcpu_load(struct vcpu *v, struct vcpu *before);
 

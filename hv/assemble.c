@@ -266,6 +266,8 @@ static bool zero_memory(struct vm *vm)
 void vm_restart(struct vm *vm)
 {
     struct error e = {0};
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vcpu_stop_timers(vm->vcpus[i]);
     free_devices(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         vcpu_power_off(vm->vcpus[i]);

@@ -69,6 +69,12 @@ static bool may_have(struct vm *vm, const struct pass_config *pass, size_t devic
                  b->device_owner[device]->name, vm->name);
         return refuse(pass, e, why);
     }
+    if (!contains(pass->host, pass->length, d->start, d->length)) {
+        snprintf(why, sizeof why,
+                 "of the device there, %#" PRIx64 " bytes at %#" PRIx64 ", it leaves a part out",
+                 d->length, d->start);
+        return refuse(pass, e, why);
+    }
     if (d->dma && !pass->d)
         return refuse(pass, e, "the device there does DMA: attribute 'd' says that it may");
     if (!d->dma && pass->d)

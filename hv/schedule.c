@@ -181,17 +181,18 @@ static unsigned wanted_by(const struct schedule *s, uint32_t turn, unsigned pcpu
     return others;
 }
 
-/* Of the free CPUs that it may use: the one that fewest others are bound to; among those the one it
- * is on, else the first. */
+/* The CPU it holds, if that is free: the choice must be the same when it is asked again, which may
+ * be at any time. Who holds none gets, of the free ones, the first that fewest others are bound to.
+ */
 static unsigned place(const struct schedule *s, uint32_t turn, uint64_t free_pcpus)
 {
     uint64_t choice = s->turns[turn].allowed & free_pcpus;
     unsigned held = pcpu_of(s, turn), best = s->pcpu_count, best_wanted = UINT32_MAX;
+    if (held < s->pcpu_count && choice >> held & 1)
+        return held;
     for (unsigned i = 0; i < s->pcpu_count; i++) {
-        if (!(choice >> i & 1))
-            continue;
-        unsigned wanted = wanted_by(s, turn, i);
-        if (wanted < best_wanted || (wanted == best_wanted && i == held)) {
+        unsigned wanted = choice >> i & 1 ? wanted_by(s, turn, i) : UINT32_MAX;
+        if (wanted < best_wanted) {
             best = i;
             best_wanted = wanted;
         }

@@ -60,11 +60,24 @@ static void save_rest(struct board *b, struct bytes *out)
     bytes_put_int(out, at.pushes, 8);
     bytes_put_int(out, at.last_push_tick, 8);
     bytes_put_int(out, b->wall_clock_s, 8);
-    for (size_t i = 0; i < b->vm_count; i++)
+    for (size_t i = 0; i < b->vm_count; i++) {
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             bytes_put_varint(out, b->vms[i]->exits[k]);
+        bytes_put_string(out, b->vms[i]->ending);
+    }
     for (size_t i = 0; i < b->schedule.turn_count; i++)
         tlb_save(b->schedule.turns[i].vcpu->tlb, out);
+}
+
+static bool restore_ending(struct vm *vm, struct reader *in)
+{
+    uint64_t size = reader_varint(in);
+    const uint8_t *text = size < sizeof vm->ending ? reader_bytes(in, (size_t)size) : NULL;
+    if (!text)
+        return false;
+    memset(vm->ending, 0, sizeof vm->ending);
+    memcpy(vm->ending, text, (size_t)size);
+    return true;
 }
 
 static bool restore_rest(struct board *b, struct reader *in)
@@ -77,9 +90,11 @@ static bool restore_rest(struct board *b, struct reader *in)
     for (size_t i = 0; i < b->vm_count; i++)
         for (size_t k = 0; k < b->vms[i]->vdev_count; k++)
             b->vms[i]->envs[k].wall_clock_s = b->wall_clock_s;
-    for (size_t i = 0; i < b->vm_count; i++)
+    for (size_t i = 0; i < b->vm_count; i++) {
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             b->vms[i]->exits[k] = reader_varint(in);
+        ok &= restore_ending(b->vms[i], in);
+    }
     for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
         ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
     return ok && !in->failed;

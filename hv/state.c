@@ -75,7 +75,7 @@ static bool restore_vm(struct vm *vm, struct reader *in)
     vm->may_restart = reader_int(in, 1);
     vm->button_pressed = reader_int(in, 1);
     vm->restarts = (unsigned)reader_int(in, 4);
-    vm->exit_status = (int)reader_int(in, 4);
+    vm->exit_status = (int)(reader_int(in, 4) & 0xff);
     vm->entropy_pulls = reader_int(in, 8);
     restore_output(vm, in);
     return !in->failed;

@@ -189,15 +189,18 @@ bool memory_restore(struct memory *m, struct reader *in)
 {
     bool same = reader_int(in, 1) == m->bank_count;
     m->scatter_turn = reader_int(in, 8);
-    m->free_pages = reader_int(in, 8);
+    uint64_t free_pages = reader_int(in, 8), counted = 0;
     for (size_t i = 0; i < m->bank_count && same; i++) {
         struct memory_bank *b = &m->banks[i];
         same = reader_int(in, 8) == b->base.v && reader_int(in, 8) == b->size;
         for (size_t w = 0; same && w < b->group_count * GROUP_WORDS; w++)
             b->used[w] = reader_int(in, 8);
         bank_trim(b); /* what is outside the bank stays outside, whatever the data says */
+        for (size_t w = 0; w < b->group_count * GROUP_WORDS; w++)
+            counted += 64 - (unsigned)__builtin_popcountll(b->used[w]);
     }
-    return same && !in->failed;
+    m->free_pages = counted;
+    return same && !in->failed && counted == free_pages;
 }
 
 bool memory_is_touched(const struct memory *m, hpa_t page)

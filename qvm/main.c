@@ -37,6 +37,8 @@ static const char usage[] =
     "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N or guest-hypercall\n"
     "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
     "                     snapshot at or before instruction F\n"
+    "  --trust            run --from: the file may run commands (hostdev \">|...\", dump "
+    "\"|...\")\n"
     "  --snapshot-every N record: a snapshot into the trace every N instructions\n"
     "  --gdb [HOST:]PORT  run, record: wait for gdb before the first instruction\n"
     "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
@@ -183,6 +185,7 @@ static bool *flag_of(struct command_line *c, const char *name)
            : strcmp(name, "--realtime") == 0  ? &c->options.realtime
            : strcmp(name, "--no-images") == 0 ? &c->options.no_images
            : strcmp(name, "--no-record") == 0 ? &c->options.no_record
+           : strcmp(name, "--trust") == 0     ? &c->options.trust
            : strcmp(name, "--verify") == 0    ? &c->verify
            : strcmp(name, "--json") == 0      ? &c->json
            : strcmp(name, "--pipe") == 0      ? &c->pipe

@@ -77,6 +77,8 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
               write_configs(r, source) && write_board(r, source->board_config) &&
               write_machine(r, source->board);
     r->writer.no_images = source->no_images;
+    if (!ok)
+        recording_abandon(r);
     return ok || error_set(e, "cannot write '%s'", path);
 }
 

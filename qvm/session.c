@@ -552,6 +552,29 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     return status;
 }
 
+/* A file that somebody gave away must not run commands here just because it is continued. */
+static const char *command_in(const struct player *p)
+{
+    for (size_t i = 0; i < p->vm_count; i++) {
+        const struct vm_config *c = &p->configs[i];
+        if (c->dump && c->dump[0] == '|')
+            return c->dump + 1;
+        for (size_t k = 0; k < c->vdev_count; k++)
+            for (size_t o = 0; o < c->vdevs[k].option_count; o++) {
+                const char *value = c->vdevs[k].options[o].value;
+                if (value[0] == '>' && value[1] == '|')
+                    return value + 2;
+            }
+    }
+    for (size_t k = 0; k < p->board_config.device_count; k++)
+        for (size_t o = 0; o < p->board_config.devices[k].option_count; o++) {
+            const char *value = p->board_config.devices[k].options[o].value;
+            if (value[0] == '>' && value[1] == '|')
+                return value + 2;
+        }
+    return NULL;
+}
+
 /* The configurations of a snapshot's file are the run's. */
 static void take_configs(struct session *s, struct player *p)
 {
@@ -575,7 +598,11 @@ int session_run_from(const char *path, const struct session_options *options)
     if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
     const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
-    if (!from) {
+    const char *command = options->trust ? NULL : command_in(&p);
+    if (command) {
+        error_set(&e, "'%s' wants to run the command '%s': --trust allows that", path, command);
+        status = session_report_error(&e, STATUS_USAGE);
+    } else if (!from) {
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
         status = session_report_error(&e, STATUS_USAGE);
     } else {

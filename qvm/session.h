@@ -22,6 +22,7 @@ struct session_options {
     const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */
     uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */
     const char *record_path; /* NULL: no trace is wanted */
+    bool trust;              /* run --from: the file's configuration may run commands */
     bool no_record;          /* not even of a run that ends badly */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
     uint64_t entropy_seed;

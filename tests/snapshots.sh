@@ -101,6 +101,13 @@ bad_files() {
         >/dev/null 2>&1 </dev/null
     refused 2 'holds no snapshot' run --from "$work/short.qtrace"
     refused 2 'holds no snapshot' run --from "$work/plain.qtrace"
+    final run "$work/saved.qvmconf" load build/guests/tests/hello.elf vdev pl011 loc 0x09010000 \
+        intr gic:34 hostdev ">|touch $work/ran" --save-at insn=30 "$work/command.qtrace" >/dev/null
+    rm -f "$work/ran"
+    refused 2 'wants to run the command' run --from "$work/command.qtrace"
+    check "a command in a snapshot is not run" [ ! -e "$work/ran" ]
+    final run --from "$work/command.qtrace" --trust >/dev/null
+    check "a command in a snapshot is run when trusted" [ -e "$work/ran" ]
     refused 2 'not a trace' run --from tests/snapshots.sh
     refused 2 'no others can be given' run --from "$work/good.qtrace" configs/hello-arm64.qvmconf
     refused 2 'insn=N or guest-hypercall' run configs/hello-arm64.qvmconf --save-at now "$work/x"

@@ -6,7 +6,7 @@
 
 #include "hv/board.h"
 
-#define VCPUS   4
+#define VCPUS   8
 #define QUANTUM UINT64_C(100)
 #define NOBODY  (-1)
 
@@ -370,6 +370,40 @@ START_TEST(who_floats_leaves_a_pcpu_to_who_is_bound_to_it)
 }
 END_TEST
 
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+/* Any machine, any history: asking once more changes nothing (chosen looks). */
+START_TEST(asking_again_changes_nothing)
+{
+    uint64_t random = 1;
+    for (unsigned round = 0; round < 3000; round++) {
+        unsigned pcpus = 1 + (unsigned)next_random(&random) % 4;
+        unsigned count = 2 + (unsigned)next_random(&random) % (VCPUS - 1);
+        set_up(pcpus);
+        for (unsigned i = 0; i < count; i++) {
+            uint64_t x = next_random(&random);
+            add_on(x & 1 ? 10 : 20, x & 2 ? 'r' : 'f', x & 4 ? 0 : x >> 3 & 15);
+        }
+        for (unsigned step = 0; step < 60; step++) {
+            uint64_t x = next_random(&random);
+            unsigned i = (unsigned)(x >> 8) % count;
+            bool wait;
+            if ((x & 3) == 0)
+                halt(i);
+            else if ((x & 3) == 1)
+                wake(i);
+            if (chosen(&wait) != NOBODY)
+                run(x & 4 ? QUANTUM : 1 + (x >> 16) % QUANTUM);
+        }
+        tear_down();
+    }
+}
+END_TEST
+
 /* Sporadic ----------------------------------------------------------------------------------------
  */
 
@@ -527,6 +561,7 @@ int main(void)
     tcase_add_test(tests, a_mask_confines);
     tcase_add_test(tests, the_important_one_keeps_others_off_its_pcpu);
     tcase_add_test(tests, who_floats_does_not_starve_who_is_bound);
+    tcase_add_test(tests, asking_again_changes_nothing);
     tcase_add_test(tests, a_mask_of_no_pcpu_floats);
     tcase_add_test(tests, who_floats_leaves_a_pcpu_to_who_is_bound_to_it);
     tcase_add_test(tests, high_for_its_budget_then_low_until_a_period_after_first_use);
