@@ -237,8 +237,10 @@ def pass_through():
             ('half a region', 'rwm', '0xbbfff000', "that is the host's own memory"),
             ('DMA without d', 'rwn', '0x1d000000', "attribute 'd'"),
             ('d without DMA', 'rwd', '0x1c0a0000', "attribute 'n', not 'd'")):
-        line = ['pass', 'loc', '0x50000000,0x2000,%s=%s' % (attributes, host)]
+        line = ['pass', 'loc', '0x50000000,0x10000,%s=%s' % (attributes, host)]
         passes(what, 65, ['[cmdline:', 'pass of host addresses', why], ('a', 'off', *line))
+    passes('a part of a device', 65, ['leaves a part out'],
+           ('a', 'off', 'pass', 'loc', '0x50000000,0x1000,rwd=0x1d000000'))
     passes('one device for two', 65, ['VM a', 'VM b', 'pass of host addresses 0x1c0a0000'],
            ('a', 'off', *UART), ('b', 'off', *UART))
     passes('DMA without an SMMU', 65, ['the board has no SMMU'],
