@@ -41,10 +41,29 @@ static bool refuse(const struct pass_config *pass, struct error *e, const char *
                     pass->host + (pass->length - 1), why);
 }
 
+/* A slip, most likely: another board, or none, was meant. */
+static void warn_of_nothing(struct vm *vm, const struct pass_config *pass)
+{
+    const struct board_config *board = vm->board->config;
+    bool something = false;
+    for (size_t i = 0; i < board->device_count; i++)
+        something |=
+            overlaps(board->devices[i].start, board->devices[i].length, pass->host, pass->length);
+    for (size_t i = 0; i < board->region_count; i++)
+        something |=
+            overlaps(board->regions[i].start, board->regions[i].length, pass->host, pass->length);
+    if (!something)
+        log_write(&vm->log, LOG_WARN,
+                  "pass of host address %#" PRIx64 ": board %s has nothing there (--board FILE)",
+                  pass->host, board->name);
+}
+
 static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
 {
     const struct board_config *board = vm->board->config;
     bool memory = is_in_banks(board, pass);
+    if (!memory)
+        warn_of_nothing(vm, pass);
     if (memory && !is_set_aside(board, pass))
         return refuse(pass, e, "that is the host's own memory, no region of the board");
     unsigned attributes = (pass->r ? (unsigned)PERMIT_R : 0) | (pass->w ? (unsigned)PERMIT_W : 0) |

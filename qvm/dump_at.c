@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "qvm/host.h"
+#include "qvm/recording.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
 
@@ -18,7 +19,7 @@ static bool on_begin(void *context, const struct vm *vm, struct error *e)
     struct core *c = context;
     (void)vm;
     (void)e;
-    return c->path && (c->file = host_create(c->path, c->e));
+    return c->path && may_overwrite(c->path, false, c->e) && (c->file = host_create(c->path, c->e));
 }
 
 static bool on_write(void *context, const void *data, size_t size)

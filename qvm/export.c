@@ -9,6 +9,7 @@
 #include "qvm/events.h"
 #include "qvm/exit_record.h"
 #include "qvm/host.h"
+#include "qvm/recording.h"
 #include "qvm/perfetto.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
@@ -170,7 +171,8 @@ bool question_export(char *const *words, int count, struct error *e)
     bool ok = question_words(words, count, options, &path, 1,
                              "qvm export TRACE --format text|json|events|perfetto [-o FILE]", e) &&
               choose_format(&x, format, e) && question_open(&p, path, e) &&
-              (!to || (x.file = host_create(to, e))) && play(&x, &p, e);
+              (!to || (may_overwrite(to, false, e) && (x.file = host_create(to, e)))) &&
+              play(&x, &p, e);
     if (x.file && (!host_close(x.file) || x.failed) && ok)
         ok = error_set(e, "'%s' is not complete", to);
     bytes_free(&x.out);

@@ -205,7 +205,9 @@ static bool parse_save_at(struct command_line *c, const char *when, const char *
         return true;
     if (strncmp(when, "insn=", 5) != 0)
         return error_set(e, "--save-at wants insn=N or guest-hypercall, not '%s'", when);
-    return parse_count(when + 5, &o->board.snapshot_at, e, "--save-at insn=");
+    if (!parse_count(when + 5, &o->board.snapshot_at, e, "--save-at insn="))
+        return false;
+    return o->board.snapshot_at > 0 || error_set(e, "--save-at insn=N: the first N is 1");
 }
 
 static bool is_option(const char *word)
@@ -395,6 +397,44 @@ static const struct {
     {"gdb", command_gdb, false},
 };
 
+/* Options that mean nothing to a command are a mistake in its use. */
+static bool check_use(const char *command, char **arguments, struct error *e)
+{
+    static const struct {
+        const char *option, *commands;
+    } uses[] = {
+        {"-o", "run record"}, /* run has words of its own for it */
+        {"--limit-insns", "run record replay"},
+        {"--limit-ns", "run record replay"},
+        {"--digest-every", "run record replay"},
+        {"--stats", "run record replay"},
+        {"--log", "run record replay"},
+        {"--events", "run record replay"},
+        {"--wall-clock", "run record"},
+        {"--entropy", "run record"},
+        {"--on-exit", "run record"},
+        {"--realtime", "run record"},
+        {"--gdb", "run record"},
+        {"--save-at", "run record"},
+        {"--trust", "run record"},
+        {"--no-record", "run"},
+        {"--no-images", "record"},
+        {"--snapshot-every", "record"},
+        {"--board", "run record check"},
+        {"--from", "run record replay gdb"},
+        {"--verify", "replay"},
+        {"--json", "check"},
+        {"--port", "gdb"},
+        {"--pipe", "gdb"},
+    };
+    for (; *arguments; arguments++)
+        for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
+            if (strcmp(*arguments, uses[i].option) == 0 && !strstr(uses[i].commands, command))
+                return error_set(e, "%s is not for %s, but for %s", *arguments, command,
+                                 uses[i].commands);
+    return true;
+}
+
 static int run_command(size_t which, char **arguments, size_t count)
 {
     struct command_line c = {
@@ -409,7 +449,8 @@ static int run_command(size_t which, char **arguments, size_t count)
     c.vms = calloc(count + 1, sizeof *c.vms);
     c.files = calloc(2 * count + 1, sizeof *c.files);
     CHECK(c.words && c.vms && c.files);
-    if (!parse_arguments(&c, arguments, &e) || (commands[which].takes_vms && !split_vms(&c, &e)))
+    if (!check_use(commands[which].name, arguments, &e) || !parse_arguments(&c, arguments, &e) ||
+        (commands[which].takes_vms && !split_vms(&c, &e)))
         status = session_report_error(&e, STATUS_USAGE);
     else
         status = commands[which].run(&c);
@@ -452,8 +493,8 @@ int main(int argc, char **argv)
         if (strcmp(command, commands[i].name) == 0)
             return run_command(i, argv + 2, (size_t)argc - 2);
     if (*command)
-        fprintf(stderr, "qvm: unknown command '%s': run, record, replay or check (qvm --help)\n",
-                command);
+        fprintf(stderr, "qvm: unknown command '%s' (qvm --help lists them)%s\n", command,
+                ends_in_qvmconf(command) ? ": qvm run FILE runs a configuration" : "");
     else
         fputs(usage, stderr);
     return STATUS_USAGE;

@@ -180,6 +180,10 @@ const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t in
 
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
 {
+    if (!p->trace.has_end && !p->journal.pulls.size && p->trace.snapshot_count) {
+        error_set(e, "this is a snapshot, no recording: qvm run --from FILE goes on from it");
+        return error_exit_status(e, STATUS_USAGE);
+    }
     const struct trace_snapshot *snapshot = player_snapshot(p, from);
     board_free(p->board);
     p->options.from_snapshot = snapshot != NULL;

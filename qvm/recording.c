@@ -14,12 +14,16 @@ static bool append(void *context, const void *data, size_t size)
     return host_append(((struct recording *)context)->file, data, size);
 }
 
-static bool may_overwrite(const char *path, struct error *e)
+bool may_overwrite(const char *path, bool by_a_trace, struct error *e)
 {
     char magic[4];
     size_t size = host_read_start(path, magic, sizeof magic);
-    bool is_other = size && (size < sizeof magic || memcmp(magic, "\x89QTR", sizeof magic) != 0);
-    return !is_other || error_set(e, "'%s' exists and is not a trace: not overwritten", path);
+    bool is_trace = size == sizeof magic && memcmp(magic, "\x89QTR", sizeof magic) == 0;
+    if (!size || is_trace == by_a_trace)
+        return true;
+    error_set(e, "'%s' exists and is %s: not overwritten", path,
+              is_trace ? "a trace" : "not a trace");
+    return error_exit_status(e, STATUS_USAGE);
 }
 
 static bool write_configs(struct recording *r, const struct recording_source *source)
@@ -68,8 +72,8 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
                      struct error *e)
 {
     *r = (struct recording){.path = path};
-    if (!may_overwrite(path, e))
-        return error_exit_status(e, STATUS_USAGE);
+    if (!may_overwrite(path, true, e))
+        return false;
     r->file = host_create(path, e);
     if (!r->file)
         return false;

@@ -23,8 +23,11 @@ struct recording_source {
     bool no_images;
 };
 
-/* Creates the file and writes what the machine is. Only a trace may be overwritten by a trace: a
- * slip of the hand must not cost a kernel. */
+/* May a file of that name be written? A trace is not replaced by anything but a trace, and nothing
+ * else is by a trace: a slip of the hand must not cost a recording, or a kernel. */
+bool may_overwrite(const char *path, bool by_a_trace, struct error *e);
+
+/* Creates the file and writes what the machine is. */
 bool recording_begin(struct recording *r, const char *path, const struct recording_source *source,
                      struct error *e);
 /* The inputs that came since the last call; says so, once, if they cannot be written. */

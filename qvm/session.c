@@ -32,6 +32,7 @@ struct session {
     struct dumps dumps;
     /* Recording */
     struct recording recording;
+    bool saved; /* the snapshot that was asked for */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
     size_t next_digest;
@@ -208,8 +209,9 @@ static void on_snapshot(void *context, struct board *b)
         session_report_error(&e, 0);
         return;
     }
-    bool ok = recording_snapshot(&file, b);
-    if (!recording_end(&file, NULL) || !ok)
+    s->saved = recording_snapshot(&file, b);
+    s->saved = recording_end(&file, NULL) && s->saved;
+    if (!s->saved)
         fprintf(stderr, "qvm: the snapshot '%s' is not complete\n", s->options->save_path);
 }
 
@@ -361,7 +363,10 @@ static void last_words(void *context)
 
 static bool open_events(struct session *s, struct error *e)
 {
-    if (s->options->events_path && !(s->events.file = host_create(s->options->events_path, e)))
+    const char *events = s->options->events_path, *save = s->options->save_path;
+    if ((save && !may_overwrite(save, true, e)) || (events && !may_overwrite(events, false, e)))
+        return false;
+    if (events && !(s->events.file = host_create(events, e)))
         return error_exit_status(e, STATUS_USAGE);
     return true;
 }
@@ -452,6 +457,11 @@ static int run(struct session *s)
     if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);
         exit_costs_print(&s->costs);
+    }
+    if (s->options->save_path && !s->trace && !s->saved) {
+        fprintf(stderr, "qvm: there is no snapshot in '%s': the run ended before it was due\n",
+                s->options->save_path);
+        status = status ? status : STATUS_USAGE;
     }
     return s->diverged ? STATUS_DIVERGED : status;
 }
