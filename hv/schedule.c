@@ -237,6 +237,10 @@ static unsigned order_of(const struct schedule *s, unsigned pcpu)
 struct choice schedule_choose(struct schedule *s)
 {
     struct choice c = {0};
+    /* One vCPU that has its CPU and goes on: most of all choices. */
+    bool alone = s->turn_count == 1 && !is_sporadic(&s->turns[0]);
+    if (alone && s->on_pcpu[s->current_pcpu] == 0 && can_run(&s->turns[0]))
+        return (struct choice){.turn = &s->turns[0]};
     look_around(s);
     unsigned left_out = place_all(s), chosen = s->pcpu_count, busy = 0;
     for (unsigned i = 0; i < s->pcpu_count; i++) {

@@ -145,7 +145,8 @@ bool snapshot_restore(struct board *b, const void *data, size_t size, struct err
     struct digest recorded;
     engine_flush_code_soon(b->engine);
     if (!restore(b, &in, &recorded))
-        return error_set(e, "the snapshot is damaged, or of another machine or version (at byte %zu)", in.at);
+        return error_set(
+            e, "the snapshot is damaged, or of another machine or version (at byte %zu)", in.at);
     struct digest now = board_digest(b);
     if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
         return error_set(e, "the snapshot was restored, and the machine's state is another one");
