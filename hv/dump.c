@@ -136,12 +136,6 @@ static uint64_t span(unsigned granule_bits, int level)
     return (uint64_t)1 << (granule_bits + (granule_bits - 3) * (unsigned)(3 - level));
 }
 
-static unsigned granule_bits(uint64_t tcr, bool upper)
-{
-    static const unsigned tg0[4] = {12, 16, 14, 12}, tg1[4] = {12, 14, 12, 16};
-    return upper ? tg1[tcr >> 30 & 3] : tg0[tcr >> 14 & 3];
-}
-
 /* One half of the addresses, from mapping to mapping; whatever is not there is passed over by the
  * level at which the walk ended. */
 static void add_half(struct dump *d, const struct vcpu *v, bool upper)
@@ -160,7 +154,7 @@ static void add_half(struct dump *d, const struct vcpu *v, bool upper)
             step = leaf.leaf_size;
             add_mapping(d, base + at, &leaf);
         } else {
-            step = span(granule_bits(tcr, upper), fault.level < 0 ? 0 : fault.level);
+            step = span(stage1_granule_bits(&v->stage1, upper), fault.level < 0 ? 0 : fault.level);
         }
     }
 }

@@ -157,6 +157,8 @@ bool stage1_walk(const struct stage1 *s1, const struct stage2 *s2, struct memory
                  struct stage1_leaf *leaf, struct fault *fault);
 bool stage1_permits(const struct stage1_leaf *leaf, gva_t a, const struct access *access,
                     struct fault *fault);
+/* The granule of the tables of the high (TTBR1) or low half: 12, 14 or 16 bits. */
+unsigned stage1_granule_bits(const struct stage1 *s1, bool high);
 /* `a` with a top-byte tag replaced by the sign of bit 55 where TCR.TBI0/1 says so. */
 gva_t stage1_strip_tag(const struct stage1 *s1, gva_t a);
 

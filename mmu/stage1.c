@@ -73,7 +73,7 @@ gva_t stage1_strip_tag(const struct stage1 *s1, gva_t a)
 
 /* TCR_EL1.TG0 and TG1 are encoded differently. A reserved or missing granule is treated as 4 KiB,
  * one of the choices the architecture leaves. */
-static unsigned granule_bits(const struct stage1 *s1, bool high)
+unsigned stage1_granule_bits(const struct stage1 *s1, bool high)
 {
     static const uint8_t tg0[4] = {12, 16, 14, 12}, tg1[4] = {12, 14, 12, 16};
     unsigned n = high ? tg1[bits(s1->tcr, 31, 30)] : tg0[bits(s1->tcr, 15, 14)];
@@ -96,7 +96,7 @@ static bool shape_of(const struct stage1 *s1, gva_t a, struct shape *s)
     bool disabled = high ? bits(s1->tcr, 23, 23) : bits(s1->tcr, 7, 7);
     if (disabled || txsz < 16 || txsz > 39)
         return false;
-    s->page_bits = granule_bits(s1, high);
+    s->page_bits = stage1_granule_bits(s1, high);
     s->input_bits = 64 - txsz;
     s->output_bits = output_bits(s1);
     /* As many levels as it takes to resolve what the page offset does not. */
