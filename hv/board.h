@@ -92,7 +92,7 @@ struct vm {
     uint64_t output_bytes;
 };
 
-/* What leaves the board. None of it comes back: outputs are not inputs. */
+/* What leaves the board. None of it comes back: outputs are not inputs. NULL: nobody wants it. */
 struct board_sinks {
     void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
     /* A file the guest wrote (semihosting), complete, at its close. */
@@ -102,9 +102,9 @@ struct board_sinks {
     bool (*dump_begin)(void *context, const struct vm *vm, struct error *e);
     bool (*dump_write)(void *context, const void *data, size_t size);
     void (*dump_end)(void *context, const struct vm *vm, bool complete, const char *why);
-    /* Live only: nothing to do for `ns` of virtual time (UINT64_MAX: until the host offers
-     * something). Says how much of it has passed: all at once, or in step with the host's clock.
-     * False: it was for ever and the host will never offer anything. */
+    /* Live only, and there then: nothing to do for `ns` of virtual time (UINT64_MAX: until the host
+     * offers something). Says how much of it has passed: all at once, or in step with the host's
+     * clock. False: it was for ever and the host will never offer anything. */
     bool (*idle)(void *context, uint64_t ns, uint64_t *passed_ns);
     /* A line of a VM's log, for standard output, standard error or both. */
     void (*log)(void *context, unsigned vm, enum log_severity severity, unsigned outlets,

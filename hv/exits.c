@@ -32,7 +32,8 @@ static enum exit_result apply_policy(struct vm *vm, enum unsupported_action acti
     }
 }
 
-static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+/* The device at the address is asked, if there is one; a read's value is in x. */
+static enum bus_answer ask_device(struct vm *vm, const struct vcpu *v, struct guest_exit *x)
 {
     struct bus_access access = {
         .value = x->value,
@@ -42,9 +43,16 @@ static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit
     };
     const struct bus_region *region = bus_find(&vm->bus, x->gpa);
     x->handler = region ? region->vdev->name : NULL;
-    switch (bus_access(&vm->bus, x->gpa, &access)) {
-    case BUS_HANDLED:
+    enum bus_answer answer = bus_access(&vm->bus, x->gpa, &access);
+    if (answer == BUS_HANDLED)
         x->value = access.value;
+    return answer;
+}
+
+static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    switch (ask_device(vm, v, x)) {
+    case BUS_HANDLED:
         return vm->ended ? EXIT_STOPPED : EXIT_DONE;
     case BUS_REFUSED:
         return EXIT_ABORT;
@@ -58,17 +66,8 @@ static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit
 /* Registers of a device of the board that the VM has: no exit, as nobody decides anything. */
 static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    struct bus_access access = {
-        .value = x->value,
-        .size = x->size,
-        .is_write = x->is_write,
-        .vcpu = (uint8_t)v->index,
-    };
-    const struct bus_region *region = bus_find(&vm->bus, x->gpa);
-    x->handler = region ? region->vdev->name : NULL;
-    if (bus_access(&vm->bus, x->gpa, &access) != BUS_HANDLED)
+    if (ask_device(vm, v, x) != BUS_HANDLED)
         return EXIT_ABORT;
-    x->value = access.value;
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
 

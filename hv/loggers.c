@@ -8,7 +8,8 @@ static void write_line(void *context, enum log_severity severity, const char *li
     const struct board_sinks *sinks = &r->vm->board->sinks;
     unsigned outlets = (r->to_stdout & severity ? (unsigned)OUTLET_STDOUT : 0) |
                        (r->to_stderr & severity ? (unsigned)OUTLET_STDERR : 0);
-    sinks->log(sinks->context, r->vm->number, severity, outlets, line);
+    if (sinks->log)
+        sinks->log(sinks->context, r->vm->number, severity, outlets, line);
 }
 
 static void apply(struct log_routes *r, const struct logger_config *l)

@@ -156,7 +156,8 @@ static void take_digest_if_due(struct board *b)
     if (b->vtime.instructions < b->next_digest)
         return;
     b->next_digest += b->options.digest_every;
-    b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
+    if (b->sinks.digest)
+        b->sinks.digest(b->sinks.context, b->vtime.instructions, board_digest(b));
 }
 
 static void take_snapshot_if_due(struct board *b)

@@ -20,17 +20,12 @@ void snapshot_plan(struct board *b)
 /* Contents ----------------------------------------------------------------------------------------
  */
 
-static bool is_zero(const uint8_t *page)
-{
-    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
-}
-
 /* Address and contents of each page that is not all zero; an address of all ones ends the list. */
 static void save_pages(struct memory *m, struct bytes *out)
 {
     for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE) {
         const uint8_t *contents = memory_at(m, page, PAGE_SIZE, MEMORY_READ);
-        if (is_zero(contents))
+        if (memory_page_is_zero(contents))
             continue;
         bytes_put_int(out, page.v, 8);
         bytes_put(out, contents, PAGE_SIZE);

@@ -34,16 +34,11 @@ struct timeline {
 /* Moments -----------------------------------------------------------------------------------------
  */
 
-static bool is_zero(const uint8_t *page)
-{
-    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
-}
-
 static void add_page(struct moment *m, struct memory *memory, hpa_t page)
 {
     const uint8_t *contents = memory_at(memory, page, PAGE_SIZE, MEMORY_READ);
     struct page_copy copy = {.page = page};
-    if (!is_zero(contents)) {
+    if (!memory_page_is_zero(contents)) {
         copy.contents = malloc(PAGE_SIZE);
         CHECK(copy.contents);
         memcpy(copy.contents, contents, PAGE_SIZE);

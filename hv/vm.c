@@ -103,7 +103,8 @@ void vm_output(void *context, unsigned channel, const void *data, size_t size)
     sha256_add(&vm->output, data, size);
     vm->output_bytes += size;
     const struct board_sinks *sinks = &vm->board->sinks;
-    sinks->output(sinks->context, vm->number, channel, data, size);
+    if (sinks->output)
+        sinks->output(sinks->context, vm->number, channel, data, size);
 }
 
 static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool write)

@@ -165,6 +165,11 @@ void memory_forget_changes(struct memory *m)
         memset(m->banks[i].changed, 0, m->banks[i].group_count * GROUP_WORDS * sizeof(uint64_t));
 }
 
+bool memory_page_is_zero(const uint8_t *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+}
+
 void memory_clear(struct memory *m)
 {
     for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE)

@@ -90,6 +90,8 @@ void memory_clear(struct memory *m);
  * is none. Right only just after a digest: until then a page may be written unseen. */
 bool memory_next_changed(const struct memory *m, hpa_t *page);
 void memory_forget_changes(struct memory *m);
+/* Is a page, as memory_at gives it, all zero? */
+bool memory_page_is_zero(const uint8_t *page);
 /* Adds the contents to a digest. The contents are a tree of hashes by address: pages, groups of 2
  * MiB, banks (base and hash of each that is not all zero), so a page that was written with zeros
  * counts like one never written, and only what is dirty is hashed again. Clears the dirty marks:

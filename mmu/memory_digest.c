@@ -38,8 +38,7 @@ static struct hash128 hash_of_hashes(const struct hash128 *h, size_t count)
 static struct hash128 hash_of_page(const uint8_t *page)
 {
     /* Equal to itself one byte on, and the first byte 0: all are. */
-    bool zero = page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
-    return zero ? zero_hash : hash_stored(page, PAGE_SIZE);
+    return memory_page_is_zero(page) ? zero_hash : hash_stored(page, PAGE_SIZE);
 }
 
 static const uint8_t *page_host(const struct memory_bank *b, size_t page)

@@ -18,7 +18,7 @@ int debug_trace(const char *path, const char *where, const struct session_option
     struct player p;
     struct gdb_link link;
     struct error e = {0};
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
     int status = STATUS_OK;

@@ -207,7 +207,7 @@ static struct bracket bracket_of(struct comparison *c)
 
 static bool begin_playing(struct comparison *c, struct error *e)
 {
-    const struct board_sinks sinks = player_no_sinks();
+    const struct board_sinks sinks = {0};
     for (unsigned i = 0; i < 2; i++) {
         /* Where a recorder was stopped is no state of the machine. */
         struct board_options *o = &c->players[i].options;

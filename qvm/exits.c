@@ -49,7 +49,7 @@ bool question_exits(char *const *words, int count, struct error *e)
                         e) ||
         (where && !where_parse(&list.where, where, exit_columns, e)) || !question_open(&p, path, e))
         return false;
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     sinks.event = on_event;
     sinks.context = &list;
     bool ok = player_start(&p, 0, &sinks, e);

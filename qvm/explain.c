@@ -50,7 +50,7 @@ static bool choose_vcpu(const struct request *r, struct board *b, struct vm **vm
 static bool explain_address(struct player *p, const struct request *r, const char *address,
                             struct bytes *out, struct error *e)
 {
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     struct explanation x;
     struct vm *vm = NULL;
     struct vcpu *v = NULL;

@@ -154,7 +154,7 @@ static void on_event(void *context, const struct board_event *event)
 bool explain_exit(struct player *p, uint64_t number, bool json, struct bytes *out, struct error *e)
 {
     struct search s = {.p = p, .wanted = number, .json = json, .out = out};
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     sinks.event = on_event;
     sinks.context = &s;
     if (!player_start(p, 0, &sinks, e))

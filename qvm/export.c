@@ -148,7 +148,7 @@ static void on_event(void *context, const struct board_event *event)
 
 static bool play(struct export *x, struct player *p, struct error *e)
 {
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     sinks.event = on_event;
     sinks.context = x;
     if (!player_start(p, 0, &sinks, e))

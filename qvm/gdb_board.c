@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/inspect.h"
 #include "qvm/gdb_monitor.h"
 
 #define CHUNK 2000000 /* instructions between two looks at the user */
@@ -122,30 +123,23 @@ static uint64_t read_sysreg(void *context, unsigned thread, unsigned index)
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-/* Where a byte is on the board, looked up without any effect. */
+/* Where a byte is on the board, looked up without any effect. A vCPU that has not begun to run
+ * translates nothing. */
 static bool locate(struct gdb_board *g, const struct turn *t, enum gdb_space space,
                    uint64_t address, hpa_t *at)
 {
-    static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
-    struct memory *m = &g->board->memory;
-    uint64_t in_page = address & PAGE_MASK;
-    struct stage1_leaf first;
-    struct stage2_leaf second;
+    struct stage2_leaf leaf;
     struct fault fault = {0};
-    gpa_t page = gpa(address & ~PAGE_MASK);
     if (space == GDB_HOST_PHYSICAL) {
         *at = hpa(address);
         return true;
     }
-    if (space == GDB_VIRTUAL && t->vcpu->on && !t->vcpu->reset_pending) {
-        if (!stage1_walk(&t->vcpu->stage1, &t->vm->stage2, m, gva(address & ~PAGE_MASK), &look,
-                         NULL, &first, &fault))
-            return false;
-        page = first.page;
-    }
-    if (!stage2_inspect(&t->vm->stage2, m, page, NULL, &second, &fault))
+    if (space == GDB_VIRTUAL && t->vcpu->on && !t->vcpu->reset_pending)
+        return inspect_place(t->vm, t->vcpu, gva(address), at);
+    if (!stage2_inspect(&t->vm->stage2, &g->board->memory, gpa(address & ~PAGE_MASK), NULL, &leaf,
+                        &fault))
         return false;
-    *at = hpa(second.page.v + in_page);
+    *at = hpa(leaf.page.v | (address & PAGE_MASK));
     return true;
 }
 

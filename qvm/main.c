@@ -122,20 +122,61 @@ static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e
     return error_set(e, "--on-exit wants all, stop or restart, not '%s'", text);
 }
 
+/* Every option, and the commands that have it. */
+static const struct option_use {
+    const char *option, *commands;
+} option_uses[] = {
+    {"-o", "run record"}, /* run has words of its own for it */
+    {"--limit-insns", "run record replay"},
+    {"--limit-ns", "run record replay"},
+    {"--digest-every", "run record replay"},
+    {"--stats", "run record replay"},
+    {"--log", "run record replay"},
+    {"--events", "run record replay"},
+    {"--wall-clock", "run record"},
+    {"--entropy", "run record"},
+    {"--on-exit", "run record"},
+    {"--realtime", "run record"},
+    {"--gdb", "run record"},
+    {"--save-at", "run record"},
+    {"--trust", "run record"},
+    {"--no-record", "run"},
+    {"--no-images", "record"},
+    {"--snapshot-every", "record"},
+    {"--board", "run record check"},
+    {"--from", "run record replay gdb"},
+    {"--verify", "replay"},
+    {"--json", "check"},
+    {"--port", "gdb"},
+    {"--pipe", "gdb"},
+};
+
+static const struct option_use *option_use_find(const char *option)
+{
+    for (size_t i = 0; i < sizeof option_uses / sizeof option_uses[0]; i++)
+        if (strcmp(option, option_uses[i].option) == 0)
+            return &option_uses[i];
+    return NULL;
+}
+
+/* Options that mean nothing to a command are a mistake in its use. */
+static bool check_use(const char *command, char **arguments, struct error *e)
+{
+    for (; *arguments; arguments++) {
+        const struct option_use *use = option_use_find(*arguments);
+        if (use && !strstr(use->commands, command))
+            return error_set(e, "%s is not for %s, but for %s", use->option, command,
+                             use->commands);
+    }
+    return true;
+}
+
 /* An option with an argument: takes both. */
 static bool parse_valued(struct command_line *c, const char *name, const char *value,
                          struct error *e)
 {
     struct session_options *o = &c->options;
-    static const char *const known[] = {
-        "--limit-insns", "--limit-ns", "--digest-every", "--wall-clock",     "--entropy",
-        "--on-exit",     "--board",    "--events",       "--snapshot-every", "--from",
-        "--log",         "-o",         "--gdb",          "--port",
-    };
-    bool exists = false;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        exists |= strcmp(name, known[i]) == 0;
-    if (!exists)
+    if (!option_use_find(name))
         return error_set(e, "unknown option '%s' (qvm --help lists them)", name);
     if (!value)
         return error_set(e, "%s wants an argument", name);
@@ -396,44 +437,6 @@ static const struct {
     {"replay", command_replay, false}, {"check", command_check, true},
     {"gdb", command_gdb, false},
 };
-
-/* Options that mean nothing to a command are a mistake in its use. */
-static bool check_use(const char *command, char **arguments, struct error *e)
-{
-    static const struct {
-        const char *option, *commands;
-    } uses[] = {
-        {"-o", "run record"}, /* run has words of its own for it */
-        {"--limit-insns", "run record replay"},
-        {"--limit-ns", "run record replay"},
-        {"--digest-every", "run record replay"},
-        {"--stats", "run record replay"},
-        {"--log", "run record replay"},
-        {"--events", "run record replay"},
-        {"--wall-clock", "run record"},
-        {"--entropy", "run record"},
-        {"--on-exit", "run record"},
-        {"--realtime", "run record"},
-        {"--gdb", "run record"},
-        {"--save-at", "run record"},
-        {"--trust", "run record"},
-        {"--no-record", "run"},
-        {"--no-images", "record"},
-        {"--snapshot-every", "record"},
-        {"--board", "run record check"},
-        {"--from", "run record replay gdb"},
-        {"--verify", "replay"},
-        {"--json", "check"},
-        {"--port", "gdb"},
-        {"--pipe", "gdb"},
-    };
-    for (; *arguments; arguments++)
-        for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
-            if (strcmp(*arguments, uses[i].option) == 0 && !strstr(uses[i].commands, command))
-                return error_set(e, "%s is not for %s, but for %s", *arguments, command,
-                                 uses[i].commands);
-    return true;
-}
 
 static int run_command(size_t which, char **arguments, size_t count)
 {

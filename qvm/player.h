@@ -28,7 +28,5 @@ const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t in
  */
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks,
                   struct error *e);
-/* Sinks that take everything and do nothing. */
-struct board_sinks player_no_sinks(void);
 
 #endif

@@ -562,27 +562,29 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     return status;
 }
 
+static const char *command_among(const struct vdev_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(options[i].value, ">|", 2) == 0)
+            return options[i].value + 2;
+    return NULL;
+}
+
 /* A file that somebody gave away must not run commands here just because it is continued. */
 static const char *command_in(const struct player *p)
 {
-    for (size_t i = 0; i < p->vm_count; i++) {
+    const char *command = NULL;
+    for (size_t i = 0; i < p->vm_count && !command; i++) {
         const struct vm_config *c = &p->configs[i];
         if (c->dump && c->dump[0] == '|')
-            return c->dump + 1;
-        for (size_t k = 0; k < c->vdev_count; k++)
-            for (size_t o = 0; o < c->vdevs[k].option_count; o++) {
-                const char *value = c->vdevs[k].options[o].value;
-                if (value[0] == '>' && value[1] == '|')
-                    return value + 2;
-            }
+            command = c->dump + 1;
+        for (size_t k = 0; k < c->vdev_count && !command; k++)
+            command = command_among(c->vdevs[k].options, c->vdevs[k].option_count);
     }
-    for (size_t k = 0; k < p->board_config.device_count; k++)
-        for (size_t o = 0; o < p->board_config.devices[k].option_count; o++) {
-            const char *value = p->board_config.devices[k].options[o].value;
-            if (value[0] == '>' && value[1] == '|')
-                return value + 2;
-        }
-    return NULL;
+    const struct board_config *b = &p->board_config;
+    for (size_t i = 0; i < b->device_count && !command; i++)
+        command = command_among(b->devices[i].options, b->devices[i].option_count);
+    return command;
 }
 
 /* The configurations of a snapshot's file are the run's. */

@@ -19,7 +19,7 @@ static bool agrees(struct board *b, const struct trace_digest *recorded)
 /* From the start to the first digest that differs; which one it is, or their number. */
 static size_t play_to_difference(struct player *p, struct error *e)
 {
-    const struct board_sinks sinks = player_no_sinks();
+    const struct board_sinks sinks = {0};
     const struct trace *t = &p->trace;
     size_t i = 0;
     if (!player_start(p, 0, &sinks, e))
@@ -53,7 +53,7 @@ static const struct trace_snapshot *snapshot_behind(const struct trace *t, uint6
 static bool compare_at(struct player *replay, const char *path, uint64_t instructions,
                        struct error *e)
 {
-    const struct board_sinks sinks = player_no_sinks();
+    const struct board_sinks sinks = {0};
     struct player recorded;
     struct difference d;
     if (!question_open(&recorded, path, e))

@@ -132,7 +132,7 @@ static void search_from_start(struct search *s, const struct vm *only)
 
 static bool search_recording(struct search *s, struct error *e)
 {
-    struct board_sinks sinks = player_no_sinks();
+    struct board_sinks sinks = {0};
     sinks.event = s->exec ? NULL : on_event;
     sinks.context = s;
     if (!player_start(s->p, 0, &sinks, e))

@@ -35,26 +35,6 @@ static inline bool poll_nothing(void *context, struct push *p)
     return false;
 }
 
-static inline void on_output(void *context, unsigned vm, unsigned channel, const void *data,
-                             size_t size)
-{
-    (void)context;
-    (void)vm;
-    (void)channel;
-    (void)data;
-    (void)size;
-}
-
-static inline void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
-                          const char *line)
-{
-    (void)context;
-    (void)vm;
-    (void)severity;
-    (void)outlets;
-    (void)line;
-}
-
 static inline bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
 {
     (void)context;
@@ -79,7 +59,7 @@ static inline void machine_open(struct machine *m, const uint32_t *words, size_t
     struct error e = {0};
     struct board_options options = {
         .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
-    struct board_sinks sinks = {.output = on_output, .log = on_log, .idle = on_idle};
+    struct board_sinks sinks = {.idle = on_idle};
     *m = (struct machine){.image = {words, count}, .vm_count = vms};
     for (size_t i = 0; i < vms; i++)
         ck_assert_msg(config_parse(&m->configs[i], text, 1, &reader, &e), "%s", e.text);
