@@ -24,6 +24,21 @@ const char *exit_reason_name(enum exit_reason reason)
     return names[reason];
 }
 
+const char *exit_result_name(enum exit_result result)
+{
+    switch (result) {
+    case EXIT_DONE:
+        return "done";
+    case EXIT_UNDEFINED:
+        return "undefined";
+    case EXIT_ABORT:
+        return "abort";
+    case EXIT_STOPPED:
+        return "stopped";
+    }
+    return "?";
+}
+
 /* Interrupts and traps that stop at an instruction -----------------------------------------------
  */
 

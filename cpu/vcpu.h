@@ -47,6 +47,7 @@ enum exit_result {
     EXIT_ABORT,     /* a synchronous external abort into the guest */
     EXIT_STOPPED,   /* the VM has ended */
 };
+const char *exit_result_name(enum exit_result result);
 
 struct guest_exit {
     enum exit_reason reason;

@@ -42,21 +42,6 @@ static const char *event_name(enum event_id id)
     return "?";
 }
 
-static const char *result_name(enum exit_result result)
-{
-    switch (result) {
-    case EXIT_DONE:
-        return "done";
-    case EXIT_UNDEFINED:
-        return "undefined";
-    case EXIT_ABORT:
-        return "abort";
-    case EXIT_STOPPED:
-        return "stopped";
-    }
-    return "?";
-}
-
 /* Names come from configurations: blanks would end them. */
 static void put_name(struct line *l, const char *key, const char *name)
 {
@@ -77,7 +62,7 @@ static void put_record(struct line *l, const struct guest_exit *x, enum exit_res
             x->encoding >> 7 & 15, x->encoding >> 3 & 15, x->encoding & 7);
     if (x->size || x->encoding)
         put(l, " %s:0x%" PRIx64, x->is_write ? "write" : "read", x->value);
-    put(l, " result:%s", result_name(result));
+    put(l, " result:%s", exit_result_name(result));
 }
 
 static void put_arguments(struct line *l, const struct board_event *e)

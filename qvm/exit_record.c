@@ -32,21 +32,6 @@ static bool is_hexadecimal(size_t column)
            column == EXIT_COLUMN_GVA || column == EXIT_COLUMN_GPA || column == EXIT_COLUMN_VALUE;
 }
 
-const char *exit_result_name(enum exit_result result)
-{
-    switch (result) {
-    case EXIT_DONE:
-        return "done";
-    case EXIT_UNDEFINED:
-        return "undefined";
-    case EXIT_ABORT:
-        return "abort";
-    case EXIT_STOPPED:
-        return "stopped";
-    }
-    return "?";
-}
-
 static void name_register(struct exit_record *r, unsigned encoding)
 {
     if (encoding)

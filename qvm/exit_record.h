@@ -40,6 +40,4 @@ void exit_record_text(const struct exit_record *r, struct bytes *out);
 /* Members of the JSON object that is open. */
 void exit_record_json(const struct exit_record *r, struct json *j);
 
-const char *exit_result_name(enum exit_result result);
-
 #endif

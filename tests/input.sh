@@ -11,23 +11,14 @@ shift
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
 [ $# -gt 0 ] || set -- bare u-boot linux virtio
-exec python3 - "$qvm" "$@" <<'PYTHON'
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests exec python3 - "$qvm" "$@" <<'PYTHON'
 import os, re, select, signal, subprocess, sys, tempfile, time
+from support import finish, verdict
 
 qvm, chosen = sys.argv[1], sys.argv[2:]
 kept = tempfile.TemporaryDirectory()
 os.environ["TMPDIR"] = kept.name  # recordings of runs that end badly
 TIMEOUT = 100  # seconds for all of one guest
-passed = failed = 0
-
-
-def verdict(what, problem):
-    global passed, failed
-    if problem:
-        failed += 1
-        print('FAILED  %s: %s' % (what, problem))
-    else:
-        passed += 1
 
 
 class Guest:
@@ -205,6 +196,5 @@ def virtio():
 
 for choice in chosen:
     {'bare': bare, 'u-boot': u_boot, 'linux': linux, 'virtio': virtio}[choice]()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed != 0)
+finish()
 PYTHON
