@@ -75,85 +75,310 @@ struct engine_budget {
 #define SYSREG(op0, op1, crn, crm, op2)                                                            \
     ((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
 
-/* `model`: "a53", "a57", "a72" or "max". `yields`: WFE ends a vCPU's turn. */
-struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e);
-void engine_free(struct engine *e);
-/* Whose callbacks are used from now on: those of the vCPU that is loaded. */
-void engine_use(struct engine *e, const struct engine_callbacks *callbacks);
+/* What an engine can do; the functions below call these, and say what each is. */
+struct engine_ops {
+    void (*free)(struct engine *e);
+    void (*use)(struct engine *e, const struct engine_callbacks *callbacks);
+    enum engine_stop (*run)(struct engine *e, struct engine_budget budget);
+    uint64_t (*executed)(const struct engine *e);
+    uint64_t (*block)(const struct engine *e, uint64_t *size_bytes);
+    void (*stop_soon)(struct engine *e);
+    void (*watch)(struct engine *e, bool on);
+    void (*count_attempt)(struct engine *e);
+    void (*uncount_attempt)(struct engine *e);
+    void (*continue_at)(struct engine *e, uint64_t pc);
+    unsigned (*sequence)(struct engine *e);
+    struct engine_monitor (*monitor)(struct engine *e);
+    void (*set_monitor)(struct engine *e, struct engine_monitor m);
+    void (*set_sequence)(struct engine *e, unsigned sequence);
+    void (*set_executed)(struct engine *e, uint64_t instructions);
+    uint64_t (*pc)(struct engine *e);
+    void (*set_pc)(struct engine *e, uint64_t pc);
+    uint64_t (*x)(struct engine *e, unsigned n);
+    void (*set_x)(struct engine *e, unsigned n, uint64_t value);
+    uint64_t (*sp)(struct engine *e);
+    void (*set_sp)(struct engine *e, uint64_t value);
+    uint64_t (*banked_sp)(struct engine *e, unsigned el);
+    void (*set_banked_sp)(struct engine *e, unsigned el, uint64_t value);
+    uint64_t (*pstate)(struct engine *e);
+    void (*set_pstate)(struct engine *e, uint64_t value);
+    void (*set_elr)(struct engine *e, uint64_t value);
+    void (*set_esr)(struct engine *e, uint64_t value);
+    void (*set_far)(struct engine *e, uint64_t value);
+    uint64_t (*sysreg)(struct engine *e, unsigned encoding);
+    void (*set_sysreg)(struct engine *e, unsigned encoding, uint64_t value);
+    void (*vector)(struct engine *e, unsigned n, uint64_t value[2]);
+    void (*set_vector)(struct engine *e, unsigned n, const uint64_t value[2]);
+    uint32_t (*fpcr)(struct engine *e);
+    void (*set_fpcr)(struct engine *e, uint32_t value);
+    uint32_t (*fpsr)(struct engine *e);
+    void (*set_fpsr)(struct engine *e, uint32_t value);
+    void (*flush_tlb)(struct engine *e);
+    void (*drop_code)(struct engine *e, hpa_t a, uint64_t size);
+    void (*flush_code_soon)(struct engine *e);
+    void (*clear_monitor)(struct engine *e);
+    struct engine_context *(*context_new)(struct engine *e);
+    void (*context_free)(struct engine *e, struct engine_context *c);
+    void (*context_save)(struct engine *e, struct engine_context *c);
+    void (*context_load)(struct engine *e, struct engine_context *c);
+};
 
-enum engine_stop engine_run(struct engine *e, struct engine_budget budget);
-/* Instructions attempted since engine_new, up to the one at PC. */
-uint64_t engine_executed(const struct engine *e);
+/* Every implementation's `struct engine` begins with it. */
+struct engine_head {
+    const struct engine_ops *ops;
+};
+
+/* Unicorn. `model`: "a53", "a57", "a72" or "max". `yields`: WFE ends a vCPU's turn. */
+struct engine *engine_unicorn_new(const char *model, bool yields, struct memory *memory,
+                                  struct error *e);
+
+static inline void engine_free(struct engine *e) /* NULL: nothing */
+{
+    if (e)
+        ((const struct engine_head *)e)->ops->free(e);
+}
+
+/* Whose callbacks are used from now on: those of the vCPU that is loaded. */
+static inline void engine_use(struct engine *e, const struct engine_callbacks *callbacks)
+{
+    ((const struct engine_head *)e)->ops->use(e, callbacks);
+}
+
+static inline enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
+{
+    return ((const struct engine_head *)e)->ops->run(e, budget);
+}
+
+/* Instructions attempted since the engine is new, up to the one at PC. */
+static inline uint64_t engine_executed(const struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->executed(e);
+}
+
 /* In `exception`: where the block that it ended began, and its size. After a software step that is
  * the stepped instruction, or of size 0 when nothing was executed. */
-uint64_t engine_block(const struct engine *e, uint64_t *size_bytes);
+static inline uint64_t engine_block(const struct engine *e, uint64_t *size_bytes)
+{
+    return ((const struct engine_head *)e)->ops->block(e, size_bytes);
+}
+
 /* In callbacks: stop at the next instruction boundary that the engine can reach. */
-void engine_stop_soon(struct engine *e);
+static inline void engine_stop_soon(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->stop_soon(e);
+}
+
 /* `watch` is called before each block from now on (or no longer). */
-void engine_watch(struct engine *e, bool on);
+static inline void engine_watch(struct engine *e, bool on)
+{
+    ((const struct engine_head *)e)->ops->watch(e, on);
+}
+
 /* The instruction at PC was carried out or abandoned by us, outside of engine_run: it counts. */
-void engine_count_attempt(struct engine *e);
+static inline void engine_count_attempt(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->count_attempt(e);
+}
+
 /* The opposite: the attempt is repeated by the engine, which counts it again. */
-void engine_uncount_attempt(struct engine *e);
+static inline void engine_uncount_attempt(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->uncount_attempt(e);
+}
+
 /* After engine_count_attempt: going on at `pc` is sequential execution, not a taken branch. */
-void engine_continue_at(struct engine *e, uint64_t pc);
+static inline void engine_continue_at(struct engine *e, uint64_t pc)
+{
+    ((const struct engine_head *)e)->ops->continue_at(e, pc);
+}
 
 /* What scheduling must remember across a stop: bit 0 = PC was reached by a taken branch or
  * exception, bit 1 = the last stop was a WFE's turn. */
-unsigned engine_sequence(struct engine *e);
+static inline unsigned engine_sequence(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->sequence(e);
+}
 
 /* The exclusive monitor (Arm ARM B2.9): what LDXR marked, and what was there; address all ones: it
  * is open. Between runs. */
 struct engine_monitor {
     uint64_t address, value, value_high;
 };
-struct engine_monitor engine_monitor(struct engine *e);
-void engine_set_monitor(struct engine *e, struct engine_monitor m);
+static inline struct engine_monitor engine_monitor(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->monitor(e);
+}
+
+static inline void engine_set_monitor(struct engine *e, struct engine_monitor m)
+{
+    ((const struct engine_head *)e)->ops->set_monitor(e, m);
+}
+
 /* After a state was restored: what engine_sequence said, and how many instructions were attempted.
  */
-void engine_set_sequence(struct engine *e, unsigned sequence);
-void engine_set_executed(struct engine *e, uint64_t instructions);
+static inline void engine_set_sequence(struct engine *e, unsigned sequence)
+{
+    ((const struct engine_head *)e)->ops->set_sequence(e, sequence);
+}
 
-uint64_t engine_pc(struct engine *e);
-void engine_set_pc(struct engine *e, uint64_t pc);
-uint64_t engine_x(struct engine *e, unsigned n); /* n = 31: zero */
-void engine_set_x(struct engine *e, unsigned n, uint64_t value);
-uint64_t engine_sp(struct engine *e); /* the stack pointer in use */
-void engine_set_sp(struct engine *e, uint64_t value);
-uint64_t engine_banked_sp(struct engine *e, unsigned el); /* 0 or 1; stale for the one in use */
-void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value);
-uint64_t engine_pstate(struct engine *e);
+static inline void engine_set_executed(struct engine *e, uint64_t instructions)
+{
+    ((const struct engine_head *)e)->ops->set_executed(e, instructions);
+}
+
+static inline uint64_t engine_pc(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->pc(e);
+}
+
+static inline void engine_set_pc(struct engine *e, uint64_t pc)
+{
+    ((const struct engine_head *)e)->ops->set_pc(e, pc);
+}
+
+static inline uint64_t engine_x(struct engine *e, unsigned n)
+{
+    return ((const struct engine_head *)e)->ops->x(e, n);
+}
+/* n = 31: zero */
+static inline void engine_set_x(struct engine *e, unsigned n, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_x(e, n, value);
+}
+
+static inline uint64_t engine_sp(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->sp(e);
+}
+/* the stack pointer in use */
+static inline void engine_set_sp(struct engine *e, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_sp(e, value);
+}
+
+static inline uint64_t engine_banked_sp(struct engine *e, unsigned el)
+{
+    return ((const struct engine_head *)e)->ops->banked_sp(e, el);
+}
+/* 0 or 1; stale for the one in use */
+static inline void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_banked_sp(e, el, value);
+}
+
+static inline uint64_t engine_pstate(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->pstate(e);
+}
+
 /* Takes effect at the next engine_set_sysreg, which must follow. */
-void engine_set_pstate(struct engine *e, uint64_t value);
+static inline void engine_set_pstate(struct engine *e, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_pstate(e, value);
+}
+
 /* The registers of an exception entry, without the cost of a lookup by encoding. */
-void engine_set_elr(struct engine *e, uint64_t value);
-void engine_set_esr(struct engine *e, uint64_t value);
-void engine_set_far(struct engine *e, uint64_t value);
-uint64_t engine_sysreg(struct engine *e, unsigned encoding);
-void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value);
-void engine_vector(struct engine *e, unsigned n, uint64_t value[2]);
-void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2]);
-uint32_t engine_fpcr(struct engine *e);
-void engine_set_fpcr(struct engine *e, uint32_t value);
-uint32_t engine_fpsr(struct engine *e);
-void engine_set_fpsr(struct engine *e, uint32_t value);
+static inline void engine_set_elr(struct engine *e, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_elr(e, value);
+}
+
+static inline void engine_set_esr(struct engine *e, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_esr(e, value);
+}
+
+static inline void engine_set_far(struct engine *e, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_far(e, value);
+}
+
+static inline uint64_t engine_sysreg(struct engine *e, unsigned encoding)
+{
+    return ((const struct engine_head *)e)->ops->sysreg(e, encoding);
+}
+
+static inline void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
+{
+    ((const struct engine_head *)e)->ops->set_sysreg(e, encoding, value);
+}
+
+static inline void engine_vector(struct engine *e, unsigned n, uint64_t value[2])
+{
+    ((const struct engine_head *)e)->ops->vector(e, n, value);
+}
+
+static inline void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
+{
+    ((const struct engine_head *)e)->ops->set_vector(e, n, value);
+}
+
+static inline uint32_t engine_fpcr(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->fpcr(e);
+}
+
+static inline void engine_set_fpcr(struct engine *e, uint32_t value)
+{
+    ((const struct engine_head *)e)->ops->set_fpcr(e, value);
+}
+
+static inline uint32_t engine_fpsr(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->fpsr(e);
+}
+
+static inline void engine_set_fpsr(struct engine *e, uint32_t value)
+{
+    ((const struct engine_head *)e)->ops->set_fpsr(e, value);
+}
 
 /* Forget translations of addresses (ours changed, or marks were cleared). Allowed in callbacks. */
-void engine_flush_tlb(struct engine *e);
+static inline void engine_flush_tlb(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->flush_tlb(e);
+}
+
 /* Forget translated code that lies in [a, a+size). Allowed in callbacks. */
-void engine_drop_code(struct engine *e, hpa_t a, uint64_t size);
+static inline void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
+{
+    ((const struct engine_head *)e)->ops->drop_code(e, a, size);
+}
+
 /* Forget all translated code, at the next stop. */
-void engine_flush_code_soon(struct engine *e);
+static inline void engine_flush_code_soon(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->flush_code_soon(e);
+}
+
 /* Clears the loaded vCPU's exclusive monitor (Arm ARM B2.9: allowed at any time). */
-void engine_clear_monitor(struct engine *e);
+static inline void engine_clear_monitor(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->clear_monitor(e);
+}
 
-struct engine_context *engine_context_new(struct engine *e); /* a copy of what is loaded */
-void engine_context_free(struct engine *e, struct engine_context *c);
-void engine_context_save(struct engine *e, struct engine_context *c);
+static inline struct engine_context *engine_context_new(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->context_new(e);
+}
+/* a copy of what is loaded */
+static inline void engine_context_free(struct engine *e, struct engine_context *c)
+{
+    ((const struct engine_head *)e)->ops->context_free(e, c);
+}
+
+static inline void engine_context_save(struct engine *e, struct engine_context *c)
+{
+    ((const struct engine_head *)e)->ops->context_save(e, c);
+}
+
 /* Loads another vCPU; the caller flushes the TLB where the translation regime differs. */
-void engine_context_load(struct engine *e, struct engine_context *c);
+static inline void engine_context_load(struct engine *e, struct engine_context *c)
+{
+    ((const struct engine_head *)e)->ops->context_load(e, c);
+}
 
-const char *engine_version(void);
+const char *engine_version(void); /* Unicorn's */ /* Unicorn's */
 /* Is the library's per-access exit check replaced (build option QVM_INTERPOSE)? Known once code was
  * translated. */
 bool engine_is_interposed(void);

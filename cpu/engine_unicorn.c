@@ -32,6 +32,7 @@ struct fast {
 };
 
 struct engine {
+    struct engine_head head;
     _Alignas(64) struct fast fast;
     uc_engine *uc;
     const struct engine_callbacks *callbacks;
@@ -95,7 +96,7 @@ static uint64_t counted_to_pc(const struct engine *e, uint64_t pc)
     return counted_to_block_end(e) - (e->fast.address + e->fast.size - pc) / 4;
 }
 
-uint64_t engine_executed(const struct engine *e)
+static uint64_t unicorn_executed(const struct engine *e)
 {
     bool in_block = e->inside && !e->settled;
     return in_block ? counted_to_pc(e, reg(e, UC_ARM64_REG_PC)) : counted_to_block_end(e);
@@ -386,7 +387,7 @@ static void run_truncated(struct engine *e, uint64_t count)
         e->reason = ENGINE_SOFT;
 }
 
-enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
+static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
 {
     uint64_t from = e->counted;
     e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
@@ -415,19 +416,19 @@ enum engine_stop engine_run(struct engine *e, struct engine_budget budget)
     return e->reason;
 }
 
-uint64_t engine_block(const struct engine *e, uint64_t *size_bytes)
+static uint64_t unicorn_block(const struct engine *e, uint64_t *size_bytes)
 {
     *size_bytes = e->block_size;
     return e->block_address;
 }
 
-void engine_stop_soon(struct engine *e)
+static void unicorn_stop_soon(struct engine *e)
 {
     e->stop_wanted = true;
     look_at_next_block(e);
 }
 
-void engine_watch(struct engine *e, bool on)
+static void unicorn_watch(struct engine *e, bool on)
 {
     if (e->watching == on)
         return;
@@ -435,17 +436,17 @@ void engine_watch(struct engine *e, bool on)
     look_at_next_block(e);
 }
 
-void engine_count_attempt(struct engine *e)
+static void unicorn_count_attempt(struct engine *e)
 {
     e->counted++;
 }
 
-void engine_uncount_attempt(struct engine *e)
+static void unicorn_uncount_attempt(struct engine *e)
 {
     e->counted--;
 }
 
-void engine_continue_at(struct engine *e, uint64_t pc)
+static void unicorn_continue_at(struct engine *e, uint64_t pc)
 {
     e->prev_end = pc;
 }
@@ -453,12 +454,12 @@ void engine_continue_at(struct engine *e, uint64_t pc)
 /* Registers ------------------------------------------------------------------------------------ */
 
 /* Between runs PC is kept here: each run begins by setting it anyway. */
-uint64_t engine_pc(struct engine *e)
+static uint64_t unicorn_pc(struct engine *e)
 {
     return e->inside ? reg(e, UC_ARM64_REG_PC) : e->pc;
 }
 
-void engine_set_pc(struct engine *e, uint64_t pc)
+static void unicorn_set_pc(struct engine *e, uint64_t pc)
 {
     if (e->inside)
         set_reg(e, UC_ARM64_REG_PC, pc);
@@ -471,43 +472,43 @@ static int x_id(unsigned n)
     return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
 }
 
-uint64_t engine_x(struct engine *e, unsigned n)
+static uint64_t unicorn_x(struct engine *e, unsigned n)
 {
     return n < 31 ? reg(e, x_id(n)) : 0;
 }
 
-void engine_set_x(struct engine *e, unsigned n, uint64_t value)
+static void unicorn_set_x(struct engine *e, unsigned n, uint64_t value)
 {
     if (n < 31)
         set_reg(e, x_id(n), value);
 }
 
-uint64_t engine_sp(struct engine *e)
+static uint64_t unicorn_sp(struct engine *e)
 {
     return reg(e, UC_ARM64_REG_SP);
 }
 
-void engine_set_sp(struct engine *e, uint64_t value)
+static void unicorn_set_sp(struct engine *e, uint64_t value)
 {
     set_reg(e, UC_ARM64_REG_SP, value);
 }
 
-uint64_t engine_banked_sp(struct engine *e, unsigned el)
+static uint64_t unicorn_banked_sp(struct engine *e, unsigned el)
 {
     return reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0);
 }
 
-void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
+static void unicorn_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
 {
     set_reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0, value);
 }
 
-uint64_t engine_pstate(struct engine *e)
+static uint64_t unicorn_pstate(struct engine *e)
 {
     return reg(e, UC_ARM64_REG_PSTATE);
 }
 
-void engine_set_pstate(struct engine *e, uint64_t value)
+static void unicorn_set_pstate(struct engine *e, uint64_t value)
 {
     set_reg(e, UC_ARM64_REG_PSTATE, value);
 }
@@ -523,22 +524,22 @@ static uc_arm64_cp_reg cp_reg(unsigned encoding)
     };
 }
 
-void engine_set_elr(struct engine *e, uint64_t value)
+static void unicorn_set_elr(struct engine *e, uint64_t value)
 {
     set_reg(e, UC_ARM64_REG_ELR_EL1, value);
 }
 
-void engine_set_esr(struct engine *e, uint64_t value)
+static void unicorn_set_esr(struct engine *e, uint64_t value)
 {
     set_reg(e, UC_ARM64_REG_ESR_EL1, value);
 }
 
-void engine_set_far(struct engine *e, uint64_t value)
+static void unicorn_set_far(struct engine *e, uint64_t value)
 {
     set_reg(e, UC_ARM64_REG_FAR_EL1, value);
 }
 
-uint64_t engine_sysreg(struct engine *e, unsigned encoding)
+static uint64_t unicorn_sysreg(struct engine *e, unsigned encoding)
 {
     uc_arm64_cp_reg r = cp_reg(encoding);
     uc_err err = uc_reg_read(e->uc, UC_ARM64_REG_CP_REG, &r);
@@ -546,7 +547,7 @@ uint64_t engine_sysreg(struct engine *e, unsigned encoding)
     return r.val;
 }
 
-void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
+static void unicorn_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
 {
     uc_arm64_cp_reg r = cp_reg(encoding);
     r.val = value;
@@ -554,32 +555,32 @@ void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
     CHECK(err == UC_ERR_OK);
 }
 
-void engine_vector(struct engine *e, unsigned n, uint64_t value[2])
+static void unicorn_vector(struct engine *e, unsigned n, uint64_t value[2])
 {
     uc_reg_read(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
 }
 
-void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
+static void unicorn_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
 {
     uc_reg_write(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
 }
 
-uint32_t engine_fpcr(struct engine *e)
+static uint32_t unicorn_fpcr(struct engine *e)
 {
     return (uint32_t)reg(e, UC_ARM64_REG_FPCR);
 }
 
-void engine_set_fpcr(struct engine *e, uint32_t value)
+static void unicorn_set_fpcr(struct engine *e, uint32_t value)
 {
     set_reg(e, UC_ARM64_REG_FPCR, value);
 }
 
-uint32_t engine_fpsr(struct engine *e)
+static uint32_t unicorn_fpsr(struct engine *e)
 {
     return (uint32_t)reg(e, UC_ARM64_REG_FPSR);
 }
 
-void engine_set_fpsr(struct engine *e, uint32_t value)
+static void unicorn_set_fpsr(struct engine *e, uint32_t value)
 {
     set_reg(e, UC_ARM64_REG_FPSR, value);
 }
@@ -718,7 +719,7 @@ static void run_stub(struct engine *e, uint64_t offset)
 }
 
 /* The monitor is in no register. */
-void engine_clear_monitor(struct engine *e)
+static void unicorn_clear_monitor(struct engine *e)
 {
     run_stub(e, 0);
 }
@@ -754,7 +755,7 @@ static void find_monitor(struct engine *e)
     engine_context_free(e, before);
 }
 
-struct engine_monitor engine_monitor(struct engine *e)
+static struct engine_monitor unicorn_monitor(struct engine *e)
 {
     struct engine_monitor open = {.address = UINT64_MAX}, m = open;
     if (e->monitor_offset) {
@@ -766,7 +767,7 @@ struct engine_monitor engine_monitor(struct engine *e)
     return m;
 }
 
-void engine_set_monitor(struct engine *e, struct engine_monitor m)
+static void unicorn_set_monitor(struct engine *e, struct engine_monitor m)
 {
     if (!e->monitor_offset)
         return;
@@ -775,29 +776,8 @@ void engine_set_monitor(struct engine *e, struct engine_monitor m)
     uc_context_restore(e->uc, e->scratch);
 }
 
-struct engine *engine_new(const char *model, bool yields, struct memory *memory, struct error *e)
+static void unicorn_free(struct engine *g)
 {
-    struct engine *g = aligned_alloc(64, sizeof *g);
-    CHECK(g);
-    memset(g, 0, sizeof *g);
-    g->memory = memory;
-    g->yields = yields;
-    if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
-        engine_free(g);
-        return NULL;
-    }
-    /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
-    engine_set_sysreg(g, SCR_EL3, 0x531);
-    engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
-    CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
-    find_monitor(g);
-    return g;
-}
-
-void engine_free(struct engine *g)
-{
-    if (!g)
-        return;
     if (g->scratch)
         uc_context_free(g->scratch);
     if (g->uc)
@@ -806,7 +786,7 @@ void engine_free(struct engine *g)
     free(g);
 }
 
-void engine_use(struct engine *e, const struct engine_callbacks *callbacks)
+static void unicorn_use(struct engine *e, const struct engine_callbacks *callbacks)
 {
     e->callbacks = callbacks;
 }
@@ -819,18 +799,18 @@ const char *engine_version(void)
     return text;
 }
 
-unsigned engine_sequence(struct engine *e)
+static unsigned unicorn_sequence(struct engine *e)
 {
     return (e->prev_end != e->pc) | (unsigned)e->just_yielded << 1;
 }
 
-void engine_set_sequence(struct engine *e, unsigned sequence)
+static void unicorn_set_sequence(struct engine *e, unsigned sequence)
 {
     e->prev_end = sequence & 1 ? ~e->pc : e->pc;
     e->just_yielded = sequence >> 1 & 1;
 }
 
-void engine_set_executed(struct engine *e, uint64_t instructions)
+static void unicorn_set_executed(struct engine *e, uint64_t instructions)
 {
     e->counted = instructions;
     e->granted = e->fast.left = 0;
@@ -838,12 +818,12 @@ void engine_set_executed(struct engine *e, uint64_t instructions)
 
 /* Caches --------------------------------------------------------------------------------------- */
 
-void engine_flush_tlb(struct engine *e)
+static void unicorn_flush_tlb(struct engine *e)
 {
     uc_ctl_flush_tlb(e->uc);
 }
 
-void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
+static void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
 {
     uint64_t end = a.v + size;
     for (uint64_t at = a.v; at < end;) {
@@ -856,7 +836,7 @@ void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
     }
 }
 
-void engine_flush_code_soon(struct engine *e)
+static void unicorn_flush_code_soon(struct engine *e)
 {
     e->flush_code_wanted = true;
     look_at_next_block(e);
@@ -864,7 +844,7 @@ void engine_flush_code_soon(struct engine *e)
 
 /* Contexts ------------------------------------------------------------------------------------- */
 
-struct engine_context *engine_context_new(struct engine *e)
+static struct engine_context *unicorn_context_new(struct engine *e)
 {
     struct engine_context *c = calloc(1, sizeof *c);
     CHECK(c && uc_context_alloc(e->uc, &c->uc) == UC_ERR_OK);
@@ -872,7 +852,7 @@ struct engine_context *engine_context_new(struct engine *e)
     return c;
 }
 
-void engine_context_free(struct engine *e, struct engine_context *c)
+static void unicorn_context_free(struct engine *e, struct engine_context *c)
 {
     (void)e;
     if (c)
@@ -880,7 +860,7 @@ void engine_context_free(struct engine *e, struct engine_context *c)
     free(c);
 }
 
-void engine_context_save(struct engine *e, struct engine_context *c)
+static void unicorn_context_save(struct engine *e, struct engine_context *c)
 {
     uc_context_save(e->uc, c->uc);
     c->pc = e->pc;
@@ -888,10 +868,78 @@ void engine_context_save(struct engine *e, struct engine_context *c)
     c->just_yielded = e->just_yielded;
 }
 
-void engine_context_load(struct engine *e, struct engine_context *c)
+static void unicorn_context_load(struct engine *e, struct engine_context *c)
 {
     uc_context_restore(e->uc, c->uc);
     e->pc = c->pc;
     e->prev_end = c->prev_end;
     e->just_yielded = c->just_yielded;
+}
+
+static const struct engine_ops unicorn_ops = {
+    .free = unicorn_free,
+    .use = unicorn_use,
+    .run = unicorn_run,
+    .executed = unicorn_executed,
+    .block = unicorn_block,
+    .stop_soon = unicorn_stop_soon,
+    .watch = unicorn_watch,
+    .count_attempt = unicorn_count_attempt,
+    .uncount_attempt = unicorn_uncount_attempt,
+    .continue_at = unicorn_continue_at,
+    .sequence = unicorn_sequence,
+    .monitor = unicorn_monitor,
+    .set_monitor = unicorn_set_monitor,
+    .set_sequence = unicorn_set_sequence,
+    .set_executed = unicorn_set_executed,
+    .pc = unicorn_pc,
+    .set_pc = unicorn_set_pc,
+    .x = unicorn_x,
+    .set_x = unicorn_set_x,
+    .sp = unicorn_sp,
+    .set_sp = unicorn_set_sp,
+    .banked_sp = unicorn_banked_sp,
+    .set_banked_sp = unicorn_set_banked_sp,
+    .pstate = unicorn_pstate,
+    .set_pstate = unicorn_set_pstate,
+    .set_elr = unicorn_set_elr,
+    .set_esr = unicorn_set_esr,
+    .set_far = unicorn_set_far,
+    .sysreg = unicorn_sysreg,
+    .set_sysreg = unicorn_set_sysreg,
+    .vector = unicorn_vector,
+    .set_vector = unicorn_set_vector,
+    .fpcr = unicorn_fpcr,
+    .set_fpcr = unicorn_set_fpcr,
+    .fpsr = unicorn_fpsr,
+    .set_fpsr = unicorn_set_fpsr,
+    .flush_tlb = unicorn_flush_tlb,
+    .drop_code = unicorn_drop_code,
+    .flush_code_soon = unicorn_flush_code_soon,
+    .clear_monitor = unicorn_clear_monitor,
+    .context_new = unicorn_context_new,
+    .context_free = unicorn_context_free,
+    .context_save = unicorn_context_save,
+    .context_load = unicorn_context_load,
+};
+
+struct engine *engine_unicorn_new(const char *model, bool yields, struct memory *memory,
+                                  struct error *e)
+{
+    struct engine *g = aligned_alloc(64, sizeof *g);
+    CHECK(g);
+    memset(g, 0, sizeof *g);
+    g->head.ops = &unicorn_ops;
+    g->memory = memory;
+    g->yields = yields;
+    if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
+        engine_free(g);
+        return NULL;
+    }
+    /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
+    engine_set_sysreg(g, SCR_EL3, 0x531);
+    engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
+    CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
+    find_monitor(g);
+    return g;
 }

@@ -338,7 +338,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
         !read_wall_clock(b, e) || !add_memory(b, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
-    b->engine = engine_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
+    b->engine = engine_unicorn_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
     if (!b->engine)
         return false;
     if (!make_shared_memory(b, configs, count, e))
