@@ -352,16 +352,17 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
 static bool borrow(struct vcpu *v, struct vcpu *loaded)
 {
     struct engine *e = v->world->engine;
-    if (v == loaded || !loaded)
+    if (v == loaded)
         return false;
-    engine_context_save(e, loaded->context);
+    if (loaded)
+        engine_context_save(e, loaded->context);
     engine_context_load(e, v->context);
     return true;
 }
 
 static void give_back(struct vcpu *loaded, bool borrowed)
 {
-    if (borrowed)
+    if (borrowed && loaded)
         engine_context_load(loaded->world->engine, loaded->context);
 }
 
@@ -437,14 +438,28 @@ void vcpu_resume(struct vcpu *v, bool in_engine)
     vcpu_update_watch(v);
 }
 
+/* As reset() makes them. */
+static void registers_after_reset(const struct vcpu *v, struct vcpu_registers *r)
+{
+    *r = (struct vcpu_registers){
+        .pc = v->reset_entry,
+        .pstate = PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F,
+    };
+    r->x[0] = v->reset_x0;
+}
+
 void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r)
 {
     struct engine *e = v->world->engine;
+    if (v->reset_pending) {
+        registers_after_reset(v, r);
+        return;
+    }
     bool borrowed = borrow(v, loaded);
     for (unsigned i = 0; i < 31; i++)
         r->x[i] = engine_x(e, i);
     r->sp = engine_sp(e);
-    r->pc = v->reset_pending ? v->reset_entry : engine_pc(e);
+    r->pc = engine_pc(e);
     r->pstate = engine_pstate(e);
     for (unsigned i = 0; i < 32; i++)
         engine_vector(e, i, r->v[i]);
@@ -457,6 +472,8 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
 {
     struct engine *e = v->world->engine;
     bool borrowed = borrow(v, loaded);
+    if (v->reset_pending)
+        reset(v);
     uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
     engine_set_pstate(e, r->pstate);
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr);

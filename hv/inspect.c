@@ -5,7 +5,7 @@
 struct stage1 inspect_regime(const struct vcpu *v)
 {
     struct stage1 regime = v->stage1;
-    if (v->reset_pending)
+    if (v->reset_pending || !v->stage1.pa_bits)
         regime = (struct stage1){.pa_bits = 48};
     return regime;
 }

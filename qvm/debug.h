@@ -2,6 +2,7 @@
 #ifndef QVM_DEBUG_H
 #define QVM_DEBUG_H
 
+#include "qvm/gdb_events.h"
 #include "qvm/gdb_server.h"
 #include "qvm/session.h"
 
@@ -9,7 +10,8 @@
  * output
  * (`target remote |`). Returns the exit status. */
 int debug_trace(const char *path, const char *where, const struct session_options *options);
-/* A live board that has not run yet. True: the debugger is gone, and the board is to run on. */
-bool debug_live(struct board *b, const char *where, struct error *e);
+/* A live board that has not run yet and tells `events` of its events. True: the debugger is gone,
+ * and the board is to run on. */
+bool debug_live(struct board *b, const char *where, struct gdb_events *events, struct error *e);
 
 #endif

@@ -6,18 +6,26 @@
 
 #include "cpu/points.h"
 #include "hv/timeline.h"
+#include "qvm/gdb_events.h"
 #include "qvm/gdb_target.h"
 
 struct gdb_board {
     struct board *board;       /* borrowed */
     struct timeline *timeline; /* borrowed; NULL: a live run */
     struct points points;
+    struct gdb_events *events; /* borrowed */
     bool forked;
     int exit_status; /* of a live run that ended */
 };
 
-/* The board gets points; they are taken away by gdb_board_leave. */
-struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t);
+/* The board gets points; they are taken away by gdb_board_leave. `events` is told of the board's
+ * events; of a live run's it notes all. */
+struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t,
+                                   struct gdb_events *events);
 void gdb_board_leave(struct gdb_board *g);
+/* Where a byte is on the board, as the thread's vCPU sees it, without any effect. False: nowhere.
+ */
+bool gdb_board_locate(struct gdb_board *g, unsigned thread, enum gdb_space space, uint64_t address,
+                      hpa_t *at);
 
 #endif

@@ -5,22 +5,71 @@
 #include <string.h>
 
 #include "hv/config_text.h"
-#include "hv/events.h"
+#include "qvm/explain.h"
+#include "qvm/gdb_travel.h"
+#include "qvm/gdb_why.h"
+#include "qvm/question.h"
 
-static void when(const struct gdb_board *g, const char *argument, struct bytes *out)
+#define EVENTS_USUAL 20
+
+/* A command, and what the user has selected. */
+struct request {
+    struct gdb_board *g;
+    unsigned thread;
+    enum gdb_space space;
+    const char *argument;
+};
+
+/* Answers, if it is not so, that the command wants a number. */
+static bool take_number(const struct request *r, const char *what, uint64_t *value,
+                        struct bytes *out)
 {
-    const struct board *b = g->board;
+    struct error e = {0};
+    if (question_number(r->argument, value, what, &e))
+        return true;
+    text_put(out, "%s\n", e.text);
+    return false;
+}
+
+static void when(const struct request *r, struct bytes *out)
+{
+    const struct board *b = r->g->board;
     uint64_t ns = vtime_ns(&b->vtime);
-    (void)argument;
     text_put(out, "instruction %" PRIu64 ", %" PRIu64 ".%09" PRIu64 " s virtual\n",
              b->vtime.instructions, ns / 1000000000, ns % 1000000000);
 }
 
-static void exits(const struct gdb_board *g, const char *argument, struct bytes *out)
+static void seek(const struct request *r, struct bytes *out)
 {
-    (void)argument;
-    for (size_t i = 0; i < g->board->vm_count; i++) {
-        const struct vm *vm = g->board->vms[i];
+    uint64_t instructions;
+    if (!take_number(r, "seek", &instructions, out))
+        return;
+    if (!r->g->timeline) {
+        text_put(out, "a run has no past to go to: record it, and qvm gdb TRACE\n");
+        return;
+    }
+    if (instructions < timeline_start(r->g->timeline)) {
+        text_put(out, "there is no way back to that instruction: the first is %" PRIu64 "\n",
+                 timeline_start(r->g->timeline));
+        return;
+    }
+    gdb_travel_to(r->g, instructions);
+    when(r, out);
+    text_put(out, "gdb still shows the registers of before: maintenance flush register-cache\n");
+}
+
+static void digest(const struct request *r, struct bytes *out)
+{
+    struct digest d = board_digest(r->g->board);
+    for (size_t i = 0; i < sizeof d.b; i++)
+        text_put(out, "%02x", d.b[i]);
+    text_put(out, "\n");
+}
+
+static void exits(const struct request *r, struct bytes *out)
+{
+    for (size_t i = 0; i < r->g->board->vm_count; i++) {
+        const struct vm *vm = r->g->board->vms[i];
         text_put(out, "VM %s: %" PRIu64 " guest exits", vm->name, vm_exits(vm));
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             if (vm->exits[k])
@@ -29,11 +78,43 @@ static void exits(const struct gdb_board *g, const char *argument, struct bytes 
     }
 }
 
-static void vdevs(const struct gdb_board *g, const char *argument, struct bytes *out)
+/* A recording's past is gone through once more, as far back as it takes: what was seen on the way
+ * here may be ahead again. */
+static void collect_events(struct gdb_board *g, size_t wanted)
 {
-    (void)argument;
-    for (size_t i = 0; i < g->board->vm_count; i++) {
-        const struct vm *vm = g->board->vms[i];
+    struct gdb_place place = gdb_travel_place(g);
+    uint64_t from = place.instructions, start = timeline_start(g->timeline);
+    for (size_t back = 1;; back *= 2) {
+        for (size_t i = 0; i < back && from > start; i++)
+            from = timeline_moment_before(g->timeline, from);
+        gdb_travel_to(g, from);
+        gdb_events_clear(g->events);
+        g->events->on = true;
+        gdb_travel_return(g, &place);
+        g->events->on = false;
+        if (g->events->count >= wanted || from == start)
+            return;
+    }
+}
+
+static void events(const struct request *r, struct bytes *out)
+{
+    uint64_t wanted = EVENTS_USUAL;
+    if (*r->argument && !take_number(r, "events", &wanted, out))
+        return;
+    if (wanted > GDB_EVENTS_MAX) {
+        text_put(out, "at most %u events\n", GDB_EVENTS_MAX);
+        return;
+    }
+    if (r->g->timeline)
+        collect_events(r->g, (size_t)wanted);
+    gdb_events_put(r->g->events, (size_t)wanted, out);
+}
+
+static void vdevs(const struct request *r, struct bytes *out)
+{
+    for (size_t i = 0; i < r->g->board->vm_count; i++) {
+        const struct vm *vm = r->g->board->vms[i];
         for (size_t k = 0; k < vm->vdev_count; k++) {
             const struct vdev *v = vm->vdevs[k];
             uint64_t reads, writes;
@@ -48,67 +129,52 @@ static void vdevs(const struct gdb_board *g, const char *argument, struct bytes 
     }
 }
 
-/* Every table read of the two-stage walk, by the vCPU that ran last. */
-static void put_step(void *context, const struct walk_step *s)
+static void walk(const struct request *r, struct bytes *out)
 {
-    struct bytes *out = context;
-    text_put(out,
-             "  stage %u level %d: %#" PRIx64 ", entry %u at host-physical %#" PRIx64
-             ": %#018" PRIx64 "\n",
-             s->stage, s->level, s->input, s->index, s->table_hpa.v, s->descriptor);
-}
-
-static void walk(const struct gdb_board *g, const char *argument, struct bytes *out)
-{
-    static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
-    const struct schedule *s = &g->board->schedule;
-    const struct turn *t = &s->turns[s->current == SCHEDULE_NONE ? 0 : s->current];
-    struct walk_observer observer = {.step = put_step, .context = out};
-    struct stage1_leaf first;
-    struct stage2_leaf second;
-    struct fault fault = {0};
-    char *end;
-    uint64_t address = strtoull(argument, &end, 0);
-    if (end == argument || *end) {
-        text_put(out, "walk wants an address\n");
+    struct explanation x;
+    uint64_t address;
+    if (!take_number(r, "walk", &address, out))
+        return;
+    if (r->space == GDB_HOST_PHYSICAL) {
+        text_put(out, "a host-physical address is not translated\n");
         return;
     }
-    bool ok =
-        stage1_walk(&t->vcpu->stage1, &t->vm->stage2, &g->board->memory, gva(address), &look,
-                    &observer, &first, &fault) &&
-        stage2_inspect(&t->vm->stage2, &g->board->memory, first.page, &observer, &second, &fault);
-    if (ok)
-        text_put(out, "guest-physical %#" PRIx64 ", host-physical %#" PRIx64 "\n",
-                 first.page.v | (address & PAGE_MASK), second.page.v | (address & PAGE_MASK));
-    else
-        text_put(out, "stage %u fault at level %d, status code %#x\n", fault.stage, fault.level,
-                 fault_status_code(&fault));
+    const struct turn *t = &r->g->board->schedule.turns[r->thread - 1];
+    explain_access(t->vm, t->vcpu, address, r->space == GDB_GUEST_PHYSICAL, ACCESS_READ, &x);
+    explanation_text(&x, out);
 }
 
-static void help(const struct gdb_board *g, const char *argument, struct bytes *out);
+static void why(const struct request *r, struct bytes *out)
+{
+    gdb_why(r->g, r->thread, r->space, r->argument, out);
+}
+
+static void help(const struct request *r, struct bytes *out);
 
 static const struct {
     const char *name;
-    void (*run)(const struct gdb_board *g, const char *argument, struct bytes *out);
+    void (*run)(const struct request *r, struct bytes *out);
     const char *text;
 } commands[] = {
     {"help", help, "this list"},
     {"when", when, "how many instructions were executed, and the virtual time"},
-    {"seek", NULL, "seek N: go to instruction N (replays)"},
+    {"seek", seek, "seek N: go to instruction N (recordings)"},
+    {"why", why, "why ADDR[,LEN] or why REGISTER: who last wrote it (recordings)"},
+    {"events", events, "events [N]: the last N trace events, 20 unless told"},
     {"exits", exits, "guest exits so far, by reason"},
     {"info vdevs", vdevs, "the virtual devices and their accesses"},
-    {"walk", walk, "walk ADDR: the two-stage translation of a virtual address"},
+    {"walk", walk, "walk ADDR: how a read there is translated"},
+    {"digest", digest, "the SHA-256 of the whole machine's state"},
 };
 
-static void help(const struct gdb_board *g, const char *argument, struct bytes *out)
+static void help(const struct request *r, struct bytes *out)
 {
-    (void)g;
-    (void)argument;
+    (void)r;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         text_put(out, "%-12s %s\n", commands[i].name, commands[i].text);
 }
 
-bool gdb_monitor(struct gdb_board *g, const char *command, uint64_t *instructions,
+void gdb_monitor(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *command,
                  struct bytes *out)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -117,17 +183,9 @@ bool gdb_monitor(struct gdb_board *g, const char *command, uint64_t *instruction
             (command[length] && command[length] != ' '))
             continue;
         const char *argument = command + length + strspn(command + length, " ");
-        if (commands[i].run) {
-            commands[i].run(g, argument, out);
-            return false;
-        }
-        char *end;
-        *instructions = strtoull(argument, &end, 0);
-        if (end != argument && !*end)
-            return true;
-        text_put(out, "seek wants an instruction count\n");
-        return false;
+        struct request r = {.g = g, .thread = thread, .space = space, .argument = argument};
+        commands[i].run(&r, out);
+        return;
     }
     text_put(out, "unknown command '%.64s': monitor help lists them\n", command);
-    return false;
 }

@@ -4,8 +4,8 @@
 
 #include "qvm/gdb_board.h"
 
-/* Appends the answer. True: the user wants to go to *instructions. */
-bool gdb_monitor(struct gdb_board *g, const char *command, uint64_t *instructions,
+/* Appends the answer. */
+void gdb_monitor(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *command,
                  struct bytes *out);
 
 #endif

@@ -142,7 +142,7 @@ void query_monitor(struct gdb_server *s, struct reader *arguments)
     }
     command[size] = 0;
     if (!change_space(s, command, &text))
-        s->target->monitor(s->target->context, command, &text);
+        s->target->monitor(s->target->context, s->general, s->space, command, &text);
     if (strcmp(command, "help") == 0)
         text_put(&text,
                  "%-12s space [virtual|guest-physical|host-physical]: what addresses of"

@@ -75,8 +75,9 @@ struct gdb_target {
      * `thread` means nothing. */
     struct gdb_stop (*resume)(void *context, enum gdb_resume how, unsigned thread,
                               bool (*interrupted)(void *), void *interrupted_context);
-    /* `monitor COMMAND`: text for the user. */
-    void (*monitor)(void *context, const char *command, struct bytes *out);
+    /* `monitor COMMAND`: text for the user, who has selected a thread and a kind of address. */
+    void (*monitor)(void *context, unsigned thread, enum gdb_space space, const char *command,
+                    struct bytes *out);
     void *context;
 };
 

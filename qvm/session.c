@@ -28,6 +28,7 @@ struct session {
     struct board *board;
     struct console console;
     struct events events;
+    struct gdb_events recent_events;
     struct exit_costs costs;
     struct dumps dumps;
     /* Recording */
@@ -280,7 +281,10 @@ static void on_output(void *context, unsigned vm, unsigned channel, const void *
 
 static void on_event(void *context, const struct board_event *event)
 {
-    events_write(&((struct session *)context)->events, event);
+    struct session *s = context;
+    if (s->events.file)
+        events_write(&s->events, event);
+    gdb_events_note(&s->recent_events, event);
 }
 
 static void on_exit_begins(void *context)
@@ -383,7 +387,7 @@ static struct board_sinks sinks_of(struct session *s)
         .digest = on_digest,
         .snapshot = on_snapshot,
         .log = on_log,
-        .event = s->options->events_path ? on_event : NULL,
+        .event = s->options->events_path || s->options->gdb ? on_event : NULL,
         .exit_begins = s->options->stats ? on_exit_begins : NULL,
         .exit_ends = s->options->stats ? on_exit_ends : NULL,
         .context = s,
@@ -439,7 +443,7 @@ static int run(struct session *s)
     uint64_t cpu_from = host_cpu_ns();
     console_open(&s->console, s->trace == NULL);
     struct error e = {0};
-    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &e)) {
+    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &s->recent_events, &e)) {
         console_close(&s->console);
         return session_report_error(&e, STATUS_USAGE);
     }
@@ -472,6 +476,7 @@ static void end_session(struct session *s)
     if (s->events.file && (!host_close(s->events.file) || s->events.failed))
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
+    gdb_events_free(&s->recent_events);
     board_free(s->board);
     console_free(&s->console);
     journal_free(&s->journal);

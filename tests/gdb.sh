@@ -244,7 +244,7 @@ def live(command):
                   'continue', 'delete', 'detach')
     ended = server.end()
     says(command + ' --gdb', text, r'hit Breakpoint 1, \S+ in psci \(\)$', r'^TTBR0_EL1 ',
-         r'guest-physical 0x40080000, host-physical', r'<start>:\t', CHANGE % (2, 0, 1),
+         r'^gpa 0x40080000, hpa 0x\w+: RAM, offset ', r'<start>:\t', CHANGE % (2, 0, 1),
          r'^\[Inferior 1 .*detached\]$')
     verdict(command + ' --gdb, digest', ended.differs(plain_run))
     if command == 'record':

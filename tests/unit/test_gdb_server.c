@@ -146,8 +146,11 @@ static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned threa
     return fake.stop;
 }
 
-static void monitor(void *context, const char *command, struct bytes *out)
+static void monitor(void *context, unsigned thread, enum gdb_space space, const char *command,
+                    struct bytes *out)
 {
+    fake.thread = thread;
+    fake.space = space;
     (void)context;
     for (unsigned i = 0; i < 1000; i++)
         bytes_put(out, command, strlen(command));

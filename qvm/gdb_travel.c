@@ -1,0 +1,223 @@
+#include "qvm/gdb_travel.h"
+
+#define CHUNK 2000000 /* instructions between two looks at the user */
+
+void gdb_travel_use(struct gdb_board *g, struct points *points)
+{
+    for (size_t i = 0; i < g->board->vm_count; i++) {
+        struct vm *vm = g->board->vms[i];
+        vm->world.points = points;
+        for (unsigned k = 0; k < vm->vcpu_count; k++)
+            vcpu_points_changed(vm->vcpus[k]);
+    }
+    engine_flush_tlb(g->board->engine);
+}
+
+void gdb_travel_to(struct gdb_board *g, uint64_t instructions)
+{
+    gdb_travel_use(g, NULL);
+    timeline_seek(g->timeline, instructions);
+    gdb_travel_use(g, &g->points);
+}
+
+unsigned gdb_travel_current_thread(const struct gdb_board *g)
+{
+    uint32_t current = g->board->schedule.current;
+    return current == SCHEDULE_NONE ? 1 : current + 1;
+}
+
+unsigned gdb_travel_thread_of(const struct gdb_board *g, const struct vcpu *v)
+{
+    unsigned i = 0;
+    while (g->board->schedule.turns[i].vcpu != v)
+        i++;
+    return i + 1;
+}
+
+/* Places ------------------------------------------------------------------------------------------
+ */
+
+struct gdb_place gdb_travel_place(const struct gdb_board *g)
+{
+    const struct board *b = g->board;
+    struct gdb_place place = {.instructions = b->vtime.instructions,
+                              .idle_ticks = b->vtime.idle_ticks,
+                              .pc = b->current ? engine_pc(b->engine) : 0,
+                              .turn = b->schedule.current};
+    for (size_t i = 0; i < b->vm_count; i++)
+        place.ended += b->vms[i]->ended;
+    return place;
+}
+
+static bool is_same(const struct gdb_place *a, const struct gdb_place *b)
+{
+    return a->instructions == b->instructions && a->idle_ticks == b->idle_ticks && a->pc == b->pc &&
+           a->turn == b->turn && a->ended == b->ended;
+}
+
+/* Behind the start of what this count stands for, either a point stopped or the run ended. */
+void gdb_travel_return(struct gdb_board *g, const struct gdb_place *place)
+{
+    struct points here = {.count = 1, .resume_at = UINT64_MAX};
+    gdb_travel_to(g, place->instructions);
+    struct gdb_place now = gdb_travel_place(g);
+    if (is_same(&now, place))
+        return;
+    here.list[0] = (struct point){.kind = POINT_EXECUTE, .address = place->pc, .size = 4};
+    gdb_travel_use(g, &here);
+    timeline_run_to(g->timeline, place->instructions + 1);
+    gdb_travel_use(g, &g->points);
+}
+
+/* Running -----------------------------------------------------------------------------------------
+ */
+
+static struct gdb_stop stopped(struct gdb_board *g, enum gdb_stop_reason reason)
+{
+    return (struct gdb_stop){
+        .reason = reason, .thread = gdb_travel_current_thread(g), .exit_status = g->exit_status};
+}
+
+static struct gdb_stop stop_at(struct gdb_board *g, const struct point *point, const struct vcpu *v,
+                               uint64_t address)
+{
+    static const enum gdb_point kinds[] = {[POINT_EXECUTE] = GDB_BREAK_HARDWARE,
+                                           [POINT_WRITE] = GDB_WATCH_WRITE,
+                                           [POINT_READ] = GDB_WATCH_READ,
+                                           [POINT_ACCESS] = GDB_WATCH_ACCESS};
+    return (struct gdb_stop){
+        .reason = point->kind == POINT_EXECUTE ? GDB_STOP_BREAK : GDB_STOP_WATCH,
+        .thread = gdb_travel_thread_of(g, v),
+        .watch = kinds[point->kind],
+        .address = address,
+    };
+}
+
+/* True: the instruction was reached. */
+static bool run_to(struct gdb_board *g, uint64_t instructions)
+{
+    struct board *b = g->board;
+    points_clear_hit(&g->points);
+    if (g->timeline)
+        return timeline_run_to(g->timeline, instructions);
+    if (board_run_to(b, instructions)) {
+        for (size_t i = 0; i < b->vm_count; i++)
+            if (b->vms[i]->exit_status > g->exit_status)
+                g->exit_status = b->vms[i]->exit_status;
+        return false;
+    }
+    return b->vtime.instructions >= instructions;
+}
+
+static struct gdb_stop why_it_stopped(struct gdb_board *g)
+{
+    if (g->points.is_hit)
+        return stop_at(g, &g->points.hit, g->points.vcpu, g->points.address);
+    return stopped(g, g->timeline ? GDB_STOP_LOG_END : GDB_STOP_EXITED);
+}
+
+static struct gdb_stop go_on(struct gdb_board *g, bool (*interrupted)(void *), void *context)
+{
+    g->points.resume_at = UINT64_MAX;
+    while (run_to(g, g->board->vtime.instructions + CHUNK))
+        if (interrupted(context))
+            return stopped(g, GDB_STOP_INTERRUPT);
+    return why_it_stopped(g);
+}
+
+/* One instruction of the thread; if it waits, others run meanwhile. */
+static struct gdb_stop step(struct gdb_board *g, unsigned thread, bool (*interrupted)(void *),
+                            void *context)
+{
+    const struct turn *t = &g->board->schedule.turns[thread - 1];
+    uint64_t before = t->executed;
+    g->points.resume_at = g->board->vtime.instructions;
+    for (unsigned i = 1; t->executed == before; i++) {
+        if (!run_to(g, g->board->vtime.instructions + 1))
+            return why_it_stopped(g);
+        if (i % 10000 == 0 && interrupted(context))
+            return stopped(g, GDB_STOP_INTERRUPT);
+    }
+    struct gdb_stop stop = stopped(g, GDB_STOP_STEP);
+    stop.thread = thread;
+    return stop;
+}
+
+static struct gdb_stop step_back(struct gdb_board *g)
+{
+    uint64_t now = g->board->vtime.instructions;
+    if (now == timeline_start(g->timeline))
+        return stopped(g, GDB_STOP_LOG_BEGIN);
+    gdb_travel_to(g, now - 1);
+    return stopped(g, GDB_STOP_STEP);
+}
+
+/* The last stop of a stretch of the run that is gone through forwards. A breakpoint stops before
+ * its instruction; going backwards a watchpoint stops where its instruction is the next to be
+ * undone. */
+struct last_stop {
+    bool found;
+    struct gdb_place place;
+    struct point point;
+    const struct vcpu *vcpu;
+    uint64_t address;
+};
+
+static struct last_stop search(struct gdb_board *g, uint64_t until)
+{
+    struct last_stop last = {0};
+    struct board *b = g->board;
+    /* A breakpoint right at the start of the stretch counts. */
+    g->points.resume_at = UINT64_MAX;
+    for (;;) {
+        points_clear_hit(&g->points);
+        bool reached = timeline_run_to(g->timeline, until);
+        if (reached || !g->points.is_hit)
+            return last;
+        last = (struct last_stop){.found = true,
+                                  .place = gdb_travel_place(g),
+                                  .point = g->points.hit,
+                                  .vcpu = g->points.vcpu,
+                                  .address = g->points.address};
+        g->points.resume_at = b->vtime.instructions;
+    }
+}
+
+static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *), void *context)
+{
+    uint64_t start = timeline_start(g->timeline), until = g->board->vtime.instructions;
+    while (until > start) {
+        uint64_t from = timeline_moment_before(g->timeline, until);
+        gdb_travel_to(g, from);
+        struct last_stop last = search(g, until);
+        if (last.found) {
+            if (last.point.kind == POINT_EXECUTE)
+                gdb_travel_return(g, &last.place);
+            else
+                gdb_travel_to(g, last.place.instructions + 1);
+            return stop_at(g, &last.point, last.vcpu, last.address);
+        }
+        until = from;
+        if (interrupted(context)) {
+            gdb_travel_to(g, until);
+            return stopped(g, GDB_STOP_INTERRUPT);
+        }
+    }
+    gdb_travel_to(g, start);
+    return stopped(g, GDB_STOP_LOG_BEGIN);
+}
+
+struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread,
+                                  bool (*interrupted)(void *), void *interrupted_context)
+{
+    switch (how) {
+    case GDB_STEP:
+        return step(g, thread, interrupted, interrupted_context);
+    case GDB_REVERSE_STEP:
+        return step_back(g);
+    case GDB_REVERSE_CONTINUE:
+        return go_back(g, interrupted, interrupted_context);
+    default:
+        return go_on(g, interrupted, interrupted_context);
+    }
+}

@@ -1,0 +1,415 @@
+/* Writes by the guest's instructions to the same virtual address are found as a watchpoint finds
+ * them, moment by moment into the past. Everything else, a register or memory that a device or
+ * another mapping writes, is found by its value: samples tell between which two it changed last,
+ * steps between these tell which instruction it was. Whoever writes the value that is there already
+ * is not seen by the second way. */
+#include "qvm/gdb_why.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "hv/config_text.h"
+#include "hv/inspect.h"
+#include "qvm/gdb_registers.h"
+#include "qvm/gdb_travel.h"
+#include "qvm/question.h"
+
+#define VALUE_MAX    16
+#define STEPPED      50000 /* instructions that are looked at one by one, the youngest ones */
+#define SAMPLE_EVERY 1000  /* older ones */
+
+struct value {
+    uint8_t bytes[VALUE_MAX];
+};
+
+struct search {
+    struct gdb_board *g;
+    struct timeline *timeline;
+    unsigned thread;
+    const char *name; /* of the register */
+    size_t size;      /* bytes of the value */
+    /* A register: of the thread's vCPU, by gdb's number; or a system register, by its index. */
+    bool is_register, is_sysreg;
+    unsigned number;
+    /* Else memory: */
+    bool has_gva, has_place; /* `place` is memory */
+    uint64_t gva;
+    hpa_t place;
+    /* Found: the next instruction after so many changes it. */
+    bool found, by_gva;
+    uint64_t at;
+    struct value before, after;
+};
+
+static struct turn *turn_of(const struct search *s)
+{
+    return &s->g->board->schedule.turns[s->thread - 1];
+}
+
+static uint64_t now(const struct search *s)
+{
+    return s->g->board->vtime.instructions;
+}
+
+static struct value read_register(const struct search *s)
+{
+    struct vcpu *v = turn_of(s)->vcpu, *loaded = s->g->board->current;
+    struct vcpu_registers r;
+    struct value value = {0};
+    if (s->is_sysreg) {
+        store_le(value.bytes, vcpu_read_sysreg(v, loaded, s->number), 8);
+        return value;
+    }
+    vcpu_read_registers(v, loaded, &r);
+    register_get(&r, s->number, value.bytes);
+    return value;
+}
+
+static struct value read_value(const struct search *s)
+{
+    struct value value = {0};
+    if (s->is_register)
+        return read_register(s);
+    const void *from =
+        s->has_place ? memory_at(&s->g->board->memory, s->place, s->size, MEMORY_READ) : NULL;
+    if (from)
+        memcpy(value.bytes, from, s->size);
+    return value;
+}
+
+static bool equal(const struct value *a, const struct value *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* By value ----------------------------------------------------------------------------------------
+ */
+
+/* The last change between two instructions, as far as looks every so many instructions see it. */
+static bool last_change(struct search *s, uint64_t from, uint64_t until, uint64_t every)
+{
+    bool found = false;
+    gdb_travel_use(s->g, NULL);
+    timeline_seek(s->timeline, from);
+    struct value before = read_value(s);
+    for (uint64_t at = now(s); at < until; at = now(s)) {
+        bool reached = timeline_run_to(s->timeline, until - at < every ? until : at + every);
+        struct value after = read_value(s);
+        if (!equal(&before, &after)) {
+            found = true;
+            s->at = at;
+            s->before = before;
+            s->after = after;
+            before = after;
+            until = now(s) > until ? now(s) : until;
+        }
+        if (!reached)
+            break;
+    }
+    return found;
+}
+
+static bool last_change_exactly(struct search *s, uint64_t from, uint64_t until)
+{
+    if (until - from <= STEPPED)
+        return last_change(s, from, until, 1);
+    if (!last_change(s, from, until, SAMPLE_EVERY))
+        return false;
+    uint64_t end = s->at + SAMPLE_EVERY < until ? s->at + SAMPLE_EVERY : until;
+    return last_change(s, s->at, end, 1);
+}
+
+/* Memory ------------------------------------------------------------------------------------------
+ */
+
+/* Not another process' memory at the same address? */
+static bool is_same_place(const struct search *s, const struct points *points)
+{
+    hpa_t place;
+    unsigned thread = gdb_travel_thread_of(s->g, points->vcpu);
+    if (!s->has_place)
+        return true;
+    return gdb_board_locate(s->g, thread, GDB_VIRTUAL, points->address, &place) &&
+           place.v - s->place.v < s->size;
+}
+
+/* The last write of the VM to the virtual address. */
+static bool last_write(struct search *s, uint64_t from, uint64_t until)
+{
+    struct points points = {.count = 1, .resume_at = UINT64_MAX};
+    bool found = false;
+    points.list[0] = (struct point){.kind = POINT_WRITE, .address = s->gva, .size = s->size};
+    gdb_travel_use(s->g, NULL);
+    timeline_seek(s->timeline, from);
+    gdb_travel_use(s->g, &points);
+    for (;;) {
+        points_clear_hit(&points);
+        if (timeline_run_to(s->timeline, until) || !points.is_hit)
+            break;
+        points.resume_at = now(s);
+        if (turn_of(s)->vm->world.vcpus != points.vcpu->world->vcpus || !is_same_place(s, &points))
+            continue;
+        found = true;
+        s->at = now(s);
+    }
+    gdb_travel_use(s->g, NULL);
+    return found;
+}
+
+/* Before and after the instruction that was found. */
+static void read_both(struct search *s)
+{
+    timeline_seek(s->timeline, s->at);
+    s->before = read_value(s);
+    timeline_run_to(s->timeline, s->at + 1);
+    s->after = read_value(s);
+}
+
+static bool search_memory(struct search *s, uint64_t from, uint64_t until,
+                          const struct value *at_end)
+{
+    bool written = s->has_gva && last_write(s, from, until);
+    if (written) {
+        read_both(s);
+        s->by_gva = true;
+        if (!s->has_place || equal(&s->after, at_end))
+            return true;
+        from = s->at + 1; /* somebody else came later */
+    } else if (s->has_place) {
+        timeline_seek(s->timeline, from);
+        struct value at_start = read_value(s);
+        if (equal(&at_start, at_end))
+            return false;
+    }
+    struct search other = *s;
+    if (!s->has_place || !last_change_exactly(&other, from, until))
+        return written;
+    *s = other;
+    s->by_gva = false;
+    return true;
+}
+
+/* The search --------------------------------------------------------------------------------------
+ */
+
+static bool search_window(struct search *s, uint64_t from, uint64_t until, struct value *at_end)
+{
+    if (s->is_register)
+        return last_change_exactly(s, from, until);
+    if (search_memory(s, from, until, at_end))
+        return true;
+    timeline_seek(s->timeline, from);
+    *at_end = read_value(s);
+    return false;
+}
+
+/* Registers change often: the first window is a short one. */
+static void search_past(struct search *s)
+{
+    uint64_t start = timeline_start(s->timeline), until = now(s);
+    struct value at_end = read_value(s);
+    while (!s->found && until > start) {
+        uint64_t from = timeline_moment_before(s->timeline, until);
+        if (s->is_register && until == now(s) && until - from > STEPPED)
+            from = until - STEPPED;
+        s->found = search_window(s, from, until, &at_end);
+        until = from;
+    }
+}
+
+/* The answer --------------------------------------------------------------------------------------
+ */
+
+static void put_name(const struct search *s, struct bytes *out)
+{
+    if (s->is_register)
+        text_put(out, "%s", s->name);
+    else
+        text_put(out, "0x%" PRIx64 " (%zu byte%s)", s->gva, s->size, s->size == 1 ? "" : "s");
+}
+
+static void put_value(const struct search *s, const struct value *value, struct bytes *out)
+{
+    text_put(out, "0x");
+    for (size_t i = s->size; i-- > 0;)
+        text_put(out, "%02x", value->bytes[i]);
+}
+
+static void note_exit(void *context, const struct board_event *event)
+{
+    if (event->id == EVENT_GUEST_EXIT && event->exit)
+        *(const char **)context = event->exit->handler;
+}
+
+/* Whoever wrote memory, but not at the address that was asked about. All memory is watched for one
+ * instruction. */
+static void put_way(struct search *s, struct bytes *out)
+{
+    struct points all = {.count = 1, .resume_at = UINT64_MAX};
+    struct board *b = s->g->board;
+    const char *handler = NULL;
+    struct board_sinks sinks = b->sinks;
+    hpa_t place;
+    all.list[0] = (struct point){.kind = POINT_WRITE, .address = 0, .size = UINT64_MAX};
+    timeline_seek(s->timeline, s->at);
+    gdb_travel_use(s->g, &all);
+    timeline_run_to(s->timeline, s->at + 1);
+    gdb_travel_use(s->g, NULL);
+    if (all.is_hit &&
+        gdb_board_locate(s->g, gdb_travel_thread_of(s->g, all.vcpu), GDB_VIRTUAL, all.address,
+                         &place) &&
+        (place.v & ~PAGE_MASK) == (s->place.v & ~PAGE_MASK)) {
+        text_put(out, "  by its virtual address 0x%" PRIx64 "\n", all.address);
+        return;
+    }
+    timeline_seek(s->timeline, s->at);
+    b->sinks.event = note_exit;
+    b->sinks.context = &handler;
+    timeline_run_to(s->timeline, s->at + 1);
+    b->sinks = sinks;
+    text_put(out, "  not by this instruction itself: by %s\n",
+             handler ? handler : "a device or the hypervisor, meanwhile");
+}
+
+static void put_found(struct search *s, struct bytes *out)
+{
+    struct board *b = s->g->board;
+    struct vcpu_registers r;
+    char text[128];
+    gdb_travel_use(s->g, NULL);
+    /* Whose instruction it is, the count behind it tells; what it is, the one before it. */
+    timeline_seek(s->timeline, s->at);
+    timeline_run_to(s->timeline, s->at + 1);
+    unsigned thread = s->is_register ? s->thread : gdb_travel_current_thread(s->g);
+    const struct turn *t = &b->schedule.turns[thread - 1];
+    timeline_seek(s->timeline, s->at);
+    vcpu_read_registers(t->vcpu, b->current, &r);
+    question_disassemble(t->vm, t->vcpu->index, r.pc, text, sizeof text);
+    put_name(s, out);
+    text_put(out, " was last written by instruction %" PRIu64 ": VM %s, vCPU %u, %s\n", s->at + 1,
+             t->vm->name, t->vcpu->index, text);
+    if (!s->is_register && !s->by_gva)
+        put_way(s, out);
+    if (s->is_register || s->has_place) {
+        text_put(out, "  before ");
+        put_value(s, &s->before, out);
+        text_put(out, ", after ");
+        put_value(s, &s->after, out);
+        text_put(out, "\n");
+    }
+    text_put(out, "  monitor seek %" PRIu64 " goes to it\n", s->at);
+}
+
+static void put_not_found(const struct search *s, const struct value *value, struct bytes *out)
+{
+    put_name(s, out);
+    text_put(out, " was not written since instruction %" PRIu64, timeline_start(s->timeline));
+    if (s->is_register || s->has_place) {
+        text_put(out, ": it holds ");
+        put_value(s, value, out);
+        text_put(out, ", as at the start");
+    }
+    text_put(out, "\n");
+}
+
+/* The question ------------------------------------------------------------------------------------
+ */
+
+static bool name_is(const char *name, const char *text)
+{
+    return strcasecmp(name, text) == 0;
+}
+
+/* General registers by the names that gdb has for them. */
+static bool find_general(const char *what, unsigned *number)
+{
+    static const struct {
+        const char *name;
+        unsigned number;
+    } names[] = {{"fp", 29},         {"lr", 30},         {"sp", GDB_SP},    {"pc", GDB_PC},
+                 {"cpsr", GDB_CPSR}, {"fpsr", GDB_FPSR}, {"fpcr", GDB_FPCR}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (name_is(names[i].name, what)) {
+            *number = names[i].number;
+            return true;
+        }
+    bool vector = *what == 'v' || *what == 'V';
+    if (!vector && *what != 'x' && *what != 'X')
+        return false;
+    char *end;
+    unsigned long n = strtoul(what + 1, &end, 10);
+    if (what[1] < '0' || what[1] > '9' || *end || n > (vector ? 31 : 30))
+        return false;
+    *number = (unsigned)n + (vector ? GDB_V0 : 0);
+    return true;
+}
+
+static bool find_register(struct search *s)
+{
+    const char *what = s->name + (*s->name == '$'), *name;
+    if (find_general(what, &s->number)) {
+        s->size = register_size(s->number);
+        return true;
+    }
+    for (unsigned i = 0; (name = vcpu_sysreg_name(i)) != NULL; i++)
+        if (name_is(name, what)) {
+            s->is_sysreg = true;
+            s->number = i;
+            s->size = 8;
+            return true;
+        }
+    return false;
+}
+
+/* ADDR[,LEN] */
+static bool find_memory(struct search *s, enum gdb_space space, struct error *e)
+{
+    char address[32];
+    uint64_t size = 1;
+    size_t length = strcspn(s->name, ",");
+    if (length >= sizeof address)
+        return error_set(e, "why wants ADDR[,LEN] or a register");
+    memcpy(address, s->name, length);
+    address[length] = 0;
+    if (*address < '0' || *address > '9')
+        return error_set(e,
+                         "why wants ADDR[,LEN] or a register: '%.64s' is none of gdb's target "
+                         "description",
+                         s->name);
+    if (!question_number(address, &s->gva, "why", e) ||
+        (s->name[length] && !question_number(s->name + length + 1, &size, "why ADDR,", e)))
+        return false;
+    if (size == 0 || size > VALUE_MAX || (s->gva & PAGE_MASK) + size > PAGE_SIZE)
+        return error_set(e, "why wants 1 to %u bytes within one page", VALUE_MAX);
+    s->size = (size_t)size;
+    s->has_gva = space == GDB_VIRTUAL;
+    s->has_place = gdb_board_locate(s->g, s->thread, space, s->gva, &s->place) &&
+                   memory_at(&s->g->board->memory, s->place, s->size, MEMORY_READ);
+    return s->has_gva || s->has_place || error_set(e, "there is no memory");
+}
+
+void gdb_why(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *what,
+             struct bytes *out)
+{
+    struct search s = {.g = g, .timeline = g->timeline, .thread = thread, .name = what};
+    struct error e = {0};
+    if (!g->timeline) {
+        text_put(out, "a run has no past to look at: record it, and qvm gdb TRACE\n");
+        return;
+    }
+    s.is_register = find_register(&s);
+    if (!s.is_register && !find_memory(&s, space, &e)) {
+        text_put(out, "%s\n", e.text);
+        return;
+    }
+    struct gdb_place place = gdb_travel_place(g);
+    struct value value = read_value(&s);
+    search_past(&s);
+    if (s.found)
+        put_found(&s, out);
+    else
+        put_not_found(&s, &value, out);
+    gdb_travel_return(g, &place);
+}
