@@ -94,18 +94,32 @@ static bool map_memory(struct vm *vm, struct error *e)
 /* vCPUs -------------------------------------------------------------------------------------------
  */
 
-static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
+void vcpu_has_woken(struct board *b)
 {
-    struct vm *vm = context;
+    engine_stop_soon(b->engine);
+    chaos_woken(b);
+}
+
+void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+{
     struct vcpu *v = vm->vcpus[vcpu];
-    if (!v)
-        return;
     bool was_runnable = vcpu_is_runnable(v);
     if ((irq && !v->irq) || (fiq && !v->fiq))
         event_interrupt(vm->board, vm, vcpu, irq, fiq);
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
-        engine_stop_soon(vm->board->engine); /* somebody else can run now */
+        vcpu_has_woken(vm->board);
+}
+
+static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
+{
+    struct vm *vm = context;
+    if (!vm->vcpus[vcpu])
+        return;
+    if (vm->delays[vcpu].vm)
+        chaos_signal(vm, vcpu, irq, fiq);
+    else
+        deliver_interrupts(vm, vcpu, irq, fiq);
 }
 
 static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
@@ -273,6 +287,7 @@ void vm_restart(struct vm *vm)
         vcpu_power_off(vm->vcpus[i]);
         vcpu_set_interrupts(vm->vcpus[i], false, false);
     }
+    chaos_forget(vm);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
         vm->pending[i].size = 0;
     if (vm->semihosting) {
@@ -374,8 +389,11 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
         board_config_default(&b->default_config, memory_needed(configs, count));
         b->config = &b->default_config;
     }
-    if (assemble(b, configs, count, e))
+    if (assemble(b, configs, count, e)) {
+        if (options->chaos.on)
+            chaos_start(b, options->chaos.seed);
         return b;
+    }
     error_exit_status(e, STATUS_CONFIGURATION);
     board_free(b);
     return NULL;

@@ -14,6 +14,7 @@
 #include "emu/log.h"
 #include "emu/vtime.h"
 #include "hv/board_config.h"
+#include "hv/chaos.h"
 #include "hv/config.h"
 #include "hv/events.h"
 #include "hv/schedule.h"
@@ -77,6 +78,7 @@ struct vm {
     struct semihosting *semihosting; /* NULL when off */
     struct pending_input pending[VM_VDEVS_MAX];
     struct event input_retry;
+    struct chaos_delay delays[CONFIG_VCPUS_MAX]; /* vm NULL: no chaos */
     char name[VM_NAME_SIZE];
     bool ended;
     bool finished; /* and its devices know */
@@ -140,6 +142,7 @@ struct board_options {
     bool snapshot_on_call;       /* when a guest asks for one (HVC, docs/exits.md) */
     bool from_snapshot;          /* assembled without images and inputs: a snapshot comes */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
+    struct chaos chaos;
     enum on_exit on_exit;
     unsigned log_severities; /* of every VM; 0: as the configurations say */
 };

@@ -188,6 +188,16 @@ static bool vms_differ(struct board *a, struct board *b, struct difference *d)
     return false;
 }
 
+static bool chaos_differs(const struct board *a, const struct board *b, struct difference *d)
+{
+    struct bytes x = {0}, y = {0};
+    if (differs(d, a->options.chaos.on, b->options.chaos.on, "chaos"))
+        return true;
+    chaos_save(a, &x);
+    chaos_save(b, &y);
+    return bytes_differ(d, &x, &y, "", "chaos: interrupts on their way");
+}
+
 static bool regions_differ(const struct board *a, const struct board *b, struct difference *d)
 {
     struct bytes x = {0}, y = {0};
@@ -267,5 +277,6 @@ bool board_first_difference(struct board *a, struct board *b, struct difference 
 {
     *d = (struct difference){.has_values = false};
     return time_differs(a, b, d) || shape_differs(a, b, d) || schedule_differs(a, b, d) ||
-           vms_differ(a, b, d) || regions_differ(a, b, d) || memory_differs(a, b, d);
+           vms_differ(a, b, d) || regions_differ(a, b, d) || chaos_differs(a, b, d) ||
+           memory_differs(a, b, d);
 }

@@ -7,6 +7,10 @@
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
 
+/* assemble.c: the vCPU sees these; and another vCPU of the board can run that could not before. */
+void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void vcpu_has_woken(struct board *b);
+
 /* assemble.c: a device, at the end of the VM's list. */
 bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e);
 

@@ -42,7 +42,7 @@ static int64_t cpu_on(struct vm *vm, uint64_t target, uint64_t entry, uint64_t c
     if ((entry & 3) || !vm_read(vm, gpa(entry), &byte, 1))
         return INVALID_ADDRESS;
     vcpu_power_on(v, entry, context_id);
-    engine_stop_soon(vm->world.engine); /* it takes part in scheduling from now on */
+    vcpu_has_woken(vm->board);
     return SUCCESS;
 }
 

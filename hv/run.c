@@ -3,7 +3,7 @@
  *
  *   1. inputs due at this tick, then events due at or before it, in their fixed order
  *   2. the schedule (schedule.h); a turn ends when its quantum is over (at the next taken branch),
- *      at a WFE, or when the vCPU halts
+ *      at a WFE, or when the vCPU halts; under chaos otherwise (chaos.h)
  *   3. the vCPU runs, at most until the next input, event, digest or limit
  *
  * With every vCPU halted time moves to the next event at once. */
@@ -142,12 +142,14 @@ static struct engine_budget budget_for(const struct board *b, const struct choic
     exact = least(exact, b->next_snapshot - instructions);
     exact = least(exact, b->pause_at - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
+    uint64_t turn =
+        b->schedule.quantum_end > instructions ? b->schedule.quantum_end - instructions : 0;
+    if (b->options.chaos.on)
+        exact = least(exact, turn);
     return (struct engine_budget){
         .exact = exact,
         .soft = journal_can_wait(b->journal) ? POLL_TICKS : UINT64_MAX,
-        .turn = !c->others_wait                          ? UINT64_MAX
-                : b->schedule.quantum_end > instructions ? b->schedule.quantum_end - instructions
-                                                         : 0,
+        .turn = c->others_wait && !b->options.chaos.on ? turn : UINT64_MAX,
     };
 }
 
@@ -281,12 +283,27 @@ static void check_vm(struct board *b, struct vm *vm, const struct vcpu *v, enum 
     }
 }
 
+static uint64_t quantum_for(const struct board *b, const struct choice *c)
+{
+    const struct chaos *chaos = &b->options.chaos;
+    uint32_t turn = (uint32_t)(c->turn - b->schedule.turns);
+    return chaos->on ? chaos_quantum(chaos, turn, c->others_wait, vtime_ticks(&b->vtime))
+                     : b->options.quantum;
+}
+
+/* Under chaos whether others wait or not: who waits may change where nobody looks. */
+static bool turn_is_over(const struct board *b, enum engine_stop why)
+{
+    return why == ENGINE_TURN ||
+           (b->options.chaos.on && b->vtime.instructions >= b->schedule.quantum_end);
+}
+
 static void run_turn(struct board *b, const struct choice *c)
 {
     struct vcpu *v = c->turn->vcpu;
     if (b->current && v != b->current)
         event_preempted(b, &b->schedule.turns[b->schedule.current]);
-    schedule_begin(&b->schedule, c->turn, b->options.quantum);
+    schedule_begin(&b->schedule, c->turn, quantum_for(b, c));
     if (v != b->current || v->reset_pending)
         vcpu_load(v, b->current);
     b->current = v;
@@ -297,7 +314,7 @@ static void run_turn(struct board *b, const struct choice *c)
     vcpu_run(v, budget_for(b, c), &why);
     uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
-    schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, why == ENGINE_TURN);
+    schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, turn_is_over(b, why));
     b->pause_wanted |= v->world->points && v->world->points->is_hit;
     check_vm(b, c->turn->vm, v, why);
 }

@@ -267,6 +267,12 @@ void schedule_begin(struct schedule *s, const struct turn *turn, uint64_t quantu
     s->current_is_over = false;
 }
 
+void schedule_shorten(struct schedule *s, uint64_t end)
+{
+    if (end < s->quantum_end)
+        s->quantum_end = end;
+}
+
 uint64_t schedule_budget(const struct schedule *s, const struct turn *turn)
 {
     uint64_t budget =

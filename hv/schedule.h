@@ -79,6 +79,8 @@ struct choice {
 struct choice schedule_choose(struct schedule *s);
 /* The chosen one is about to run: a quantum begins unless it goes on with the one it has. */
 void schedule_begin(struct schedule *s, const struct turn *turn, uint64_t quantum);
+/* The turn ends no later than at that instruction count, which is in the future. */
+void schedule_shorten(struct schedule *s, uint64_t end);
 /* How many instructions it may run before there must be another choice. */
 uint64_t schedule_budget(const struct schedule *s, const struct turn *turn);
 /* It ran so many, up to now; `over`: it ended at the end of its quantum. */

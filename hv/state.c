@@ -97,6 +97,7 @@ void board_save_state(struct board *b, struct bytes *out)
         save_vm(b->vms[i], out);
     if (b->shmem)
         shmem_regions_save(b->shmem, out);
+    chaos_save(b, out);
 }
 
 static bool restore_parts(struct board *b, struct reader *in)
@@ -140,6 +141,8 @@ bool board_restore_state(struct board *b, struct reader *in)
     if (!restore_parts(b, in))
         return false;
     resume(b);
+    if (!chaos_restore(b, in))
+        return false;
     b->last_tick = b->turns_at_tick = b->next_poll = 0;
     if (b->options.digest_every)
         b->next_digest =

@@ -77,6 +77,21 @@ void console_free(struct console *c)
     *c = (struct console){0};
 }
 
+void console_detach(struct console *c, struct bytes *printed)
+{
+    c->printed = printed;
+    c->input_target = -1;
+}
+
+/* Standard output, or what stands for it. */
+static void print(struct console *c, const void *data, size_t size)
+{
+    if (!c->printed)
+        host_print(data, size);
+    else if (c->printed->size + size <= CONSOLE_PRINTED_MAX)
+        bytes_put(c->printed, data, size);
+}
+
 /* A console that goes nowhere looks like a guest that is dead. */
 static void warn_of(const struct vm *vm)
 {
@@ -145,12 +160,13 @@ static void end_input(struct console *c, struct console_channel *to)
     c->files_open--;
 }
 
-static void print_line(const struct console_vm *vm, struct console_channel *channel)
+static void print_line(struct console *c, const struct console_vm *vm,
+                       struct console_channel *channel)
 {
-    host_print("[", 1);
-    host_print(vm->name, strlen(vm->name));
-    host_print("] ", 2);
-    host_print(channel->line.data, channel->line.size);
+    print(c, "[", 1);
+    print(c, vm->name, strlen(vm->name));
+    print(c, "] ", 2);
+    print(c, channel->line.data, channel->line.size);
     bytes_clear(&channel->line);
 }
 
@@ -161,7 +177,7 @@ void console_close(struct console *c)
             struct console_channel *channel = &c->vms[i].channels[k];
             if (channel->line.size) {
                 bytes_put(&channel->line, "\n", 1);
-                print_line(&c->vms[i], channel);
+                print_line(c, &c->vms[i], channel);
             }
             if (channel->out && !host_close(channel->out))
                 fprintf(stderr, "qvm: '%s' is not complete\n", channel->out_path);
@@ -173,8 +189,8 @@ void console_close(struct console *c)
     host_console_close();
 }
 
-static void print_lines(const struct console_vm *vm, struct console_channel *channel,
-                        const char *data, size_t size)
+static void print_lines(struct console *c, const struct console_vm *vm,
+                        struct console_channel *channel, const char *data, size_t size)
 {
     for (; size; data++, size--) {
         bytes_put(&channel->line, data, 1);
@@ -182,7 +198,7 @@ static void print_lines(const struct console_vm *vm, struct console_channel *cha
             continue;
         if (*data != '\n')
             bytes_put(&channel->line, "\n", 1);
-        print_line(vm, channel);
+        print_line(c, vm, channel);
     }
 }
 
@@ -191,9 +207,9 @@ void console_output(struct console *c, unsigned vm, unsigned channel, const void
     struct console_channel *to =
         &c->vms[vm].channels[channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX];
     if (to->to_stdout && c->vm_count > 1)
-        print_lines(&c->vms[vm], to, data, size);
+        print_lines(c, &c->vms[vm], to, data, size);
     else if (to->to_stdout)
-        host_print(data, size);
+        print(c, data, size);
     else if (to->out)
         host_append(to->out, data, size);
 }

@@ -32,7 +32,8 @@ struct console_vm {
 struct console {
     struct console_vm *vms; /* owned */
     size_t vm_count;
-    int input_target; /* VM << 8 | channel that standard input feeds; -1: none */
+    struct bytes *printed; /* instead of standard output; NULL: no */
+    int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
     bool input_ended;
     bool escape; /* the escape key was just pressed */
@@ -45,6 +46,10 @@ struct console {
 /* For the assembled VMs of a board; of several that have standard input the first gets it. */
 void console_init(struct console *c, const struct board *b, bool realtime);
 void console_free(struct console *c);
+/* Standard output goes into `printed` instead (at most CONSOLE_PRINTED_MAX bytes of it), and
+ * standard input is not read. */
+#define CONSOLE_PRINTED_MAX ((size_t)1 << 20)
+void console_detach(struct console *c, struct bytes *printed);
 /* Says which consoles are connected to nothing. */
 void console_warn(const struct board *b);
 /* Opens what `hostdev` names. False, with the error, if something is not there and not `delayed`.

@@ -9,6 +9,7 @@
 #include "emu/check.h"
 #include "hv/config_help.h"
 #include "hv/config_report.h"
+#include "qvm/chaos.h"
 #include "qvm/debug.h"
 #include "qvm/help.h"
 #include "qvm/host.h"
@@ -22,6 +23,7 @@ static const char usage[] =
     "       qvm record -o TRACE VM [VM...]    run and keep a trace\n"
     "       qvm replay TRACE                  run it again and compare\n"
     "       qvm gdb TRACE [--port P|--pipe]   gdb on a recording, forwards and backwards\n"
+    "       qvm chaos VM [VM...] --seeds N    run under N seeds, keep the first failure's trace\n"
     "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
     "       qvm fmt CONF [WORD...]            print it in canonical form; also of boards\n"
     "       qvm [OPTION] ?                    explain the language: qvm vdev ?, qvm set ?\n"
@@ -49,6 +51,8 @@ static const char usage[] =
     "  --board FILE       the machine the VMs are put on; also of check (configs/boards/)\n"
     "  --on-exit WHAT     when one of several VMs ends: `all` others go on (default), `stop` the\n"
     "                     run, `restart` it unless it powered itself off\n"
+    "  --chaos SEED       perturb turns of vCPUs and the latency of interrupts (docs/chaos.md)\n"
+    "  --seeds N, --first-seed S  chaos: the seeds S to S+N-1; default 100 from 1 on\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --no-images        record: references to guest images instead of their contents\n"
     "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 96); else\n"
@@ -66,6 +70,7 @@ struct command_line {
     size_t count;
     struct vm_words *vms; /* the words by VM; owned array */
     size_t vm_count;
+    struct chaos_seeds seeds;
     const char *from; /* --from: a snapshot's file, or for replay an instruction */
     char **files;     /* "@FILE" of words that are files without it; owned */
     size_t file_count;
@@ -126,16 +131,19 @@ static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e
 static const struct option_use {
     const char *option, *commands;
 } option_uses[] = {
-    {"-o", "run record"}, /* run has words of its own for it */
-    {"--limit-insns", "run record replay"},
-    {"--limit-ns", "run record replay"},
+    {"-o", "run record chaos"}, /* run has words of its own for it */
+    {"--limit-insns", "run record replay chaos"},
+    {"--limit-ns", "run record replay chaos"},
     {"--digest-every", "run record replay"},
     {"--stats", "run record replay"},
     {"--log", "run record replay"},
     {"--events", "run record replay"},
-    {"--wall-clock", "run record"},
-    {"--entropy", "run record"},
-    {"--on-exit", "run record"},
+    {"--wall-clock", "run record chaos"},
+    {"--entropy", "run record chaos"},
+    {"--on-exit", "run record chaos"},
+    {"--chaos", "run record"},
+    {"--seeds", "chaos"},
+    {"--first-seed", "chaos"},
     {"--realtime", "run record"},
     {"--gdb", "run record"},
     {"--save-at", "run record"},
@@ -143,7 +151,7 @@ static const struct option_use {
     {"--no-record", "run"},
     {"--no-images", "record"},
     {"--snapshot-every", "record"},
-    {"--board", "run record check"},
+    {"--board", "run record chaos check"},
     {"--from", "run record replay gdb"},
     {"--verify", "replay"},
     {"--json", "check"},
@@ -194,6 +202,14 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         o->entropy_of_host = strcmp(value, "host") == 0;
         return o->entropy_of_host || parse_count(value, &o->entropy_seed, e, name);
     }
+    if (strcmp(name, "--chaos") == 0) {
+        o->board.chaos.on = true;
+        return parse_count(value, &o->board.chaos.seed, e, name);
+    }
+    if (strcmp(name, "--seeds") == 0)
+        return parse_count(value, &c->seeds.count, e, name);
+    if (strcmp(name, "--first-seed") == 0)
+        return parse_count(value, &c->seeds.first, e, name);
     if (strcmp(name, "--board") == 0) {
         o->board_file = as_file(c, value);
         return true;
@@ -347,6 +363,18 @@ static int command_record(struct command_line *c)
     return run_or_from(c, "record");
 }
 
+static int command_chaos(struct command_line *c)
+{
+    struct error e = {0};
+    if (!c->count)
+        return need_words("chaos");
+    if (!c->seeds.count || c->seeds.count - 1 > UINT64_MAX - c->seeds.first) {
+        error_set(&e, "--seeds wants at least 1, and the last seed must be below 2^64");
+        return session_report_error(&e, STATUS_USAGE);
+    }
+    return chaos_search(c->vms, c->vm_count, &c->options, c->seeds);
+}
+
 static int command_replay(struct command_line *c)
 {
     if (c->count != 1) {
@@ -435,7 +463,7 @@ static const struct {
 } commands[] = {
     {"run", command_run, true},        {"record", command_record, true},
     {"replay", command_replay, false}, {"check", command_check, true},
-    {"gdb", command_gdb, false},
+    {"gdb", command_gdb, false},       {"chaos", command_chaos, true},
 };
 
 static int run_command(size_t which, char **arguments, size_t count)
@@ -445,6 +473,7 @@ static int run_command(size_t which, char **arguments, size_t count)
                           .limit_ticks = UINT64_MAX,
                           .limit_instructions = UINT64_MAX},
         .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
+        .seeds = {.first = 1, .count = 100},
     };
     struct error e = {0};
     int status;

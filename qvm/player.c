@@ -93,6 +93,23 @@ static enum on_exit recorded_on_exit(const struct trace *t)
     return ON_EXIT_ALL;
 }
 
+/* A seed that is no number is that of no recording. */
+static bool recorded_chaos(const struct trace *t, struct chaos *chaos, struct error *e)
+{
+    *chaos = (struct chaos){0};
+    for (size_t i = 0; i < t->machine_count; i++) {
+        const char *text = t->machine[i].text;
+        if (strcmp(t->machine[i].name, "chaos") != 0)
+            continue;
+        chaos->on = true;
+        if (vdev_number(text, strlen(text), 10, &chaos->seed))
+            continue;
+        error_set(e, "the trace's chaos is '%s', which is no seed", text);
+        return error_exit_status(e, STATUS_USAGE);
+    }
+    return true;
+}
+
 /* The limits under which a recording ended early hold for its replay too. */
 static void recorded_options(struct player *p)
 {
@@ -138,7 +155,8 @@ bool player_open(struct player *p, const char *path, const struct board_options 
                  struct error *e)
 {
     *p = (struct player){.options = *options};
-    if (!read_trace(path, &p->trace, e) || !parse(p, e)) {
+    if (!read_trace(path, &p->trace, e) || !parse(p, e) ||
+        !recorded_chaos(&p->trace, &p->options.chaos, e)) {
         player_close(p);
         return false;
     }

@@ -1,5 +1,6 @@
 #include "qvm/recording.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,15 +58,21 @@ static bool write_board(struct recording *r, const struct board_config *config)
     return ok;
 }
 
-/* What ran it, and the policy it ran under if that is not the default. */
+/* What ran it, and what it ran under if that is not the default: policy, chaos. */
 static bool write_machine(struct recording *r, const struct board *b)
 {
     char unicorn[] = "unicorn", version[32], on_exit[] = "on-exit", policy[16];
+    char chaos[] = "chaos", seed[24];
     snprintf(version, sizeof version, "%s", engine_version());
     snprintf(policy, sizeof policy, "%s", on_exit_name(b->options.on_exit));
-    struct trace_text machine[] = {{.name = unicorn, .text = version},
-                                   {.name = on_exit, .text = policy}};
-    return trace_write_machine(&r->writer, machine, b->options.on_exit == ON_EXIT_ALL ? 1 : 2);
+    snprintf(seed, sizeof seed, "%" PRIu64, b->options.chaos.seed);
+    struct trace_text machine[3] = {{.name = unicorn, .text = version}};
+    size_t count = 1;
+    if (b->options.on_exit != ON_EXIT_ALL)
+        machine[count++] = (struct trace_text){.name = on_exit, .text = policy};
+    if (b->options.chaos.on)
+        machine[count++] = (struct trace_text){.name = chaos, .text = seed};
+    return trace_write_machine(&r->writer, machine, count);
 }
 
 bool recording_begin(struct recording *r, const char *path, const struct recording_source *source,

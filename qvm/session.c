@@ -33,7 +33,8 @@ struct session {
     struct dumps dumps;
     /* Recording */
     struct recording recording;
-    bool saved; /* the snapshot that was asked for */
+    bool saved;                   /* the snapshot that was asked for */
+    struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
     size_t next_digest;
@@ -104,6 +105,8 @@ static void put_line(FILE *to, const struct session *s, unsigned vm, enum log_se
 static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
                    const char *line)
 {
+    if (((struct session *)context)->options->trial)
+        return;
     if (outlets & OUTLET_STDOUT)
         put_line(stdout, context, vm, severity, line);
     if (outlets & OUTLET_STDERR)
@@ -167,28 +170,51 @@ static bool ended_badly(int status)
            status == STATUS_UNEXPECTED || status == STATUS_STARTED;
 }
 
+/* Of a trial, what is wrong is for the guest to say, and one that does not end is wrong, too. */
+static bool trial_failed(int status)
+{
+    return ended_badly(status) || status == STATUS_LIMIT ||
+           (status >= STATUS_USER && status < STATUS_NOT_STARTED);
+}
+
+/* Where the trace of a run goes that nobody wanted recorded. */
+static void failure_path(const struct session *s, char *path, size_t size)
+{
+    char stamp[16];
+    const char *folder = host_environment("TMPDIR");
+    const struct trial *trial = s->options->trial;
+    if (trial && trial->trace_path) {
+        snprintf(path, size, "%s", trial->trace_path);
+        return;
+    }
+    host_time_stamp(stamp);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(path, size, "%s/%s-%s-%u.qtrace", folder ? folder : "/tmp", s->board->vms[0]->name,
+                 stamp, i);
+        if (!host_exists(path))
+            break;
+    }
+}
+
 /* What happened is worth a file. `end` NULL: it happened to this program. */
 static void keep_failure(struct session *s, const struct trace_end *end)
 {
     struct recording_source source = source_of(s);
     struct recording file;
     struct error e = {0};
-    char path[1024], stamp[16];
-    const char *folder = host_environment("TMPDIR");
-    host_time_stamp(stamp);
-    for (unsigned i = 0; i < 100; i++) {
-        snprintf(path, sizeof path, "%s/%s-%s-%u.qtrace", folder ? folder : "/tmp",
-                 s->board->vms[0]->name, stamp, i);
-        if (!host_exists(path))
-            break;
-    }
+    char path[1024];
+    failure_path(s, path, sizeof path);
     source.no_images = false;
     if (!recording_begin(&file, path, &source, &e)) {
         session_report_error(&e, 0);
         return;
     }
     recording_step(&file, &s->journal, &e);
-    if (recording_end(&file, end))
+    if (!recording_end(&file, end))
+        return;
+    if (s->options->trial)
+        snprintf(s->options->trial->kept, sizeof s->options->trial->kept, "%s", path);
+    else
         fprintf(stderr, "qvm: to see it again: qvm replay %s\n", path);
 }
 
@@ -267,7 +293,10 @@ static bool poll_host(void *context, struct push *p)
 {
     struct session *s = context;
     record_step(s);
-    return console_poll(&s->console, p);
+    bool any = console_poll(&s->console, p);
+    if (any && s->options->trial)
+        s->options->trial->interrupted |= p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT;
+    return any;
 }
 
 /* Sinks
@@ -408,6 +437,8 @@ static bool assemble(struct session *s, struct error *e)
     s->board->where.context = s;
     s->board->where.exit_status = STATUS_STARTED;
     console_init(&s->console, s->board, s->options->realtime);
+    if (s->options->trial)
+        console_detach(&s->console, &s->options->trial->printed);
     return true;
 }
 
@@ -437,6 +468,17 @@ static void compare_end(struct session *s, const struct trace_end *ours)
         s->diverged = false;
 }
 
+/* Nothing is said of a trial here, and nothing kept of one that did not fail. */
+static int end_trial(struct session *s, const struct trace_end *end)
+{
+    struct trial *trial = s->options->trial;
+    trial->failed = trial_failed(end->exit_status);
+    snprintf(trial->ending, sizeof trial->ending, "%s", end->sentence);
+    if (trial->failed)
+        keep_failure(s, end);
+    return end->exit_status;
+}
+
 /* Runs the assembled board and says how it ended. */
 static int run(struct session *s)
 {
@@ -452,6 +494,8 @@ static int run(struct session *s)
     uint64_t cpu_ns = host_cpu_ns() - cpu_from;
     char sentence[1024];
     struct trace_end end = verdict_of(s->board, status, sentence, sizeof sentence);
+    if (s->options->trial)
+        return end_trial(s, &end);
     end_recording(s, &end);
     if (s->trace)
         compare_end(s, &end);
@@ -543,6 +587,8 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
     struct error e = {0};
     if (!assemble_from(s, from, &e))
         return session_report_error(&e, STATUS_NOT_STARTED);
+    if (s->chaos_from_here.on)
+        chaos_start(s->board, s->chaos_from_here.seed);
     console_warn(s->board);
     if (!console_connect(&s->console, &e))
         return session_report_error(&e, STATUS_CONFIGURATION);
@@ -614,6 +660,8 @@ int session_run_from(const char *path, const struct session_options *options)
     live.board.from_snapshot = true;
     if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
+    s.chaos_from_here = live.board.chaos;
+    live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
     const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
     const char *command = options->trust ? NULL : command_in(&p);
     if (command) {

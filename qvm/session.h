@@ -9,9 +9,21 @@
  * configuration then gives the same run. */
 #define DEFAULT_WALL_CLOCK_S 1704067200u
 
+/* A run that is looked at only if it fails (chaos.h). */
+struct trial {
+    const char *trace_path; /* where its trace goes if it fails; NULL: as of any run that does */
+    /* What became of it: */
+    bool failed;
+    bool interrupted;     /* by whoever waits for it */
+    struct bytes printed; /* what its consoles would have shown; the caller frees it */
+    char ending[1024];
+    char kept[1024]; /* its trace; empty: there is none */
+};
+
 struct session_options {
     struct board_options board;
     bool stats;
+    bool exits; /* record: the trace gets the script of the run (hv/script.h) */
     bool realtime;
     bool no_images;
     bool clock_of_host; /* the guest's wall clock starts now; else at `wall_clock_s` */
@@ -24,6 +36,7 @@ struct session_options {
     const char *record_path; /* NULL: no trace is wanted */
     bool trust;              /* run --from: the file's configuration may run commands */
     bool no_record;          /* not even of a run that ends badly */
+    struct trial *trial;     /* run: one of many, in silence; NULL: it is not */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
     uint64_t entropy_seed;
 };

@@ -1,0 +1,52 @@
+#include "qvm/chaos.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "qvm/host.h"
+#include "qvm/recording.h"
+
+static void say_failed(const struct trial *trial, uint64_t seed, int status)
+{
+    host_print(trial->printed.data, trial->printed.size);
+    host_flush();
+    fprintf(stderr, "qvm: seed %" PRIu64 " fails: %s (exit status %d)", seed, trial->ending,
+            status);
+    if (trial->kept[0])
+        fprintf(stderr, "; to see it again: qvm replay %s", trial->kept);
+    fputc('\n', stderr);
+}
+
+/* True: the search goes on behind this seed. */
+static bool try_seed(const struct vm_words *vms, size_t count,
+                     const struct session_options *options, uint64_t seed, int *status)
+{
+    struct trial trial = {.trace_path = options->record_path};
+    struct session_options one = *options;
+    one.record_path = NULL;
+    one.trial = &trial;
+    one.board.chaos = (struct chaos){.on = true, .seed = seed};
+    *status = session_run(vms, count, &one);
+    if (trial.failed)
+        say_failed(&trial, seed, *status);
+    else if (trial.interrupted)
+        fprintf(stderr, "qvm: interrupted at seed %" PRIu64 "\n", seed);
+    bytes_free(&trial.printed);
+    return *status == STATUS_OK && !trial.interrupted;
+}
+
+int chaos_search(const struct vm_words *vms, size_t count, const struct session_options *options,
+                 struct chaos_seeds seeds)
+{
+    struct error e = {0};
+    int status = STATUS_OK;
+    /* Now, not when there is something to keep. */
+    if (options->record_path && !may_overwrite(options->record_path, true, &e))
+        return session_report_error(&e, STATUS_USAGE);
+    for (uint64_t i = 0; i < seeds.count; i++)
+        if (!try_seed(vms, count, options, seeds.first + i, &status))
+            return status;
+    fprintf(stderr, "qvm: no run failed: %" PRIu64 " seeds, %" PRIu64 " to %" PRIu64 "\n",
+            seeds.count, seeds.first, seeds.first + seeds.count - 1);
+    return STATUS_OK;
+}
