@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unicorn/unicorn.h>
 
+#include "cpu/footprint.h"
 #include "emu/bytes.h"
 #include "emu/check.h"
 
@@ -62,6 +63,7 @@ struct engine {
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     bool yields;
     uint8_t yield_after[YIELD_SLOTS];
+    struct page_set code_pages; /* host-physical pages that code was ever fetched from */
 };
 
 struct engine_context {
@@ -261,6 +263,8 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
         e->tail_counted = kind == ACCESS_FETCH;
         return false;
     }
+    if (kind == ACCESS_FETCH)
+        page_set_add(&e->code_pages, result->paddr);
     if (e->yields && kind == ACCESS_FETCH)
         note_wfe_words(e, va & ~PAGE_MASK, result->paddr);
     /* Never W and X together: that makes every store to the page several times slower. */
@@ -829,9 +833,11 @@ static void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
     for (uint64_t at = a.v; at < end;) {
         uint64_t page_end = (at | PAGE_MASK) + 1;
         uint64_t until = page_end < end ? page_end : end;
-        if (e->yields)
+        bool has_code = page_set_has(&e->code_pages, at);
+        if (e->yields && has_code)
             note_wfe_words_everywhere(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
-        uc_ctl_remove_cache(e->uc, WINDOW | at, WINDOW | until);
+        if (has_code)
+            uc_ctl_remove_cache(e->uc, WINDOW | at, WINDOW | until);
         at = until;
     }
 }

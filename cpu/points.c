@@ -55,6 +55,25 @@ bool points_watch_page(const struct points *p, uint64_t page_va)
     return false;
 }
 
+static bool may_meet(const struct point *point, const struct footprint *f)
+{
+    uint64_t page = point->address & ~PAGE_MASK;
+    if (point->kind == POINT_EXECUTE)
+        return page_set_has(&f->code, page);
+    for (uint64_t done = 0; done < point->size + (point->address & PAGE_MASK); done += PAGE_SIZE)
+        if (page_set_has(&f->data, page + done))
+            return true;
+    return false;
+}
+
+bool points_may_meet(const struct points *p, const struct footprint *f)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (may_meet(&p->list[i], f))
+            return true;
+    return false;
+}
+
 uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
                         uint64_t instructions)
 {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu/footprint.h"
+
 #define POINTS_MAX 256
 
 enum point_kind { POINT_EXECUTE, POINT_WRITE, POINT_READ, POINT_ACCESS };
@@ -37,6 +39,8 @@ void points_drop(struct points *p, struct point point);
 void points_clear_hit(struct points *p);
 bool points_execute(const struct points *p); /* is there any breakpoint? */
 bool points_watch_page(const struct points *p, uint64_t page_va);
+/* False: none can have been met in that stretch of the run. */
+bool points_may_meet(const struct points *p, const struct footprint *f);
 /* How many instructions from `pc`, the next at this count, may run before a breakpoint; UINT64_MAX:
  * all of the block. */
 uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cpu/engine.h"
+#include "cpu/footprint.h"
 #include "cpu/points.h"
 #include "emu/event.h"
 #include "emu/fields.h"
@@ -79,7 +80,8 @@ struct vcpu_world {
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
     void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
     void *context;
-    struct points *points; /* a debugger's; NULL: there is none */
+    struct points *points;       /* a debugger's; NULL: there is none */
+    struct footprint *footprint; /* of what runs now; NULL: nobody wants it */
 };
 
 struct vcpu_timer {

@@ -3,151 +3,177 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/footprint.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
+#include "mmu/memory_image.h"
 
-#define MOMENT_EVERY 10000000           /* instructions; doubles when there is no more room */
-#define PAGES_MAX    ((size_t)768 << 8) /* 768 MiB of copies */
+#define MOMENT_EVERY 4000000 /* instructions; doubles when there is no more room */
 #define MOMENTS_MAX  4096
 
-struct page_copy {
-    hpa_t page;
-    uint8_t *contents; /* owned; NULL: zeros */
-};
+/* How far behind a place that is gone to moments are made: the next step back goes there. Closer
+ * ones would cost more than they save. */
+static const uint64_t near_distances[] = {1000000, 50000};
+#define NEAR_COUNT (sizeof near_distances / sizeof near_distances[0])
+#define NEAR_MAX   32 /* so many are kept */
 
 struct moment {
     uint64_t instructions;
     struct bytes machine;
-    struct page_copy *pages; /* by address */
-    size_t page_count;
+    struct memory_image *memory;
+    struct footprint *footprint; /* owned: of what follows, up to the next moment */
+    bool near;                   /* made for a place that somebody went to */
 };
 
 struct timeline {
     struct board *board;
     struct moment moments[MOMENTS_MAX]; /* by instruction */
-    size_t count;
-    size_t base; /* the moment since which the memory's changes are counted */
+    size_t count, near_count;
+    struct memory_images images;
     uint64_t every;
-    size_t pages; /* in all moments */
+    size_t budget, machine_bytes;
 };
 
 /* Moments -----------------------------------------------------------------------------------------
  */
 
-static void add_page(struct moment *m, struct memory *memory, hpa_t page)
+/* The last moment at or before the instruction. */
+static size_t moment_at(const struct timeline *t, uint64_t instructions)
 {
-    const uint8_t *contents = memory_at(memory, page, PAGE_SIZE, MEMORY_READ);
-    struct page_copy copy = {.page = page};
-    if (!memory_page_is_zero(contents)) {
-        copy.contents = malloc(PAGE_SIZE);
-        CHECK(copy.contents);
-        memcpy(copy.contents, contents, PAGE_SIZE);
-    }
-    if ((m->page_count & (m->page_count - 1)) == 0) { /* room for the next power of two */
-        m->pages = realloc(m->pages, (m->page_count ? 2 * m->page_count : 1) * sizeof *m->pages);
-        CHECK(m->pages);
-    }
-    m->pages[m->page_count++] = copy;
-}
-
-static void free_moment(struct moment *m)
-{
-    for (size_t i = 0; i < m->page_count; i++)
-        free(m->pages[i].contents);
-    free(m->pages);
-    bytes_free(&m->machine);
-    *m = (struct moment){0};
-}
-
-static struct page_copy *find_page(const struct moment *m, hpa_t page)
-{
-    size_t low = 0, high = m->page_count;
-    while (low < high) {
+    size_t low = 0, high = t->count; /* moments[low] is at or before it */
+    while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (m->pages[middle].page.v < page.v)
-            low = middle + 1;
+        if (t->moments[middle].instructions <= instructions)
+            low = middle;
         else
             high = middle;
     }
-    return low < m->page_count && m->pages[low].page.v == page.v ? &m->pages[low] : NULL;
+    return low;
 }
 
-/* The digest finds every page that was written, marks included that the engine keeps. */
-static void settle(struct board *b)
-{
-    board_digest(b);
-}
-
-static void note(struct timeline *t)
+/* What runs from now on is part of the stretch behind this moment. */
+static void use_footprint(struct timeline *t, size_t moment)
 {
     struct board *b = t->board;
-    struct moment *m = &t->moments[t->count];
-    settle(b);
-    *m = (struct moment){.instructions = b->vtime.instructions};
-    for (hpa_t page = {0}; memory_next_changed(&b->memory, &page); page.v += PAGE_SIZE)
-        add_page(m, &b->memory, page);
-    snapshot_save_machine(b, &m->machine);
-    memory_forget_changes(&b->memory);
-    t->pages += m->page_count;
-    t->base = t->count++;
+    for (size_t i = 0; i < b->vm_count; i++)
+        b->vms[i]->world.footprint = t->moments[moment].footprint;
+    engine_flush_tlb(b->engine);
 }
 
-/* The next moment takes over what it has not got itself: both lists are in order. */
-static void merge_into(struct moment *next, struct moment *m)
+static size_t moment_bytes(const struct moment *m)
 {
-    struct page_copy *all = malloc((m->page_count + next->page_count + 1) * sizeof *all);
-    size_t count = 0, i = 0, k = 0, room = 1;
-    CHECK(all);
-    while (i < m->page_count || k < next->page_count) {
-        bool mine = k == next->page_count ||
-                    (i < m->page_count && m->pages[i].page.v < next->pages[k].page.v);
-        bool both = !mine && i < m->page_count && m->pages[i].page.v == next->pages[k].page.v;
-        if (both)
-            free(m->pages[i++].contents);
-        all[count++] = mine ? m->pages[i++] : next->pages[k++];
-    }
-    free(m->pages);
-    free(next->pages);
-    while (room < count)
-        room *= 2;
-    next->pages = realloc(all, room * sizeof *all);
-    CHECK(next->pages);
-    next->page_count = count;
-    bytes_free(&m->machine);
+    return m->machine.capacity + sizeof *m->footprint;
 }
 
-/* Every other moment goes, but for the first and the last. */
+static void remove_moment(struct timeline *t, size_t at)
+{
+    struct moment *m = &t->moments[at];
+    if (at > 0)
+        footprint_merge(t->moments[at - 1].footprint, m->footprint);
+    t->machine_bytes -= moment_bytes(m);
+    t->near_count -= m->near;
+    images_drop(&t->images, m->memory);
+    bytes_free(&m->machine);
+    free(m->footprint);
+    t->count--;
+    memmove(m, m + 1, (t->count - at) * sizeof *m);
+}
+
+/* Every other of the regular ones goes, but for the first and the last. */
 static void thin(struct timeline *t)
 {
-    size_t kept = 1;
-    t->pages = t->moments[0].page_count;
-    for (size_t i = 1; i < t->count; i++) {
-        if (i % 2 == 1 && i + 1 < t->count) {
-            merge_into(&t->moments[i + 1], &t->moments[i]);
-            continue;
-        }
-        t->moments[kept] = t->moments[i];
-        t->pages += t->moments[kept++].page_count;
-    }
-    t->count = kept;
-    t->base = kept - 1;
+    bool odd = false;
+    for (size_t i = t->count - 1; i-- > 1;)
+        if (t->moments[i].near || (odd = !odd))
+            remove_moment(t, i);
     t->every *= 2;
 }
 
-struct timeline *timeline_new(struct board *b)
+static bool is_over_budget(const struct timeline *t)
+{
+    return t->images.bytes + t->machine_bytes > t->budget || t->count == MOMENTS_MAX;
+}
+
+/* The near one that is farthest from the present has least to do with what the user looks at. */
+static void forget_far_one(struct timeline *t)
+{
+    uint64_t now = t->board->vtime.instructions, farthest = 0;
+    size_t at = 0;
+    for (size_t i = 1; i < t->count; i++) {
+        uint64_t there = t->moments[i].instructions;
+        uint64_t distance = there > now ? there - now : now - there;
+        if (t->moments[i].near && distance >= farthest) {
+            farthest = distance;
+            at = i;
+        }
+    }
+    remove_moment(t, at);
+}
+
+static void make_room(struct timeline *t)
+{
+    if (t->near_count == NEAR_MAX)
+        forget_far_one(t);
+    while (is_over_budget(t) && t->count > 2)
+        thin(t);
+}
+
+/* The present becomes a moment. A stretch that is cut in two may have used on either side what it
+ * used as a whole. */
+static void note(struct timeline *t, bool near)
+{
+    struct board *b = t->board;
+    struct moment m = {.instructions = b->vtime.instructions, .near = near};
+    size_t at = t->count ? moment_at(t, m.instructions) + 1 : 0;
+    m.footprint = calloc(1, sizeof *m.footprint);
+    CHECK(m.footprint);
+    if (at)
+        *m.footprint = *t->moments[at - 1].footprint;
+    m.memory = images_take(&t->images);
+    snapshot_save_machine(b, &m.machine);
+    memmove(&t->moments[at + 1], &t->moments[at], (t->count - at) * sizeof m);
+    t->moments[at] = m;
+    t->count++;
+    t->near_count += near;
+    t->machine_bytes += moment_bytes(&m);
+    use_footprint(t, at);
+}
+
+/* The same, unless there is one already. */
+static void remember(struct timeline *t, bool near)
+{
+    uint64_t now = t->board->vtime.instructions;
+    struct moment *m = &t->moments[moment_at(t, now)];
+    if (m->instructions == now) {
+        t->near_count -= m->near && !near;
+        m->near &= near;
+        return;
+    }
+    make_room(t);
+    note(t, near);
+}
+
+struct timeline *timeline_new(struct board *b, size_t budget_bytes)
 {
     struct timeline *t = calloc(1, sizeof *t);
     CHECK(t);
     t->board = b;
     t->every = MOMENT_EVERY;
-    note(t);
+    images_init(&t->images, &b->memory);
+    note(t, false);
+    t->budget = budget_bytes + t->images.bytes + t->machine_bytes;
     return t;
 }
 
 void timeline_free(struct timeline *t)
 {
-    for (size_t i = 0; t && i < t->count; i++)
-        free_moment(&t->moments[i]);
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->board->vm_count; i++)
+        t->board->vms[i]->world.footprint = NULL;
+    while (t->count)
+        remove_moment(t, t->count - 1);
+    images_free(&t->images);
     free(t);
 }
 
@@ -159,68 +185,64 @@ uint64_t timeline_start(const struct timeline *t)
 /* Travel ------------------------------------------------------------------------------------------
  */
 
-/* The last moment at or before the instruction. */
-static size_t moment_at(const struct timeline *t, uint64_t instructions)
+static void drop_code(void *context, hpa_t page)
 {
-    size_t at = t->count - 1;
-    while (at > 0 && t->moments[at].instructions > instructions)
-        at--;
-    return at;
+    engine_drop_code(((struct board *)context)->engine, page, PAGE_SIZE);
 }
 
-static const uint8_t *contents_at(const struct timeline *t, size_t moment, hpa_t page)
+static void go_to_moment(struct timeline *t, size_t at)
 {
-    for (size_t i = moment + 1; i-- > 0;) {
-        const struct page_copy *copy = find_page(&t->moments[i], page);
-        if (copy)
-            return copy->contents;
-    }
-    return NULL;
-}
-
-static void put_page(struct timeline *t, size_t moment, hpa_t page)
-{
-    static const uint8_t zeros[PAGE_SIZE];
-    const uint8_t *contents = contents_at(t, moment, page);
-    uint8_t *to = memory_at(&t->board->memory, page, PAGE_SIZE, MEMORY_WRITE);
-    memcpy(to, contents ? contents : zeros, PAGE_SIZE);
-    engine_drop_code(t->board->engine, page, PAGE_SIZE);
-}
-
-/* What was written since the base, and what lies between the base and the moment. */
-static void go_to_moment(struct timeline *t, size_t moment)
-{
-    struct memory *m = &t->board->memory;
-    settle(t->board);
-    for (hpa_t page = {0}; memory_next_changed(m, &page); page.v += PAGE_SIZE)
-        put_page(t, moment, page);
-    size_t from = moment < t->base ? moment : t->base, to = moment < t->base ? t->base : moment;
-    for (size_t i = from + 1; i <= to; i++)
-        for (size_t k = 0; k < t->moments[i].page_count; k++)
-            put_page(t, moment, t->moments[i].pages[k].page);
-    struct reader in = reader_of(t->moments[moment].machine.data, t->moments[moment].machine.size);
+    struct moment *m = &t->moments[at];
+    struct reader in = reader_of(m->machine.data, m->machine.size);
+    images_restore(&t->images, m->memory, drop_code, t->board);
     CHECK(snapshot_restore_machine(t->board, &in) && reader_at_end(&in));
-    settle(t->board);
-    memory_forget_changes(m);
-    t->base = moment;
+    use_footprint(t, at);
 }
 
+/* Where the next regular moment is missing on the way from the present. */
+static uint64_t next_regular(const struct timeline *t)
+{
+    size_t at = moment_at(t, t->board->vtime.instructions);
+    while (t->moments[at].near)
+        at--;
+    return t->moments[at].instructions + t->every;
+}
+
+/* Stops at each moment that there is, too: another stretch begins there. */
 bool timeline_run_to(struct timeline *t, uint64_t instructions)
 {
     struct board *b = t->board;
     for (;;) {
-        uint64_t last = t->moments[t->count - 1].instructions, next = instructions;
-        if (b->vtime.instructions >= last && instructions - last > t->every)
-            next = last + t->every;
+        uint64_t now = b->vtime.instructions, next = instructions, regular = next_regular(t);
+        size_t at = moment_at(t, now);
+        if (at + 1 < t->count && t->moments[at + 1].instructions < next)
+            next = t->moments[at + 1].instructions;
+        if (regular > now && regular < next)
+            next = regular;
         bool ended = board_run_to(b, next);
         if (ended || b->vtime.instructions < next)
             return false;
+        if (next == regular)
+            remember(t, false);
+        else if (at + 1 < t->count && t->moments[at + 1].instructions == next)
+            use_footprint(t, at + 1);
         if (next == instructions)
             return true;
-        if (t->pages > PAGES_MAX || t->count == MOMENTS_MAX)
-            thin(t);
-        note(t);
     }
+}
+
+/* With moments on the last stretch, for the steps back that may follow. */
+static bool run_to_place(struct timeline *t, uint64_t instructions)
+{
+    for (size_t i = 0; i < NEAR_COUNT; i++) {
+        uint64_t now = t->board->vtime.instructions, distance = near_distances[i];
+        if (instructions - now < 2 * distance)
+            continue;
+        if (!timeline_run_to(t, instructions - distance))
+            return false;
+        remember(t, true);
+    }
+    return timeline_run_to(t, instructions);
 }
 
 bool timeline_seek(struct timeline *t, uint64_t instructions)
@@ -231,39 +253,27 @@ bool timeline_seek(struct timeline *t, uint64_t instructions)
     size_t moment = moment_at(t, instructions);
     if (instructions < now || t->moments[moment].instructions > now)
         go_to_moment(t, moment);
-    return t->board->vtime.instructions == instructions || timeline_run_to(t, instructions);
+    return t->board->vtime.instructions == instructions || run_to_place(t, instructions);
 }
 
 /* What is left of the moments ends with the present, as it is now. */
 void timeline_fork(struct timeline *t)
 {
     uint64_t now = t->board->vtime.instructions;
-    while (t->count > 1 && t->moments[t->count - 1].instructions > now) {
-        size_t last = t->count - 1;
-        if (t->base == last) { /* its pages belong to the past of the present */
-            merge_into(&t->moments[last], &t->moments[last - 1]);
-            t->moments[last - 1] = t->moments[last];
-            t->moments[last] = (struct moment){0};
-            t->base = last - 1;
-        } else {
-            free_moment(&t->moments[last]);
-        }
-        t->count--;
-    }
-    if (t->count == MOMENTS_MAX)
-        thin(t);
-    size_t last = t->count - 1;
-    bool again = last > 0 && t->moments[last].instructions == now;
-    note(t); /* moment_at finds the later one of two */
-    if (again) {
-        merge_into(&t->moments[last + 1], &t->moments[last]);
-        t->moments[last] = t->moments[last + 1];
-        t->base = last;
-        t->count--;
-    }
+    while (t->count > 1 && t->moments[t->count - 1].instructions >= now)
+        remove_moment(t, t->count - 1);
+    if (t->moments[0].instructions == now)
+        remove_moment(t, 0);
+    make_room(t);
+    note(t, false);
 }
 
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions)
 {
     return instructions ? t->moments[moment_at(t, instructions - 1)].instructions : 0;
+}
+
+const struct footprint *timeline_footprint(const struct timeline *t, uint64_t moment)
+{
+    return t->moments[moment_at(t, moment)].footprint;
 }

@@ -1,6 +1,10 @@
-/* Time travel within one run of a replay: moments of the machine in memory, each with the pages
- * that changed since the one before it. Going to a moment copies only pages that differ; from there
- * the replay runs on to any instruction. Old moments are merged when they take too much room. */
+/* Time travel within one run of a replay: moments of the machine in memory, each with an image of
+ * its memory that shares with the others what did not change. Going to a moment writes only pages
+ * that differ; from there the replay runs on to any instruction.
+ *
+ * Moments lie at regular distances over the whole run, and closer behind the last place that was
+ * gone to, because a step back goes just before it. When they take too much room the regular ones
+ * get twice as far apart. */
 #ifndef HV_TIMELINE_H
 #define HV_TIMELINE_H
 
@@ -8,9 +12,11 @@
 
 struct timeline;
 
+#define TIMELINE_BUDGET ((size_t)256 << 20) /* bytes, beside the first moment's */
+
 /* The present is the first moment: the board must not have run since it was assembled or restored.
  * The board is borrowed. */
-struct timeline *timeline_new(struct board *b);
+struct timeline *timeline_new(struct board *b, size_t budget_bytes);
 void timeline_free(struct timeline *t);
 /* The earliest instruction one can go to. */
 uint64_t timeline_start(const struct timeline *t);
@@ -23,5 +29,7 @@ bool timeline_seek(struct timeline *t, uint64_t instructions);
 void timeline_fork(struct timeline *t);
 /* The last moment before the instruction: where a search in reverse begins. */
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions);
+/* Which pages were used between that moment, which timeline_moment_before gave, and the next. */
+const struct footprint *timeline_footprint(const struct timeline *t, uint64_t moment);
 
 #endif

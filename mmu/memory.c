@@ -96,7 +96,7 @@ void memory_free(struct memory *m)
 static void mark_written(struct memory_bank *b, size_t first, size_t last)
 {
     for (size_t p = first; p <= last; p++) {
-        if (bit_test(b->dirty, p))
+        if (bit_test(b->dirty, p) && bit_test(b->changed, p))
             continue;
         bit_set(b->dirty, p);
         bit_set(b->touched, p);
@@ -118,16 +118,16 @@ void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access acc
 bool memory_is_dirty(const struct memory *m, hpa_t page)
 {
     const struct memory_bank *b = bank_of(m, page, 1);
-    return b && bit_test(b->dirty, bank_page(b, page));
+    return b && bit_test(b->dirty, bank_page(b, page)) && bit_test(b->changed, bank_page(b, page));
 }
 
-/* The first set bit at or after page `from`. */
-static bool bank_next(const struct memory_bank *b, const uint64_t *bits, size_t from, hpa_t *page)
+/* The first touched page at or after page `from`. */
+static bool bank_next(const struct memory_bank *b, size_t from, hpa_t *page)
 {
     size_t words = b->group_count * GROUP_WORDS;
     uint64_t ignore = ((uint64_t)1 << from % 64) - 1; /* bits below `from` in its word */
     for (size_t w = from / 64; w < words; w++, ignore = 0) {
-        uint64_t word = bits[w] & ~ignore;
+        uint64_t word = b->touched[w] & ~ignore;
         if (word) {
             *page = bank_page_address(b, w * 64 + bit_lowest(word));
             return true;
@@ -136,27 +136,17 @@ static bool bank_next(const struct memory_bank *b, const uint64_t *bits, size_t 
     return false;
 }
 
-static bool next(const struct memory *m, bool changed, hpa_t *page)
+bool memory_next_touched(const struct memory *m, hpa_t *page)
 {
     for (size_t i = 0; i < m->bank_count; i++) {
         const struct memory_bank *b = &m->banks[i];
         if (page->v >= b->base.v && page->v - b->base.v >= b->size)
             continue;
         size_t from = page->v < b->base.v ? 0 : bank_page(b, *page);
-        if (bank_next(b, changed ? b->changed : b->touched, from, page))
+        if (bank_next(b, from, page))
             return true;
     }
     return false;
-}
-
-bool memory_next_touched(const struct memory *m, hpa_t *page)
-{
-    return next(m, false, page);
-}
-
-bool memory_next_changed(const struct memory *m, hpa_t *page)
-{
-    return next(m, true, page);
 }
 
 void memory_forget_changes(struct memory *m)

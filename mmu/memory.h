@@ -5,9 +5,9 @@
  * what is touched. memory_at is the one place that turns an hpa_t into a host pointer, for a
  * checked length, and only inside one bank.
  *
- * Every page remembers whether it was ever written (touched) and whether it was written since the
- * last digest (dirty). Writers announce themselves by asking for MEMORY_WRITE; the engine does so
- * when it lets the guest write a page. */
+ * Every page remembers whether it was ever written (touched), whether it was written since the last
+ * digest (dirty) and since the last image (changed). Writers announce themselves by asking for
+ * MEMORY_WRITE; the engine does so when it lets the guest write a page. */
 #ifndef MMU_MEMORY_H
 #define MMU_MEMORY_H
 
@@ -34,7 +34,7 @@ struct memory_bank {
     uint64_t *used;             /* a bit a page: taken, reserved, or outside the bank */
     uint64_t *touched;          /* a bit a page: was ever written */
     uint64_t *dirty;            /* a bit a page: written since the last digest */
-    uint64_t *changed;          /* a bit a page: written since the last snapshot */
+    uint64_t *changed;          /* a bit a page: written since the last image */
     uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
     struct hash128 *page_hash;  /* all zero = page of zeros */
     struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
@@ -73,7 +73,8 @@ bool memory_take(struct memory *m, uint64_t size, struct memory_chunk *chunk);
 bool memory_take_aligned(struct memory *m, uint64_t size, hpa_t *base);
 /* Bytes the allocator can still give. */
 uint64_t memory_available(const struct memory *m);
-/* Was the page written since the last memory_digest? (the engine withholds W until then) */
+/* Was the page written since the last memory_digest, and since the last memory_forget_changes? (the
+ * engine withholds W until then) */
 bool memory_is_dirty(const struct memory *m, hpa_t page);
 /* Was the page ever written? */
 bool memory_is_touched(const struct memory *m, hpa_t page);
@@ -86,9 +87,8 @@ void memory_save(const struct memory *m, struct bytes *out);
 bool memory_restore(struct memory *m, struct reader *in);
 /* All pages become zero. */
 void memory_clear(struct memory *m);
-/* The first page at or after `*page` that was written since memory_forget_changes; false when there
- * is none. Right only just after a digest: until then a page may be written unseen. */
-bool memory_next_changed(const struct memory *m, hpa_t *page);
+/* Clears the marks of what was written since the last image (memory_image.h): the engine's write
+ * permissions must be taken back. */
 void memory_forget_changes(struct memory *m);
 /* Is a page, as memory_at gives it, all zero? */
 bool memory_page_is_zero(const uint8_t *page);

@@ -29,7 +29,7 @@ int debug_trace(const char *path, const char *where, const struct session_option
     } else if (!(where ? gdb_link_listen(&link, where, &e) : gdb_link_standard(&link, &e))) {
         status = session_report_error(&e, STATUS_USAGE);
     } else {
-        struct timeline *t = timeline_new(p.board);
+        struct timeline *t = timeline_new(p.board, TIMELINE_BUDGET);
         serve(p.board, t, &events, &link);
         timeline_free(t);
         gdb_link_close(&link);

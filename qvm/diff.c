@@ -214,7 +214,7 @@ static bool begin_playing(struct comparison *c, struct error *e)
         o->limit_instructions = o->limit_ticks = o->limit_ns = UINT64_MAX;
         if (!player_start(&c->players[i], 0, &sinks, e))
             return false;
-        c->timelines[i] = timeline_new(c->players[i].board);
+        c->timelines[i] = timeline_new(c->players[i].board, TIMELINE_BUDGET);
     }
     return true;
 }

@@ -188,6 +188,10 @@ static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *),
     uint64_t start = timeline_start(g->timeline), until = g->board->vtime.instructions;
     while (until > start) {
         uint64_t from = timeline_moment_before(g->timeline, until);
+        if (!points_may_meet(&g->points, timeline_footprint(g->timeline, from))) {
+            until = from;
+            continue;
+        }
         gdb_travel_to(g, from);
         struct last_stop last = search(g, until);
         if (last.found) {

@@ -68,6 +68,8 @@ class Peer:
 
     def __init__(self, place):
         self.socket = socket.create_connection(place, timeout=SECONDS)
+        # Or Ctrl-C waits for the answer to what it should end.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.had = b''
         self.ask('QStartNoAckMode')
 
@@ -90,6 +92,9 @@ class Peer:
         self.send(payload)
         return self.answer()
 
+    def pc(self):
+        return int.from_bytes(bytes.fromhex(self.ask('g'))[256:264], 'little')
+
     def monitor(self, command):
         self.send('qRcmd,' + command.encode().hex())
         text = ''
@@ -104,6 +109,8 @@ def interrupted(packet):
     peer = Peer(server.place)
     if packet == 'bc':
         peer.monitor('seek 20000000')
+        # Where no instruction is, in a page that is executed all the time: it must be searched.
+        peer.ask('Z1,%x,4' % (peer.pc() | 2))
     peer.send(packet)
     peer.socket.sendall(b'\x03')
     stop, when = peer.answer(), peer.monitor('when')

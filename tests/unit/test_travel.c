@@ -76,7 +76,8 @@ START_TEST(damaged_snapshots_are_refused)
 }
 END_TEST
 
-/* Anywhere, in any order, over several moments: what a straight run gives. */
+/* Anywhere, in any order, over several moments: what a straight run gives. With room for many
+ * moments, for few, and for none but the first and the last. */
 START_TEST(travel_is_exact)
 {
     enum { PLACES = 40, SPAN = 30000000 };
@@ -91,7 +92,8 @@ START_TEST(travel_is_exact)
     }
     machine_close(&m);
     open_machine(&m);
-    struct timeline *t = timeline_new(m.board);
+    static const size_t budgets[] = {TIMELINE_BUDGET, 4 << 20, 0};
+    struct timeline *t = timeline_new(m.board, budgets[_i]);
     ck_assert(timeline_run_to(t, SPAN));
     for (unsigned k = 0; k < 60; k++) {
         random = random * 6364136223846793005u + 1442695040888963407u;
@@ -112,7 +114,7 @@ START_TEST(travel_keeps_what_was_written)
     struct machine m;
     struct vcpu_registers r;
     open_machine(&m);
-    struct timeline *t = timeline_new(m.board);
+    struct timeline *t = timeline_new(m.board, TIMELINE_BUDGET);
     struct vcpu *v = m.board->vms[0]->vcpus[0];
     ck_assert(timeline_run_to(t, 1000));
     for (unsigned i = 20; i < 22; i++) { /* registers that the program does not use */
@@ -137,6 +139,33 @@ static void use_points(struct machine *m, struct points *points)
     vcpu_points_changed(m->board->vms[0]->vcpus[0]);
     engine_flush_tlb(m->board->engine);
 }
+
+/* Of every stretch, also of one that began where the page was in use already. */
+START_TEST(footprints_name_what_was_used)
+{
+    struct machine m;
+    struct points here = {0}, store = {0}, elsewhere = {0};
+    points_add(&here, (struct point){.kind = POINT_EXECUTE, .address = AT(LOOP)});
+    points_add(&store, (struct point){.kind = POINT_WRITE, .address = 0x40100ff8, .size = 16});
+    points_add(&elsewhere, (struct point){.kind = POINT_EXECUTE, .address = 0x40300000});
+    points_add(&elsewhere, (struct point){.kind = POINT_ACCESS, .address = 0x40300000, .size = 8});
+    open_machine(&m);
+    struct timeline *t = timeline_new(m.board, TIMELINE_BUDGET);
+    ck_assert(timeline_run_to(t, 9000000));
+    ck_assert(timeline_seek(t, 5000000));
+    ck_assert(timeline_seek(t, 8999999));
+    unsigned stretches = 0;
+    for (uint64_t at = 9000000; at > 0; stretches++) {
+        at = timeline_moment_before(t, at);
+        ck_assert(points_may_meet(&here, timeline_footprint(t, at)));
+        ck_assert(points_may_meet(&store, timeline_footprint(t, at)));
+        ck_assert(!points_may_meet(&elsewhere, timeline_footprint(t, at)));
+    }
+    ck_assert_uint_gt(stretches, 3);
+    timeline_free(t);
+    machine_close(&m);
+}
+END_TEST
 
 /* Both kinds stop before the instruction, each time, and change nothing. */
 START_TEST(points_stop_and_change_nothing)
@@ -180,7 +209,8 @@ int main(void)
     TCase *t = tcase_create("travel");
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
     tcase_add_test(t, damaged_snapshots_are_refused);
-    tcase_add_test(t, travel_is_exact);
+    tcase_add_loop_test(t, travel_is_exact, 0, 3);
+    tcase_add_test(t, footprints_name_what_was_used);
     tcase_add_test(t, travel_keeps_what_was_written);
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 3);
     return suite_main("travel", t);
