@@ -89,6 +89,7 @@ uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2)
 
 void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value)
 {
+    v->world->timer(v->world->context, v->index, t == &v->timer_physical, op2, value);
     switch (op2) {
     case 0:
         t->cval = timer_counter(v) + (uint64_t)(int64_t)(int32_t)(uint32_t)value;
@@ -101,4 +102,9 @@ void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t va
         break;
     }
     update(t);
+}
+
+void vcpu_write_timer(struct vcpu *v, bool physical, unsigned op2, uint64_t value)
+{
+    timer_write(v, physical ? &v->timer_physical : &v->timer_virtual, op2, value);
 }

@@ -239,6 +239,14 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
         reset(v);
 }
 
+/* Before the instruction at PC. True: something was taken that uses one instruction of the budget,
+ * and the caller has to look. */
+static bool take_pending(struct vcpu *v)
+{
+    return !take_interrupt(v) && !debug_take_pending(v) &&
+           (illegal_take_pending(v) || take_fp_trap(v));
+}
+
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why)
 {
     struct engine *e = v->world->engine;
@@ -246,9 +254,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         return false;
     v->halted = false;
     *why = ENGINE_SOFT;
-    if (!take_interrupt(v) && !debug_take_pending(v) &&
-        (illegal_take_pending(v) || take_fp_trap(v)))
-        return true; /* it used one instruction of the budget: the caller has to look */
+    if (!v->world->scripted && take_pending(v))
+        return true;
     if (v->world->points && points_before(v->world->points, v, engine_pc(e), engine_executed(e)))
         return true;
     vcpu_update_watch(v);

@@ -74,11 +74,15 @@ struct vcpu_world {
     struct event_queue *events;
     bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
     bool semihosting;
+    bool scripted; /* the engine executes nothing: interrupts and traps are in its script */
     uint64_t counter_offset; /* guest counter = board counter - offset */
     struct vcpu **vcpus;     /* all of the VM: broadcasts go there */
     unsigned vcpu_count;
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
     void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
+    /* The guest writes a register of a timer, op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1),
+     * CNTV_CVAL_EL0 (2): about to be done. */
+    void (*timer)(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
     void *context;
     struct points *points;       /* a debugger's; NULL: there is none */
     struct footprint *footprint; /* of what runs now; NULL: nobody wants it */
@@ -170,6 +174,8 @@ bool vcpu_is_runnable(const struct vcpu *v);
 void vcpu_points_changed(struct vcpu *v);
 /* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
 void vcpu_stage2_changed(struct vcpu *v);
+/* What the guest's MSR would do. */
+void vcpu_write_timer(struct vcpu *v, bool physical, unsigned op2, uint64_t value);
 /* The interrupt controller's outputs. */
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 

@@ -6,6 +6,7 @@
 
 #include "emu/check.h"
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 #define IPA_BITS_MIN      40
 #define BOARD_SLACK_BYTES ((uint64_t)16 << 20) /* tables, and alignment losses of the allocator */
@@ -91,6 +92,11 @@ static bool map_memory(struct vm *vm, struct error *e)
     return true;
 }
 
+static bool plays_script(const struct board *b)
+{
+    return b->options.script && b->options.script->mode == SCRIPT_PLAYS;
+}
+
 /* vCPUs -------------------------------------------------------------------------------------------
  */
 
@@ -106,6 +112,8 @@ void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
     bool was_runnable = vcpu_is_runnable(v);
     if ((irq && !v->irq) || (fiq && !v->fiq))
         event_interrupt(vm->board, vm, vcpu, irq, fiq);
+    if (irq != v->irq || fiq != v->fiq)
+        script_lines(vm, vcpu, irq, fiq);
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
         vcpu_has_woken(vm->board);
@@ -126,6 +134,11 @@ static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
 {
     struct vm *vm = context;
     gic_set_ppi(vm->gic, vcpu, intid, level);
+}
+
+static void note_timer(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
+{
+    script_timer(context, vcpu, physical, op2, value);
 }
 
 static uint64_t allowed_pcpus(const struct board *b, const struct cpu_config *cpu)
@@ -153,6 +166,8 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .vcpu_count = (unsigned)vm->config->cpu_count,
         .exit = dispatch_exit,
         .ppi = signal_ppi,
+        .timer = note_timer,
+        .scripted = plays_script(b),
         .context = vm,
     };
     for (unsigned i = 0; i < vm->world.vcpu_count; i++) {
@@ -214,6 +229,15 @@ static bool make_devices(struct vm *vm, struct error *e)
 /* A VM, a board
  * ------------------------------------------------------------------------------------ */
 
+/* A script's guest needs no code. */
+static bool load_guest(struct vm *vm, struct error *e)
+{
+    if (!vm->world.scripted)
+        return load_blobs(vm, e);
+    vcpu_power_on(vm->vcpus[0], 0, 0);
+    return true;
+}
+
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {
     struct vm *vm = calloc(1, sizeof *vm);
@@ -230,7 +254,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
     return map_memory(vm, e) && make_vcpus(vm, e) && map_passes(vm, e) && make_devices(vm, e) &&
-           (b->options.from_snapshot || load_blobs(vm, e));
+           (b->options.from_snapshot || load_guest(vm, e));
 }
 
 static void free_devices(struct vm *vm)
@@ -298,7 +322,7 @@ void vm_restart(struct vm *vm)
     vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
     vm->exit_status = STATUS_OK;
     vm->restarts++;
-    if (!zero_memory(vm) || !make_devices(vm, &e) || !load_blobs(vm, &e)) {
+    if (!zero_memory(vm) || !make_devices(vm, &e) || !load_guest(vm, &e)) {
         vm_end(vm, STATUS_UNEXPECTED, "it could not be started again: %s", e.text);
         vm_finish(vm);
     }
@@ -353,7 +377,9 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
         !read_wall_clock(b, e) || !add_memory(b, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
-    b->engine = engine_unicorn_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
+    b->engine = plays_script(b)
+                    ? script_engine(b->options.script, b)
+                    : engine_unicorn_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
     if (!b->engine)
         return false;
     if (!make_shared_memory(b, configs, count, e))

@@ -145,6 +145,7 @@ struct board_options {
     struct chaos chaos;
     enum on_exit on_exit;
     unsigned log_severities; /* of every VM; 0: as the configurations say */
+    struct script *script;   /* borrowed (hv/script.h); NULL: none is written or expected */
 };
 
 #define BOARD_VMS_MAX 64

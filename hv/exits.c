@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 static const char *policy_subject(enum exit_reason reason)
 {
@@ -175,7 +176,9 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
     b->vtime.instructions = engine_executed(vm->world.engine);
     if (b->sinks.exit_begins)
         b->sinks.exit_begins(b->sinks.context);
+    script_exit(vm, v, x);
     enum exit_result result = handlers[x->reason](vm, v, x);
+    script_result(vm, v, x, result);
     if (b->sinks.exit_ends)
         b->sinks.exit_ends(b->sinks.context, vm, x);
     if (x->reason != EXIT_PASS && b->sinks.event) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 #define POLL_TICKS        1000000 /* how often a live host is asked for input */
 #define INPUT_RETRY_TICKS 100000  /* how soon a full device is offered its input again */
@@ -315,6 +316,8 @@ static void run_turn(struct board *b, const struct choice *c)
     uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
     schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, turn_is_over(b, why));
+    if (why == ENGINE_TURN)
+        script_turn(b, c->turn);
     b->pause_wanted |= v->world->points && v->world->points->is_hit;
     check_vm(b, c->turn->vm, v, why);
 }

@@ -7,7 +7,7 @@
  * what is still open when the VM ends is dropped. Two handles on one file do not see each other.
  *
  * Every pointer, length and name is the guest's and believed in nothing: copies go in pieces
- * through vcpu_read_memory, sizes are compared with what is left, and one call moves at most
+ * through script_read_gva, sizes are compared with what is left, and one call moves at most
  * TRANSFER_MAX bytes, so that no instruction keeps the host busy for ever. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 
 #include "emu/check.h"
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 #define CONSOLE_CHANNEL 255
 #define HANDLES         16
@@ -131,7 +132,7 @@ static bool put_field(const struct call *c, unsigned index, uint64_t value)
 {
     uint8_t le[8];
     store_le(le, value, sizeof le);
-    return vcpu_write_memory(c->v, gva(c->parameter + 8 * index), le, sizeof le);
+    return script_write_gva(c->vm, c->v, gva(c->parameter + 8 * index), le, sizeof le);
 }
 
 static struct vtime now(const struct call *c)
@@ -261,7 +262,7 @@ static uint64_t sys_open(const struct call *c)
     if (length >= NAME_ROOM)
         return fail(c, LONG_NAME);
     memset(h->name, 0, sizeof h->name);
-    if (!vcpu_read_memory(c->v, gva(c->field[0]), h->name, length))
+    if (!script_read_gva(c->vm, c->v, gva(c->field[0]), h->name, length))
         return fail(c, BAD_ADDRESS);
     if (strlen(h->name) != length)
         return fail(c, NOT_ALLOWED);
@@ -294,7 +295,7 @@ static uint64_t sys_close(const struct call *c)
 static uint64_t sys_writec(const struct call *c)
 {
     uint8_t byte;
-    if (!vcpu_read_memory(c->v, gva(c->parameter), &byte, 1))
+    if (!script_read_gva(c->vm, c->v, gva(c->parameter), &byte, 1))
         return fail(c, BAD_ADDRESS);
     print(c, &byte, 1);
     return 0;
@@ -307,7 +308,7 @@ static uint64_t sys_write0(const struct call *c)
     uint64_t at = c->parameter, printed = 0;
     while (printed < STRING_MAX) {
         uint64_t size = PAGE_SIZE - (at & PAGE_MASK);
-        if (!vcpu_read_memory(c->v, gva(at), piece, size))
+        if (!script_read_gva(c->vm, c->v, gva(at), piece, size))
             return fail(c, BAD_ADDRESS);
         const uint8_t *nul = memchr(piece, 0, size);
         print(c, piece, nul ? (size_t)(nul - piece) : size);
@@ -346,7 +347,7 @@ static uint64_t sys_write(const struct call *c)
     uint64_t not_written = length - left;
     while (left) {
         size_t size = (size_t)least(left, sizeof piece);
-        if (!vcpu_read_memory(c->v, gva(from), piece, size))
+        if (!script_read_gva(c->vm, c->v, gva(from), piece, size))
             return fail(c, BAD_ADDRESS);
         if (h->kind == HANDLE_CONSOLE)
             print(c, piece, size);
@@ -367,7 +368,7 @@ static uint64_t sys_read(const struct call *c)
     if (!h || (h->kind == HANDLE_FILE && !h->readable))
         return fail(c, BAD_HANDLE);
     uint64_t size = least(length, h->contents.size - h->at);
-    if (size && !vcpu_write_memory(c->v, gva(c->field[1]), h->contents.data + h->at, size))
+    if (size && !script_write_gva(c->vm, c->v, gva(c->field[1]), h->contents.data + h->at, size))
         return fail(c, BAD_ADDRESS);
     h->at += size;
     return length - size;
@@ -450,7 +451,7 @@ static uint64_t sys_get_cmdline(const struct call *c)
     uint64_t size = strlen(text) + 1;
     if (size > c->field[1])
         return fail(c, BAD_VALUE);
-    if (!vcpu_write_memory(c->v, gva(c->field[0]), text, size) || !put_field(c, 1, size - 1))
+    if (!script_write_gva(c->vm, c->v, gva(c->field[0]), text, size) || !put_field(c, 1, size - 1))
         return fail(c, BAD_ADDRESS);
     return 0;
 }
@@ -460,7 +461,7 @@ static uint64_t sys_get_cmdline(const struct call *c)
 static uint64_t sys_heapinfo(const struct call *c)
 {
     static const uint8_t unknown[4 * 8];
-    if (!vcpu_write_memory(c->v, gva(c->field[0]), unknown, sizeof unknown))
+    if (!script_write_gva(c->vm, c->v, gva(c->field[0]), unknown, sizeof unknown))
         return fail(c, BAD_ADDRESS);
     return 0;
 }
@@ -514,7 +515,7 @@ static uint64_t run_operation(struct call *c, uint32_t operation)
         return fail(c, UNSUPPORTED);
     }
     unsigned fields = operations[operation].fields;
-    if (!vcpu_read_memory(c->v, gva(c->parameter), block, 8 * fields))
+    if (!script_read_gva(c->vm, c->v, gva(c->parameter), block, 8 * fields))
         return fail(c, BAD_ADDRESS);
     for (unsigned i = 0; i < fields; i++)
         c->field[i] = load_le(block + 8 * i, 8);

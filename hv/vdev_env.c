@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 /* Where things appear that come while the VM runs, unless the configuration reaches higher. */
 #define PLACES_FROM      ((uint64_t)0x4000000000)
@@ -24,7 +25,7 @@ static void on_request_dump(void *context, const char *why)
 
 static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
 {
-    return vm_read(context, from, to, size);
+    return script_read_gpa(context, from, to, size);
 }
 
 /* A device is as little allowed to write ROM as a vCPU is. */

@@ -11,6 +11,7 @@
 #include "hv/config_report.h"
 #include "qvm/chaos.h"
 #include "qvm/debug.h"
+#include "qvm/exit_replay.h"
 #include "qvm/help.h"
 #include "qvm/host.h"
 #include "qvm/questions.h"
@@ -150,6 +151,7 @@ static const struct option_use {
     {"--trust", "run record"},
     {"--no-record", "run"},
     {"--no-images", "record"},
+    {"--exits", "record replay"},
     {"--snapshot-every", "record"},
     {"--board", "run record chaos check"},
     {"--from", "run record replay gdb"},
@@ -243,6 +245,7 @@ static bool *flag_of(struct command_line *c, const char *name)
            : strcmp(name, "--no-images") == 0 ? &c->options.no_images
            : strcmp(name, "--no-record") == 0 ? &c->options.no_record
            : strcmp(name, "--trust") == 0     ? &c->options.trust
+           : strcmp(name, "--exits") == 0     ? &c->options.exits
            : strcmp(name, "--verify") == 0    ? &c->verify
            : strcmp(name, "--json") == 0      ? &c->json
            : strcmp(name, "--pipe") == 0      ? &c->pipe
@@ -384,6 +387,8 @@ static int command_replay(struct command_line *c)
     struct error e = {0};
     if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "replay --from"))
         return session_report_error(&e, STATUS_USAGE);
+    if (c->options.exits)
+        return exit_replay(c->words[0], &c->options);
     int status = session_replay(c->words[0], &c->options);
     if (c->verify && status == STATUS_DIVERGED)
         verify_explain(c->words[0]);

@@ -108,6 +108,13 @@ bool recording_snapshot(struct recording *r, struct board *b)
     return ok;
 }
 
+void recording_exits(struct recording *r, struct script *script)
+{
+    if (r->file)
+        trace_write_exits(&r->writer, script->out.data, script->out.size);
+    bytes_clear(&script->out);
+}
+
 void recording_digest(struct recording *r, const struct trace_digest *digest)
 {
     if (r->file)

@@ -3,7 +3,7 @@
 #define QVM_RECORDING_H
 
 #include "emu/trace.h"
-#include "hv/board.h"
+#include "hv/script.h"
 
 struct host_file;
 
@@ -34,6 +34,8 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
 void recording_step(struct recording *r, const struct journal *j, struct error *e);
 /* The machine as it is. */
 bool recording_snapshot(struct recording *r, struct board *b);
+/* The script of the run as far as it is written; it is empty afterwards. */
+void recording_exits(struct recording *r, struct script *script);
 void recording_digest(struct recording *r, const struct trace_digest *digest);
 /* `end` NULL: the run goes on without it. False: the file is not complete. */
 bool recording_end(struct recording *r, const struct trace_end *end);

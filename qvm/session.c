@@ -7,9 +7,11 @@
 
 #include "emu/check.h"
 #include "emu/trace.h"
+#include "hv/script.h"
 #include "hv/snapshot.h"
 #include "qvm/console.h"
 #include "qvm/debug.h"
+#include "qvm/difference.h"
 #include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
@@ -17,6 +19,8 @@
 #include "qvm/player.h"
 #include "qvm/recording.h"
 #include "qvm/verdict.h"
+
+#define SCRIPT_PIECE ((size_t)1 << 18) /* bytes of guest exits that are worth a chunk */
 
 struct session {
     const struct session_options *options;
@@ -33,6 +37,7 @@ struct session {
     struct dumps dumps;
     /* Recording */
     struct recording recording;
+    struct script script;
     bool saved;                   /* the snapshot that was asked for */
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
@@ -120,6 +125,8 @@ static void record_step(struct session *s)
 {
     struct error e = {0};
     recording_step(&s->recording, &s->journal, &e);
+    if (s->script.out.size > SCRIPT_PIECE)
+        recording_exits(&s->recording, &s->script);
     if (e.text[0])
         session_report_error(&e, 0);
 }
@@ -154,6 +161,7 @@ static void end_recording(struct session *s, const struct trace_end *end)
     if (!s->recording.file)
         return;
     record_step(s);
+    recording_exits(&s->recording, &s->script);
     if (!recording_end(&s->recording, end))
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
 }
@@ -404,6 +412,18 @@ static bool open_events(struct session *s, struct error *e)
     return true;
 }
 
+/* The first guest exit, interrupt or timer write that is not as recorded. */
+static void on_difference(void *context, const struct script_difference *d)
+{
+    struct session *s = context;
+    struct bytes text = {0};
+    difference_text(d, &text);
+    s->diverged = true;
+    host_flush();
+    fprintf(stderr, "qvm: the replay diverged: %.*s\n", (int)text.size, (const char *)text.data);
+    bytes_free(&text);
+}
+
 static struct board_sinks sinks_of(struct session *s)
 {
     return (struct board_sinks){
@@ -428,8 +448,13 @@ static bool assemble(struct session *s, struct error *e)
     struct board_sinks sinks = sinks_of(s);
     if (!open_events(s, e))
         return false;
+    struct board_options options = s->options->board;
+    if (s->options->exits) {
+        script_write(&s->script);
+        options.script = &s->script;
+    }
     s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
-                         &s->journal, &s->options->board, &sinks, e);
+                         &s->journal, &options, &sinks, e);
     if (!s->board)
         return false;
     s->board->where.trace_path = s->options->record_path;
@@ -517,6 +542,7 @@ static int run(struct session *s)
 static void end_session(struct session *s)
 {
     recording_abandon(&s->recording);
+    script_free(&s->script);
     if (s->events.file && (!host_close(s->events.file) || s->events.failed))
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
@@ -699,6 +725,11 @@ int session_replay(const char *path, const struct session_options *options)
     s.configs = p.configs;
     s.vm_count = p.vm_count;
     struct board_sinks sinks = sinks_of(&s);
+    if (p.trace.exits.size) {
+        script_expect(&s.script, SCRIPT_EXPECTS, p.trace.exits.data, p.trace.exits.size,
+                      on_difference, &s);
+        p.options.script = &s.script;
+    }
     int status;
     if (!open_events(&s, &e) || !player_start(&p, options->replay_from, &sinks, &e)) {
         status = session_report_error(&e, STATUS_NOT_STARTED);
@@ -706,8 +737,10 @@ int session_replay(const char *path, const struct session_options *options)
         const struct trace_snapshot *from = player_snapshot(&p, options->replay_from);
         s.board = p.board;
         console_init(&s.console, s.board, false);
-        if (from)
+        if (from) {
             skip_digests(&s, from->instructions);
+            script_skip(&s.script, from->instructions);
+        }
         status = run(&s);
     }
     s.board = NULL; /* these are the player's */

@@ -1,0 +1,275 @@
+#include "hv/script.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The script --------------------------------------------------------------------------------------
+ */
+
+static void advance(struct script *s)
+{
+    s->has_head = script_entry_get(&s->in, s->in_last, &s->head);
+    if (s->has_head)
+        s->in_last = s->head.instructions;
+}
+
+void script_write(struct script *s)
+{
+    *s = (struct script){.mode = SCRIPT_WRITES};
+    bytes_put_int(&s->out, SCRIPT_VERSION, 1);
+}
+
+void script_expect(struct script *s, enum script_mode mode, const void *data, size_t size,
+                   void (*differs)(void *context, const struct script_difference *d), void *context)
+{
+    *s = (struct script){
+        .mode = mode, .in = reader_of(data, size), .differs = differs, .context = context};
+    s->in.failed = reader_int(&s->in, 1) != SCRIPT_VERSION;
+    advance(s);
+}
+
+void script_free(struct script *s)
+{
+    bytes_free(&s->out);
+}
+
+void script_skip(struct script *s, uint64_t instructions)
+{
+    while (s->has_head && s->head.instructions <= instructions)
+        advance(s);
+}
+
+bool script_is_over(const struct script *s)
+{
+    return !s->has_head;
+}
+
+bool script_is_broken(const struct script *s)
+{
+    return s->in.failed;
+}
+
+/* Comparing ---------------------------------------------------------------------------------------
+ */
+
+static void report(struct board *b, const struct script_entry *recorded,
+                   const struct script_entry *now, const char *what,
+                   const struct script_values *values)
+{
+    struct script *s = b->options.script;
+    struct script_difference d = {
+        .board = b,
+        .instructions = now ? now->instructions : recorded->instructions,
+        .recorded = recorded,
+        .now = now,
+        .what = what,
+        .values = values ? *values : (struct script_values){0},
+    };
+    s->differences++;
+    s->differs(s->context, &d);
+}
+
+/* The exit is over: what should have happened in it did not. */
+static void skip_rest_of_exit(struct board *b)
+{
+    struct script *s = b->options.script;
+    while (s->has_head && s->head.kind != SCRIPT_RESULT && s->head.kind != SCRIPT_EXIT) {
+        report(b, &s->head, NULL, NULL, NULL);
+        advance(s);
+    }
+}
+
+void script_missed(struct script *s)
+{
+    report(s->board, &s->head, NULL, NULL, NULL);
+    advance(s);
+}
+
+void script_lose(struct script *s)
+{
+    report(s->board, &s->head, NULL, NULL, NULL);
+    s->is_lost = true;
+    s->board->pause_wanted = true;
+}
+
+static void compare(struct board *b, const struct script_entry *entry)
+{
+    struct script *s = b->options.script;
+    struct script_values values;
+    if (s->mode == SCRIPT_EXPECTS && (s->differences || !s->has_head))
+        return;
+    if (s->mode == SCRIPT_PLAYS && entry->kind == SCRIPT_RESULT)
+        skip_rest_of_exit(b);
+    if (!s->has_head || s->head.kind != entry->kind) {
+        report(b, s->has_head && s->mode == SCRIPT_EXPECTS ? &s->head : NULL, entry, NULL, NULL);
+        return;
+    }
+    const char *what = script_entry_differs(&s->head, entry, &values);
+    if (what)
+        report(b, &s->head, entry, what, &values);
+    advance(s);
+}
+
+static void put(struct board *b, const struct script_entry *entry)
+{
+    struct script *s = b->options.script;
+    s->entries++;
+    s->exits += entry->kind == SCRIPT_EXIT && entry->exit.x.reason != EXIT_PASS;
+    if (s->mode == SCRIPT_WRITES) {
+        script_entry_put(&s->out, s->out_last, entry);
+        s->out_last = entry->instructions;
+    } else {
+        compare(b, entry);
+    }
+}
+
+static struct script_entry entry_of(const struct vm *vm, unsigned vcpu, enum script_kind kind)
+{
+    return (struct script_entry){
+        .kind = kind,
+        .vm = (uint8_t)vm->number,
+        .vcpu = (uint8_t)vcpu,
+        .instructions = engine_executed(vm->board->engine),
+    };
+}
+
+/* What the board tells ----------------------------------------------------------------------------
+ */
+
+void script_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit *x)
+{
+    struct script *s = vm->board->options.script;
+    if (!s)
+        return;
+    struct script_entry entry = entry_of(vm, v->index, SCRIPT_EXIT);
+    entry.exit.x = *x;
+    entry.exit.x.handler = NULL;
+    for (unsigned i = 0; script_is_call(x->reason) && i < SCRIPT_CALL_REGISTERS; i++)
+        entry.exit.call[i] = engine_x(vm->board->engine, i);
+    s->exit = entry;
+    put(vm->board, &entry);
+}
+
+void script_result(struct vm *vm, const struct vcpu *v, const struct guest_exit *x,
+                   enum exit_result result)
+{
+    if (!vm->board->options.script)
+        return;
+    struct script_entry entry = entry_of(vm, v->index, SCRIPT_RESULT);
+    entry.result.result = result;
+    if (result == EXIT_DONE && script_is_call(x->reason))
+        entry.result.value = engine_x(vm->board->engine, 0);
+    else if (result == EXIT_DONE && !x->is_write)
+        entry.result.value = x->value;
+    snprintf(entry.result.handler, sizeof entry.result.handler, "%s",
+             x->handler ? x->handler : "nobody");
+    put(vm->board, &entry);
+}
+
+void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+{
+    if (!vm->board->options.script)
+        return;
+    struct script_entry entry = entry_of(vm, vcpu, SCRIPT_LINES);
+    entry.lines.irq = irq;
+    entry.lines.fiq = fiq;
+    put(vm->board, &entry);
+}
+
+void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
+{
+    if (!vm->board->options.script)
+        return;
+    struct script_entry entry = entry_of(vm, vcpu, SCRIPT_TIMER);
+    entry.timer.physical = physical;
+    entry.timer.op2 = (uint8_t)op2;
+    entry.timer.value = value;
+    put(vm->board, &entry);
+}
+
+void script_turn(struct board *b, const struct turn *t)
+{
+    if (!b->options.script)
+        return;
+    struct script_entry entry = entry_of(t->vm, t->vcpu->index, SCRIPT_TURN);
+    put(b, &entry);
+}
+
+/* Guest memory ------------------------------------------------------------------------------------
+ */
+
+static struct script_entry access_of(struct vm *vm, enum script_kind kind, uint64_t address,
+                                     uint64_t size)
+{
+    struct script_entry entry = entry_of(vm, 0, kind);
+    entry.memory.address = address;
+    entry.memory.size = size;
+    return entry;
+}
+
+static bool plays(const struct vm *vm)
+{
+    const struct script *s = vm->board->options.script;
+    return s && s->mode == SCRIPT_PLAYS;
+}
+
+/* Nothing ran that could have put it there: memory is as the script says, where it says so. */
+static bool read_from_script(struct vm *vm, struct script_entry *entry, void *to)
+{
+    struct script *s = vm->board->options.script;
+    const struct script_entry *head = &s->head;
+    bool known = s->has_head && head->kind == SCRIPT_READ &&
+                 head->memory.address == entry->memory.address &&
+                 head->memory.size == entry->memory.size;
+    memset(to, 0, (size_t)entry->memory.size);
+    if (known && head->memory.ok)
+        memcpy(to, head->memory.data, (size_t)head->memory.size);
+    entry->memory.ok = known && head->memory.ok;
+    entry->memory.data = entry->memory.ok ? to : NULL;
+    put(vm->board, entry);
+    return entry->memory.ok;
+}
+
+bool script_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size)
+{
+    if (!vm->board->options.script)
+        return vm_read(vm, from, to, size);
+    struct script_entry entry = access_of(vm, SCRIPT_READ, from.v, size);
+    entry.memory.physical = true;
+    if (plays(vm))
+        return read_from_script(vm, &entry, to);
+    entry.memory.ok = vm_read(vm, from, to, size);
+    entry.memory.data = to;
+    put(vm->board, &entry);
+    return entry.memory.ok;
+}
+
+bool script_read_gva(struct vm *vm, struct vcpu *v, gva_t from, void *to, uint64_t size)
+{
+    if (!vm->board->options.script)
+        return vcpu_read_memory(v, from, to, size);
+    struct script_entry entry = access_of(vm, SCRIPT_READ, from.v, size);
+    entry.vcpu = (uint8_t)v->index;
+    if (plays(vm))
+        return read_from_script(vm, &entry, to);
+    entry.memory.ok = vcpu_read_memory(v, from, to, size);
+    entry.memory.data = to;
+    put(vm->board, &entry);
+    return entry.memory.ok;
+}
+
+bool script_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from, uint64_t size)
+{
+    struct script *s = vm->board->options.script;
+    if (!s)
+        return vcpu_write_memory(v, to, from, size);
+    struct script_entry entry = access_of(vm, SCRIPT_WRITE, to.v, size);
+    entry.vcpu = (uint8_t)v->index;
+    /* Whether it was allowed is up to the guest's tables, which are not here. */
+    if (plays(vm))
+        entry.memory.ok = s->has_head && s->head.kind == SCRIPT_WRITE && s->head.memory.ok;
+    else
+        entry.memory.ok = vcpu_write_memory(v, to, from, size);
+    put(vm->board, &entry);
+    return entry.memory.ok;
+}

@@ -1,0 +1,91 @@
+/* A script as the guest: it says when the loaded vCPU does something, and this does it. */
+#include "cpu/engine_script.h"
+#include "hv/script.h"
+
+static const struct turn *running(const struct script *s)
+{
+    return &s->board->schedule.turns[s->board->schedule.current];
+}
+
+static bool is_act(const struct script_entry *entry)
+{
+    return entry->kind == SCRIPT_EXIT || entry->kind == SCRIPT_TIMER || entry->kind == SCRIPT_TURN;
+}
+
+static bool is_of_running(const struct script *s)
+{
+    const struct turn *t = running(s);
+    return s->head.vm == t->vm->number && s->head.vcpu == t->vcpu->index;
+}
+
+/* What is no act was due before this run: it has not come. */
+static void leave_out_missed(struct script *s)
+{
+    while (s->has_head && !is_act(&s->head) &&
+           s->head.instructions <= engine_executed(s->board->engine))
+        script_missed(s);
+}
+
+/* A timer write is told before its instruction counts, all else behind it. */
+static uint64_t next(void *context)
+{
+    struct script *s = context;
+    leave_out_missed(s);
+    if (!s->has_head || s->is_lost)
+        return UINT64_MAX;
+    return s->head.instructions + (s->head.kind == SCRIPT_TIMER);
+}
+
+static void do_exits(struct script *s, struct vcpu *v)
+{
+    struct engine *e = s->board->engine;
+    uint64_t instructions = s->head.instructions;
+    do {
+        struct script_entry entry = s->head;
+        engine_set_pc(e, entry.exit.x.pc.v);
+        for (unsigned i = 0; i < SCRIPT_CALL_REGISTERS; i++)
+            engine_set_x(e, i, entry.exit.call[i]);
+        v->world->exit(v->world->context, v, &entry.exit.x);
+    } while (s->has_head && s->head.kind == SCRIPT_EXIT && s->head.instructions == instructions &&
+             s->head.exit.x.reason != EXIT_WFI && is_of_running(s));
+}
+
+static enum engine_stop do_act(struct script *s, struct vcpu *v)
+{
+    struct engine *e = s->board->engine;
+    switch (s->head.kind) {
+    case SCRIPT_EXIT:
+        if (s->head.exit.x.reason == EXIT_WFI) {
+            engine_set_pc(e, s->head.exit.x.pc.v + 4);
+            return ENGINE_HALT;
+        }
+        do_exits(s, v);
+        return ENGINE_SOFT;
+    case SCRIPT_TIMER:
+        engine_uncount_attempt(e);
+        vcpu_write_timer(v, s->head.timer.physical, s->head.timer.op2, s->head.timer.value);
+        engine_count_attempt(e);
+        return ENGINE_SOFT;
+    default:
+        return ENGINE_TURN;
+    }
+}
+
+static enum engine_stop act(void *context)
+{
+    struct script *s = context;
+    if (!is_act(&s->head)) /* up to the board */
+        return ENGINE_SOFT;
+    if (!is_of_running(s)) {
+        script_lose(s);
+        return ENGINE_SOFT;
+    }
+    return do_act(s, running(s)->vcpu);
+}
+
+struct engine *script_engine(struct script *s, struct board *b)
+{
+    struct engine_script script = {.next = next, .act = act, .context = s};
+    s->board = b;
+    return engine_script_new(&script);
+}

@@ -1,0 +1,114 @@
+#include "qvm/exit_replay.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/script.h"
+#include "qvm/difference.h"
+#include "qvm/player.h"
+#include "qvm/verdict.h"
+
+#define DIFFERENCES_SHOWN 20
+
+static void on_difference(void *context, const struct script_difference *d)
+{
+    struct bytes text = {0};
+    const struct script *s = d->board->options.script;
+    (void)context;
+    if (s->differences > DIFFERENCES_SHOWN)
+        return;
+    difference_text(d, &text);
+    fprintf(stderr, "qvm: %.*s\n", (int)text.size, (const char *)text.data);
+    bytes_free(&text);
+}
+
+/* A recorder that was killed may have left more of the run than of its script. */
+static void limit_to_script(struct player *p, struct script *script)
+{
+    struct script_entry entry;
+    struct reader in = reader_of(p->trace.exits.data, p->trace.exits.size);
+    uint64_t last = 0;
+    reader_int(&in, 1);
+    while (script_entry_get(&in, last, &entry))
+        last = entry.instructions;
+    if (!p->trace.has_end && last < p->options.limit_instructions)
+        p->options.limit_instructions = last;
+    script_expect(script, SCRIPT_PLAYS, p->trace.exits.data, p->trace.exits.size, on_difference,
+                  NULL);
+}
+
+static void say(const char *sentence)
+{
+    fprintf(stderr, "qvm: %s\n", sentence);
+}
+
+/* What the script cannot say: how it ended, and what was printed. */
+static uint64_t compare_ends(const struct trace *t, const struct trace_end *ours,
+                             const struct script *s)
+{
+    uint64_t before = 0;
+    if (script_is_broken(s)) {
+        say("the trace's guest exits are damaged behind the last one that was replayed");
+        before++;
+    } else if (!script_is_over(s)) {
+        say("the run ended before all exits of the recording had happened");
+        before++;
+    }
+    if (!t->has_end)
+        return before;
+    if (ours->exit_status != t->end.exit_status || ours->ticks != t->end.ticks) {
+        fprintf(stderr,
+                "qvm: it ended with status %d at tick %" PRIu64
+                ", the recording with status %d at tick %" PRIu64 " (%s)\n",
+                ours->exit_status, ours->ticks, t->end.exit_status, t->end.ticks, t->end.sentence);
+        before++;
+    }
+    if (memcmp(ours->output.b, t->end.output.b, sizeof ours->output.b) != 0) {
+        say("it printed something else");
+        before++;
+    }
+    return before;
+}
+
+static int play(struct player *p, struct script *script)
+{
+    char sentence[1024];
+    int status = board_run(p->board);
+    struct trace_end end = verdict_of(p->board, status, sentence, sizeof sentence);
+    uint64_t differences = script->differences + compare_ends(&p->trace, &end, script);
+    if (script->differences > DIFFERENCES_SHOWN)
+        fprintf(stderr, "qvm: and %" PRIu64 " more\n", script->differences - DIFFERENCES_SHOWN);
+    if (script->is_lost)
+        say("from there on other vCPUs would run: the rest was not replayed");
+    fprintf(stderr, "qvm: %s; %" PRIu64 " guest exits replayed, ", sentence, script->exits);
+    if (differences)
+        fprintf(stderr, "%" PRIu64 " differences\n", differences);
+    else
+        fprintf(stderr, "all as recorded\n");
+    return differences ? STATUS_DIVERGED : STATUS_OK;
+}
+
+int exit_replay(const char *path, const struct session_options *options)
+{
+    struct player p;
+    struct script script = {0};
+    struct error e = {0};
+    const struct board_sinks sinks = {0};
+    int status;
+    if (!player_open(&p, path, &options->board, &e))
+        return session_report_error(&e, STATUS_USAGE);
+    if (!p.trace.exits.size) {
+        error_set(&e, "'%s' holds no guest exits: record --exits keeps them", path);
+        status = session_report_error(&e, STATUS_USAGE);
+    } else {
+        limit_to_script(&p, &script);
+        p.options.script = &script;
+        p.options.digest_every = 0;
+        status = player_start(&p, 0, &sinks, &e) ? play(&p, &script)
+                                                 : session_report_error(&e, STATUS_NOT_STARTED);
+    }
+    player_close(&p);
+    script_free(&script);
+    return status;
+}

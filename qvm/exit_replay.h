@@ -1,0 +1,10 @@
+/* `qvm replay --exits TRACE`: the exit logic alone, on the guest exits that a trace holds. */
+#ifndef QVM_EXIT_REPLAY_H
+#define QVM_EXIT_REPLAY_H
+
+#include "qvm/session.h"
+
+/* Prints each difference and a verdict on stderr; returns the exit status. */
+int exit_replay(const char *path, const struct session_options *options);
+
+#endif
