@@ -73,6 +73,8 @@ bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
 /* An access to a watched page: a watchpoint exception, or the instruction alone with the page open.
  */
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* Must the access that was refused wait for the debugger of the whole board (points.h)? */
+bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
 /* An instruction was carried out by us: D2.12.5, PSTATE.SS becomes 0 and the step is pending. */
 void debug_advance_step(struct vcpu *v);
 /* The engine reports the end of a software step like an undefined instruction. */

@@ -118,7 +118,7 @@ static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, ui
 }
 
 /* The refused access was counted: the instruction's own count is one less. */
-static bool waits_for_debugger(const struct vcpu *v, const struct insn_memory *m)
+bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m)
 {
     struct point access = {
         .kind = m->is_write ? POINT_WRITE : POINT_READ, .address = m->address, .size = m->size};
@@ -136,7 +136,7 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
                        m->address);
         return;
     }
-    if (waits_for_debugger(v, m)) {
+    if (debug_waits_for_debugger(v, m)) {
         engine_uncount_attempt(e);
         return;
     }

@@ -171,8 +171,10 @@ void handle_refused_fill(struct vcpu *v)
         debug_handle_watched_access(v, pc, &m);
         return;
     }
-    if (v->fault.stage == 2)
-        handle_stage2(v, pc, a, &m);
-    else
+    if (v->fault.stage != 2)
         take_abort(v, pc, a, &m);
+    else if (debug_waits_for_debugger(v, &m)) /* registers of devices are watched, too */
+        engine_uncount_attempt(e);
+    else
+        handle_stage2(v, pc, a, &m);
 }

@@ -4,14 +4,20 @@
 #include "qvm/gdb_link.h"
 #include "qvm/player.h"
 
-static enum gdb_end serve(struct board *b, struct timeline *t, struct gdb_events *events,
-                          const struct gdb_link *link)
+/* Whoever comes to the port and does not speak the protocol is none: the wait goes on. False: a
+ * signal ended it. */
+static bool serve(struct board *b, struct timeline *t, struct gdb_events *events,
+                  struct gdb_link *link, bool is_port, enum gdb_end *end, struct error *e)
 {
     struct gdb_board g;
-    struct gdb_target target = gdb_board_target(&g, b, t, events);
-    enum gdb_end end = gdb_serve(&target, link);
-    gdb_board_leave(&g);
-    return end;
+    do {
+        struct gdb_target target = gdb_board_target(&g, b, t, events);
+        *end = gdb_serve(&target, link);
+        gdb_board_leave(&g);
+        if (*end != GDB_NOT_MET || !is_port)
+            return true;
+    } while (gdb_link_await_another(link, e));
+    return false;
 }
 
 int debug_trace(const char *path, const char *where, const struct session_options *options)
@@ -30,7 +36,9 @@ int debug_trace(const char *path, const char *where, const struct session_option
         status = session_report_error(&e, STATUS_USAGE);
     } else {
         struct timeline *t = timeline_new(p.board, TIMELINE_BUDGET);
-        serve(p.board, t, &events, &link);
+        enum gdb_end end;
+        if (!serve(p.board, t, &events, &link, where != NULL, &end, &e))
+            status = session_report_error(&e, STATUS_USAGE);
         timeline_free(t);
         gdb_link_close(&link);
     }
@@ -44,10 +52,10 @@ bool debug_live(struct board *b, const char *where, struct gdb_events *events, s
     struct gdb_link link;
     if (!gdb_link_listen(&link, where, e))
         return false;
-    enum gdb_end end = serve(b, NULL, events, &link);
+    enum gdb_end end;
+    bool ok = serve(b, NULL, events, &link, true, &end, e);
     gdb_link_close(&link);
-    if (end == GDB_KILLED)
-        for (size_t i = 0; i < b->vm_count; i++)
-            vm_end(b->vms[i], STATUS_POWER_CUT, "ended by the debugger");
-    return true;
+    for (size_t i = 0; ok && end == GDB_KILLED && i < b->vm_count; i++)
+        vm_end(b->vms[i], STATUS_POWER_CUT, "ended by the debugger");
+    return ok;
 }

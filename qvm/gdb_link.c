@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/check.h"
 #include "qvm/host.h"
 
 #define LOOK_NS UINT64_C(500000000) /* signals are seen that often at least */
@@ -19,24 +20,40 @@ static bool is_ended_by_signal(void)
     return false;
 }
 
+struct peer {
+    struct host_link *host; /* owned */
+    bool signalled;         /* a signal ended the link */
+};
+
 static size_t link_read(void *context, void *to, size_t size, bool wait, bool *ended)
 {
-    size_t got = host_link_read(context, to, size, 0, ended);
+    struct peer *p = context;
+    size_t got = host_link_read(p->host, to, size, 0, ended);
     while (wait && got == 0 && !*ended) {
-        got = host_link_read(context, to, size, LOOK_NS, ended);
-        *ended |= got == 0 && is_ended_by_signal();
+        got = host_link_read(p->host, to, size, LOOK_NS, ended);
+        p->signalled = got == 0 && is_ended_by_signal();
+        *ended |= p->signalled;
     }
     return got;
 }
 
 static void link_write(void *context, const void *data, size_t size)
 {
-    host_link_write(context, data, size);
+    host_link_write(((struct peer *)context)->host, data, size);
+}
+
+static void link_met(void *context)
+{
+    host_link_keep(((struct peer *)context)->host);
 }
 
 static void open_link(struct gdb_link *link, struct host_link *host)
 {
-    *link = (struct gdb_link){.read = link_read, .write = link_write, .context = host};
+    struct peer *p = malloc(sizeof *p);
+    CHECK(p);
+    *p = (struct peer){.host = host};
+    *link =
+        (struct gdb_link){.read = link_read, .write = link_write, .met = link_met, .context = p};
 }
 
 /* "PORT", ":PORT", "HOST:PORT" or "[HOST]:PORT"; `host` gets at most `size`. False: it is none. */
@@ -59,6 +76,13 @@ static bool split(const char *where, char *host, size_t size, const char **port)
     return true;
 }
 
+static bool await(struct peer *p, struct error *e)
+{
+    while (!p->signalled && !host_link_accept(p->host, LOOK_NS))
+        p->signalled = is_ended_by_signal();
+    return !p->signalled || error_set(e, "no debugger came before a signal did");
+}
+
 bool gdb_link_listen(struct gdb_link *link, const char *where, struct error *e)
 {
     char host[256];
@@ -70,13 +94,18 @@ bool gdb_link_listen(struct gdb_link *link, const char *where, struct error *e)
         return false;
     fprintf(stderr, "qvm: waiting for gdb: target remote %s%s%s:%u\n", strchr(host, ':') ? "[" : "",
             host, strchr(host, ':') ? "]" : "", host_link_port(l));
-    while (!host_link_accept(l, LOOK_NS))
-        if (is_ended_by_signal()) {
-            host_link_close(l);
-            return error_set(e, "no debugger came before a signal did");
-        }
     open_link(link, l);
-    return true;
+    if (await(link->context, e))
+        return true;
+    gdb_link_close(link);
+    return false;
+}
+
+bool gdb_link_await_another(struct gdb_link *link, struct error *e)
+{
+    struct peer *p = link->context;
+    host_link_hang_up(p->host);
+    return await(p, e);
 }
 
 bool gdb_link_standard(struct gdb_link *link, struct error *e)
@@ -89,5 +118,7 @@ bool gdb_link_standard(struct gdb_link *link, struct error *e)
 
 void gdb_link_close(struct gdb_link *link)
 {
-    host_link_close(link->context);
+    struct peer *p = link->context;
+    host_link_close(p->host);
+    free(p);
 }

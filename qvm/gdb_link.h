@@ -8,6 +8,8 @@
 /* Waits for a debugger at [HOST:]PORT; without a host only from this machine, and port 0 is any
  * free one. Says on standard error where. False also when a signal ends the wait. */
 bool gdb_link_listen(struct gdb_link *link, const char *where, struct error *e);
+/* Whoever came was no debugger: waits for the next one. False: a signal ended the wait. */
+bool gdb_link_await_another(struct gdb_link *link, struct error *e);
 /* For gdb's `target remote | COMMAND`. From then on, what is printed goes to standard error. */
 bool gdb_link_standard(struct gdb_link *link, struct error *e);
 void gdb_link_close(struct gdb_link *link);

@@ -53,7 +53,7 @@ static void give_up(struct gdb_packets *p)
 static void between(struct gdb_packets *p, uint8_t c)
 {
     if (c == '$') {
-        p->met = true;
+        p->begun = true;
         p->part = GDB_PAYLOAD;
         p->size = 0;
         p->sum = 0;
@@ -61,7 +61,7 @@ static void between(struct gdb_packets *p, uint8_t c)
         p->interrupt = true;
     } else if (c == '-' && !p->no_acks) {
         send_again(p);
-    } else if (c != '+' && !p->met) {
+    } else if (c != '+' && !p->begun) {
         give_up(p); /* a web page must not talk to it, with a request whose body has packets */
     }
 }
@@ -101,6 +101,9 @@ static void at_end(struct gdb_packets *p, uint8_t low)
     int digit = hex_digit(low);
     bool good = digit >= 0 && (p->sum_wanted | digit) == p->sum;
     p->part = good ? GDB_WHOLE : GDB_BETWEEN;
+    if (good && !p->met)
+        p->link->met(p->link->context);
+    p->met |= good;
     if (!p->no_acks)
         write_text(p, good ? "+" : "-");
 }

@@ -16,6 +16,7 @@ struct gdb_link {
      * come again. */
     size_t (*read)(void *context, void *to, size_t size, bool wait, bool *ended);
     void (*write)(void *context, const void *data, size_t size);
+    void (*met)(void *context); /* a packet came whole: the peer is a debugger */
     void *context;
 };
 
@@ -33,7 +34,8 @@ enum gdb_packet_part {
 struct gdb_packets {
     const struct gdb_link *link;
     bool no_acks;
-    bool met;       /* a packet began: the peer is a debugger */
+    bool begun;     /* a packet began: the peer may be a debugger */
+    bool met;       /* one came whole: it is */
     bool interrupt; /* Ctrl-C came; whoever lets the target run clears it before */
     bool ended;     /* nothing will ever come again */
     uint8_t input[1024];

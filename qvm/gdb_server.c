@@ -361,6 +361,8 @@ enum gdb_end gdb_serve(struct gdb_target *target, const struct gdb_link *link)
     start(&s, target, link);
     while (!s.over && packets_receive(&s.packets, &packet))
         serve_packet(&s, packet);
+    if (!s.packets.met)
+        s.end = GDB_NOT_MET;
     gdb_points_remove_all(&s.points, target);
     packets_free(&s.packets);
     bytes_free(&s.description);

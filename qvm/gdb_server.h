@@ -11,6 +11,7 @@ enum gdb_end {
     GDB_DETACHED, /* the target shall run on */
     GDB_KILLED,   /* it shall end */
     GDB_LOST,     /* the link ended */
+    GDB_NOT_MET,  /* the same, before the peer spoke the protocol */
     GDB_EXITED,   /* the target ended, and gdb knows */
 };
 

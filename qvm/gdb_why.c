@@ -237,40 +237,65 @@ static void put_value(const struct search *s, const struct value *value, struct 
         text_put(out, "%02x", value->bytes[i]);
 }
 
+struct last_exit {
+    const char *handler; /* NULL: nobody, or there was none */
+    uint64_t value;
+};
+
 static void note_exit(void *context, const struct board_event *event)
 {
+    struct last_exit *last = context;
     if (event->id == EVENT_GUEST_EXIT && event->exit)
-        *(const char **)context = event->exit->handler;
+        *last = (struct last_exit){event->exit->handler, event->exit->value};
 }
 
-/* Whoever wrote memory, but not at the address that was asked about. All memory is watched for one
- * instruction. */
-static void put_way(struct search *s, struct bytes *out)
+/* The last guest exit of the instruction that was found. */
+static struct last_exit find_exit(struct search *s)
+{
+    struct board *b = s->g->board;
+    struct board_sinks sinks = b->sinks;
+    struct last_exit last = {0};
+    timeline_seek(s->timeline, s->at);
+    b->sinks.event = note_exit;
+    b->sinks.context = &last;
+    timeline_run_to(s->timeline, s->at + 1);
+    b->sinks = sinks;
+    return last;
+}
+
+/* Does the instruction that was found write to that page by another address? All memory is watched.
+ */
+static bool is_written_elsewhere(struct search *s, uint64_t *gva)
 {
     struct points all = {.count = 1, .resume_at = UINT64_MAX};
-    struct board *b = s->g->board;
-    const char *handler = NULL;
-    struct board_sinks sinks = b->sinks;
     hpa_t place;
     all.list[0] = (struct point){.kind = POINT_WRITE, .address = 0, .size = UINT64_MAX};
     timeline_seek(s->timeline, s->at);
     gdb_travel_use(s->g, &all);
     timeline_run_to(s->timeline, s->at + 1);
     gdb_travel_use(s->g, NULL);
-    if (all.is_hit &&
-        gdb_board_locate(s->g, gdb_travel_thread_of(s->g, all.vcpu), GDB_VIRTUAL, all.address,
-                         &place) &&
-        (place.v & ~PAGE_MASK) == (s->place.v & ~PAGE_MASK)) {
-        text_put(out, "  by its virtual address 0x%" PRIx64 "\n", all.address);
+    *gva = all.address;
+    return all.is_hit &&
+           gdb_board_locate(s->g, gdb_travel_thread_of(s->g, all.vcpu), GDB_VIRTUAL, *gva,
+                            &place) &&
+           (place.v & ~PAGE_MASK) == (s->place.v & ~PAGE_MASK);
+}
+
+/* Memory, not at the virtual address that was asked about; or a register of a device. */
+static void put_way(struct search *s, struct bytes *out)
+{
+    uint64_t gva;
+    if (s->has_place && is_written_elsewhere(s, &gva)) {
+        text_put(out, "  by its virtual address 0x%" PRIx64 "\n", gva);
         return;
     }
-    timeline_seek(s->timeline, s->at);
-    b->sinks.event = note_exit;
-    b->sinks.context = &handler;
-    timeline_run_to(s->timeline, s->at + 1);
-    b->sinks = sinks;
-    text_put(out, "  not by this instruction itself: by %s\n",
-             handler ? handler : "a device or the hypervisor, meanwhile");
+    struct last_exit last = find_exit(s);
+    if (!s->has_place)
+        text_put(out, "  value 0x%" PRIx64 ", to %s\n", last.value,
+                 last.handler ? last.handler : "nobody");
+    else
+        text_put(out, "  not by this instruction itself: by %s\n",
+                 last.handler ? last.handler : "a device or the hypervisor, meanwhile");
 }
 
 static void put_found(struct search *s, struct bytes *out)
@@ -290,7 +315,7 @@ static void put_found(struct search *s, struct bytes *out)
     put_name(s, out);
     text_put(out, " was last written by instruction %" PRIu64 ": VM %s, vCPU %u, %s\n", s->at + 1,
              t->vm->name, t->vcpu->index, text);
-    if (!s->is_register && !s->by_gva)
+    if (!s->is_register && (!s->by_gva || !s->has_place))
         put_way(s, out);
     if (s->is_register || s->has_place) {
         text_put(out, "  before ");

@@ -63,8 +63,12 @@ struct host_link;
 /* Where a client may come; port 0: any that is free. */
 struct host_link *host_link_listen(const char *host, const char *port, struct error *e);
 unsigned host_link_port(const struct host_link *l);
-/* Waits up to `timeout_ns` for the client; afterwards no other may come. */
+/* Waits up to `timeout_ns` for a client. */
 bool host_link_accept(struct host_link *l, uint64_t timeout_ns);
+/* It was the wrong one: another may come. */
+void host_link_hang_up(struct host_link *l);
+/* It is the right one: no other may come. */
+void host_link_keep(struct host_link *l);
 /* From now on standard input is empty, and what is printed goes to standard error. */
 struct host_link *host_link_standard(struct error *e);
 /* As host_console_read. */

@@ -366,9 +366,20 @@ bool host_link_accept(struct host_link *l, uint64_t timeout_ns)
         return false;
     l->out = l->in;
     setsockopt(l->in, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* packets are short */
-    close(l->listener);
-    l->listener = -1;
     return true;
+}
+
+void host_link_hang_up(struct host_link *l)
+{
+    close(l->in);
+    l->in = l->out = -1;
+}
+
+void host_link_keep(struct host_link *l)
+{
+    if (l->listener >= 0)
+        close(l->listener);
+    l->listener = -1;
 }
 
 struct host_link *host_link_standard(struct error *e)

@@ -140,15 +140,19 @@ def raw():
     verdict('kill', server.end().problem(3, 'ended by the debugger'))
 
     server = Server('run', '--gdb', '127.0.0.1:0', *MACHINE)
-    with socket.create_connection(server.place) as s:
-        s.sendall(b'GET / HTTP/1.0\r\n\r\n$k#6b')
-    verdict('a peer that is no debugger', server.end().differs(plain_run))
+    for stray in (b'', b'GET / HTTP/1.0\r\n\r\n$k#6b', b'+$m0,4#00' + bytes(range(256)) * 100):
+        with socket.create_connection(server.place) as s:
+            s.sendall(stray)
+            s.shutdown(socket.SHUT_WR)
+    answer = Peer(server.place).ask('vCont;c')
+    verdict('a debugger behind peers that are none', '' if answer == 'W00' else repr(answer))
+    verdict('peers that are no debuggers', server.end().differs(plain_run))
 
     server = Server('run', '--gdb', '0', *MACHINE)
-    with socket.create_connection(server.place) as s:
-        s.sendall(b'+$m0,4#00' + bytes(range(256)) * 100)
-        s.shutdown(socket.SHUT_WR)
-    verdict('a peer that sends garbage', server.end().differs(plain_run))
+    socket.create_connection(server.place).close()
+    time.sleep(0.3)
+    server.process.terminate()
+    verdict('a signal after a peer that is none', server.end().problem(2, 'no debugger came'))
 
     server = Server('gdb', '--port', '0', TRACE)
     peer = Peer(server.place)
@@ -242,6 +246,56 @@ def watch():
          r'^\$\d+ = 2$', r'hit Hardware read watchpoint 2: ')
 
 
+def first_instruction():
+    """Before it, a vCPU has no state in the engine yet."""
+    text = script(PIPE, 'monitor walk 0x40080000', 'p/x $x0', 'p $cpsr', 'set $x7 = 77',
+                  'thread 2', 'monitor walk 0x40080000', 'thread 1', 'stepi', 'p $x7',
+                  'reverse-stepi', 'p $x7', 'p $pc', 'thread 2', 'set $x7 = 77')
+    place = r'^gpa 0x40080000, hpa 0x\w+: RAM, offset '
+    says('a walk before the first instruction', text, r'next 0x40080000: msr daifset', place,
+         r'^\$1 = 0x4\w+$', r'EL=1', '^> thread 2', place, r'Could not write register')
+    says('registers written before the first instruction', text, r'another run$', '^> stepi',
+         ' = 77$', ' = 77$', r'<start>$')
+
+
+def why():
+    text = script(PIPE, 'monitor why x7', 'break spis', 'continue', 'monitor digest',
+                  'monitor why sp', 'monitor why VBAR_EL1', 'monitor why lr',
+                  'eval "monitor why %%lu,4", (long) &%s' % HOPS, 'monitor why 0x40080000',
+                  'monitor events 4', 'monitor events', 'info registers pc', 'monitor digest',
+                  'monitor space guest-physical', 'monitor why 0x4009003c,4', 'monitor why zr',
+                  'monitor why 0x4009003c,40', 'monitor why 0x4008fff8,9', 'monitor events 5000',
+                  'detach')
+    says('who wrote a register', text, r'^x7 was not written since instruction 0: it holds 0x0+,',
+         r'^sp was last written by instruction \d+: VM test, vCPU 0, \w+: stp x29, x30, \[sp, ',
+         r'before 0x\w+7ff0, after 0x\w+7fc0$',
+         r'^VBAR_EL1 was .* instruction 76: .*msr vbar_el1, x1$', r'^lr was .*: bl ')
+    wrote = r'^0x4009003c \(4 bytes\) was last written by instruction 51312555: VM test, vCPU 0, ' \
+            r'0x400801c4: str w10, .*\n%s +before 0x000003e7, after 0x000003e8\n.*seek 51312554 '
+    says('who wrote an address', text, wrote % '', r'^0x40080000 \(1 byte\) was not written since ')
+    says('who wrote a physical address', text, r'addresses of memory are guest-physical',
+         wrote % r' +by its virtual address 0x4009003c\n')
+    says('no question', text, "'zr' is none", 'within one page', 'within one page',
+         r'at most 1000 events')
+    digests = re.findall(r'^[0-9a-f]{64}$', text, re.M)
+    verdict('a question changes nothing',
+            '' if len(digests) == 2 and len(set(digests)) == 1 else repr(digests))
+    events = [line for line in text.splitlines() if ' QVM:' in line]
+    good = len(events) == 24 and events[:4] == events[-4:] and ' insn:51412939' in events[-1]
+    verdict('events', '' if good else repr(events))
+    says('where it was', text, r'^pc .*<spis\+')
+
+
+def devices():
+    text = script('target remote | %s gdb --pipe traces/hello.qtrace' % shlex.quote(qvm),
+                  'awatch *(unsigned *) 0x09000000', 'continue', 'monitor when', 'continue',
+                  'continue', 'reverse-continue', 'x/i $pc', 'monitor when',
+                  'monitor why 0x09000000', 'detach')
+    hit = r'Hardware access \(read/write\) watchpoint 1'
+    says('registers of devices', text, hit, '^instruction 5,', hit, hit, hit, r'^=> .*\bstr\t',
+         '^instruction 12,', r'by instruction 9: .* str w3, \[x1\]\n +value 0x65, to pl011$')
+
+
 def live(command):
     words = ['-o', work + '/debugged.qtrace'] if command == 'record' else []
     server = Server(command, '--gdb', '0', *words, *MACHINE)
@@ -284,6 +338,9 @@ if gdb:
     forwards()
     backwards()
     watch()
+    first_instruction()
+    why()
+    devices()
     live('run')
     live('record')
     interrupt_gdb()
