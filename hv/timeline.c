@@ -17,18 +17,28 @@ static const uint64_t near_distances[] = {1000000, 50000};
 #define NEAR_COUNT (sizeof near_distances / sizeof near_distances[0])
 #define NEAR_MAX   32 /* so many are kept */
 
+#define FORKS_MAX 1024 /* moments that always stay */
+
+/* What a turn remembers for whoever watches, and snapshots need not. */
+struct turn_notes {
+    bool in_guest;
+    uint64_t entered_at;
+};
+
 struct moment {
     uint64_t instructions;
     struct bytes machine;
     struct memory_image *memory;
     struct footprint *footprint; /* owned: of what follows, up to the next moment */
+    struct turn_notes *turns;    /* owned */
     bool near;                   /* made for a place that somebody went to */
+    bool is_fork;                /* somebody changed the machine: time leads through it */
 };
 
 struct timeline {
     struct board *board;
     struct moment moments[MOMENTS_MAX]; /* by instruction */
-    size_t count, near_count;
+    size_t count, near_count, fork_count;
     struct memory_images images;
     uint64_t every;
     size_t budget, machine_bytes;
@@ -72,21 +82,25 @@ static void remove_moment(struct timeline *t, size_t at)
         footprint_merge(t->moments[at - 1].footprint, m->footprint);
     t->machine_bytes -= moment_bytes(m);
     t->near_count -= m->near;
+    t->fork_count -= m->is_fork;
     images_drop(&t->images, m->memory);
     bytes_free(&m->machine);
     free(m->footprint);
+    free(m->turns);
     t->count--;
     memmove(m, m + 1, (t->count - at) * sizeof *m);
 }
 
-/* Every other of the regular ones goes, but for the first and the last. */
-static void thin(struct timeline *t)
+/* Every other of the regular ones goes, but for the first and the last. False: nothing did. */
+static bool thin(struct timeline *t)
 {
     bool odd = false;
+    size_t before = t->count;
     for (size_t i = t->count - 1; i-- > 1;)
-        if (t->moments[i].near || (odd = !odd))
+        if (!t->moments[i].is_fork && (t->moments[i].near || (odd = !odd)))
             remove_moment(t, i);
     t->every *= 2;
+    return t->count < before;
 }
 
 static bool is_over_budget(const struct timeline *t)
@@ -114,8 +128,25 @@ static void make_room(struct timeline *t)
 {
     if (t->near_count == NEAR_MAX)
         forget_far_one(t);
-    while (is_over_budget(t) && t->count > 2)
-        thin(t);
+    while (is_over_budget(t) && t->count > 2 && thin(t))
+        ;
+}
+
+static struct turn_notes *turns_now(const struct schedule *s)
+{
+    struct turn_notes *notes = calloc(s->turn_count, sizeof *notes);
+    CHECK(notes);
+    for (size_t i = 0; i < s->turn_count; i++)
+        notes[i] = (struct turn_notes){s->turns[i].in_guest, s->turns[i].entered_at};
+    return notes;
+}
+
+static void restore_turns(struct schedule *s, const struct turn_notes *notes)
+{
+    for (size_t i = 0; i < s->turn_count; i++) {
+        s->turns[i].in_guest = notes[i].in_guest;
+        s->turns[i].entered_at = notes[i].entered_at;
+    }
 }
 
 /* The present becomes a moment. A stretch that is cut in two may have used on either side what it
@@ -129,6 +160,7 @@ static void note(struct timeline *t, bool near)
     CHECK(m.footprint);
     if (at)
         *m.footprint = *t->moments[at - 1].footprint;
+    m.turns = turns_now(&b->schedule);
     m.memory = images_take(&t->images);
     snapshot_save_machine(b, &m.machine);
     memmove(&t->moments[at + 1], &t->moments[at], (t->count - at) * sizeof m);
@@ -196,6 +228,7 @@ static void go_to_moment(struct timeline *t, size_t at)
     struct reader in = reader_of(m->machine.data, m->machine.size);
     images_restore(&t->images, m->memory, drop_code, t->board);
     CHECK(snapshot_restore_machine(t->board, &in) && reader_at_end(&in));
+    restore_turns(&t->board->schedule, m->turns);
     use_footprint(t, at);
 }
 
@@ -208,7 +241,8 @@ static uint64_t next_regular(const struct timeline *t)
     return t->moments[at].instructions + t->every;
 }
 
-/* Stops at each moment that there is, too: another stretch begins there. */
+/* Stops at each moment that there is, too: another stretch begins there, and where somebody changed
+ * the machine, another run. */
 bool timeline_run_to(struct timeline *t, uint64_t instructions)
 {
     struct board *b = t->board;
@@ -222,9 +256,12 @@ bool timeline_run_to(struct timeline *t, uint64_t instructions)
         bool ended = board_run_to(b, next);
         if (ended || b->vtime.instructions < next)
             return false;
+        bool is_there = at + 1 < t->count && t->moments[at + 1].instructions == next;
         if (next == regular)
             remember(t, false);
-        else if (at + 1 < t->count && t->moments[at + 1].instructions == next)
+        if (is_there && t->moments[at + 1].is_fork)
+            go_to_moment(t, at + 1);
+        else if (is_there)
             use_footprint(t, at + 1);
         if (next == instructions)
             return true;
@@ -256,6 +293,19 @@ bool timeline_seek(struct timeline *t, uint64_t instructions)
     return t->board->vtime.instructions == instructions || run_to_place(t, instructions);
 }
 
+bool timeline_may_fork(const struct timeline *t)
+{
+    return t->fork_count < FORKS_MAX;
+}
+
+uint64_t timeline_next_fork(const struct timeline *t, uint64_t from)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->moments[i].is_fork && t->moments[i].instructions >= from)
+            return t->moments[i].instructions;
+    return UINT64_MAX;
+}
+
 /* What is left of the moments ends with the present, as it is now. */
 void timeline_fork(struct timeline *t)
 {
@@ -266,6 +316,8 @@ void timeline_fork(struct timeline *t)
         remove_moment(t, 0);
     make_room(t);
     note(t, false);
+    t->moments[t->count - 1].is_fork = true;
+    t->fork_count++;
 }
 
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions)

@@ -25,8 +25,13 @@ uint64_t timeline_start(const struct timeline *t);
 bool timeline_run_to(struct timeline *t, uint64_t instructions);
 /* To the instruction, backwards or forwards. False: it lies outside of the run. */
 bool timeline_seek(struct timeline *t, uint64_t instructions);
-/* The machine was changed from outside: the future that was is forgotten. */
+/* The machine was changed from outside. The future that was is forgotten; the past stays, and from
+ * there time leads through the change again, at its instruction. */
 void timeline_fork(struct timeline *t);
+/* False: there were too many changes to remember another one. */
+bool timeline_may_fork(const struct timeline *t);
+/* The first change at or after the instruction; UINT64_MAX: there is none. */
+uint64_t timeline_next_fork(const struct timeline *t, uint64_t from);
 /* The last moment before the instruction: where a search in reverse begins. */
 uint64_t timeline_moment_before(const struct timeline *t, uint64_t instructions);
 /* Which pages were used between that moment, which timeline_moment_before gave, and the next. */

@@ -71,6 +71,11 @@ static void read_registers(void *context, unsigned thread, struct vcpu_registers
     vcpu_read_registers(turn_of(g, thread)->vcpu, g->board->current, r);
 }
 
+static bool may_fork(const struct gdb_board *g)
+{
+    return !g->timeline || timeline_may_fork(g->timeline);
+}
+
 /* What was recorded is not what happens from now on. */
 static void fork_run(struct gdb_board *g)
 {
@@ -87,7 +92,7 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
 {
     struct gdb_board *g = context;
     struct vcpu *v = turn_of(g, thread)->vcpu;
-    if (!v->on) /* one that is off begins anew when it is powered on */
+    if (!v->on || !may_fork(g)) /* one that is off begins anew when it is powered on */
         return false;
     vcpu_write_registers(v, g->board->current, r);
     fork_run(g);
@@ -160,6 +165,8 @@ static bool write_memory(void *context, unsigned thread, enum gdb_space space, u
                          const void *from, size_t size)
 {
     struct gdb_board *g = context;
+    if (!may_fork(g))
+        return false;
     for (size_t done = 0, part; done < size; done += part) {
         part = part_of_page(address + done, size - done);
         hpa_t at;

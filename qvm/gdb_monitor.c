@@ -37,6 +37,13 @@ static void when(const struct request *r, struct bytes *out)
     uint64_t ns = vtime_ns(&b->vtime);
     text_put(out, "instruction %" PRIu64 ", %" PRIu64 ".%09" PRIu64 " s virtual\n",
              b->vtime.instructions, ns / 1000000000, ns % 1000000000);
+    uint64_t fork = r->g->timeline ? timeline_next_fork(r->g->timeline, 0) : UINT64_MAX;
+    if (fork <= b->vtime.instructions)
+        text_put(out,
+                 "the debugger wrote at instruction %" PRIu64 ": another run than the recorded\n",
+                 fork);
+    else if (fork < UINT64_MAX)
+        text_put(out, "as recorded, up to the debugger's write at instruction %" PRIu64 "\n", fork);
 }
 
 static void seek(const struct request *r, struct bytes *out)

@@ -317,6 +317,8 @@ static void put_found(struct search *s, struct bytes *out)
              t->vm->name, t->vcpu->index, text);
     if (!s->is_register && (!s->by_gva || !s->has_place))
         put_way(s, out);
+    if (timeline_next_fork(s->timeline, s->at + 1) == s->at + 1)
+        text_put(out, "  or by the debugger, who wrote right behind this instruction\n");
     if (s->is_register || s->has_place) {
         text_put(out, "  before ");
         put_value(s, &s->before, out);

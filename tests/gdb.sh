@@ -246,6 +246,19 @@ def watch():
          r'^\$\d+ = 2$', r'hit Hardware read watchpoint 2: ')
 
 
+def writes():
+    """They are part of the run, on the way back and forwards again."""
+    text = script(PIPE, 'break sgis', 'continue', 'delete', 'stepi 5', 'set $x20 = 0x1234',
+                  'set var *(unsigned *) ((char *) &shared + 100) = 77', 'stepi 9',
+                  'set $x21 = 0x4321', 'stepi', 'monitor digest', 'reverse-stepi 13',
+                  'monitor when', 'p/x $x20', 'stepi 13', 'p/x $x20', 'p/x $x21', 'monitor digest',
+                  'p *(unsigned *) ((char *) &shared + 100)', 'monitor why x20', 'detach')
+    says('writes', text, r'another run$', '^as recorded, up to .* instruction (\d+)$', '= 0x0$',
+         '= 0x1234$', '= 0x4321$', '= 77$', r'debugger, who wrote right behind this instruction$',
+         r'before 0x0+, after 0x0+1234$')
+    verdict('writes, digest', '' if len(set(re.findall(r'^[0-9a-f]{64}$', text, re.M))) == 1 else text)
+
+
 def first_instruction():
     """Before it, a vCPU has no state in the engine yet."""
     text = script(PIPE, 'monitor walk 0x40080000', 'p/x $x0', 'p $cpsr', 'set $x7 = 77',
@@ -338,6 +351,7 @@ if gdb:
     forwards()
     backwards()
     watch()
+    writes()
     first_instruction()
     why()
     devices()

@@ -108,7 +108,8 @@ START_TEST(travel_is_exact)
 }
 END_TEST
 
-/* What a debugger wrote is still there on the way back from where the run went on to. */
+/* What a debugger wrote is still there on the way back from where the run went on to, and on the
+ * way forwards from before it was written. */
 START_TEST(travel_keeps_what_was_written)
 {
     struct machine m;
@@ -128,6 +129,14 @@ START_TEST(travel_keeps_what_was_written)
     vcpu_read_registers(v, m.board->current, &r);
     ck_assert_uint_eq(r.x[20], 20);
     ck_assert_uint_eq(r.x[21], 21);
+    struct digest changed = board_digest(m.board);
+    ck_assert_uint_eq(timeline_next_fork(t, 0), 1000);
+    ck_assert_uint_eq(timeline_next_fork(t, 1001), UINT64_MAX);
+    ck_assert(timeline_seek(t, 999));
+    vcpu_read_registers(v, m.board->current, &r);
+    ck_assert_uint_eq(r.x[20], 0);
+    ck_assert(timeline_run_to(t, 1050));
+    ck_assert(equal(board_digest(m.board), changed));
     timeline_free(t);
     machine_close(&m);
 }
