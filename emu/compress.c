@@ -76,6 +76,24 @@ bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
     return good;
 }
 
+/* A context is larger than what it expands here. */
+struct expander *expander_new(void)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    CHECK(context);
+    return (struct expander *)context;
+}
+
+void expander_free(struct expander *x)
+{
+    ZSTD_freeDCtx((ZSTD_DCtx *)x);
+}
+
+bool expander_expand(struct expander *x, const void *frame, size_t size, void *to, size_t room)
+{
+    return ZSTD_decompressDCtx((ZSTD_DCtx *)x, to, room, frame, size) == room;
+}
+
 /* zlib counts input in `unsigned`: hands it the next part of what is left. */
 static void refill(z_stream *z, size_t *left)
 {

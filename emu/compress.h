@@ -18,7 +18,14 @@ bool compress_zstd(const void *data, size_t size, struct bytes *out);
  * ends early, more than `limit` bytes) `out` is as before. */
 bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
 
-/* The same for gzip (RFC 1952): all members. Bytes behind the last member that do not start
+/* For many small frames, each of known size. */
+struct expander;
+struct expander *expander_new(void);
+void expander_free(struct expander *x);
+/* Exactly `room` bytes to `to`; false if the frame is damaged or holds more or fewer. */
+bool expander_expand(struct expander *x, const void *frame, size_t size, void *to, size_t room);
+
+/* Like expand_zstd for gzip (RFC 1952): all members. Bytes behind the last member that do not start
  * another one are ignored (padding, an appended device tree). */
 bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
 

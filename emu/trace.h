@@ -41,9 +41,9 @@ struct trace_digest {
 /* The whole machine after so many instructions (hv/snapshot.h). */
 struct trace_snapshot {
     uint64_t instructions;
-    const uint8_t *data; /* in `chunk` */
+    const uint8_t *data; /* in `chunk`, or in the file's data */
     size_t size;
-    struct bytes chunk; /* owned */
+    struct bytes chunk; /* owned: if it was compressed */
     bool is_start;      /* the recording began with it: no input came before */
 };
 
@@ -147,8 +147,8 @@ struct trace {
 };
 
 /* Reads a whole file. On an error *t is empty; else the caller frees with trace_free. What is odd
- * but harmless (unknown chunks, a torn tail) goes to `log` (may be NULL), severity `warn`. Nothing
- * in *t points into `data`. */
+ * but harmless (unknown chunks, a torn tail) goes to `log` (may be NULL), severity `warn`. Only
+ * snapshots point into `data`, which must stay for them. */
 bool trace_parse(struct trace *t, const void *data, size_t size, const struct log *log,
                  struct error *e);
 void trace_free(struct trace *t);

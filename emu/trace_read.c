@@ -264,14 +264,10 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
     struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
     s->is_start = t->snapshot_count == 1 && !t->pulls.size && !t->pushes.size;
-    /* Tens of megabytes: taken over as they are if the chunk was expanded for us. */
-    if (p->expanded.data) {
-        s->chunk = p->expanded;
-        p->expanded = (struct bytes){0};
-    } else {
-        bytes_put(&s->chunk, r->data, r->size);
-    }
-    s->data = s->chunk.data + r->at;
+    /* Tens of megabytes: not copied. */
+    s->chunk = p->expanded;
+    p->expanded = (struct bytes){0};
+    s->data = r->data + r->at;
     s->size = r->size - r->at;
     return true;
 }

@@ -52,6 +52,9 @@ bool board_restore_state(struct board *b, struct reader *in);
 void snapshot_plan(struct board *b);
 void snapshot_save_machine(struct board *b, struct bytes *out);
 bool snapshot_restore_machine(struct board *b, struct reader *in);
+/* snapshot_pages.c: the contents of memory. What is restored stays in `in`'s data for later. */
+void snapshot_save_pages(struct memory *m, struct bytes *out);
+bool snapshot_restore_pages(struct memory *m, struct reader *in);
 
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);

@@ -251,6 +251,10 @@ static bool all_ended(const struct board *b)
 
 static bool limit_is_reached(struct board *b)
 {
+    if (b->memory.is_damaged) {
+        end_all(b, STATUS_NOT_STARTED, "the snapshot's memory is damaged");
+        return true;
+    }
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
     if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;

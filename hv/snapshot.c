@@ -3,10 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "emu/check.h"
+#include "emu/compress.h"
 #include "hv/hv_internal.h"
 #include "mmu/tlb.h"
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
+#define MACHINE_MAX      ((size_t)64 << 20) /* bytes; a vCPU has about half a megabyte */
 
 void snapshot_plan(struct board *b)
 {
@@ -19,34 +22,6 @@ void snapshot_plan(struct board *b)
 
 /* Contents ----------------------------------------------------------------------------------------
  */
-
-/* Address and contents of each page that is not all zero; an address of all ones ends the list. */
-static void save_pages(struct memory *m, struct bytes *out)
-{
-    for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE) {
-        const uint8_t *contents = memory_at(m, page, PAGE_SIZE, MEMORY_READ);
-        if (memory_page_is_zero(contents))
-            continue;
-        bytes_put_int(out, page.v, 8);
-        bytes_put(out, contents, PAGE_SIZE);
-    }
-    bytes_put_int(out, UINT64_MAX, 8);
-}
-
-static bool restore_pages(struct memory *m, struct reader *in)
-{
-    memory_clear(m);
-    for (;;) {
-        hpa_t page = hpa(reader_int(in, 8));
-        if (in->failed || page.v == UINT64_MAX)
-            return !in->failed;
-        const uint8_t *contents = reader_bytes(in, PAGE_SIZE);
-        uint8_t *to = page.v & PAGE_MASK ? NULL : memory_at(m, page, PAGE_SIZE, MEMORY_WRITE);
-        if (!contents || !to)
-            return false;
-        memcpy(to, contents, PAGE_SIZE);
-    }
-}
 
 static void save_rest(struct board *b, struct bytes *out)
 {
@@ -114,13 +89,37 @@ bool snapshot_restore_machine(struct board *b, struct reader *in)
     return ok;
 }
 
+static void save_machine(struct board *b, struct bytes *out)
+{
+    struct bytes machine = {0}, frame = {0};
+    snapshot_save_machine(b, &machine);
+    CHECK(compress_zstd(machine.data, machine.size, &frame));
+    bytes_put_int(out, frame.size, 8);
+    bytes_put(out, frame.data, frame.size);
+    bytes_free(&machine);
+    bytes_free(&frame);
+}
+
 void snapshot_take(struct board *b, struct bytes *out)
 {
     struct digest digest = board_digest(b);
     bytes_put_int(out, SNAPSHOT_VERSION, 4);
     bytes_put(out, digest.b, sizeof digest.b);
-    snapshot_save_machine(b, out);
-    save_pages(&b->memory, out);
+    save_machine(b, out);
+    snapshot_save_pages(&b->memory, out);
+}
+
+static bool restore_machine(struct board *b, struct reader *in)
+{
+    struct bytes machine = {0};
+    struct error damaged = {0};
+    uint64_t size = reader_int(in, 8);
+    const uint8_t *frame = size <= in->size ? reader_bytes(in, (size_t)size) : NULL;
+    bool ok = frame && expand_zstd(frame, (size_t)size, MACHINE_MAX, &machine, &damaged);
+    struct reader r = reader_of(machine.data, machine.size);
+    ok = ok && snapshot_restore_machine(b, &r) && reader_at_end(&r) && !r.failed;
+    bytes_free(&machine);
+    return ok;
 }
 
 static bool restore(struct board *b, struct reader *in, struct digest *digest)
@@ -131,7 +130,8 @@ static bool restore(struct board *b, struct reader *in, struct digest *digest)
     if (!stored)
         return false;
     memcpy(digest->b, stored, sizeof digest->b);
-    return snapshot_restore_machine(b, in) && restore_pages(&b->memory, in) && reader_at_end(in);
+    return restore_machine(b, in) && snapshot_restore_pages(&b->memory, in) && !in->failed &&
+           reader_at_end(in);
 }
 
 bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)

@@ -11,7 +11,10 @@
 void snapshot_take(struct board *b, struct bytes *out);
 /* The board becomes what the snapshot holds, its journal (in a replay) included; then its digest is
  * compared. False, with the error, if the data is damaged or of another board: the board is of no
- * use then. */
+ * use then.
+ *
+ * The contents of memory are taken from `data` when they are first looked at: it stays until the
+ * board is freed or another snapshot is restored. */
 bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/check.h"
 #include "mmu/memory_internal.h"
 
 #define BOARD_SIZE ((uint64_t)1 << 48)
@@ -17,11 +18,12 @@ static bool bank_allocate(struct memory_bank *b)
     b->touched = calloc(pages / 64, sizeof *b->touched);
     b->dirty = calloc(pages / 64, sizeof *b->dirty);
     b->changed = calloc(pages / 64, sizeof *b->changed);
+    b->expected = calloc(pages / 64, sizeof *b->expected);
     b->dirty_groups = calloc(b->group_count / 64 + 1, sizeof *b->dirty_groups);
     b->page_hash = calloc(pages, sizeof *b->page_hash);
     b->group_hash = calloc(b->group_count, sizeof *b->group_hash);
-    return b->allocation && b->used && b->touched && b->dirty && b->changed && b->dirty_groups &&
-           b->page_hash && b->group_hash;
+    return b->allocation && b->used && b->touched && b->dirty && b->changed && b->expected &&
+           b->dirty_groups && b->page_hash && b->group_hash;
 }
 
 static void bank_free(struct memory_bank *b)
@@ -31,6 +33,7 @@ static void bank_free(struct memory_bank *b)
     free(b->touched);
     free(b->dirty);
     free(b->changed);
+    free(b->expected);
     free(b->dirty_groups);
     free(b->page_hash);
     free(b->group_hash);
@@ -86,8 +89,16 @@ bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *
     return true;
 }
 
+static void release_source(struct memory *m)
+{
+    if (m->source.release)
+        m->source.release(m->source.context);
+    m->source = (struct memory_source){0};
+}
+
 void memory_free(struct memory *m)
 {
+    release_source(m);
     for (size_t i = 0; i < m->bank_count; i++)
         bank_free(&m->banks[i]);
     *m = (struct memory){0};
@@ -105,11 +116,33 @@ static void mark_written(struct memory_bank *b, size_t first, size_t last)
     }
 }
 
+void memory_set_source(struct memory *m, struct memory_source source)
+{
+    CHECK(m->expected_pages == 0);
+    release_source(m);
+    m->source = source;
+}
+
+static void load(struct memory *m, struct memory_bank *b, size_t first, size_t last)
+{
+    for (size_t p = first; p <= last; p++)
+        if (bit_test(b->expected, p))
+            m->source.load(m->source.context, m, bank_page_address(b, p));
+}
+
+void memory_load(struct memory *m)
+{
+    for (size_t i = 0; i < m->bank_count && m->expected_pages; i++)
+        load(m, &m->banks[i], 0, m->banks[i].group_count * GROUP_PAGES - 1);
+}
+
 void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access)
 {
     struct memory_bank *b = bank_of(m, a, size);
     if (!b)
         return NULL;
+    if (m->expected_pages && size)
+        load(m, b, bank_page(b, a), bank_page(b, hpa(a.v + size - 1)));
     if (access == MEMORY_WRITE && size)
         mark_written(b, bank_page(b, a), bank_page(b, hpa(a.v + size - 1)));
     return b->host + (a.v - b->base.v);
@@ -160,8 +193,20 @@ bool memory_page_is_zero(const uint8_t *page)
     return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
 }
 
+/* What was never loaded is zero as it is. */
+static void expect_nothing(struct memory *m)
+{
+    for (size_t i = 0; i < m->bank_count && m->expected_pages; i++) {
+        struct memory_bank *b = &m->banks[i];
+        for (size_t w = 0; w < b->group_count * GROUP_WORDS; w++)
+            b->expected[w] = 0;
+    }
+    m->expected_pages = 0;
+}
+
 void memory_clear(struct memory *m)
 {
+    expect_nothing(m);
     for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE)
         memset(memory_at(m, page, PAGE_SIZE, MEMORY_WRITE), 0, PAGE_SIZE);
 }

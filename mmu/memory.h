@@ -22,6 +22,8 @@
 
 enum memory_access { MEMORY_READ, MEMORY_WRITE };
 
+struct memory;
+
 struct memory_bank {
     hpa_t base;
     uint64_t size; /* bytes, a multiple of PAGE_SIZE */
@@ -35,9 +37,18 @@ struct memory_bank {
     uint64_t *touched;          /* a bit a page: was ever written */
     uint64_t *dirty;            /* a bit a page: written since the last digest */
     uint64_t *changed;          /* a bit a page: written since the last image */
+    uint64_t *expected;         /* a bit a page: its contents are still to come */
     uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
     struct hash128 *page_hash;  /* all zero = page of zeros */
     struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
+};
+
+/* Where the contents of pages come from that nobody has looked at yet: see memory_expect. */
+struct memory_source {
+    /* Provides the page, by memory_provide, and may provide others with it. */
+    void (*load)(void *context, struct memory *m, hpa_t page);
+    void (*release)(void *context);
+    void *context;
 };
 
 #define MEMORY_BANKS_MAX 16
@@ -46,6 +57,9 @@ struct memory {
     size_t bank_count;
     uint64_t scatter_turn; /* allocator state: which end of which bank is next */
     uint64_t free_pages;   /* not taken and not reserved */
+    size_t expected_pages; /* whose contents are still to come from `source` */
+    struct memory_source source;
+    bool is_damaged; /* the source gave something else than what was expected; zeros instead */
 };
 
 struct memory_chunk {
@@ -87,6 +101,19 @@ void memory_save(const struct memory *m, struct bytes *out);
 bool memory_restore(struct memory *m, struct reader *in);
 /* All pages become zero. */
 void memory_clear(struct memory *m);
+/* Pages that come later. The memory behaves as if it held them already: memory_at has them loaded,
+ * a digest takes their hash. The source replaces the one before it, whose pages must not be missing
+ * any more: call memory_clear first. It must not touch the memory but by memory_provide. */
+void memory_set_source(struct memory *m, struct memory_source source);
+/* The page, which is zero and was not looked at since memory_clear, has that memory_page_hash.
+ * False: there is no such page, or it is expected already. */
+bool memory_expect(struct memory *m, hpa_t page, struct hash128 hash);
+/* The contents of an expected page. NULL: there are none. */
+void memory_provide(struct memory *m, hpa_t page, const uint8_t *contents);
+/* All that are still expected, now. */
+void memory_load(struct memory *m);
+/* Of a page, as it was at the last digest. */
+struct hash128 memory_page_hash(const struct memory *m, hpa_t page);
 /* Clears the marks of what was written since the last image (memory_image.h): the engine's write
  * permissions must be taken back. */
 void memory_forget_changes(struct memory *m);

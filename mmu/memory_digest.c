@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/bytes.h"
+#include "emu/check.h"
 #include "mmu/memory_internal.h"
 
 static const struct hash128 zero_hash = {0, 0};
@@ -44,6 +45,42 @@ static struct hash128 hash_of_page(const uint8_t *page)
 static const uint8_t *page_host(const struct memory_bank *b, size_t page)
 {
     return b->host + (bank_page_address(b, page).v - b->base.v);
+}
+
+struct hash128 memory_page_hash(const struct memory *m, hpa_t page)
+{
+    const struct memory_bank *b = bank_of(m, page, PAGE_SIZE);
+    return b ? b->page_hash[bank_page(b, page)] : zero_hash;
+}
+
+bool memory_expect(struct memory *m, hpa_t page, struct hash128 hash)
+{
+    struct memory_bank *b = page.v & PAGE_MASK ? NULL : bank_of(m, page, PAGE_SIZE);
+    size_t p = b ? bank_page(b, page) : 0;
+    if (!b || bit_test(b->expected, p))
+        return false;
+    bit_set(b->expected, p);
+    bit_set(b->touched, p);
+    bit_set(b->changed, p);
+    bit_set(b->dirty_groups, p / GROUP_PAGES);
+    b->dirty[p / 64] &= ~((uint64_t)1 << p % 64);
+    b->page_hash[p] = hash;
+    m->expected_pages++;
+    return true;
+}
+
+void memory_provide(struct memory *m, hpa_t page, const uint8_t *contents)
+{
+    struct memory_bank *b = bank_of(m, page, PAGE_SIZE);
+    size_t p = bank_page(b, page);
+    CHECK(bit_test(b->expected, p));
+    b->expected[p / 64] &= ~((uint64_t)1 << p % 64);
+    m->expected_pages--;
+    struct hash128 hash = contents ? hash_of_page(contents) : zero_hash;
+    if (contents && hash.low == b->page_hash[p].low && hash.high == b->page_hash[p].high)
+        memcpy((uint8_t *)(uintptr_t)page_host(b, p), contents, PAGE_SIZE);
+    else
+        m->is_damaged = true;
 }
 
 static void update_group(struct memory_bank *b, size_t group)

@@ -190,6 +190,7 @@ static void take_changed(const struct walk *w, struct memory_bank *b, size_t pag
 struct memory_image *images_take(struct memory_images *s)
 {
     struct walk w = {.images = s, .image = image_like_last(s)};
+    memory_load(s->memory);
     each_changed(&w, take_changed);
     set_last(s, w.image);
     return w.image;

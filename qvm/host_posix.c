@@ -24,10 +24,17 @@
 /* Files -------------------------------------------------------------------------------------------
  */
 
-static bool read_all(int fd, const char *path, struct bytes *out, struct error *e)
+/* `likely` bytes, or more, or fewer. */
+static bool read_all(int fd, const char *path, size_t likely, struct bytes *out, struct error *e)
 {
     uint8_t part[65536];
     ssize_t got;
+    bytes_reserve(out, likely);
+    for (size_t left = likely; left; left -= (size_t)got, out->size += (size_t)got) {
+        got = read(fd, out->data + out->size, left);
+        if (got <= 0)
+            break;
+    }
     while ((got = read(fd, part, sizeof part)) > 0)
         bytes_put(out, part, (size_t)got);
     return got == 0 || error_set(e, "cannot read '%s': %s", path, strerror(errno));
@@ -40,7 +47,8 @@ bool host_read_file(const char *path, struct bytes *out, struct error *e)
     if (fd < 0)
         return error_set(e, "cannot open '%s': %s", path, strerror(errno));
     bool ok = fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode);
-    ok = ok ? read_all(fd, path, out, e) : error_set(e, "'%s' is a directory", path);
+    ok = ok ? read_all(fd, path, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, out, e)
+            : error_set(e, "'%s' is a directory", path);
     close(fd);
     return ok;
 }

@@ -142,12 +142,13 @@ static void limit_to_inputs(struct player *p)
         p->options.limit_ticks = last + 1;
 }
 
-static bool read_trace(const char *path, struct trace *t, struct error *e)
+static bool read_trace(struct player *p, const char *path, struct error *e)
 {
-    struct bytes file = {0};
     struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
-    bool ok = host_read_file(path, &file, e) && trace_parse(t, file.data, file.size, &log, e);
-    bytes_free(&file);
+    bool ok = host_read_file(path, &p->file, e) &&
+              trace_parse(&p->trace, p->file.data, p->file.size, &log, e);
+    if (ok && !p->trace.snapshot_count)
+        bytes_free(&p->file);
     return ok || error_exit_status(e, STATUS_USAGE);
 }
 
@@ -155,7 +156,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
                  struct error *e)
 {
     *p = (struct player){.options = *options};
-    if (!read_trace(path, &p->trace, e) || !parse(p, e) ||
+    if (!read_trace(p, path, e) || !parse(p, e) ||
         !recorded_chaos(&p->trace, &p->options.chaos, e)) {
         player_close(p);
         return false;
@@ -179,6 +180,7 @@ void player_close(struct player *p)
     free(p->configs);
     board_config_free(&p->board_config);
     trace_free(&p->trace);
+    bytes_free(&p->file);
     *p = (struct player){0};
 }
 

@@ -7,6 +7,7 @@
 #include "hv/board.h"
 
 struct player {
+    struct bytes file; /* the trace's snapshots are in it */
     struct trace trace;
     struct vm_config *configs; /* owned, one a VM */
     size_t vm_count;

@@ -68,11 +68,43 @@ START_TEST(damaged_snapshots_are_refused)
         ck_assert(!snapshot_restore(m.board, snapshot.data, size, &e));
         ck_assert_ptr_nonnull(strstr(e.text, "snapshot"));
     }
-    snapshot.data[snapshot.size - 100] ^= 1; /* contents of a page: only the digest can tell */
+    snapshot.data[snapshot.size - 10] ^= 1; /* contents of a page: found when it is looked at */
     memset(&e, 0, sizeof e);
-    ck_assert(!snapshot_restore(m.board, snapshot.data, snapshot.size, &e));
+    ck_assert(snapshot_restore(m.board, snapshot.data, snapshot.size, &e));
+    memory_load(&m.board->memory);
+    ck_assert(m.board->memory.is_damaged);
+    ck_assert(board_run_to(m.board, 2000)); /* the run has ended */
+    ck_assert_int_eq(m.board->vms[0]->exit_status, STATUS_NOT_STARTED);
     bytes_free(&snapshot);
     machine_close(&m);
+}
+END_TEST
+
+/* Loaded page by page, or all at once, or taken over by another snapshot: the same machine. */
+START_TEST(memory_comes_when_it_is_looked_at)
+{
+    struct machine first, second;
+    struct bytes snapshot = {0}, again = {0};
+    struct error e = {0};
+    open_machine(&first);
+    struct digest there = digest_at(&first, 100000);
+    snapshot_take(first.board, &snapshot);
+    open_machine(&second);
+    ck_assert(snapshot_restore(second.board, snapshot.data, snapshot.size, &e));
+    ck_assert_uint_gt(second.board->memory.expected_pages, 200);
+    ck_assert(equal(board_digest(second.board), there));
+    ck_assert(!board_run_to(second.board, 100500)); /* some 40 of 256 pages */
+    ck_assert_uint_gt(second.board->memory.expected_pages, 100);
+    ck_assert(equal(board_digest(second.board), digest_at(&first, 100500)));
+    ck_assert(snapshot_restore(second.board, snapshot.data, snapshot.size, &e));
+    snapshot_take(second.board, &again);
+    ck_assert_uint_eq(second.board->memory.expected_pages, 0);
+    ck_assert_uint_eq(again.size, snapshot.size);
+    ck_assert(memcmp(again.data, snapshot.data, snapshot.size) == 0);
+    bytes_free(&snapshot);
+    bytes_free(&again);
+    machine_close(&first);
+    machine_close(&second);
 }
 END_TEST
 
@@ -218,6 +250,7 @@ int main(void)
     TCase *t = tcase_create("travel");
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
     tcase_add_test(t, damaged_snapshots_are_refused);
+    tcase_add_test(t, memory_comes_when_it_is_looked_at);
     tcase_add_loop_test(t, travel_is_exact, 0, 3);
     tcase_add_test(t, footprints_name_what_was_used);
     tcase_add_test(t, travel_keeps_what_was_written);
