@@ -102,13 +102,17 @@ same() {
     check "$name: from a snapshot" [ "$digest" = "$whole" ]
 }
 
-# Each instruction's state, where turns end between any two.
-stops_at_every_instruction() {
-    vm race 2
-    final run --no-record --chaos 5 "${vm[@]}" --limit-insns 3000
-    local whole="$digest"
-    final run --no-record --chaos 5 "${vm[@]}" --limit-insns 3000 --digest-every 1
-    check "a digest after every instruction" [ -n "$whole" -a "$digest" = "$whole" ]
+# stops_everywhere NAME VCPUS: turns end, interrupts set out and arrive between any two instructions.
+stops_everywhere() {
+    local i whole
+    vm "$1" "$2"
+    for i in 5 6 7; do
+        final run --no-record --chaos $i "${vm[@]}" --limit-insns 3000
+        whole="$digest"
+        final run --no-record --chaos $i "${vm[@]}" --limit-insns 3000 --digest-every 1
+        check "$1: seed $i, a digest after every instruction" \
+            [ -n "$whole" -a "$digest" = "$whole" ]
+    done
 }
 
 different_seeds() {
@@ -206,7 +210,8 @@ same race 7 2
 same race_irq 8 1
 same ipi 3 4 2000000
 same timers 4 1 2000000
-stops_at_every_instruction
+stops_everywhere race 2
+stops_everywhere race_irq 1
 different_seeds
 from_a_snapshot
 other_commands

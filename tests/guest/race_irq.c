@@ -10,9 +10,10 @@ enum { TIMER = 27, INTERRUPTS = 4, INTERVAL_NS = 6100 };
 
 static volatile uint32_t count, interrupts;
 
-static void arm(void)
+/* 0: the timer signals at the very write. */
+static void arm(uint64_t ns)
 {
-    WRITE(cntv_cval_el0, READ(cntvct_el0) + INTERVAL_NS * READ(cntfrq_el0) / 1000000000);
+    WRITE(cntv_cval_el0, READ(cntvct_el0) + ns * READ(cntfrq_el0) / 1000000000);
     ISB();
 }
 
@@ -22,7 +23,7 @@ static void on_irq(struct frame *f)
     uint64_t intid = GIC_READ(ICC_IAR1);
     count++;
     if (++interrupts < INTERRUPTS)
-        arm();
+        arm(INTERVAL_NS);
     else
         WRITE(cntv_ctl_el0, 0);
     GIC_WRITE(ICC_EOIR1, intid);
@@ -53,7 +54,7 @@ int main(void)
     gic_start_distributor();
     gic_start_cpu();
     gic_enable(TIMER, 0x80);
-    arm();
+    arm(0);
     WRITE(cntv_ctl_el0, 1);
     ASM("msr daifclr, #2");
     for (; interrupts < INTERRUPTS; counted++) {
