@@ -14,20 +14,45 @@ fail() {
     exit 1
 }
 
-# trace NAME DIGEST_EVERY VCPUS MODEL PROGRAM [INPUT_FILE]: appears only if it is complete and
-# replays. All end with exit status 0.
-trace() {
-    local made="$work/$1.qtrace" cpus=()
-    while [ ${#cpus[@]} -lt "$3" ]; do
-        cpus+=(cpu)
+# as VCPUS MODEL PROGRAM: the words of that VM are in $vm.
+as() {
+    vm=(configs/test-arm64.qvmconf set cpu-model "$2" load "build/guests/tests/$3.elf")
+    local i
+    for ((i = 0; i < $1; i++)); do
+        vm+=(cpu)
     done
-    timeout -s KILL 60 "$qvm" record -o "$made" --digest-every "$2" configs/test-arm64.qvmconf \
-        set cpu-model "$4" load "build/guests/tests/$5.elf" "${cpus[@]}" \
-        >/dev/null 2>"$work/err" <"${6:-/dev/null}" || fail "$1"
-    timeout -s KILL 60 "$qvm" replay "$made" >/dev/null 2>"$work/err" || fail "$1, replay"
-    mv "$made" "traces/$1.qtrace"
-    printf '%-12s %6d bytes  %s\n' "$1" "$(wc -c <"traces/$1.qtrace")" \
+}
+
+# ends STATUS NAME COMMAND...
+ends() {
+    local wanted="$1" name="$2" status=0
+    shift 2
+    timeout -s KILL 60 "$@" >/dev/null 2>"$work/err" <"$input" || status=$?
+    [ $status = "$wanted" ] || fail "$name: status $status"
+}
+input=/dev/null
+
+# keep NAME STATUS DIGEST_EVERY WORDS...: appears only if it is complete and replays.
+keep() {
+    local name="$1" wanted="$2" made="$work/$1.qtrace"
+    ends "$wanted" "$name" "$qvm" record -o "$made" --digest-every "$3" "${@:4}"
+    ends "$wanted" "$name, replay" "$qvm" replay "$made"
+    mv "$made" "traces/$name.qtrace"
+    printf '%-12s %6d bytes  %s\n' "$name" "$(wc -c <"traces/$name.qtrace")" \
         "$(sed -n 's/^qvm: \(.*\), digest.*/\1/p' "$work/err")"
+}
+
+# trace NAME DIGEST_EVERY VCPUS MODEL PROGRAM [INPUT_FILE]
+trace() {
+    as "$3" "$4" "$5"
+    input="${6:-/dev/null}" keep "$1" 0 "$2" "${vm[@]}"
+}
+
+# race NAME DIGEST_EVERY VCPUS MODEL PROGRAM: under the first seed under which the program fails.
+race() {
+    as "$3" "$4" "$5"
+    ends 33 "$1, search" "$qvm" chaos --seeds 200 -o "$work/found.qtrace" "${vm[@]}"
+    keep "$1" 33 "$2" "${vm[@]}" --chaos "$(sed -n 's/^qvm: seed \([0-9]*\) fails: .*/\1/p' "$work/err")"
 }
 
 # More than the UART's FIFO takes, in several pushes.
@@ -43,3 +68,4 @@ trace interrupts 500009 1 a57 stress_irq
 trace lazyfp 100003 1 a57 lazyfp
 trace mmio 10007 1 a57 mmio
 trace input 500009 1 a57 timers "$work/typed"
+race race 997 2 a57 race

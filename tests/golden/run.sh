@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh QVM: replays traces/*.qtrace. Each must end with exit status 0: every digest agrees.
+# run.sh QVM: replays traces/*.qtrace. Each must end with the exit status of its recording: every
+# digest agrees.
 set -uo pipefail
 qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM}")" || exit 2
 cd "$(dirname "$0")/../.." || exit 2
@@ -10,7 +11,8 @@ failed=0
 for trace in traces/*.qtrace; do
     status=0
     timeout -s KILL 60 "$qvm" replay "$trace" >/dev/null 2>"$err" </dev/null || status=$?
-    if [ $status = 0 ]; then
+    recorded="$("$qvm" info "$trace" | sed -n 's/^end at instruction .*, exit status \([0-9]*\): .*/\1/p')"
+    if [ $status = "$recorded" ]; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
