@@ -43,7 +43,6 @@ int debug_trace(const char *path, const char *where, const struct session_option
         gdb_link_close(&link);
     }
     player_close(&p);
-    gdb_events_free(&events);
     return status;
 }
 

@@ -56,6 +56,23 @@ void query_attached(struct gdb_server *s, struct reader *arguments)
     text_put(&s->answer, "1");
 }
 
+/* lldb asks this and the next: else it takes a watchpoint for one that is met behind its
+ * instruction. */
+void query_host(struct gdb_server *s, struct reader *arguments)
+{
+    static const char triple[] = "aarch64-unknown-none";
+    (void)arguments;
+    text_put(&s->answer, "triple:");
+    hex_put(&s->answer, triple, sizeof triple - 1);
+    text_put(&s->answer, ";endian:little;ptrsize:8;watchpoint_exceptions_received:before;");
+}
+
+void query_watchpoints(struct gdb_server *s, struct reader *arguments)
+{
+    (void)arguments;
+    text_put(&s->answer, "num:%zu;", sizeof s->points.list / sizeof s->points.list[0]);
+}
+
 /* Threads ---------------------------------------------------------------------------------------*/
 
 void query_current_thread(struct gdb_server *s, struct reader *arguments)

@@ -34,8 +34,9 @@ void server_ok(struct gdb_server *s);
 void server_fail(struct gdb_server *s);
 
 /* gdb_query.c */
-gdb_answer query_supported, query_no_acks, query_features, query_attached, query_current_thread,
-    query_first_threads, query_next_threads, query_thread_text, query_monitor;
+gdb_answer query_supported, query_no_acks, query_features, query_attached, query_host,
+    query_watchpoints, query_current_thread, query_first_threads, query_next_threads,
+    query_thread_text, query_monitor;
 
 /* gdb_run.c */
 gdb_answer run_why, run_continue, run_step, run_reverse_continue, run_reverse_step, run_actions,

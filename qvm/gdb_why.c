@@ -39,6 +39,7 @@ struct search {
     hpa_t place;
     /* Found: the next instruction after so many changes it. */
     bool found, by_gva;
+    bool by_entry; /* no instruction: an exception was taken at `at`, before the next one */
     uint64_t at;
     struct value before, after;
 };
@@ -205,11 +206,27 @@ static bool search_window(struct search *s, uint64_t from, uint64_t until, struc
     return false;
 }
 
+/* Did the present value come behind the last instruction, when time passed or an exception was
+ * taken? A count stands for what was before that. */
+static bool is_by_entry(struct search *s, const struct value *at_end)
+{
+    gdb_travel_use(s->g, NULL);
+    s->at = now(s);
+    if (s->at == timeline_start(s->timeline))
+        return false;
+    timeline_seek(s->timeline, s->at - 1);
+    timeline_seek(s->timeline, s->at);
+    s->before = read_value(s);
+    s->after = *at_end;
+    return !equal(&s->before, at_end);
+}
+
 /* Registers change often: the first window is a short one. */
 static void search_past(struct search *s)
 {
     uint64_t start = timeline_start(s->timeline), until = now(s);
     struct value at_end = read_value(s);
+    s->found = s->by_entry = is_by_entry(s, &at_end);
     while (!s->found && until > start) {
         uint64_t from = timeline_moment_before(s->timeline, until);
         if (s->is_register && until == now(s) && until - from > STEPPED)
@@ -235,6 +252,15 @@ static void put_value(const struct search *s, const struct value *value, struct 
     text_put(out, "0x");
     for (size_t i = s->size; i-- > 0;)
         text_put(out, "%02x", value->bytes[i]);
+}
+
+static void put_both(const struct search *s, struct bytes *out)
+{
+    text_put(out, "  before ");
+    put_value(s, &s->before, out);
+    text_put(out, ", after ");
+    put_value(s, &s->after, out);
+    text_put(out, "\n");
 }
 
 struct last_exit {
@@ -313,19 +339,22 @@ static void put_found(struct search *s, struct bytes *out)
     vcpu_read_registers(t->vcpu, b->current, &r);
     question_disassemble(t->vm, t->vcpu->index, r.pc, text, sizeof text);
     put_name(s, out);
+    if (s->by_entry) {
+        text_put(out,
+                 " was last written behind instruction %" PRIu64
+                 ", when an exception was taken before %s\n",
+                 s->at, text);
+        put_both(s, out);
+        return;
+    }
     text_put(out, " was last written by instruction %" PRIu64 ": VM %s, vCPU %u, %s\n", s->at + 1,
              t->vm->name, t->vcpu->index, text);
     if (!s->is_register && (!s->by_gva || !s->has_place))
         put_way(s, out);
     if (timeline_next_fork(s->timeline, s->at + 1) == s->at + 1)
         text_put(out, "  or by the debugger, who wrote right behind this instruction\n");
-    if (s->is_register || s->has_place) {
-        text_put(out, "  before ");
-        put_value(s, &s->before, out);
-        text_put(out, ", after ");
-        put_value(s, &s->after, out);
-        text_put(out, "\n");
-    }
+    if (s->is_register || s->has_place)
+        put_both(s, out);
     text_put(out, "  monitor seek %" PRIu64 " goes to it\n", s->at);
 }
 

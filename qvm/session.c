@@ -546,7 +546,6 @@ static void end_session(struct session *s)
     if (s->events.file && (!host_close(s->events.file) || s->events.failed))
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
-    gdb_events_free(&s->recent_events);
     board_free(s->board);
     console_free(&s->console);
     journal_free(&s->journal);

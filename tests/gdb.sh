@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# gdb.sh QVM: a real gdb on recordings, forwards and backwards, through a pipe; on runs, through TCP;
-# and peers that are no gdb. Looking changes nothing. Prints failures, and a count. Without a gdb for
-# AArch64 only what needs none is tested.
+# gdb.sh QVM [linux]: a real gdb on recordings, forwards and backwards, through a pipe; on runs,
+# through TCP; lldb; and peers that are no debugger. Looking changes nothing. With `linux` on a
+# recording of Linux. Prints failures, and a count. Without a gdb for AArch64 only what needs none is
+# tested.
 set -uo pipefail
 repository="$(cd "$(dirname "$0")/.." && pwd)"
-[ $# = 1 ] || { echo "usage: gdb.sh QVM" >&2; exit 2; }
+case $#:${2-} in
+1: | 2:linux) ;;
+*) echo "usage: gdb.sh QVM [linux]" >&2; exit 2 ;;
+esac
+guest="${2-bare}"
 qvm="$(realpath -e "$1")" || exit 2
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
 gdb="$(command -v gdb-multiarch || command -v aarch64-none-elf-gdb || command -v aarch64-linux-gnu-gdb)" ||
     echo "skipped  everything that needs a gdb for AArch64 (gdb-multiarch)"
+lldb="$(command -v lldb)" || echo "skipped  what needs lldb"
 work="$(mktemp -d)" || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$gdb" "$work" <<'PYTHON'
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$gdb" "$lldb" "$work" "$guest" <<'PYTHON'
 import os
+import random
 import re
 import shlex
 import signal
@@ -25,7 +32,7 @@ import threading
 import time
 from support import SECONDS, Run, finish, verdict
 
-qvm, gdb, work = sys.argv[1:]
+qvm, gdb, lldb, work, guest = sys.argv[1:]
 ELF = 'build/guests/tests/ipi.elf'
 MACHINE = ['configs/test-arm64.qvmconf', 'cpu', 'cpu', 'cpu', 'cpu', 'load', ELF]
 ENDLESS = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/jump.elf']
@@ -33,8 +40,10 @@ TRACE = work + '/ipi.qtrace'
 PIPE = 'target remote | %s gdb %s --pipe' % (shlex.quote(qvm), TRACE)
 HOPS = '*(unsigned *) ((char *) &shared + 36)'  # in tests/guest/ipi.c
 
+if guest == 'linux':
+    MACHINE = ['configs/linux-arm64.qvmconf']
 plain = Run([qvm, 'record', '-o', TRACE, *MACHINE])
-verdict('recording', plain.problem(0, 'checks passed, 0 failed'))
+verdict('recording', plain.problem(0, 'power' if guest == 'linux' else 'checks passed, 0 failed'))
 
 
 # Without gdb ----------------------------------------------------------------------------------------
@@ -168,6 +177,53 @@ def raw():
     for where in ('', 'x', '1:', '65536', '127.0.0.1:65536', 'nobody here:1'):
         run = Run([qvm, 'gdb', '--port', where, TRACE])
         verdict('port %r' % where, run.problem(2, 'qvm: '))
+
+
+def looking():
+    """Whatever is looked at, set and stepped, forwards and backwards: the digest at the end is the
+    recording's."""
+    chance = random.Random(1)
+    server = Server('gdb', '--port', '0', TRACE)
+    peer = Peer(server.place)
+    points = []
+    for _ in range(60):
+        what = chance.randrange(10)
+        address = chance.choice((0x40080000, 0x40090000, 0x40080700, 0x09000000)) + \
+            chance.randrange(0x800) * 4
+        thread = chance.randrange(1, 5)
+        if what == 0:
+            points.append('%d,%x,4' % (chance.randrange(5), address))
+            peer.ask('Z' + points[-1])
+        elif what == 1 and points:
+            peer.ask('z' + points.pop(chance.randrange(len(points))))
+        elif what == 2:
+            for _ in range(chance.randrange(1, 6)):
+                peer.ask(chance.choice(('vCont;s:%x', 'bs')).replace('%x', '%x' % thread))
+        elif what == 3:
+            peer.ask('Hg%x' % thread)
+            peer.ask('g')
+            peer.ask('p%x' % chance.randrange(90))
+        elif what == 4:
+            peer.monitor('seek %d' % chance.randrange(3000000))
+        elif what == 5:
+            peer.monitor(chance.choice(('walk %d', 'why %d,4')) % address)
+        elif what == 6:
+            peer.monitor('why x%d' % chance.randrange(31))
+        elif what == 7:
+            peer.monitor(chance.choice(('events 9', 'info vdevs', 'exits', 'when', 'digest')))
+        elif what == 8 and points:
+            peer.ask(chance.choice(('vCont;c', 'bc')))
+        else:
+            peer.ask('m%x,40' % address)
+    for point in points:
+        peer.ask('z' + point)
+    end = peer.ask('vCont;c')
+    digest = peer.monitor('digest').strip()
+    verdict('the end of the recording', '' if end.startswith('T05replaylog:end;') else repr(end))
+    verdict('looking changes nothing', '' if digest == plain.digest else 'digest %s' % digest)
+    verdict('its start', '' if peer.ask('bc').startswith('T05replaylog:begin;') else 'another stop')
+    peer.ask('D')
+    verdict('looking, the end', server.end().problem(0))
 
 
 # With gdb -------------------------------------------------------------------------------------------
@@ -326,6 +382,21 @@ def live(command):
         verdict('replay of what was debugged', replay.differs(plain))
 
 
+def with_lldb():
+    server = Server('gdb', '--port', '0', TRACE)
+    commands = ['gdb-remote %s:%d' % server.place, 'register read cpsr', 'breakpoint set -n sgis',
+                'continue', 'thread list', 'memory read -c 4 0x40080000', 'thread step-inst', 'bt',
+                'breakpoint delete 1', 'watchpoint set expression -w write -s 4 -- 0x4009003c',
+                'continue', 'register read SCTLR_EL1', 'process plugin packet monitor when', 'detach']
+    words = [word for command in commands for word in ('-o', command)]
+    run = Run([lldb, '--no-lldbinit', '--batch', *words, ELF])
+    says('lldb', run.out, r'`start$', r'cpsr = 0x000003c5$', r'stop reason = breakpoint 1\.1',
+         r'tid = 0x0004, .*`receive', r'^0x40080000: df 4f 03 d5', r'`sgis \+ 4$',
+         r'frame #1: .*`main', r'old value: 0\nnew value: 1', r'thread #2, stop reason = watchpoint',
+         r'SCTLR_EL1 = 0x\w+$', r'^instruction \d+, ', r'^Process 1 detached')
+    verdict('lldb, the end', server.end().problem(0))
+
+
 def interrupt_gdb():
     """The user's own Ctrl-C, and the end of gdb."""
     server = Server('run', '--gdb', '0', *ENDLESS)
@@ -345,18 +416,55 @@ def interrupt_gdb():
     verdict('kill in gdb', server.end().problem(3, 'ended by the debugger'))
 
 
-plain_run = Run([qvm, 'run', *MACHINE])
-raw()
-if gdb:
-    forwards()
-    backwards()
-    watch()
-    writes()
-    first_instruction()
-    why()
-    devices()
-    live('run')
-    live('record')
-    interrupt_gdb()
+def linux():
+    """A kernel without symbols: what VBAR_EL1 says is where its exceptions begin."""
+    text = script('target remote | %s gdb --pipe %s' % (shlex.quote(qvm), TRACE),
+                  'monitor seek 600000000', 'maintenance flush register-cache',
+                  'hbreak *($VBAR_EL1 + 0x280)', 'continue', 'monitor when',
+                  'p $ELR_EL1 == 0', 'set $interrupted = $ELR_EL1', 'monitor why ELR_EL1',
+                  'reverse-stepi', 'stepi', 'p $pc == $interrupted', 'stepi',
+                  'p $pc == $VBAR_EL1 + 0x284', 'reverse-continue', 'monitor when',
+                  'p $pc == $VBAR_EL1 + 0x280', 'watch -l *(unsigned long *) $sp',
+                  'reverse-continue', 'x/i $pc', 'delete')
+    says('an interrupt of a kernel', text, r'^Breakpoint 1, 0xffff', r'= 0$',
+         r'^ELR_EL1 was last written behind instruction \d+, when an exception was taken', r'= 1$',
+         r'= 1$', r'^Breakpoint 1, 0xffff', r'= 1$', r'^Old value = ', r'^=> 0xffff.*:\tst')
+    whens = re.findall(r'^instruction (\d+),', text, re.M)
+    verdict('back to the interrupt', '' if len(whens) == 3 and whens[1] == whens[2] else repr(whens))
+    text = script('target remote | %s gdb --pipe %s' % (shlex.quote(qvm), TRACE),
+                  'monitor seek 1800000000', 'maintenance flush register-cache',
+                  'hbreak *($VBAR_EL1 + 0x400)', 'continue', 'info registers cpsr', 'monitor why sp',
+                  'reverse-stepi', 'x/i $pc', 'info registers cpsr', 'stepi',
+                  'p $pc == $VBAR_EL1 + 0x400', 'reverse-continue', 'p $pc == $VBAR_EL1 + 0x400',
+                  'monitor why TTBR0_EL1', 'monitor digest')
+    says('a system call', text, r'^Breakpoint 1, 0xffff', r'EL=1', r'^sp was .*: svc #0', '\tsvc\t',
+         r'EL=0', r'^Breakpoint 1, ', '= 1$', r'^Breakpoint 1, ', '= 1$',
+         r'^TTBR0_EL1 was last written by instruction \d+: VM linux, vCPU 0, .*: msr ttbr0_el1, x',
+         r'^[0-9a-f]{64}$')
+
+
+def bare():
+    raw()
+    looking()
+    if gdb:
+        forwards()
+        backwards()
+        watch()
+        writes()
+        first_instruction()
+        why()
+        devices()
+        live('run')
+        live('record')
+        interrupt_gdb()
+    if lldb:
+        with_lldb()
+
+
+if guest == 'bare':
+    plain_run = Run([qvm, 'run', *MACHINE])
+    bare()
+elif gdb:
+    linux()
 finish()
 PYTHON
