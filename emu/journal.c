@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "emu/journal_records.h"
 
 /* Pull stream: kind (1), key (string), then for a file its SHA-256 (32), else size (varint) and
  * bytes; an input that was absent has PULL_ABSENT in its kind and size 0. Push stream: tick since
@@ -188,6 +189,15 @@ bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size
             record_absent(j, kind, key);
     }
     return true;
+}
+
+void journal_pass(struct journal *j, enum pull_kind kind, const char *key)
+{
+    struct pull_record next;
+    struct reader r = j->pull_reader;
+    if (journal_next_pull(&r, &next) && next.kind == kind && next.key_size == strlen(key) &&
+        memcmp(next.key, key, next.key_size) == 0)
+        j->pull_reader = r;
 }
 
 static void record_push(struct journal *j, const struct push *p)

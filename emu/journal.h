@@ -89,6 +89,8 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
  * false only if a replay does not fit. */
 bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                    struct bytes *out, bool *present, struct error *e);
+/* Replay: if the input that was recorded next is this one, it is passed over: nobody asks for it. */
+void journal_pass(struct journal *j, enum pull_kind kind, const char *key);
 /* The next push for tick `now`; false when there is no more. Live asks the host once per tick. */
 bool journal_push(struct journal *j, uint64_t now, struct push *p);
 /* Live: nothing has happened since the host was asked, so the same tick may be asked about again.

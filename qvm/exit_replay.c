@@ -92,18 +92,19 @@ static int play(struct player *p, struct script *script)
 int exit_replay(const char *path, const struct session_options *options)
 {
     struct player p;
-    struct script script = {0};
+    struct script script = {.mode = SCRIPT_PLAYS};
+    struct board_options scripted = options->board;
     struct error e = {0};
     const struct board_sinks sinks = {0};
     int status;
-    if (!player_open(&p, path, &options->board, &e))
+    scripted.script = &script;
+    if (!player_open(&p, path, &scripted, &e))
         return session_report_error(&e, STATUS_USAGE);
     if (!p.trace.exits.size) {
         error_set(&e, "'%s' holds no guest exits: record --exits keeps them", path);
         status = session_report_error(&e, STATUS_USAGE);
     } else {
         limit_to_script(&p, &script);
-        p.options.script = &script;
         p.options.digest_every = 0;
         status = player_start(&p, 0, &sinks, &e) ? play(&p, &script)
                                                  : session_report_error(&e, STATUS_NOT_STARTED);

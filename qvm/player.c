@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "hv/script.h"
 #include "hv/snapshot.h"
 #include "qvm/host.h"
 #include "qvm/session.h"
@@ -161,7 +162,8 @@ bool player_open(struct player *p, const char *path, const struct board_options 
         player_close(p);
         return false;
     }
-    for (size_t i = 0; i < p->vm_count && lacks_images(&p->trace); i++)
+    bool scripted = options->script && options->script->mode == SCRIPT_PLAYS;
+    for (size_t i = 0; i < p->vm_count && !scripted && lacks_images(&p->trace); i++)
         supply_images(&p->trace, &p->configs[i]);
     trace_into_journal(&p->trace, &p->journal);
     recorded_options(p);
