@@ -51,14 +51,17 @@ struct machine {
     struct board *board;
 };
 
-/* So many VMs with 4 MiB at 0x40000000, where the image is. */
-static inline void machine_open(struct machine *m, const uint32_t *words, size_t count, size_t vms)
+/* So many VMs with 4 MiB at 0x40000000, where the image is; `script` may be NULL. */
+static inline void machine_assemble(struct machine *m, const uint32_t *words, size_t count,
+                                    size_t vms, struct script *script)
 {
     static const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image"};
     struct config_reader reader = {0};
     struct error e = {0};
-    struct board_options options = {
-        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    struct board_options options = {.limit_ns = UINT64_MAX,
+                                    .limit_ticks = UINT64_MAX,
+                                    .limit_instructions = UINT64_MAX,
+                                    .script = script};
     struct board_sinks sinks = {.idle = on_idle};
     *m = (struct machine){.image = {words, count}, .vm_count = vms};
     for (size_t i = 0; i < vms; i++)
@@ -66,6 +69,11 @@ static inline void machine_open(struct machine *m, const uint32_t *words, size_t
     journal_live(&m->journal, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, &m->image});
     m->board = board_new(NULL, m->configs, vms, &m->journal, &options, &sinks, &e);
     ck_assert_msg(m->board != NULL, "%s", e.text);
+}
+
+static inline void machine_open(struct machine *m, const uint32_t *words, size_t count, size_t vms)
+{
+    machine_assemble(m, words, count, vms, NULL);
 }
 
 static inline void machine_close(struct machine *m)

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# exit-replay.sh QVM [PROGRAM...]: the guest exits of a run are recorded; the exit logic alone, on the engine
+# that executes nothing, answers each as it did, raises the same interrupts and ends the same way. So does
+# a full replay. Every guest program (or the named ones), several VMs, boards, chaos, snapshots.
+set -uo pipefail
+qvm="$(realpath -e "${1:?usage: tests/exit-replay.sh QVM [PROGRAM...]}")" || exit 2
+shift
+only=" $* "
+cd "$(dirname "$0")/.." || exit 2
+tests/guest/build.sh build/guests/tests || exit 2
+work="$(mktemp -d)" || exit 2
+export TMPDIR="$work"
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+exits=0
+
+wrong() {
+    failed=$((failed + 1))
+    echo "FAILED  $*"
+}
+
+# replays NAME: the recording, both ways.
+replays() {
+    local status=0 line
+    timeout -s KILL 120 "$qvm" replay "$work/t.qtrace" >/dev/null 2>"$work/err" </dev/null || status=$?
+    if [ $status = 66 ] || grep -q diverged "$work/err"; then
+        wrong "$1: full replay: $(head -n 1 "$work/err")"
+        return
+    fi
+    timeout -s KILL 60 "$qvm" replay --exits "$work/t.qtrace" 2>"$work/err" || status=$?
+    line="$(tail -n 1 "$work/err")"
+    if [[ $line != *", all as recorded" ]]; then
+        wrong "$1: exit replay, status $status: $(head -n 1 "$work/err")"
+        return
+    fi
+    line="${line% guest exits*}"
+    exits=$((exits + ${line##* }))
+    passed=$((passed + 1))
+}
+
+# case NAME ARGUMENTS...: recorded, then replayed.
+case_of() {
+    local name="$1"
+    shift
+    timeout -s KILL 120 "$qvm" record --exits -o "$work/t.qtrace" "$@" >/dev/null 2>"$work/err" \
+        <"${input:-/dev/null}"
+    replays "$name"
+}
+
+property() {
+    sed -n "1s/.* $2: *\([^ ]*\).*/\1/p" "$1"
+}
+
+guest=build/guests/tests
+mkdir "$work/files"
+for source in tests/guest/*.[cS]; do
+    name="$(basename "${source%.*}")"
+    [[ $only == "  " || $only == *" $name "* ]] || continue
+    cpus=()
+    while [ ${#cpus[@]} -lt "$(property "$source" vcpus)" ]; do
+        cpus+=(cpu)
+    done
+    own=()
+    [ ! -e "tests/guest/$name.qvmconf" ] || own=("@tests/guest/$name.qvmconf")
+    for model in $(property "$source" model | tr , ' '); do
+        case_of "$name $model" @configs/test-arm64.qvmconf "${own[@]}" set cpu-model "$model" \
+            set semihosting "$work/files" load "$guest/$name.elf" "${cpus[@]}" --limit-insns 1000000
+    done
+done
+
+case_of "two VMs" configs/two-vms-a.qvmconf configs/two-vms-b.qvmconf
+case_of "restarts" configs/watchdog-arm64.qvmconf --on-exit restart --limit-insns 4000000
+case_of "shared memory" configs/shmem-writer.qvmconf configs/shmem-reader.qvmconf --limit-insns 1000000
+case_of "a board" --board configs/boards/one-cpu.board configs/two-vms-a.qvmconf
+for seed in 1 2 3; do
+    case_of "chaos $seed" --chaos $seed @configs/test-arm64.qvmconf load $guest/ipi.elf cpu cpu cpu cpu \
+        --limit-insns 4000000
+done
+seq -s ' ' 1 300 >"$work/typed"
+input="$work/typed" case_of "input" @configs/test-arm64.qvmconf load $guest/timers.elf
+"$qvm" run @configs/test-arm64.qvmconf load $guest/timers.elf --save-at insn=300000 "$work/s.qtrace" \
+    >/dev/null 2>&1
+case_of "from a snapshot" --from "$work/s.qtrace"
+"$qvm" record --exits -o "$work/t.qtrace" @configs/test-arm64.qvmconf load $guest/timers.elf \
+    --snapshot-every 200000 >/dev/null 2>&1
+timeout -s KILL 60 "$qvm" replay --from 500000 "$work/t.qtrace" >/dev/null 2>"$work/err" ||
+    wrong "full replay from a snapshot in the middle: $(head -n 1 "$work/err")"
+
+echo "$passed passed, $failed failed; $exits guest exits"
+[ $failed = 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,158 @@
+/* Scripts: entries as bytes and back; a run that is played from its script; and a script that says
+ * something else than the logic does is found out, entry by entry. */
+#include <stdio.h>
+
+#include "hv/script.h"
+#include "test_board_fixture.h"
+
+/* Two HVC with PSCI_VERSION, two accesses to nothing, a write of the virtual timer, WFI's wake-up
+ * by it is masked: then PSCI_SYSTEM_OFF. */
+static const uint32_t program[] = {
+    0xd2b08000,             /* mov x0, #0x84000000 */
+    0xd4000002,             /* hvc #0 */
+    0xd2a10001,             /* mov x1, #0x08000000 */
+    0xb9401022,             /* ldr w2, [x1, #16] */
+    0xb9001022,             /* str w2, [x1, #16] */
+    0xd2800023,             /* mov x3, #1 */
+    0xd51be323,             /* msr cntv_ctl_el0, x3 */
+    0xd2b08000,             /* mov x0, #0x84000000 */
+    0xd4000002,             /* hvc #0 */
+    0xd2b08000, 0xf2800100, /* mov x0, #0x84000008 */
+    0xd4000002,             /* hvc #0 */
+};
+
+struct seen {
+    unsigned count;
+    char what[64]; /* of the first */
+    bool recorded, now;
+    uint64_t a, b;
+};
+
+static void on_difference(void *context, const struct script_difference *d)
+{
+    struct seen *seen = context;
+    if (seen->count++)
+        return;
+    snprintf(seen->what, sizeof seen->what, "%s", d->what ? d->what : "");
+    seen->recorded = d->recorded != NULL;
+    seen->now = d->now != NULL;
+    seen->a = d->values.a;
+    seen->b = d->values.b;
+}
+
+static void run(struct script *script, struct machine *m)
+{
+    machine_assemble(m, program, sizeof program / sizeof program[0], 1, script);
+    ck_assert_int_eq(board_run(m->board), STATUS_OK);
+    machine_close(m);
+}
+
+static struct bytes recorded(void)
+{
+    struct script script;
+    struct machine m;
+    script_write(&script);
+    run(&script, &m);
+    return script.out;
+}
+
+static struct seen play(enum script_mode mode, const struct bytes *bytes)
+{
+    struct script script;
+    struct machine m;
+    struct seen seen = {0};
+    script_expect(&script, mode, bytes->data, bytes->size, on_difference, &seen);
+    run(&script, &m);
+    ck_assert(!script_is_broken(&script));
+    script_free(&script);
+    return seen;
+}
+
+START_TEST(what_was_recorded_is_what_happens)
+{
+    struct bytes script = recorded();
+    ck_assert_uint_eq(play(SCRIPT_EXPECTS, &script).count, 0);
+    ck_assert_uint_eq(play(SCRIPT_PLAYS, &script).count, 0);
+    bytes_free(&script);
+}
+END_TEST
+
+static void change(struct script_entry *entry, int what)
+{
+    if (entry->kind != SCRIPT_RESULT)
+        return;
+    if (what == 0)
+        entry->result.value ^= 1;
+    else if (what == 1)
+        entry->result.result = EXIT_ABORT;
+    else
+        entry->result.handler[0] ^= 1;
+}
+
+/* The entry with that number is another one. */
+static struct bytes changed_script(const struct bytes *bytes, size_t number, int what, bool *did)
+{
+    struct reader in = reader_of(bytes->data, bytes->size);
+    struct script_entry entry;
+    struct bytes out = {0};
+    uint64_t before = 0;
+    bytes_put_int(&out, reader_int(&in, 1), 1);
+    *did = false;
+    for (size_t i = 0; script_entry_get(&in, before, &entry); i++) {
+        if (i == number && entry.kind == SCRIPT_RESULT) {
+            change(&entry, what);
+            *did = true;
+        }
+        script_entry_put(&out, before, &entry);
+        before = entry.instructions;
+    }
+    ck_assert(!in.failed);
+    return out;
+}
+
+START_TEST(a_changed_result_is_found)
+{
+    static const char *const names[] = {"the value", "the result", "who answers"};
+    struct bytes script = recorded();
+    unsigned tried = 0;
+    for (size_t number = 0; number < 64; number++) {
+        bool did;
+        struct bytes other = changed_script(&script, number, _i, &did);
+        if (did) {
+            struct seen seen = play(SCRIPT_PLAYS, &other);
+            ck_assert_uint_eq(seen.count, 1);
+            ck_assert_str_eq(seen.what, names[_i]);
+            if (_i == 0)
+                ck_assert_uint_eq(seen.a ^ seen.b, 1);
+            tried++;
+        }
+        bytes_free(&other);
+    }
+    ck_assert_uint_eq(tried, 5);
+    bytes_free(&script);
+}
+END_TEST
+
+START_TEST(damaged_scripts_end)
+{
+    struct bytes script = recorded();
+    for (size_t size = 0; size < script.size; size++) {
+        struct reader in = reader_of(script.data, size);
+        struct script_entry entry;
+        uint64_t before = 0;
+        reader_int(&in, 1);
+        while (script_entry_get(&in, before, &entry))
+            before = entry.instructions;
+    }
+    bytes_free(&script);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("script");
+    tcase_add_test(t, what_was_recorded_is_what_happens);
+    tcase_add_loop_test(t, a_changed_result_is_found, 0, 3);
+    tcase_add_test(t, damaged_scripts_end);
+    return suite_main("script", t);
+}
