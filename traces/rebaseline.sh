@@ -32,50 +32,46 @@ ends() {
 }
 input=/dev/null
 
-# keep NAME STATUS DIGEST_EVERY WORDS...: appears only if it is complete and replays.
+# keep NAME STATUS DIGEST_EVERY WORDS...: appears only if it is complete and replays, its exits alone, too.
 keep() {
     local name="$1" wanted="$2" made="$work/$1.qtrace"
-    ends "$wanted" "$name" "$qvm" record -o "$made" --digest-every "$3" "${@:4}"
+    ends "$wanted" "$name" "$qvm" record --exits -o "$made" --digest-every "$3" "${@:4}"
+    ends 0 "$name, exit replay" "$qvm" replay --exits "$made"
     ends "$wanted" "$name, replay" "$qvm" replay "$made"
     mv "$made" "traces/$name.qtrace"
     printf '%-12s %6d bytes  %s\n' "$name" "$(wc -c <"traces/$name.qtrace")" \
         "$(sed -n 's/^qvm: \(.*\), digest.*/\1/p' "$work/err")"
 }
 
-# trace NAME DIGEST_EVERY STATUS ARGUMENTS...: of a VM on the test board, which ends with that status;
-# appears only if it is complete and replays, exits alone too. Its input is in $input.
+# trace NAME DIGEST_EVERY VCPUS MODEL PROGRAM [WORDS...]: of a program that ends with status 0.
 trace() {
-    local made="$work/$1.qtrace" status=0
-    timeout -s KILL 60 "$qvm" record --exits -o "$made" --digest-every "$2" configs/test-arm64.qvmconf \
-        "${@:4}" >/dev/null 2>"$work/err" <"${input:-/dev/null}" || status=$?
-    [ $status = "$3" ] || fail "$1: status $status"
-    timeout -s KILL 60 "$qvm" replay "$made" >/dev/null 2>"$work/err" || [ $? = "$3" ] || fail "$1, replay"
-    timeout -s KILL 60 "$qvm" replay --exits "$made" 2>"$work/exits" || fail "$1, exit replay"
-    mv "$made" "traces/$1.qtrace"
-    printf '%-12s %6d bytes  %s\n' "$1" "$(wc -c <"traces/$1.qtrace")" \
-        "$(sed -n 's/^qvm: \(.*\), digest.*/\1/p' "$work/err")"
+    as "$3" "$4" "$5"
+    keep "$1" 0 "$2" "${vm[@]}" "${@:6}"
 }
 
-# program NAME DIGEST_EVERY MODEL PROGRAM [ARGUMENTS...]: one that ends with status 0.
-program() {
-    trace "$1" "$2" 0 set cpu-model "$3" load "build/guests/tests/$4.elf" "${@:5}"
+# race NAME DIGEST_EVERY VCPUS MODEL PROGRAM: under the first seed under which the program fails.
+race() {
+    as "$3" "$4" "$5"
+    ends 33 "$1, search" "$qvm" chaos --seeds 200 -o "$work/found.qtrace" "${vm[@]}"
+    keep "$1" 33 "$2" "${vm[@]}" --chaos "$(sed -n 's/^qvm: seed \([0-9]*\) fails: .*/\1/p' "$work/err")"
 }
 
 # More than the UART's FIFO takes, in several pushes.
 seq -s ' ' 1 300 >"$work/typed"
 
-program hello 10 a57 hello
-program translation 20000 a57 at
-program granules 500000 max granules
-program atomics 100003 max atomics cpu cpu cpu cpu
-program ipi 1000003 a57 ipi cpu cpu cpu cpu
-program timers 500009 a57 timers
-program interrupts 500009 a57 stress_irq
-program lazyfp 100003 a57 lazyfp
-program mmio 10007 a57 mmio
-input="$work/typed" program input 500009 a57 timers
-program semihosting 100003 a57 semihost set semihosting build/guests/tests
-program virtio 100003 a57 virtio @tests/guest/virtio.qvmconf
-program shmem 100003 a57 shmem @tests/guest/shmem.qvmconf
-trace watchdog 100003 4 @tests/guest/watchdog.qvmconf load build/guests/tests/watchdog.elf
-trace race 10007 33 --chaos 25 load build/guests/tests/race.elf cpu cpu
+trace hello 10 1 a57 hello
+trace translation 20000 1 a57 at
+trace granules 500000 1 max granules
+trace atomics 100003 4 max atomics
+trace ipi 1000003 4 a57 ipi
+trace timers 500009 1 a57 timers
+trace interrupts 500009 1 a57 stress_irq
+trace lazyfp 100003 1 a57 lazyfp
+trace mmio 10007 1 a57 mmio
+input="$work/typed" trace input 500009 1 a57 timers
+trace semihosting 100003 1 a57 semihost set semihosting build/guests/tests
+trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
+trace shmem 100003 1 a57 shmem @tests/guest/shmem.qvmconf
+as 1 a57 watchdog
+keep watchdog 4 100003 "${vm[@]}" @tests/guest/watchdog.qvmconf
+race race 997 2 a57 race
