@@ -82,7 +82,8 @@ static void on_event(void *context, const struct board_event *event)
 /* Executions and writes ---------------------------------------------------------------------------
  */
 
-static void put_hit(struct search *s)
+/* The line for a point that was met; false: none. */
+static bool describe_hit(struct search *s)
 {
     const struct vcpu *v = s->points.vcpu;
     struct board *b = s->p->board;
@@ -92,12 +93,12 @@ static void put_hit(struct search *s)
         if (v->index < b->vms[i]->vcpu_count && b->vms[i]->vcpus[v->index] == v)
             vm = b->vms[i];
     if (!vm)
-        return;
+        return false;
     vcpu_read_registers(vm->vcpus[v->index], b->current, &r);
     put_place(s, b->vtime.instructions + 1, vm, v->index, r.pc);
     if (s->write)
         text_put(&s->line, " (gva 0x%" PRIx64 ")", s->points.address);
-    finish_line(s);
+    return true;
 }
 
 /* Of the VM that is asked about, or of all. */
@@ -113,7 +114,8 @@ static void use_points(struct search *s, const struct vm *only, bool on)
     engine_flush_tlb(b->engine);
 }
 
-/* A point stops the board before its instruction, which is then made without points. */
+/* A point stops the board before its instruction, which is then made without points; if it turns
+ * out to be a guest exit, that has its own line, which says more. */
 static void search_from_start(struct search *s, const struct vm *only)
 {
     struct board *b = s->p->board;
@@ -123,10 +125,12 @@ static void search_from_start(struct search *s, const struct vm *only)
         points_clear_hit(&s->points);
         use_points(s, only, true);
         ended = board_run_to(b, UINT64_MAX) || !s->points.is_hit;
-        if (s->points.is_hit)
-            put_hit(s);
+        uint64_t found = s->found;
+        bool hit = s->points.is_hit && describe_hit(s);
         use_points(s, only, false);
         ended = ended || board_run_to(b, b->vtime.instructions + 1);
+        if (hit && s->found == found)
+            finish_line(s);
     }
 }
 
