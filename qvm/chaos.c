@@ -17,35 +17,37 @@ static void say_failed(const struct trial *trial, uint64_t seed, int status)
     fputc('\n', stderr);
 }
 
-/* True: the search goes on behind this seed. */
-static bool try_seed(const struct vm_words *vms, size_t count,
-                     const struct session_options *options, uint64_t seed, int *status)
+/* Returns the exit status; other than 0, it ends the search. */
+static int try_seed(const struct vm_words *vms, size_t count, const struct session_options *options,
+                    uint64_t seed)
 {
     struct trial trial = {.trace_path = options->record_path};
     struct session_options one = *options;
     one.record_path = NULL;
     one.trial = &trial;
     one.board.chaos = (struct chaos){.on = true, .seed = seed};
-    *status = session_run(vms, count, &one);
+    int status = session_run(vms, count, &one);
     if (trial.failed)
-        say_failed(&trial, seed, *status);
+        say_failed(&trial, seed, status);
     else if (trial.interrupted)
         fprintf(stderr, "qvm: interrupted at seed %" PRIu64 "\n", seed);
     bytes_free(&trial.printed);
-    return *status == STATUS_OK && !trial.interrupted;
+    /* The power button ends a run well, but not a search that has seeds left. */
+    return status == STATUS_OK && trial.interrupted ? STATUS_POWER_CUT : status;
 }
 
 int chaos_search(const struct vm_words *vms, size_t count, const struct session_options *options,
                  struct chaos_seeds seeds)
 {
     struct error e = {0};
-    int status = STATUS_OK;
     /* Now, not when there is something to keep. */
     if (options->record_path && !may_overwrite(options->record_path, true, &e))
         return session_report_error(&e, STATUS_USAGE);
-    for (uint64_t i = 0; i < seeds.count; i++)
-        if (!try_seed(vms, count, options, seeds.first + i, &status))
+    for (uint64_t i = 0; i < seeds.count; i++) {
+        int status = try_seed(vms, count, options, seeds.first + i);
+        if (status != STATUS_OK)
             return status;
+    }
     fprintf(stderr, "qvm: no run failed: %" PRIu64 " seeds, %" PRIu64 " to %" PRIu64 "\n",
             seeds.count, seeds.first, seeds.first + seeds.count - 1);
     return STATUS_OK;

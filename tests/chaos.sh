@@ -190,6 +190,23 @@ wrong_words() {
     check "no such configuration" [ $status = 65 ]
 }
 
+# Who waits for the search may end it: that is no success.
+interrupted() {
+    local i pid
+    vm atomics 4
+    status=0
+    "$qvm" chaos --seeds 100000 "${vm[@]}" >"$work/out" 2>"$work/err" </dev/null &
+    pid=$!
+    sleep 2 # it takes signals by then
+    for ((i = 0; i < 50; i++)); do # one may come while no guest runs
+        kill -TERM $pid 2>/dev/null || break
+        sleep 0.2
+    done
+    wait $pid || status=$?
+    check "an interrupted search" [ $status = 3 ]
+    check "an interrupted search says so" grep -q '^qvm: interrupted at seed ' "$work/err"
+}
+
 # A guest that does not end looks like one that cannot.
 limits() {
     vm race_locked 2
@@ -216,6 +233,7 @@ different_seeds
 from_a_snapshot
 other_commands
 wrong_words
+interrupted
 limits
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
