@@ -30,7 +30,7 @@ import subprocess
 import sys
 import threading
 import time
-from support import SECONDS, Run, finish, verdict
+from support import REPOSITORY_BOARD, SECONDS, Run, finish, verdict
 
 qvm, gdb, lldb, work, guest = sys.argv[1:]
 ELF = 'build/guests/tests/ipi.elf'
@@ -371,15 +371,31 @@ def live(command):
     text = script('target remote %s:%d' % server.place, 'hbreak psci', 'continue',
                   'info registers system', 'x/8gx $sp', 'info threads', 'monitor walk 0x40080000',
                   'monitor space guest-physical', 'x/i 0x40080000', 'stepi 100', 'watch ' + HOPS,
-                  'continue', 'delete', 'detach')
+                  'continue', 'monitor events 2', 'monitor why x0', 'delete', 'detach')
     ended = server.end()
     says(command + ' --gdb', text, r'hit Breakpoint 1, \S+ in psci \(\)$', r'^TTBR0_EL1 ',
          r'^gpa 0x40080000, hpa 0x\w+: RAM, offset ', r'<start>:\t', CHANGE % (2, 0, 1),
-         r'^\[Inferior 1 .*detached\]$')
+         r'QVM:\w+ .*\n.*QVM:', r'^a run has no past ', r'^\[Inferior 1 .*detached\]$')
     verdict(command + ' --gdb, digest', ended.differs(plain_run))
     if command == 'record':
         replay = Run([qvm, 'replay', words[1]])
         verdict('replay of what was debugged', replay.differs(plain))
+
+
+def two_vms():
+    """The vCPUs of all VMs are threads; each has the memory of its VM."""
+    trace = work + '/two.qtrace'
+    Run([qvm, 'record', '-o', trace, '--board', REPOSITORY_BOARD, 'configs/two-vms-a.qvmconf',
+         'configs/two-vms-b.qvmconf'])
+    text = script('target remote | %s gdb --pipe %s' % (shlex.quote(qvm), trace),
+                  'file build/guests/tests/vms/actor.elf', 'info threads', 'break main thread 2',
+                  'continue', 'thread', 'monitor walk 0x40080000', 'thread 1',
+                  'monitor walk 0x40080000', 'delete', 'thread 2', 'stepi', 'p $pc',
+                  'awatch *(unsigned *) 0x60000000', 'continue', 'monitor why 0x60000000', 'detach')
+    says('two VMs', text, r'Thread 1 \(VM a, vCPU 0', r'Thread 2 \(VM b, vCPU 0',
+         r'^Thread 2 hit Breakpoint 1, ', 'Current thread is 2', r'^instruction \d+, vm b, vcpu 0 ',
+         r'^instruction \d+, vm a, vcpu 0 ', r'<main\+\d+>$', r'^Thread 2 hit Hardware access',
+         r'^Value = 42$', r'was last written by .*: VM a, vCPU 0, .*: str x')
 
 
 def with_lldb():
@@ -454,6 +470,7 @@ def bare():
         first_instruction()
         why()
         devices()
+        two_vms()
         live('run')
         live('record')
         interrupt_gdb()
