@@ -55,8 +55,15 @@ struct journal_position journal_position(const struct journal *j)
 
 bool journal_seek(struct journal *j, struct journal_position position)
 {
-    if (j->mode != JOURNAL_REPLAY)
+    if (j->mode != JOURNAL_REPLAY) {
+        j->last_push_tick = position.last_push_tick;
         return true;
+    }
+    if (j->begins_here) {
+        position.pulls = j->pull_reader.at;
+        position.pushes = 0;
+    }
+    j->begins_here = false;
     if (position.pulls > j->pulls.size || position.pushes > j->pushes.size)
         return false;
     j->pull_reader = reader_of(j->pulls.data, j->pulls.size);
@@ -66,6 +73,65 @@ bool journal_seek(struct journal *j, struct journal_position position)
     j->last_push_tick = position.last_push_tick;
     read_ahead(j);
     return true;
+}
+
+void journal_begins_here(struct journal *j)
+{
+    j->begins_here = true;
+}
+
+struct journal_mark journal_mark(const struct journal *j)
+{
+    return (struct journal_mark){j->pulls.size, j->pushes.size, j->image_count};
+}
+
+size_t journal_bytes_since(const struct journal *j, struct journal_mark mark)
+{
+    size_t bytes = j->pulls.size - mark.pulls + j->pushes.size - mark.pushes;
+    for (size_t i = mark.images; i < j->image_count; i++)
+        bytes += j->images[i].contents.size;
+    return bytes;
+}
+
+static void cut(struct bytes *b, size_t from, size_t to)
+{
+    memmove(b->data + from, b->data + to, b->size - to);
+    b->size -= to - from;
+}
+
+/* The wall clock is asked for whenever a machine is assembled, even for a snapshot. */
+static size_t end_of_wall_clock(const struct journal *j)
+{
+    struct reader in = reader_of(j->pulls.data, j->pulls.size);
+    struct pull_record r;
+    return journal_next_pull(&in, &r) && r.kind == PULL_WALL_CLOCK ? in.at : 0;
+}
+
+static bool is_named(const struct journal *j, struct digest digest)
+{
+    struct reader in = reader_of(j->pulls.data, j->pulls.size);
+    struct pull_record r;
+    while (journal_next_pull(&in, &r))
+        if (r.kind == PULL_FILE && !r.absent && memcmp(r.digest.b, digest.b, sizeof digest.b) == 0)
+            return true;
+    return false;
+}
+
+void journal_drop(struct journal *j, struct journal_mark before)
+{
+    size_t kept = 0;
+    size_t head = end_of_wall_clock(j);
+    if (before.pulls > head)
+        cut(&j->pulls, head, before.pulls);
+    if (before.pushes)
+        cut(&j->pushes, 0, before.pushes);
+    for (size_t i = 0; i < j->image_count; i++) {
+        if (i < before.images && !is_named(j, j->images[i].digest))
+            bytes_free(&j->images[i].contents);
+        else
+            j->images[kept++] = j->images[i];
+    }
+    j->image_count = kept;
 }
 
 void journal_free(struct journal *j)

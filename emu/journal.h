@@ -71,6 +71,7 @@ struct journal {
     uint64_t next_push_at,
         next_push_base;      /* where its record begins, and the tick it counts from */
     uint64_t last_push_tick; /* for the deltas in the stream */
+    bool begins_here;        /* replay: see journal_begins_here */
     uint64_t polled_tick;    /* live: the host was asked at this tick, plus one */
 };
 
@@ -105,8 +106,20 @@ struct journal_position {
     uint64_t pulls, pushes, last_push_tick;
 };
 struct journal_position journal_position(const struct journal *j);
-/* Replay: goes on from there. False: there is no such place. Live: only the tick counts. */
+/* Replay: goes on from there. False: there is no such place. Live: the next push counts from its
+ * tick. */
 bool journal_seek(struct journal *j, struct journal_position position);
+/* Replay: the next journal_seek is to the snapshot that the recording began with, whose position
+ * may be one of another recording: only its tick counts, and what assembly pulled. */
+void journal_begins_here(struct journal *j);
+/* Record: a place in the journal; how much came since (streams and files); and to forget what came
+ * before it, but for the wall clock, and files that are named behind it. */
+struct journal_mark {
+    size_t pulls, pushes, images;
+};
+struct journal_mark journal_mark(const struct journal *j);
+size_t journal_bytes_since(const struct journal *j, struct journal_mark mark);
+void journal_drop(struct journal *j, struct journal_mark before);
 /* Must the machine wait for the host (is this live)? */
 bool journal_can_wait(const struct journal *j);
 /* Adds a file's contents to the list, once per content. Takes nothing: copies. */

@@ -210,6 +210,8 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     board_free(p->board);
     p->options.from_snapshot = snapshot != NULL;
     journal_replay(&p->journal);
+    if (snapshot && snapshot->is_start)
+        journal_begins_here(&p->journal);
     p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
                          &p->journal, &p->options, sinks, e);
     bool ok =

@@ -8,6 +8,7 @@
 #include "emu/check.h"
 #include "emu/trace.h"
 #include "hv/script.h"
+#include "hv/keeper.h"
 #include "hv/snapshot.h"
 #include "qvm/console.h"
 #include "qvm/debug.h"
@@ -38,6 +39,7 @@ struct session {
     /* Recording */
     struct recording recording;
     struct script script;
+    struct keeper keeper;
     bool saved;                   /* the snapshot that was asked for */
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
@@ -166,10 +168,10 @@ static void end_recording(struct session *s, const struct trace_end *end)
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
 }
 
-/* A run that nobody wanted recorded is recorded in memory: its inputs are few. */
+/* A run that nobody wanted recorded is recorded in memory. */
 static bool is_kept(const struct session *s)
 {
-    return !s->options->no_record && !s->options->board.from_snapshot && !s->trace;
+    return !s->options->no_record && !s->options->record_path && !s->trace;
 }
 
 static bool ended_badly(int status)
@@ -204,6 +206,15 @@ static void failure_path(const struct session *s, char *path, size_t size)
     }
 }
 
+/* With chaos from here on the machine is not that of the file any more. */
+static void begin_keeping(struct session *s, const struct trace_snapshot *from)
+{
+    bool is_file = from && !s->chaos_from_here.on;
+    keeper_begin(&s->keeper, is_kept(s) ? KEEPER_BUDGET : 0, &s->journal, is_file ? from : NULL);
+    if (is_kept(s) && from && !is_file)
+        keeper_start_here(&s->keeper, s->board);
+}
+
 /* What happened is worth a file. `end` NULL: it happened to this program. */
 static void keep_failure(struct session *s, const struct trace_end *end)
 {
@@ -217,6 +228,7 @@ static void keep_failure(struct session *s, const struct trace_end *end)
         session_report_error(&e, 0);
         return;
     }
+    keeper_write(&s->keeper, &file.writer);
     recording_step(&file, &s->journal, &e);
     if (!recording_end(&file, end))
         return;
@@ -234,6 +246,11 @@ static void on_snapshot(void *context, struct board *b)
     struct recording file = {0};
     struct recording_source source = source_of(s);
     struct error e = {0};
+    if (s->keeper.wanted) {
+        keeper_take(&s->keeper, b, &s->journal);
+        if (b->vtime.instructions < b->next_snapshot)
+            return;
+    }
     if (s->recording.file && s->options->board.snapshot_every) {
         record_step(s);
         recording_snapshot(&s->recording, b);
@@ -301,6 +318,9 @@ static bool poll_host(void *context, struct push *p)
 {
     struct session *s = context;
     record_step(s);
+    /* Not when a guest wants a snapshot: which of them it is for would not be known. */
+    if (!s->board->snapshot_wanted && keeper_wants(&s->keeper, &s->journal))
+        s->board->snapshot_wanted = true;
     bool any = console_poll(&s->console, p);
     if (any && s->options->trial)
         s->options->trial->interrupted |= p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT;
@@ -398,7 +418,7 @@ static void last_words(void *context)
     host_console_close();
     host_flush();
     record_step(s);
-    if (is_kept(s) && !s->options->record_path)
+    if (is_kept(s))
         keep_failure(s, NULL);
 }
 
@@ -525,7 +545,7 @@ static int run(struct session *s)
     if (s->trace)
         compare_end(s, &end);
     verdict_print(s->board, &end);
-    if (ended_badly(status) && is_kept(s) && !s->options->record_path)
+    if (ended_badly(status) && is_kept(s))
         keep_failure(s, &end);
     if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);
@@ -546,6 +566,7 @@ static void end_session(struct session *s)
     if (s->events.file && (!host_close(s->events.file) || s->events.failed))
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
+    keeper_free(&s->keeper);
     board_free(s->board);
     console_free(&s->console);
     journal_free(&s->journal);
@@ -621,6 +642,7 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
         log_write(&s->board->vms[0]->log, LOG_INFO, "Exiting: dryrun complete");
         return STATUS_OK;
     }
+    begin_keeping(s, from);
     return begin_recording(s, &e) ? run(s) : session_report_error(&e, STATUS_NOT_STARTED);
 }
 

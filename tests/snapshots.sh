@@ -127,6 +127,13 @@ failures() {
     check "a watchdog bites: its name is said" grep -q "qvm replay $kept" "$work/err"
     check "a watchdog bites: it replays" [ "$whole" = "$(final replay "$kept")" ]
     rm -f "$kept"
+    final run "${vm[@]}" --save-at insn=1000 "$work/early.qtrace" >/dev/null
+    rm -f "$work/kept"/*.qtrace
+    check "a run from a snapshot fails the same way" \
+        [ "$whole" = "$(TMPDIR="$work/kept" final run --from "$work/early.qtrace")" ]
+    kept="$(echo "$work/kept"/*.qtrace)"
+    check "a run from a snapshot fails: it replays" [ "$whole" = "$(final replay "$kept")" ]
+    rm -f "$kept"
     TMPDIR="$work/kept" final run "${vm[@]}" --no-record >/dev/null
     TMPDIR="$work/kept" final run configs/hello-arm64.qvmconf >/dev/null
     check "nothing is left without a reason" [ -z "$(ls "$work/kept")" ]
