@@ -18,7 +18,7 @@
 
 #define VALUE_MAX    16
 #define STEPPED      50000 /* instructions that are looked at one by one, the youngest ones */
-#define SAMPLE_EVERY 1000  /* older ones */
+#define SAMPLE_EVERY 1000  /* older ones, at least */
 
 struct value {
     uint8_t bytes[VALUE_MAX];
@@ -27,6 +27,7 @@ struct value {
 struct search {
     struct gdb_board *g;
     struct timeline *timeline;
+    uint64_t asked_at; /* instruction */
     unsigned thread;
     const char *name; /* of the register */
     size_t size;      /* bytes of the value */
@@ -104,7 +105,6 @@ static bool last_change(struct search *s, uint64_t from, uint64_t until, uint64_
             s->before = before;
             s->after = after;
             before = after;
-            until = now(s) > until ? now(s) : until;
         }
         if (!reached)
             break;
@@ -112,14 +112,21 @@ static bool last_change(struct search *s, uint64_t from, uint64_t until, uint64_
     return found;
 }
 
-static bool last_change_exactly(struct search *s, uint64_t from, uint64_t until)
+/* How far apart the looks are: the older, the farther, and a thousand instructions at least. */
+static uint64_t sample_distance(const struct search *s, uint64_t until)
+{
+    uint64_t distance = (s->asked_at - until) / 1000;
+    return distance > SAMPLE_EVERY ? distance : SAMPLE_EVERY;
+}
+
+static bool last_change_exactly(struct search *s, uint64_t from, uint64_t until, uint64_t every)
 {
     if (until - from <= STEPPED)
         return last_change(s, from, until, 1);
-    if (!last_change(s, from, until, SAMPLE_EVERY))
+    if (!last_change(s, from, until, every))
         return false;
-    uint64_t end = s->at + SAMPLE_EVERY < until ? s->at + SAMPLE_EVERY : until;
-    return last_change(s, s->at, end, 1);
+    uint64_t end = s->at + every < until ? s->at + every : until;
+    return last_change_exactly(s, s->at, end, SAMPLE_EVERY);
 }
 
 /* Memory ------------------------------------------------------------------------------------------
@@ -142,6 +149,8 @@ static bool last_write(struct search *s, uint64_t from, uint64_t until)
     struct points points = {.count = 1, .resume_at = UINT64_MAX};
     bool found = false;
     points.list[0] = (struct point){.kind = POINT_WRITE, .address = s->gva, .size = s->size};
+    if (!points_may_meet(&points, timeline_footprint(s->timeline, from)))
+        return false;
     gdb_travel_use(s->g, NULL);
     timeline_seek(s->timeline, from);
     gdb_travel_use(s->g, &points);
@@ -185,7 +194,7 @@ static bool search_memory(struct search *s, uint64_t from, uint64_t until,
             return false;
     }
     struct search other = *s;
-    if (!s->has_place || !last_change_exactly(&other, from, until))
+    if (!s->has_place || !last_change_exactly(&other, from, until, sample_distance(s, until)))
         return written;
     *s = other;
     s->by_gva = false;
@@ -198,7 +207,7 @@ static bool search_memory(struct search *s, uint64_t from, uint64_t until,
 static bool search_window(struct search *s, uint64_t from, uint64_t until, struct value *at_end)
 {
     if (s->is_register)
-        return last_change_exactly(s, from, until);
+        return last_change_exactly(s, from, until, sample_distance(s, until));
     if (search_memory(s, from, until, at_end))
         return true;
     timeline_seek(s->timeline, from);
@@ -229,7 +238,7 @@ static void search_past(struct search *s)
     s->found = s->by_entry = is_by_entry(s, &at_end);
     while (!s->found && until > start) {
         uint64_t from = timeline_moment_before(s->timeline, until);
-        if (s->is_register && until == now(s) && until - from > STEPPED)
+        if (s->is_register && until == s->asked_at && until - from > STEPPED)
             from = until - STEPPED;
         s->found = search_window(s, from, until, &at_end);
         until = from;
@@ -449,7 +458,11 @@ static bool find_memory(struct search *s, enum gdb_space space, struct error *e)
 void gdb_why(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *what,
              struct bytes *out)
 {
-    struct search s = {.g = g, .timeline = g->timeline, .thread = thread, .name = what};
+    struct search s = {.g = g,
+                       .timeline = g->timeline,
+                       .asked_at = g->board->vtime.instructions,
+                       .thread = thread,
+                       .name = what};
     struct error e = {0};
     if (!g->timeline) {
         text_put(out, "a run has no past to look at: record it, and qvm gdb TRACE\n");

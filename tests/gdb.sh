@@ -186,7 +186,7 @@ def looking():
     server = Server('gdb', '--port', '0', TRACE)
     peer = Peer(server.place)
     points = []
-    for _ in range(60):
+    for _ in range(40):
         what = chance.randrange(10)
         address = chance.choice((0x40080000, 0x40090000, 0x40080700, 0x09000000)) + \
             chance.randrange(0x800) * 4
@@ -204,7 +204,7 @@ def looking():
             peer.ask('g')
             peer.ask('p%x' % chance.randrange(90))
         elif what == 4:
-            peer.monitor('seek %d' % chance.randrange(3000000))
+            peer.monitor('seek %d' % chance.randrange(1000000))
         elif what == 5:
             peer.monitor(chance.choice(('walk %d', 'why %d,4')) % address)
         elif what == 6:
