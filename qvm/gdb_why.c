@@ -349,10 +349,9 @@ static void put_found(struct search *s, struct bytes *out)
     question_disassemble(t->vm, t->vcpu->index, r.pc, text, sizeof text);
     put_name(s, out);
     if (s->by_entry) {
-        text_put(out,
-                 " was last written behind instruction %" PRIu64
-                 ", when an exception was taken before %s\n",
-                 s->at, text);
+        text_put(out, " was last written behind instruction %" PRIu64 ", %s before %s\n", s->at,
+                 s->is_register ? "when an exception was taken" : "by a device or the hypervisor",
+                 text);
         put_both(s, out);
         return;
     }
