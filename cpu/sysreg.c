@@ -857,3 +857,9 @@ const char *sysreg_name(unsigned encoding)
             return rows[i].name;
     return "?";
 }
+
+const char *vcpu_own_sysreg(const struct vcpu *v, unsigned encoding)
+{
+    unsigned row = v->sysregs->row[encoding & 0xffff];
+    return row ? rows[row].name : NULL;
+}

@@ -207,6 +207,8 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
 /* System registers that the engine holds, by index from 0; NULL behind the last. */
 const char *vcpu_sysreg_name(unsigned index);
 uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index);
+/* The name of a system register (SYSREG) that the vCPU answers itself; NULL: it would exit. */
+const char *vcpu_own_sysreg(const struct vcpu *v, unsigned encoding);
 
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
  * v->fault. `permits` gets all rights of the page for this EL. */

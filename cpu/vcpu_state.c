@@ -60,7 +60,12 @@ static bool name_status(struct vcpu_state_item *item, size_t offset)
     static const struct {
         const char *name;
         size_t size;
-    } items[] = {{"how PC was reached", 1}, {"FPCR", 4}, {"FPSR", 4}};
+    } items[] = {{"how PC was reached", 1},
+                 {"FPCR", 4},
+                 {"FPSR", 4},
+                 {"monitor's address", 8},
+                 {"monitor's value", 8},
+                 {"monitor's value, high", 8}};
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
         if (is_in(item, offset, items[i].size)) {
             snprintf(item->name, sizeof item->name, "%s", items[i].name);

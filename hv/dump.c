@@ -1,12 +1,17 @@
 /* Dumps of a guest: an ELF64 core that gdb opens. Its notes are those of a Linux core (elf_prstatus
  * and the FP registers of each vCPU, as gdb expects of AArch64), its segments are the guest's RAM
  * and ROM at their guest-physical addresses and, over the same bytes of the file, at every virtual
- * address that the first running vCPU's stage 1 maps them to. Nothing the guest runs on changes. */
+ * address that the first running vCPU's stage 1 maps them to. Notes of our own have what gdb does
+ * not ask for: all registers of each vCPU, and the time (hv/import.h). Nothing the guest runs on
+ * changes.
+ */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpu/arm64.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
+#include "hv/import.h"
 
 /* System V ABI, chapter 4 and 5; numbers of the notes as Linux has them. */
 enum { EHDR_SIZE = 64, PHDR_SIZE = 56, EI_NIDENT = 16 };
@@ -35,19 +40,24 @@ struct dump {
 /* Notes -------------------------------------------------------------------------------------------
  */
 
-static void put_note(struct bytes *out, uint32_t type, const struct bytes *contents)
-{
-    bytes_put_int(out, 5, 4);
-    bytes_put_int(out, contents->size, 4);
-    bytes_put_int(out, type, 4);
-    bytes_put(out, "CORE\0\0\0", 8);
-    bytes_put(out, contents->data, contents->size);
-}
-
 static void put_zeros(struct bytes *out, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         bytes_put_int(out, 0, 1);
+}
+
+/* Name and contents are padded to 4 bytes; the sizes are those without. */
+static void put_note(struct bytes *out, const char *owner, uint32_t type,
+                     const struct bytes *contents)
+{
+    size_t size = strlen(owner) + 1;
+    bytes_put_int(out, size, 4);
+    bytes_put_int(out, contents->size, 4);
+    bytes_put_int(out, type, 4);
+    bytes_put(out, owner, size);
+    put_zeros(out, -size & 3);
+    bytes_put(out, contents->data, contents->size);
+    put_zeros(out, -contents->size & 3);
 }
 
 static void put_registers(struct bytes *out, unsigned pid, const struct vcpu_registers *r)
@@ -62,7 +72,7 @@ static void put_registers(struct bytes *out, unsigned pid, const struct vcpu_reg
     bytes_put_int(&status, r->pc, 8);
     bytes_put_int(&status, r->pstate, 8);
     put_zeros(&status, PRSTATUS_SIZE - status.size);
-    put_note(out, NT_PRSTATUS, &status);
+    put_note(out, "CORE", NT_PRSTATUS, &status);
     for (unsigned i = 0; i < 32; i++) {
         bytes_put_int(&fp, r->v[i][0], 8);
         bytes_put_int(&fp, r->v[i][1], 8);
@@ -70,18 +80,42 @@ static void put_registers(struct bytes *out, unsigned pid, const struct vcpu_reg
     bytes_put_int(&fp, r->fpsr, 4);
     bytes_put_int(&fp, r->fpcr, 4);
     put_zeros(&fp, FPREGSET_SIZE - fp.size);
-    put_note(out, NT_FPREGSET, &fp);
+    put_note(out, "CORE", NT_FPREGSET, &fp);
     bytes_free(&status);
     bytes_free(&fp);
 }
 
+/* Every register by its name, so that another version finds those that it knows. */
+static void put_state(struct bytes *out, struct vcpu *v, struct vcpu *loaded)
+{
+    struct bytes state = {0}, items = {0};
+    struct vcpu_state_item item;
+    vcpu_save(v, loaded, &state);
+    for (size_t at = 0; at < state.size; at += item.size) {
+        vcpu_state_item(at, &item);
+        bytes_put_string(&items, item.name);
+        bytes_put_varint(&items, item.size);
+        bytes_put(&items, state.data + at, item.size);
+    }
+    put_note(out, IMPORT_NOTE_OWNER, IMPORT_NOTE_VCPU, &items);
+    bytes_free(&items);
+    bytes_free(&state);
+}
+
 static void put_vcpus(struct dump *d)
 {
+    struct board *b = d->vm->board;
+    struct bytes time = {0};
     for (unsigned i = 0; i < d->vm->vcpu_count; i++) {
         struct vcpu_registers r;
-        vcpu_read_registers(d->vm->vcpus[i], d->vm->board->current, &r);
+        vcpu_read_registers(d->vm->vcpus[i], b->current, &r);
         put_registers(&d->notes, i + 1, &r);
+        put_state(&d->notes, d->vm->vcpus[i], b->current);
     }
+    bytes_put_int(&time, b->vtime.instructions, 8);
+    bytes_put_int(&time, b->vtime.idle_ticks, 8);
+    put_note(&d->notes, IMPORT_NOTE_OWNER, IMPORT_NOTE_TIME, &time);
+    bytes_free(&time);
 }
 
 /* Segments ----------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t
 
 /* psci.c: SMC calling convention, for HVC and SMC alike. */
 enum exit_result secure_call(struct vm *vm, struct vcpu *v);
+/* "CPU_ON"; NULL: the answer is NOT_SUPPORTED. */
+const char *secure_call_name(uint32_t function);
 
 /* semihosting.c */
 struct semihosting *semihosting_new(const char *folder);

@@ -26,6 +26,35 @@ enum {
 #define ALREADY_ON         (-4)
 #define INVALID_ADDRESS    (-9)
 
+/* Which of them have a form with 64-bit arguments: PSCI section 5.1. */
+static const struct {
+    uint32_t function;
+    const char *name;
+    bool has_64;
+} functions[] = {
+    {SMCCC_VERSION, "SMCCC_VERSION", false},
+    {SMCCC_ARCH_FEATURES, "SMCCC_ARCH_FEATURES", false},
+    {PSCI_VERSION, "PSCI_VERSION", false},
+    {PSCI_CPU_SUSPEND, "CPU_SUSPEND", true},
+    {PSCI_CPU_OFF, "CPU_OFF", false},
+    {PSCI_CPU_ON, "CPU_ON", true},
+    {PSCI_AFFINITY_INFO, "AFFINITY_INFO", true},
+    {PSCI_MIGRATE_INFO_TYPE, "MIGRATE_INFO_TYPE", false},
+    {PSCI_SYSTEM_OFF, "SYSTEM_OFF", false},
+    {PSCI_SYSTEM_RESET, "SYSTEM_RESET", false},
+    {PSCI_FEATURES, "PSCI_FEATURES", false},
+    {QVM_SNAPSHOT, "a snapshot", false},
+};
+
+const char *secure_call_name(uint32_t function)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+        if (functions[i].function == (function & ~SMC64) &&
+            (functions[i].has_64 || !(function & SMC64)))
+            return functions[i].name;
+    return NULL;
+}
+
 static struct vcpu *vcpu_by_affinity(struct vm *vm, uint64_t affinity)
 {
     return affinity < vm->vcpu_count ? vm->vcpus[affinity] : NULL;

@@ -6,6 +6,7 @@
 
 #include "emu/check.h"
 #include "hv/script.h"
+#include "hv/seen.h"
 #include "hv/snapshot.h"
 #include "qvm/host.h"
 #include "qvm/session.h"
@@ -200,21 +201,78 @@ const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t in
     return best;
 }
 
+bool player_is_alone(const struct player *p)
+{
+    return !p->trace.has_end && !p->journal.pulls.size && p->trace.snapshot_count;
+}
+
+/* Where nothing was recorded, nothing comes: the guest's clock starts at a fixed time, random
+ * numbers are zeros, a wait is over at once. */
+static bool pull_nothing(void *context, enum pull_kind kind, const char *key, size_t size,
+                         struct bytes *out, struct error *e)
+{
+    (void)context;
+    if (kind == PULL_FILE)
+        return error_set(e, "the trace does not hold the file '%s'", key);
+    if (kind == PULL_WALL_CLOCK)
+        bytes_put_int(out, DEFAULT_WALL_CLOCK_S, 8);
+    else
+        for (size_t i = 0; i < size; i++)
+            bytes_put_int(out, 0, 1);
+    return true;
+}
+
+static bool poll_nothing(void *context, struct push *push)
+{
+    (void)context, (void)push;
+    return false;
+}
+
+static bool idle_at_once(void *context, uint64_t ns, uint64_t *passed_ns)
+{
+    (void)context;
+    *passed_ns = ns;
+    return ns != UINT64_MAX;
+}
+
+static bool assemble(struct player *p, const struct board_sinks *sinks, struct error *e)
+{
+    board_free(p->board);
+    p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
+                         &p->journal, &p->options, sinks, e);
+    return p->board || error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+bool player_assemble(struct player *p, const struct board_sinks *sinks, struct error *e)
+{
+    struct board_sinks quick = *sinks;
+    quick.idle = idle_at_once;
+    p->options.from_snapshot = true;
+    journal_free(&p->journal);
+    journal_live(&p->journal, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull_nothing, .poll = poll_nothing});
+    return assemble(p, &quick, e);
+}
+
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
 {
-    if (!p->trace.has_end && !p->journal.pulls.size && p->trace.snapshot_count) {
+    if (seen_stream_is(p->trace.exits.data, p->trace.exits.size)) {
+        error_set(e, "these are exits that were seen elsewhere, no recording: qvm replay --exits "
+                     "FILE says what the model gives for them");
+        return error_exit_status(e, STATUS_USAGE);
+    }
+    bool alone = player_is_alone(p);
+    if (alone && !p->alone_too) {
         error_set(e, "this is a snapshot, no recording: qvm run --from FILE goes on from it");
         return error_exit_status(e, STATUS_USAGE);
     }
-    const struct trace_snapshot *snapshot = player_snapshot(p, from);
-    board_free(p->board);
+    const struct trace_snapshot *snapshot = player_snapshot(p, alone ? UINT64_MAX : from);
     p->options.from_snapshot = snapshot != NULL;
-    journal_replay(&p->journal);
-    if (snapshot && snapshot->is_start)
+    if (!alone)
+        journal_replay(&p->journal);
+    if (!alone && snapshot && snapshot->is_start)
         journal_begins_here(&p->journal);
-    p->board = board_new(p->has_board ? &p->board_config : NULL, p->configs, p->vm_count,
-                         &p->journal, &p->options, sinks, e);
-    bool ok =
-        p->board && (!snapshot || snapshot_restore(p->board, snapshot->data, snapshot->size, e));
+    bool ok = (alone ? player_assemble(p, sinks, e) : assemble(p, sinks, e)) &&
+              (!snapshot || snapshot_restore(p->board, snapshot->data, snapshot->size, e));
     return ok || error_exit_status(e, STATUS_NOT_STARTED);
 }

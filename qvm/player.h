@@ -15,6 +15,7 @@ struct player {
     bool has_board; /* else the default one */
     struct journal journal;
     struct board_options options; /* what the recording ran under is in them */
+    bool alone_too;               /* a snapshot without a recording is played, too: without inputs */
     struct board *board;          /* NULL before player_start */
 };
 
@@ -29,5 +30,9 @@ const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t in
  */
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks,
                   struct error *e);
+/* Assembles the board without what would run on it: no images, no inputs, no snapshot. */
+bool player_assemble(struct player *p, const struct board_sinks *sinks, struct error *e);
+/* The trace is a snapshot (or several) without a recording: `--save-at`, `qvm import`. */
+bool player_is_alone(const struct player *p);
 
 #endif

@@ -1,0 +1,176 @@
+/* The text of QNX' traceprinter for kernel trace class 10, and that of `qvm export --format
+ * traceprinter`, which has the whole record of an exit behind the documented arguments. White space
+ * and the order of arguments do not matter; a number without 0x is decimal. */
+#include <string.h>
+
+#include "cpu/arm64.h"
+#include "emu/vtime.h"
+#include "hv/events.h"
+#include "hv/import.h"
+#include "hv/import_scan.h"
+
+struct reading {
+    struct import *i;
+    uint64_t cycles_per_second; /* of `t`; 0: it is in ns */
+    struct scan vm;             /* the first one named; at NULL: none was */
+};
+
+enum what { NOTHING, GUEST_EXIT, GUEST_ENTRY };
+
+static bool is_event(struct scan line, uint64_t number)
+{
+    uint64_t class, event;
+    return scan_field(line, "CLASS", &class) && class == 10 && scan_field(line, "EVENT", &event) &&
+           event == number;
+}
+
+static bool says(struct scan line, const char *name)
+{
+    return scan_to(&line, name);
+}
+
+static enum what what_is(struct scan line)
+{
+    uint64_t time;
+    if (!scan_field(line, "t", &time))
+        return NOTHING;
+    if (says(line, "GUEST_EXIT") || says(line, "GUEST EXIT") || is_event(line, EVENT_GUEST_EXIT))
+        return GUEST_EXIT;
+    if (says(line, "GUEST_ENTRY") || says(line, "GUEST ENTRY") || is_event(line, EVENT_GUEST_ENTRY))
+        return GUEST_ENTRY;
+    return NOTHING;
+}
+
+bool import_traceprinter_recognise(const char *line, size_t size)
+{
+    struct scan s = scan_of(line, size);
+    return says(s, "TRACEPRINTER version") || what_is(s) != NOTHING;
+}
+
+/* The documented arguments: the reason is the exception class, the payload the guest-physical
+ * address of an abort and else the ISS (docs/exits.md). */
+static void take_payload(struct seen_exit *x, struct scan line)
+{
+    uint64_t payload;
+    if (!scan_field(line, "hw_payload", &payload))
+        return;
+    if (seen_is_abort(x)) {
+        x->ipa = payload;
+        x->known |= SEEN_IPA;
+    } else if (payload <= 0x1ffffff) {
+        x->esr |= (uint32_t)payload;
+        x->esr_known |= 0x1ffffff;
+    }
+}
+
+static void take_field(struct seen_exit *x, struct scan line, const char *key, uint64_t *to,
+                       enum seen_known known)
+{
+    if (scan_field(line, key, to))
+        x->known |= (unsigned)known;
+}
+
+/* What our own lines add. */
+static void take_record(struct seen_exit *x, struct scan line)
+{
+    uint64_t number;
+    if (scan_field(line, "esr", &number) && number <= UINT32_MAX &&
+        (number & SEEN_ESR_EC) == (x->esr & SEEN_ESR_EC)) {
+        x->esr = (uint32_t)number;
+        x->esr_known = SEEN_ESR_ALL;
+    }
+    take_field(x, line, "gva", &x->gva, SEEN_GVA);
+    take_field(x, line, "gpa", &x->ipa, SEEN_IPA);
+    bool is_write = scan_field(line, "write", &number);
+    if (!is_write && !scan_field(line, "read", &number))
+        return;
+    x->value = number;
+    x->known |= SEEN_VALUE;
+    if (!scan_field(line, "size", &number) || number > 64)
+        return;
+    x->size = (uint8_t)number;
+    x->is_write = is_write;
+    x->known |= SEEN_ACCESS;
+}
+
+/* Lines that name a vCPU tell it; others at least the CPU that it ran on. */
+static uint8_t vcpu_of(struct scan line)
+{
+    uint64_t number;
+    if ((scan_field(line, "vcpu", &number) || scan_field(line, "CPU", &number)) &&
+        number < SEEN_VCPUS_MAX)
+        return (uint8_t)number;
+    return 0;
+}
+
+static bool take_exit(struct reading *r, struct scan line, struct error *e)
+{
+    uint64_t reason, pc;
+    unsigned number = (unsigned)r->i->lines;
+    if (!scan_field(line, "reason", &reason) || !scan_field(line, "guest_ip", &pc))
+        return error_at(e, r->i->file, number,
+                        "a guest exit wants reason:NUMBER and guest_ip:NUMBER");
+    if (reason > EVENT_REASON_PREEMPTED)
+        return error_at(e, r->i->file, number,
+                        "reason %#llx of a guest exit is no exception class of Arm (0 to 0x3f)",
+                        (unsigned long long)reason);
+    struct seen_exit *x = seen_stream_add(&r->i->stream);
+    if (!x)
+        return error_at(e, r->i->file, number, "more than %zu guest exits", SEEN_EXITS_MAX);
+    x->kind = reason == EVENT_REASON_PREEMPTED ? SEEN_INTERRUPT : SEEN_TRAP;
+    x->line = (uint32_t)number;
+    x->vcpu = vcpu_of(line);
+    x->pc = pc;
+    x->known = SEEN_PC;
+    take_field(x, line, "t", &x->ns, SEEN_TIME);
+    if (r->cycles_per_second)
+        x->ns = x->ns / r->cycles_per_second * 1000000000 +
+                vtime_scale(x->ns % r->cycles_per_second, 1000000000, r->cycles_per_second);
+    if (x->kind == SEEN_INTERRUPT)
+        return true;
+    x->esr = (uint32_t)reason << ESR_EC_SHIFT;
+    x->esr_known = SEEN_ESR_EC;
+    take_payload(x, line);
+    take_record(x, line);
+    return true;
+}
+
+/* One VM is imported: that which the first line names. */
+static bool is_of_vm(struct reading *r, struct scan line)
+{
+    struct scan vm;
+    if (!scan_field_word(line, "vm", &vm))
+        return true;
+    if (!r->vm.at)
+        r->vm = vm;
+    return scan_left(&vm) == scan_left(&r->vm) && memcmp(vm.at, r->vm.at, scan_left(&vm)) == 0;
+}
+
+static bool is_empty(struct scan line)
+{
+    struct scan word;
+    return !scan_word(&line, &word);
+}
+
+bool import_traceprinter(struct import *i, const char *text, size_t size, struct error *e)
+{
+    struct reading r = {.i = i};
+    struct scan rest = scan_of(text, size), line;
+    while (scan_line(&rest, &line)) {
+        enum what what = what_is(line);
+        i->lines++;
+        if (what == NOTHING) {
+            /* The header that traceprinter prints; `::` is its own. */
+            scan_after(line, "TRACE_CYCLES_PER_SEC::", 10, &r.cycles_per_second);
+            if (is_empty(line))
+                continue;
+            i->skipped++;
+            i->first_skipped = i->first_skipped ? i->first_skipped : i->lines;
+        } else if (!is_of_vm(&r, line)) {
+            i->other_vms++;
+        } else if (what == GUEST_EXIT && !take_exit(&r, line, e)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,154 @@
+#include "hv/seen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/arm64.h"
+#include "emu/check.h"
+
+void seen_stream_free(struct seen_stream *s)
+{
+    free(s->exits);
+    *s = (struct seen_stream){0};
+}
+
+struct seen_exit *seen_stream_add(struct seen_stream *s)
+{
+    if (s->count == SEEN_EXITS_MAX)
+        return NULL;
+    if (s->count == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 64;
+        s->exits = realloc(s->exits, s->capacity * sizeof *s->exits);
+        CHECK(s->exits);
+    }
+    struct seen_exit *x = &s->exits[s->count++];
+    *x = (struct seen_exit){.known = 0};
+    return x;
+}
+
+/* Encoding ----------------------------------------------------------------------------------------
+ */
+
+/* The fields that are there when their bit is known, in the order of the bits. */
+static void put_known(const struct seen_exit *x, struct bytes *out)
+{
+    if (x->known & SEEN_TIME)
+        bytes_put_varint(out, x->ns);
+    if (x->known & SEEN_PC)
+        bytes_put_varint(out, x->pc);
+    if (x->known & SEEN_GVA)
+        bytes_put_varint(out, x->gva);
+    if (x->known & SEEN_IPA)
+        bytes_put_varint(out, x->ipa);
+    if (x->known & SEEN_ACCESS) {
+        bytes_put_int(out, x->size, 1);
+        bytes_put_int(out, x->is_write, 1);
+    }
+    if (x->known & SEEN_VALUE)
+        bytes_put_varint(out, x->value);
+    if (x->known & SEEN_QUALIFICATION) {
+        bytes_put_varint(out, x->info1);
+        bytes_put_varint(out, x->info2);
+    }
+}
+
+void seen_stream_put(const struct seen_stream *s, struct bytes *out)
+{
+    bytes_put_int(out, SEEN_VERSION, 1);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct seen_exit *x = &s->exits[i];
+        bytes_put_int(out, x->kind, 1);
+        bytes_put_int(out, x->vcpu, 1);
+        bytes_put_varint(out, x->known);
+        bytes_put_varint(out, x->line);
+        bytes_put_varint(out, x->esr);
+        bytes_put_varint(out, x->esr_known);
+        bytes_put_string(out, x->reason);
+        put_known(x, out);
+    }
+}
+
+static void get_known(struct reader *in, struct seen_exit *x)
+{
+    if (x->known & SEEN_TIME)
+        x->ns = reader_varint(in);
+    if (x->known & SEEN_PC)
+        x->pc = reader_varint(in);
+    if (x->known & SEEN_GVA)
+        x->gva = reader_varint(in);
+    if (x->known & SEEN_IPA)
+        x->ipa = reader_varint(in);
+    if (x->known & SEEN_ACCESS) {
+        x->size = (uint8_t)reader_int(in, 1);
+        x->is_write = reader_int(in, 1) & 1;
+    }
+    if (x->known & SEEN_VALUE)
+        x->value = reader_varint(in);
+    if (x->known & SEEN_QUALIFICATION) {
+        x->info1 = reader_varint(in);
+        x->info2 = reader_varint(in);
+    }
+}
+
+/* What goes to people must not do anything to their terminals. */
+static bool get_reason(struct reader *in, struct seen_exit *x)
+{
+    uint64_t size = reader_varint(in);
+    const uint8_t *text = size < sizeof x->reason ? reader_bytes(in, (size_t)size) : NULL;
+    if (!text)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    memcpy(x->reason, text, (size_t)size);
+    return true;
+}
+
+static bool get(struct reader *in, struct seen_exit *x)
+{
+    x->kind = (enum seen_kind)reader_int(in, 1);
+    x->vcpu = (uint8_t)reader_int(in, 1);
+    uint64_t known = reader_varint(in), line = reader_varint(in);
+    uint64_t esr = reader_varint(in), esr_known = reader_varint(in);
+    if (x->kind < SEEN_TRAP || x->kind >= SEEN_KINDS || x->vcpu >= SEEN_VCPUS_MAX ||
+        known > SEEN_ALL || line > UINT32_MAX || esr > UINT32_MAX || esr_known > UINT32_MAX ||
+        !get_reason(in, x))
+        return false;
+    x->known = (unsigned)known;
+    x->line = (uint32_t)line;
+    x->esr = (uint32_t)esr;
+    x->esr_known = (uint32_t)esr_known;
+    get_known(in, x);
+    return !in->failed;
+}
+
+bool seen_stream_is(const void *data, size_t size)
+{
+    return size && *(const uint8_t *)data == SEEN_VERSION;
+}
+
+bool seen_stream_get(struct seen_stream *s, const void *data, size_t size)
+{
+    struct reader in = reader_of(data, size);
+    bool ok = reader_int(&in, 1) == SEEN_VERSION;
+    *s = (struct seen_stream){0};
+    while (ok && !reader_at_end(&in)) {
+        struct seen_exit *x = seen_stream_add(s);
+        ok = x && get(&in, x);
+    }
+    if (!ok)
+        seen_stream_free(s);
+    return ok;
+}
+
+unsigned seen_class(const struct seen_exit *x)
+{
+    bool known = x->kind == SEEN_TRAP && (x->esr_known & SEEN_ESR_EC) == SEEN_ESR_EC;
+    return known ? x->esr >> ESR_EC_SHIFT : 0x40;
+}
+
+bool seen_is_abort(const struct seen_exit *x)
+{
+    unsigned class = seen_class(x);
+    return class == EC_DATA_ABORT_LOWER || class == EC_INSN_ABORT_LOWER;
+}
