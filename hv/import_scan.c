@@ -68,8 +68,11 @@ static bool stands_at(const char *at, const char *text, size_t size)
 bool scan_to(struct scan *s, const char *text)
 {
     size_t size = strlen(text);
+    bool ends_in_word = is_of_word(text[size - 1]);
     for (const char *at = s->at; (size_t)(s->end - at) >= size; at++) {
         if ((at > s->at && is_of_word(at[-1])) || !stands_at(at, text, size))
+            continue;
+        if (ends_in_word && at + size < s->end && is_of_word(at[size]))
             continue;
         s->at = at + size;
         return true;

@@ -26,7 +26,8 @@ bool scan_line(struct scan *text, struct scan *line);
 bool scan_word(struct scan *s, struct scan *word);
 bool scan_is(const struct scan *word, const char *text);
 bool scan_begins(const struct scan *s, const char *text);
-/* Behind the first place where `text` stands as words of its own (no letter, digit or _ before it);
+/* Behind the first place where `text` stands as words of its own (no letter, digit or _ before it,
+ * nor behind it if it ends in one);
  * upper and lower case are the same. False, and *s unchanged: there is none. */
 bool scan_to(struct scan *s, const char *text);
 /* A number at *s, blanks before it skipped: with 0x hexadecimal, else in that base. False, and *s

@@ -15,7 +15,7 @@ struct reading {
     struct scan vm;             /* the first one named; at NULL: none was */
 };
 
-enum what { NOTHING, GUEST_EXIT, GUEST_ENTRY };
+enum what { NOTHING, GUEST_EXIT, OTHER_EVENT };
 
 static bool is_event(struct scan line, uint64_t number)
 {
@@ -36,9 +36,10 @@ static enum what what_is(struct scan line)
         return NOTHING;
     if (says(line, "GUEST_EXIT") || says(line, "GUEST EXIT") || is_event(line, EVENT_GUEST_EXIT))
         return GUEST_EXIT;
-    if (says(line, "GUEST_ENTRY") || says(line, "GUEST ENTRY") || is_event(line, EVENT_GUEST_ENTRY))
-        return GUEST_ENTRY;
-    return NOTHING;
+    uint64_t class;
+    bool is_other = says(line, "QVM") || says(line, "GUEST_ENTRY") || says(line, "GUEST ENTRY") ||
+                    (scan_field(line, "CLASS", &class) && class == 10);
+    return is_other ? OTHER_EVENT : NOTHING;
 }
 
 bool import_traceprinter_recognise(const char *line, size_t size)

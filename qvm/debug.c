@@ -29,6 +29,7 @@ int debug_trace(const char *path, const char *where, const struct session_option
     struct board_sinks sinks = {.event = gdb_events_note, .context = &events};
     if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
+    p.alone_too = true;
     int status = STATUS_OK;
     if (!player_start(&p, options->replay_from, &sinks, &e)) {
         status = session_report_error(&e, STATUS_NOT_STARTED);

@@ -11,6 +11,7 @@
 #include "hv/timeline.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
+#include "qvm/seen.h"
 
 struct comparison {
     const char *paths[2];
@@ -342,6 +343,8 @@ static void search(struct comparison *c, struct bracket r)
 
 static bool compare(struct comparison *c, struct error *e)
 {
+    if (seen_is_in(&c->players[0].trace) || seen_is_in(&c->players[1].trace))
+        return seen_diff(c->players, &c->differs, &c->out, e);
     if (!configs_differ(c) && !pulls_differ(c))
         pushes_differ(c);
     struct bracket r = bracket_of(c);

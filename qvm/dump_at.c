@@ -70,6 +70,7 @@ bool question_dump(char *const *words, int count, struct error *e)
         return error_set(e, "--at says at which instruction: %s", usage);
     if (!question_open(&p, path, e))
         return false;
+    p.alone_too = true;
     struct board_sinks sinks = {0};
     sinks.dump_begin = on_begin;
     sinks.dump_write = on_write;

@@ -7,6 +7,7 @@
 #include "hv/script.h"
 #include "qvm/difference.h"
 #include "qvm/player.h"
+#include "qvm/seen.h"
 #include "qvm/verdict.h"
 
 #define DIFFERENCES_SHOWN 20
@@ -89,7 +90,7 @@ static int play(struct player *p, struct script *script)
     return differences ? STATUS_DIVERGED : STATUS_OK;
 }
 
-int exit_replay(const char *path, const struct session_options *options)
+int exit_replay(const char *path, const struct session_options *options, bool json)
 {
     struct player p;
     struct script script = {.mode = SCRIPT_PLAYS};
@@ -102,6 +103,12 @@ int exit_replay(const char *path, const struct session_options *options)
         return session_report_error(&e, STATUS_USAGE);
     if (!p.trace.exits.size) {
         error_set(&e, "'%s' holds no guest exits: record --exits keeps them", path);
+        status = session_report_error(&e, STATUS_USAGE);
+    } else if (seen_is_in(&p.trace)) {
+        status = seen_replay(&p, json);
+    } else if (json) {
+        error_set(&e, "--json is for exits that were imported; qvm exits TRACE --json has those of "
+                      "a recording");
         status = session_report_error(&e, STATUS_USAGE);
     } else {
         limit_to_script(&p, &script);

@@ -4,7 +4,8 @@
 
 #include "qvm/session.h"
 
-/* Prints each difference and a verdict on stderr; returns the exit status. */
-int exit_replay(const char *path, const struct session_options *options);
+/* Prints each difference and a verdict on stderr; returns the exit status. Of exits that were seen
+ * elsewhere it prints what the model gives for them (seen.h), with `json` as JSON lines. */
+int exit_replay(const char *path, const struct session_options *options, bool json);
 
 #endif

@@ -9,25 +9,31 @@
 #include "qvm/explain.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
+#include "qvm/seen.h"
 
 static const char usage[] =
     "qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] "
-    "[--json], or qvm explain TRACE --exit N [--json]";
+    "[--json], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]";
 
 struct request {
     uint64_t at, exit, vcpu; /* UINT64_MAX: not given */
     const char *vm;
-    bool gpa, read, write, fetch, json;
+    bool gpa, read, write, fetch, next, json;
 };
 
-static bool check(const struct request *r, struct error *e)
+/* `alone`: in a snapshot without a recording there is one moment only. */
+static bool check(const struct request *r, bool alone, struct error *e)
 {
-    if (r->read + r->write + r->fetch > 1)
-        return error_set(e, "--read, --write and --fetch exclude each other");
-    if (r->at == UINT64_MAX && r->exit == UINT64_MAX)
-        return error_set(e, "explain wants --at N ADDR or --exit N: %s", usage);
     if (r->at != UINT64_MAX && r->exit != UINT64_MAX)
         return error_set(e, "--at and --exit exclude each other");
+    if (r->read + r->write + r->fetch > 1)
+        return error_set(e, "--read, --write and --fetch exclude each other");
+    if (r->next && r->exit != UINT64_MAX)
+        return error_set(e, "--next and --exit exclude each other");
+    if (r->exit != UINT64_MAX || alone)
+        return true;
+    if (r->at == UINT64_MAX)
+        return error_set(e, "explain wants --at N ADDR or --exit N: %s", usage);
     return true;
 }
 
@@ -70,27 +76,46 @@ static bool explain_address(struct player *p, const struct request *r, const cha
     return true;
 }
 
+static bool answer(struct player *p, const struct request *r, const char *address,
+                   struct bytes *out, struct error *e)
+{
+    if (r->next)
+        return explain_next(p, r->at, r->json, out, e);
+    if (r->exit == UINT64_MAX)
+        return explain_address(p, r, address, out, e);
+    return seen_is_in(&p->trace) ? seen_explain(p, r->exit, r->json, out, e)
+                                 : explain_exit(p, r->exit, r->json, out, e);
+}
+
 bool question_explain(char *const *words, int count, struct error *e)
 {
     struct request r = {.at = UINT64_MAX, .exit = UINT64_MAX, .vcpu = UINT64_MAX};
     const struct question_option options[] = {
-        {.name = "--at", .number = &r.at},     {.name = "--exit", .number = &r.exit},
-        {.name = "--vcpu", .number = &r.vcpu}, {.name = "--vm", .text = &r.vm},
-        {.name = "--gpa", .flag = &r.gpa},     {.name = "--read", .flag = &r.read},
-        {.name = "--write", .flag = &r.write}, {.name = "--fetch", .flag = &r.fetch},
-        {.name = "--json", .flag = &r.json},   {0},
+        {.name = "--at", .number = &r.at},
+        {.name = "--exit", .number = &r.exit},
+        {.name = "--vcpu", .number = &r.vcpu},
+        {.name = "--vm", .text = &r.vm},
+        {.name = "--gpa", .flag = &r.gpa},
+        {.name = "--read", .flag = &r.read},
+        {.name = "--write", .flag = &r.write},
+        {.name = "--fetch", .flag = &r.fetch},
+        {.name = "--json", .flag = &r.json},
+        {.name = "--next", .flag = &r.next},
+        {0},
     };
     const char *others[2];
     bool of_exit = false;
     for (int i = 0; i < count; i++)
-        of_exit |= strcmp(words[i], "--exit") == 0;
+        of_exit |= strcmp(words[i], "--exit") == 0 || strcmp(words[i], "--next") == 0;
     struct player p;
     struct bytes out = {0};
     if (!question_words(words, count, options, others, of_exit ? 1 : 2, usage, e) ||
-        !check(&r, e) || !question_open(&p, others[0], e))
+        !question_open(&p, others[0], e))
         return false;
-    bool ok = (of_exit ? explain_exit(&p, r.exit, r.json, &out, e)
-                       : explain_address(&p, &r, others[1], &out, e)) &&
+    p.alone_too = true;
+    if (player_is_alone(&p) && r.at == UINT64_MAX && r.exit == UINT64_MAX)
+        r.at = player_snapshot(&p, UINT64_MAX)->instructions;
+    bool ok = check(&r, player_is_alone(&p), e) && answer(&p, &r, others[1], &out, e) &&
               question_answer(&out, NULL, e);
     bytes_free(&out);
     player_close(&p);

@@ -97,31 +97,29 @@ static void put_decision(struct vm *vm, const struct guest_exit *x, struct bytes
     text_put(out, "\n");
 }
 
-static void put_exit(const struct search *s, const struct board_event *event)
+static void put_exit(uint64_t number, const struct board_event *event, struct bytes *out)
 {
     const struct guest_exit *x = event->exit;
     struct vm *vm = event->vm->board->vms[event->vm->number];
     char instruction[128];
     question_disassemble(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
-    text_put(s->out,
-             "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
-             s->number, event->instructions, vm->name, event->vcpu, instruction);
-    text_put(s->out, "  reason    %s: %s\n", exit_reason_name(x->reason), why(x->reason));
-    put_access(x, s->out);
-    put_decision(vm, x, s->out);
+    text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
+             number, event->instructions, vm->name, event->vcpu, instruction);
+    text_put(out, "  reason    %s: %s\n", exit_reason_name(x->reason), why(x->reason));
+    put_access(x, out);
+    put_decision(vm, x, out);
     if (x->size || x->encoding || x->reason == EXIT_HVC || x->reason == EXIT_SMC)
-        text_put(s->out, "  value     0x%" PRIx64 "\n", x->value);
-    text_put(s->out, "  result    %s: %s\n", exit_result_name(event->result),
-             outcome(event->result));
+        text_put(out, "  value     0x%" PRIx64 "\n", x->value);
+    text_put(out, "  result    %s: %s\n", exit_result_name(event->result), outcome(event->result));
 }
 
-static void put_exit_json(const struct search *s, const struct board_event *event)
+static void put_exit_json(uint64_t number, const struct board_event *event, struct bytes *out)
 {
     struct vm *vm = event->vm->board->vms[event->vm->number];
     struct exit_record r = {.reg = ""};
-    struct json j = {.out = s->out};
+    struct json j = {.out = out};
     char text[400];
-    exit_record_fill(&r, s->number, event);
+    exit_record_fill(&r, number, event);
     json_open(&j, NULL, '{');
     exit_record_json(&r, &j);
     question_disassemble(vm, event->vcpu, event->exit->pc.v, text, sizeof text);
@@ -132,7 +130,16 @@ static void put_exit_json(const struct search *s, const struct board_event *even
     json_number(&j, "hpfar", event->exit->hpfar);
     json_string(&j, "outcome", outcome(event->result));
     json_close(&j, '}');
-    text_put(s->out, "\n");
+    text_put(out, "\n");
+}
+
+void explain_exit_put(uint64_t number, const struct board_event *event, bool json,
+                      struct bytes *out)
+{
+    if (json)
+        put_exit_json(number, event, out);
+    else
+        put_exit(number, event, out);
 }
 
 static void on_event(void *context, const struct board_event *event)
@@ -143,10 +150,7 @@ static void on_event(void *context, const struct board_event *event)
     if (s->number == s->wanted) {
         s->found = true;
         s->p->board->pause_wanted = true;
-        if (s->json)
-            put_exit_json(s, event);
-        else
-            put_exit(s, event);
+        explain_exit_put(s->number, event, s->json, s->out);
     }
     s->number++;
 }

@@ -207,6 +207,11 @@ static void put_place(const struct explanation *x, struct bytes *out)
 void explanation_text(const struct explanation *x, struct bytes *out)
 {
     put_question(x, out);
+    explanation_walk_text(x, out);
+}
+
+void explanation_walk_text(const struct explanation *x, struct bytes *out)
+{
     if (!x->is_gpa)
         put_stage1_regime(x, out);
     put_stage2_regime(x, out);

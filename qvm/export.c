@@ -1,5 +1,5 @@
-/* `qvm export TRACE --format text|json|events|perfetto [-o FILE]`: everything the hypervisor did in
- * a recording, for other tools. */
+/* `qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto [-o FILE]`: everything
+ * the hypervisor did in a recording, for other tools. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "hv/config_text.h"
 #include "qvm/events.h"
 #include "qvm/exit_record.h"
+#include "qvm/export_ftrace.h"
 #include "qvm/host.h"
 #include "qvm/recording.h"
 #include "qvm/perfetto.h"
@@ -21,6 +22,8 @@ struct export
     struct host_file *file; /* NULL: standard output */
     bool failed;
     uint64_t exits;
+    const struct player *p;
+    uint64_t x0;               /* of the vCPU that exits, before that is handled */
     struct perfetto *perfetto; /* owned */
 };
 
@@ -118,6 +121,11 @@ static void put_events(struct export *x, const struct board_event *e)
     events_line(e, &x->out);
 }
 
+static void put_ftrace(struct export *x, const struct board_event *e)
+{
+    export_ftrace(e, x->x0, &x->out);
+}
+
 static void put_perfetto(struct export *x, const struct board_event *e)
 {
     perfetto_event(x->perfetto, e, &x->out);
@@ -127,15 +135,18 @@ static const struct {
     const char *name;
     void (*put)(struct export *x, const struct board_event *event);
 } formats[] = {
-    {"text", put_text}, {"json", put_json}, {"events", put_events}, {"perfetto", put_perfetto}};
+    {"text", put_text},           {"json", put_json},     {"events", put_events},
+    {"traceprinter", put_events}, {"ftrace", put_ftrace}, {"perfetto", put_perfetto},
+};
 
 static bool choose_format(struct export *x, const char *name, struct error *e)
 {
     for (size_t i = 0; name && i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(name, formats[i].name) == 0)
             x->put = formats[i].put;
-    return x->put || error_set(e, "--format wants text, json, events or perfetto%s%s",
-                               name ? ", not " : "", name ? name : "");
+    return x->put ||
+           error_set(e, "--format wants text, json, events, traceprinter, ftrace or perfetto%s%s",
+                     name ? ", not " : "", name ? name : "");
 }
 
 static void on_event(void *context, const struct board_event *event)
@@ -146,11 +157,19 @@ static void on_event(void *context, const struct board_event *event)
         flush(x);
 }
 
+static void on_exit_begins(void *context)
+{
+    struct export *x = context;
+    x->x0 = engine_x(x->p->board->engine, 0);
+}
+
 static bool play(struct export *x, struct player *p, struct error *e)
 {
     struct board_sinks sinks = {0};
     sinks.event = on_event;
+    sinks.exit_begins = on_exit_begins;
     sinks.context = x;
+    x->p = p;
     if (!player_start(p, 0, &sinks, e))
         return false;
     board_run(p->board);
@@ -168,11 +187,13 @@ bool question_export(char *const *words, int count, struct error *e)
     const struct question_option options[] = {
         {.name = "--format", .text = &format}, {.name = "-o", .text = &to}, {0}};
     CHECK(x.perfetto);
-    bool ok = question_words(words, count, options, &path, 1,
-                             "qvm export TRACE --format text|json|events|perfetto [-o FILE]", e) &&
-              choose_format(&x, format, e) && question_open(&p, path, e) &&
-              (!to || (may_overwrite(to, false, e) && (x.file = host_create(to, e)))) &&
-              play(&x, &p, e);
+    bool ok =
+        question_words(words, count, options, &path, 1,
+                       "qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto "
+                       "[-o FILE]",
+                       e) &&
+        choose_format(&x, format, e) && question_open(&p, path, e) &&
+        (!to || (may_overwrite(to, false, e) && (x.file = host_create(to, e)))) && play(&x, &p, e);
     if (x.file && (!host_close(x.file) || x.failed) && ok)
         ok = error_set(e, "'%s' is not complete", to);
     bytes_free(&x.out);

@@ -7,6 +7,7 @@
 #include "hv/config_text.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
+#include "qvm/seen.h"
 
 struct info {
     const struct player *p;
@@ -37,7 +38,9 @@ static void put_configs(const struct info *i)
         put_lines(i->out, t->configs[k].text);
     }
     for (size_t k = 0; k < t->machine_count; k++)
-        text_put(i->out, "recorded with %s %s\n", t->machine[k].name, t->machine[k].text);
+        text_put(i->out, "%s%s %s\n",
+                 strcmp(t->machine[k].name, "imported-from") == 0 ? "" : "recorded with ",
+                 t->machine[k].name, t->machine[k].text);
 }
 
 /* The path under which the machine asked for that file. */
@@ -123,7 +126,9 @@ static void put_end(const struct info *i)
     char state[DIGEST_TEXT], output[DIGEST_TEXT];
     if (!t->has_end) {
         text_put(i->out, "no end: %s\n",
-                 i->p->journal.pulls.size ? "the recorder was killed" : "it is a snapshot");
+                 i->p->journal.pulls.size   ? "the recorder was killed"
+                 : seen_is_in(&i->p->trace) ? "it holds exits that were seen elsewhere"
+                                            : "it is a snapshot");
         return;
     }
     digest_text(t->end.state, state);

@@ -14,6 +14,7 @@
 #include "qvm/exit_replay.h"
 #include "qvm/help.h"
 #include "qvm/host.h"
+#include "qvm/import.h"
 #include "qvm/questions.h"
 #include "qvm/session.h"
 #include "qvm/verify.h"
@@ -25,6 +26,7 @@ static const char usage[] =
     "       qvm replay TRACE                  run it again and compare\n"
     "       qvm gdb TRACE [--port P|--pipe]   gdb on a recording, forwards and backwards\n"
     "       qvm chaos VM [VM...] --seeds N    run under N seeds, keep the first failure's trace\n"
+    "       qvm import FILE -o TRACE VM       exits or a core from elsewhere (docs/import.md)\n"
     "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
     "       qvm fmt CONF [WORD...]            print it in canonical form; also of boards\n"
     "       qvm [OPTION] ?                    explain the language: qvm vdev ?, qvm set ?\n"
@@ -72,6 +74,7 @@ struct command_line {
     struct vm_words *vms; /* the words by VM; owned array */
     size_t vm_count;
     struct chaos_seeds seeds;
+    struct import_options import;
     const char *from; /* --from: a snapshot's file, or for replay an instruction */
     char **files;     /* "@FILE" of words that are files without it; owned */
     size_t file_count;
@@ -132,7 +135,7 @@ static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e
 static const struct option_use {
     const char *option, *commands;
 } option_uses[] = {
-    {"-o", "run record chaos"}, /* run has words of its own for it */
+    {"-o", "run record chaos import"}, /* run has words of its own for it */
     {"--limit-insns", "run record replay chaos"},
     {"--limit-ns", "run record replay chaos"},
     {"--digest-every", "run record replay"},
@@ -153,10 +156,12 @@ static const struct option_use {
     {"--no-images", "record"},
     {"--exits", "record replay"},
     {"--snapshot-every", "record"},
-    {"--board", "run record chaos check"},
+    {"--board", "run record chaos check import"},
     {"--from", "run record replay gdb"},
     {"--verify", "replay"},
-    {"--json", "check"},
+    {"--json", "check replay"},
+    {"--format", "import"},
+    {"--sysreg", "import"},
     {"--port", "gdb"},
     {"--pipe", "gdb"},
 };
@@ -179,6 +184,20 @@ static bool check_use(const char *command, char **arguments, struct error *e)
                              use->commands);
     }
     return true;
+}
+
+/* `--sysreg NAME=VALUE`. */
+static bool parse_register(struct import_options *o, const char *value, struct error *e)
+{
+    const char *equals = strchr(value, '=');
+    struct start_register *r = &o->registers[o->register_count];
+    if (!equals || equals == value || (size_t)(equals - value) >= sizeof r->name)
+        return error_set(e, "--sysreg wants NAME=VALUE, not '%s'", value);
+    if (o->register_count == IMPORT_REGISTERS_MAX)
+        return error_set(e, "more than %d times --sysreg", IMPORT_REGISTERS_MAX);
+    o->register_count++;
+    snprintf(r->name, sizeof r->name, "%.*s", (int)(equals - value), value);
+    return parse_count(equals + 1, &r->value, e, "--sysreg");
 }
 
 /* An option with an argument: takes both. */
@@ -230,6 +249,12 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         o->events_path = value;
         return true;
     }
+    if (strcmp(name, "--format") == 0) {
+        c->import.format = value;
+        return true;
+    }
+    if (strcmp(name, "--sysreg") == 0)
+        return parse_register(&c->import, value, e);
     if (strcmp(name, "--on-exit") == 0)
         return parse_on_exit(value, &o->board.on_exit, e);
     if (strcmp(name, "--log") == 0)
@@ -387,11 +412,37 @@ static int command_replay(struct command_line *c)
     struct error e = {0};
     if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "replay --from"))
         return session_report_error(&e, STATUS_USAGE);
+    if (c->json && !c->options.exits) {
+        fprintf(stderr, "qvm: --json is for replay --exits\n");
+        return STATUS_USAGE;
+    }
     if (c->options.exits)
-        return exit_replay(c->words[0], &c->options);
+        return exit_replay(c->words[0], &c->options, c->json);
     int status = session_replay(c->words[0], &c->options);
     if (c->verify && status == STATUS_DIVERGED)
         verify_explain(c->words[0]);
+    return status;
+}
+
+/* The first word is the file, the others are one VM. */
+static int command_import(struct command_line *c)
+{
+    static const struct vm_words none = {0};
+    struct error e = {0};
+    if (!c->count || !c->options.record_path) {
+        fprintf(stderr, "qvm: import wants a file and -o TRACE (qvm --help)\n");
+        return STATUS_USAGE;
+    }
+    const char *path = *c->words++;
+    c->count--;
+    bool ok = split_vms(c, &e);
+    if (ok && c->vm_count > 1)
+        ok = error_set(&e, "import is for one VM");
+    c->import.to = c->options.record_path;
+    c->import.board_file = c->options.board_file;
+    int status = ok ? import_file(path, c->vm_count ? &c->vms[0] : &none, &c->import)
+                    : session_report_error(&e, STATUS_USAGE);
+    c->words--;
     return status;
 }
 
@@ -469,6 +520,7 @@ static const struct {
     {"run", command_run, true},        {"record", command_record, true},
     {"replay", command_replay, false}, {"check", command_check, true},
     {"gdb", command_gdb, false},       {"chaos", command_chaos, true},
+    {"import", command_import, false},
 };
 
 static int run_command(size_t which, char **arguments, size_t count)

@@ -15,8 +15,8 @@ struct player {
     bool has_board; /* else the default one */
     struct journal journal;
     struct board_options options; /* what the recording ran under is in them */
-    bool alone_too;               /* a snapshot without a recording is played, too: without inputs */
-    struct board *board;          /* NULL before player_start */
+    bool alone_too;      /* a snapshot without a recording is played, too: without inputs */
+    struct board *board; /* NULL before player_start */
 };
 
 /* Reads a trace: what it says of the machine, nothing assembled. `options` are the caller's limits

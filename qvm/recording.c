@@ -58,20 +58,26 @@ static bool write_board(struct recording *r, const struct board_config *config)
     return ok;
 }
 
-/* What ran it, and what it ran under if that is not the default: policy, chaos. */
-static bool write_machine(struct recording *r, const struct board *b)
+/* What ran it, and what it ran under if that is not the default: policy, chaos; or where it was
+ * imported from. */
+static bool write_machine(struct recording *r, const struct recording_source *source)
 {
+    const struct board *b = source->board;
+    char imported[] = "imported-from", from[256];
     char unicorn[] = "unicorn", version[32], on_exit[] = "on-exit", policy[16];
     char chaos[] = "chaos", seed[24];
     snprintf(version, sizeof version, "%s", engine_version());
     snprintf(policy, sizeof policy, "%s", on_exit_name(b->options.on_exit));
     snprintf(seed, sizeof seed, "%" PRIu64, b->options.chaos.seed);
-    struct trace_text machine[3] = {{.name = unicorn, .text = version}};
+    struct trace_text machine[4] = {{.name = unicorn, .text = version}};
     size_t count = 1;
     if (b->options.on_exit != ON_EXIT_ALL)
         machine[count++] = (struct trace_text){.name = on_exit, .text = policy};
     if (b->options.chaos.on)
         machine[count++] = (struct trace_text){.name = chaos, .text = seed};
+    snprintf(from, sizeof from, "%s", source->imported_from ? source->imported_from : "");
+    if (*from)
+        machine[count++] = (struct trace_text){.name = imported, .text = from};
     return trace_write_machine(&r->writer, machine, count);
 }
 
@@ -86,7 +92,7 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
         return false;
     bool ok = trace_writer_begin(&r->writer, (struct trace_sink){.write = append, .context = r}) &&
               write_configs(r, source) && write_board(r, source->board_config) &&
-              write_machine(r, source->board);
+              write_machine(r, source);
     r->writer.no_images = source->no_images;
     if (!ok)
         recording_abandon(r);
@@ -104,6 +110,15 @@ bool recording_snapshot(struct recording *r, struct board *b)
     struct bytes data = {0};
     snapshot_take(b, &data);
     bool ok = trace_write_snapshot(&r->writer, b->vtime.instructions, data.data, data.size);
+    bytes_free(&data);
+    return ok;
+}
+
+bool recording_seen(struct recording *r, const struct seen_stream *s)
+{
+    struct bytes data = {0};
+    seen_stream_put(s, &data);
+    bool ok = trace_write_exits(&r->writer, data.data, data.size);
     bytes_free(&data);
     return ok;
 }

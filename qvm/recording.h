@@ -4,6 +4,7 @@
 
 #include "emu/trace.h"
 #include "hv/script.h"
+#include "hv/seen.h"
 
 struct host_file;
 
@@ -21,6 +22,7 @@ struct recording_source {
     size_t count;
     const struct board_config *board_config; /* NULL: the default board */
     bool no_images;
+    const char *imported_from; /* "ftrace kvm.txt": it is no recording of ours; NULL: it is */
 };
 
 /* May a file of that name be written? A trace is not replaced by anything but a trace, and nothing
@@ -34,6 +36,8 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
 void recording_step(struct recording *r, const struct journal *j, struct error *e);
 /* The machine as it is. */
 bool recording_snapshot(struct recording *r, struct board *b);
+/* Exits that were seen elsewhere. */
+bool recording_seen(struct recording *r, const struct seen_stream *s);
 /* The script of the run as far as it is written; it is empty afterwards. */
 void recording_exits(struct recording *r, struct script *script);
 void recording_digest(struct recording *r, const struct trace_digest *digest);

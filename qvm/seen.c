@@ -221,7 +221,7 @@ static void explain(size_t number, const struct seen_exit *x, const struct judge
              : j->agrees   ? "the same"
                            : j->why);
     if (j->has_access)
-        explanation_text(&j->access, out);
+        explanation_walk_text(&j->access, out);
 }
 
 bool seen_explain(struct player *p, uint64_t number, bool json, struct bytes *out, struct error *e)
