@@ -103,6 +103,10 @@ class Session:
             seconds += [self.gdb.timed("bs")[0] for _ in range(each)]
         return seconds
 
+    def pc_at(self, instructions):
+        self.seek(instructions)
+        return struct.unpack_from("<Q", bytes.fromhex(self.gdb.ask("g")), 32 * 8)[0]
+
     def back_to(self, address):
         """From the end to the last time that the instruction at `address` was executed."""
         self.seek(self.end - 1)
