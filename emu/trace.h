@@ -104,6 +104,8 @@ bool trace_write_snapshot(struct trace_writer *w, uint64_t instructions, const v
                           size_t size);
 /* Guest exits; their format is not fixed yet. */
 bool trace_write_exits(struct trace_writer *w, const void *data, size_t size);
+/* Parts of the machine beside digests (hv/parts.h). */
+bool trace_write_parts(struct trace_writer *w, const void *data, size_t size);
 /* Once, last. */
 bool trace_write_end(struct trace_writer *w, const struct trace_end *end);
 /* Writes the index and frees the writer. Without it the file reads as truncated. */
@@ -137,7 +139,7 @@ struct trace {
     size_t digest_count;
     struct trace_snapshot *snapshots; /* in the order of the file */
     size_t snapshot_count;
-    struct bytes exits;
+    struct bytes exits, parts;
     bool has_end; /* the recorder came to an end: */
     struct trace_end end;
     char *end_sentence; /* owns end.sentence */

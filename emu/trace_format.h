@@ -26,6 +26,7 @@ enum trace_chunk_flag { TRACE_CHUNK_ZSTD = 1 << 0 };
 #define TRACE_SNAP TRACE_TYPE('S', 'N', 'A', 'P')
 #define TRACE_DIGS TRACE_TYPE('D', 'I', 'G', 'S')
 #define TRACE_EXIT TRACE_TYPE('E', 'X', 'I', 'T')
+#define TRACE_PART TRACE_TYPE('P', 'A', 'R', 'T')
 #define TRACE_ENDV TRACE_TYPE('E', 'N', 'D', 'V')
 #define TRACE_INDX TRACE_TYPE('I', 'N', 'D', 'X')
 

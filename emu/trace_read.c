@@ -196,6 +196,13 @@ static bool read_exits(struct parser *p, const struct chunk *c, struct reader *r
     return true;
 }
 
+static bool read_parts(struct parser *p, const struct chunk *c, struct reader *r)
+{
+    (void)c;
+    bytes_put(&p->t->parts, r->data, r->size);
+    return true;
+}
+
 static bool read_digests(struct parser *p, const struct chunk *c, struct reader *r)
 {
     struct trace *t = p->t;
@@ -279,7 +286,7 @@ static const struct chunk_type {
     {TRACE_CONF, read_config},  {TRACE_BORD, read_board}, {TRACE_MACH, read_machine},
     {TRACE_IMAG, read_image},   {TRACE_PULL, read_pulls}, {TRACE_PUSH, read_pushes},
     {TRACE_DIGS, read_digests}, {TRACE_EXIT, read_exits}, {TRACE_SNAP, read_snapshot},
-    {TRACE_ENDV, read_end},     {TRACE_INDX, read_index},
+    {TRACE_PART, read_parts},   {TRACE_ENDV, read_end},   {TRACE_INDX, read_index},
 };
 
 static const struct chunk_type *find_type(uint32_t type)
@@ -480,6 +487,7 @@ void trace_free(struct trace *t)
     bytes_free(&t->pulls);
     bytes_free(&t->pushes);
     bytes_free(&t->exits);
+    bytes_free(&t->parts);
     for (size_t i = 0; i < t->image_count; i++)
         bytes_free(&t->images[i].image.contents);
     free(t->images);

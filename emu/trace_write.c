@@ -149,6 +149,11 @@ bool trace_write_exits(struct trace_writer *w, const void *data, size_t size)
     return write_piece(w, TRACE_EXIT, data, size);
 }
 
+bool trace_write_parts(struct trace_writer *w, const void *data, size_t size)
+{
+    return write_piece(w, TRACE_PART, data, size);
+}
+
 bool trace_write_digests(struct trace_writer *w, const struct trace_digest *digests, size_t count)
 {
     struct bytes payload = {0};

@@ -111,6 +111,28 @@ static uint64_t field_value(const struct field *f, const void *object, size_t in
     return value;
 }
 
+size_t vdev_state_item(const struct vdev *v, size_t at, char *name, size_t name_size,
+                       size_t *item_size)
+{
+    size_t begin = 0;
+    for (const struct field *f = v->type->fields; f->name; f++) {
+        *item_size = f->size;
+        if (at - begin < f->size * f->count) {
+            size_t index = (at - begin) / f->size;
+            char element[24] = "";
+            if (f->count > 1)
+                snprintf(element, sizeof element, "[%zu]", index);
+            snprintf(name, name_size, "%s%s", f->name, element);
+            return begin + index * f->size;
+        }
+        begin += f->size * f->count;
+    }
+    bool is_count = at - begin < 8;
+    *item_size = is_count ? 8 : 1;
+    snprintf(name, name_size, is_count ? "bytes of input that wait" : "input that waits");
+    return is_count ? begin : at;
+}
+
 static bool device_differs(const struct vm *a, const struct vm *b, size_t i, struct difference *d)
 {
     const struct vdev *v = a->vdevs[i], *w = b->vdevs[i];
@@ -211,8 +233,7 @@ static bool regions_differ(const struct board *a, const struct board *b, struct 
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-/* ", vm NAME, gpa 0x..." of the VM that has this page; "" if none has. */
-static void name_owner(struct board *b, hpa_t at, char *text, size_t size)
+void compare_name_owner(struct board *b, hpa_t at, char *text, size_t size)
 {
     text[0] = 0;
     for (size_t i = 0; i < b->vm_count; i++) {
@@ -242,7 +263,7 @@ static bool page_differs(struct board *a, struct board *b, hpa_t page, struct di
     while (x[i] == y[i])
         i++;
     char owner[160];
-    name_owner(a, hpa(page.v + i), owner, sizeof owner);
+    compare_name_owner(a, hpa(page.v + i), owner, sizeof owner);
     return differs(d, x[i], y[i], "memory byte, hpa 0x%" PRIx64 "%s", page.v + i, owner);
 }
 

@@ -79,6 +79,12 @@ static void skip_rest_of_exit(struct board *b)
     }
 }
 
+void script_end(struct script *s, struct board *b)
+{
+    if (s->mode == SCRIPT_EXPECTS && s->has_head && s->is_whole && !s->differences)
+        report(b, &s->head, NULL, NULL, NULL);
+}
+
 void script_missed(struct script *s)
 {
     report(s->board, &s->head, NULL, NULL, NULL);
@@ -96,7 +102,7 @@ static void compare(struct board *b, const struct script_entry *entry)
 {
     struct script *s = b->options.script;
     struct script_values values;
-    if (s->mode == SCRIPT_EXPECTS && (s->differences || !s->has_head))
+    if (s->mode == SCRIPT_EXPECTS && (s->differences || (!s->has_head && !s->is_whole)))
         return;
     if (s->mode == SCRIPT_PLAYS && entry->kind == SCRIPT_RESULT)
         skip_rest_of_exit(b);
@@ -147,6 +153,7 @@ void script_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit *x
     for (unsigned i = 0; script_is_call(x->reason) && i < SCRIPT_CALL_REGISTERS; i++)
         entry.exit.call[i] = engine_x(vm->board->engine, i);
     s->exit = entry;
+    s->in_exit = true;
     put(vm->board, &entry);
 }
 
@@ -164,6 +171,7 @@ void script_result(struct vm *vm, const struct vcpu *v, const struct guest_exit 
     snprintf(entry.result.handler, sizeof entry.result.handler, "%s",
              x->handler ? x->handler : "nobody");
     put(vm->board, &entry);
+    vm->board->options.script->in_exit = false;
 }
 
 void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq)

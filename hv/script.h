@@ -30,7 +30,9 @@ struct script {
     bool has_head;
     struct script_entry head; /* the next one that is expected */
     uint64_t in_last;         /* its instruction count */
-    struct script_entry exit; /* that is being handled */
+    struct script_entry exit; /* that is being handled: */
+    bool in_exit;
+    bool is_whole; /* expects: the recorder came to its end, so nothing follows the last entry */
     uint64_t entries, exits, differences;
     void (*differs)(void *context, const struct script_difference *d);
     void *context;
@@ -63,6 +65,9 @@ void script_turn(struct board *b, const struct turn *t);
 bool script_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size);
 bool script_read_gva(struct vm *vm, struct vcpu *v, gva_t from, void *to, uint64_t size);
 bool script_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from, uint64_t size);
+
+/* The board has come to its end, and the head never happened: reported, if there is one. */
+void script_end(struct script *s, struct board *b);
 
 /* For script_play.c. The head should have happened by now: it is reported, and left out. */
 void script_missed(struct script *s);

@@ -192,6 +192,9 @@ static const char *word(const char *name, const char *a, const char *b,
     return strcmp(a, b) == 0 ? NULL : name;
 }
 
+const char SCRIPT_COUNT[] = "the instruction count", SCRIPT_MEMORY_BYTE[] = "memory byte",
+           SCRIPT_VALUE_READ[] = "the value";
+
 #define COMPARE(call)                                                                              \
     do {                                                                                           \
         const char *what = call;                                                                   \
@@ -229,7 +232,11 @@ static const char *memory_differs(const struct script_entry *a, const struct scr
     COMPARE(number("the kind of address", a->memory.physical, b->memory.physical, v));
     COMPARE(number("whether that was allowed", a->memory.ok, b->memory.ok, v));
     for (uint64_t i = 0; a->memory.data && b->memory.data && i < a->memory.size; i++)
-        COMPARE(number("a byte of guest memory", a->memory.data[i], b->memory.data[i], v));
+        if (a->memory.data[i] != b->memory.data[i]) {
+            number("", a->memory.data[i], b->memory.data[i], v);
+            v->address = a->memory.address + i;
+            return SCRIPT_MEMORY_BYTE;
+        }
     return NULL;
 }
 
@@ -243,7 +250,7 @@ static const char *body_differs(const struct script_entry *a, const struct scrip
         COMPARE(word("who answers", a->result.handler, b->result.handler, v));
         COMPARE(word("the result", exit_result_name(a->result.result),
                      exit_result_name(b->result.result), v));
-        return number("the value", a->result.value, b->result.value, v);
+        return number(SCRIPT_VALUE_READ, a->result.value, b->result.value, v);
     case SCRIPT_READ:
     case SCRIPT_WRITE:
         return memory_differs(a, b, v);
@@ -263,7 +270,7 @@ static const char *body_differs(const struct script_entry *a, const struct scrip
 const char *script_entry_differs(const struct script_entry *a, const struct script_entry *b,
                                  struct script_values *values)
 {
-    COMPARE(number("the instruction count", a->instructions, b->instructions, values));
+    COMPARE(number(SCRIPT_COUNT, a->instructions, b->instructions, values));
     COMPARE(word("what happens", script_kind_name(a->kind), script_kind_name(b->kind), values));
     COMPARE(number("the VM", a->vm, b->vm, values));
     COMPARE(number("the vCPU", a->vcpu, b->vcpu, values));

@@ -61,10 +61,14 @@ void script_entry_put(struct bytes *out, uint64_t before, const struct script_en
 /* False at the end of the data, and, with in->failed, where it is not a script. */
 bool script_entry_get(struct reader *in, uint64_t before, struct script_entry *entry);
 
+/* What script_entry_differs may answer that is said otherwise: by pointer. */
+extern const char SCRIPT_COUNT[], SCRIPT_MEMORY_BYTE[], SCRIPT_VALUE_READ[];
+
 /* What differs between two entries, in words, and both values. NULL: nothing. */
 struct script_values {
     uint64_t a, b;
     const char *word_a, *word_b; /* NULL: the numbers */
+    uint64_t address;            /* of a byte of memory that differs */
 };
 const char *script_entry_differs(const struct script_entry *a, const struct script_entry *b,
                                  struct script_values *values);

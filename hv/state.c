@@ -3,7 +3,23 @@
  * engine's translations) is recomputed. */
 #include <string.h>
 
+#include "hv/config_strings.h"
 #include "hv/hv_internal.h"
+#include "hv/parts.h"
+
+/* Parts -------------------------------------------------------------------------------------------
+ */
+
+/* What was appended since the part before is one. */
+static void part(struct state_parts *parts, enum part_kind kind, struct vm *vm, unsigned index,
+                 const struct bytes *out)
+{
+    if (!parts)
+        return;
+    size_t begin = parts->count ? parts->list[parts->count - 1].end : 0;
+    parts->list = array_grow(parts->list, parts->count, sizeof *parts->list);
+    parts->list[parts->count++] = (struct state_part){kind, vm, index, begin, out->size};
+}
 
 /* VMs ---------------------------------------------------------------------------------------------
  */
@@ -28,12 +44,13 @@ static void restore_output(struct vm *vm, struct reader *in)
         memcpy(vm->output.block, block, waiting);
 }
 
-static void save_vm(const struct vm *vm, struct bytes *out)
+static void save_vm(struct vm *vm, struct bytes *out, struct state_parts *parts)
 {
-    for (size_t i = 0; i < vm->vdev_count; i++) {
+    for (unsigned i = 0; i < vm->vdev_count; i++) {
         fields_save(vm->vdevs[i]->type->fields, vm->vdevs[i], out);
         bytes_put_int(out, vm->pending[i].size, 8);
         bytes_put(out, vm->pending[i].data, vm->pending[i].size);
+        part(parts, PART_VDEV, vm, i, out);
     }
     bytes_put_int(out, vm->input_retry.when_ticks, 8);
     semihosting_save(vm->semihosting, out);
@@ -44,7 +61,9 @@ static void save_vm(const struct vm *vm, struct bytes *out)
     bytes_put_int(out, vm->restarts, 4);
     bytes_put_int(out, (uint64_t)vm->exit_status, 4);
     bytes_put_int(out, vm->entropy_pulls, 8);
+    part(parts, PART_VM, vm, 0, out);
     save_output(vm, out);
+    part(parts, PART_OUTPUT, vm, 0, out);
 }
 
 static bool restore_device(struct vm *vm, size_t i, struct reader *in)
@@ -86,18 +105,30 @@ static bool restore_vm(struct vm *vm, struct reader *in)
 
 /* vCPU registers are in the engine while loaded and in a context otherwise; looking at the others
  * loads them in passing, which changes nothing as no instruction runs. */
-void board_save_state(struct board *b, struct bytes *out)
+void board_save_parts(struct board *b, struct bytes *out, struct state_parts *parts)
 {
     bytes_put_int(out, b->vtime.instructions, 8);
     bytes_put_int(out, b->vtime.idle_ticks, 8);
+    part(parts, PART_TIME, NULL, 0, out);
     schedule_save(&b->schedule, out);
-    for (size_t i = 0; i < b->schedule.turn_count; i++)
-        vcpu_save(b->schedule.turns[i].vcpu, b->current, out);
+    part(parts, PART_SCHEDULE, NULL, 0, out);
+    for (size_t i = 0; i < b->schedule.turn_count; i++) {
+        const struct turn *t = &b->schedule.turns[i];
+        vcpu_save(t->vcpu, b->current, out);
+        part(parts, PART_VCPU, t->vm, t->vcpu->index, out);
+    }
     for (size_t i = 0; i < b->vm_count; i++)
-        save_vm(b->vms[i], out);
+        save_vm(b->vms[i], out, parts);
     if (b->shmem)
         shmem_regions_save(b->shmem, out);
+    part(parts, PART_SHARED, NULL, 0, out);
     chaos_save(b, out);
+    part(parts, PART_CHAOS, NULL, 0, out);
+}
+
+void board_save_state(struct board *b, struct bytes *out)
+{
+    board_save_parts(b, out, NULL);
 }
 
 static bool restore_parts(struct board *b, struct reader *in)

@@ -264,7 +264,7 @@ static void put_code(struct comparison *c, unsigned side)
     vcpu_read_registers(b->current, b->current, &r);
     text_put(&c->out, "  %s: vm %s, vcpu %u\n", sides[side], vm->name, b->current->index);
     for (int i = -2; i <= 2; i++) {
-        char text[128];
+        char text[QUESTION_INSTRUCTION];
         question_disassemble(vm, b->current->index, r.pc + (uint64_t)(4 * (int64_t)i), text,
                              sizeof text);
         text_put(&c->out, "  %s %s\n", i == 0 ? "->" : "  ", text);

@@ -1,8 +1,10 @@
 #include "qvm/difference.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "hv/config_text.h"
+#include "hv/symbols.h"
 #include "qvm/question.h"
 
 /* The exit that the entry belongs to, or NULL: interrupts and turns belong to none. */
@@ -17,47 +19,122 @@ static const struct guest_exit *exit_of(const struct script_difference *d,
     return inside && exit->kind == SCRIPT_EXIT ? &exit->exit.x : NULL;
 }
 
+/* The place ---------------------------------------------------------------------------------------
+ */
+
+static struct vm *vm_of(const struct script_difference *d, const struct script_entry *entry)
+{
+    return d->board->vms[d->board->vm_count > entry->vm ? entry->vm : 0];
+}
+
+/* Where the vCPU is. What is not in the engine may be looked at between runs only, and inside an
+ * exit the engine's PC is not it. */
+static bool find_pc(const struct script_difference *d, const struct script_entry *entry,
+                    uint64_t *pc)
+{
+    const struct guest_exit *x = exit_of(d, entry);
+    const struct script *s = d->board->options.script;
+    const struct vcpu *current = d->board->current;
+    struct vm *vm = vm_of(d, entry);
+    bool is_current = current && entry->vcpu < vm->vcpu_count && vm->vcpus[entry->vcpu] == current;
+    if (!x && s->in_exit && is_current && s->exit.vm == entry->vm && s->exit.vcpu == entry->vcpu)
+        x = &s->exit.exit.x;
+    if (x)
+        *pc = x->pc.v;
+    else if (is_current && !vm->world.scripted)
+        *pc = engine_pc(d->board->engine);
+    else
+        return false;
+    return true;
+}
+
 static void put_place(const struct script_difference *d, const struct script_entry *entry,
                       struct bytes *out)
 {
-    struct vm *vm = d->board->vm_count > entry->vm ? d->board->vms[entry->vm] : d->board->vms[0];
-    const struct guest_exit *x = exit_of(d, entry);
-    text_put(out, "instruction %" PRIu64 ", %s vCPU %u", d->instructions, vm->name, entry->vcpu);
-    if (!x)
+    struct vm *vm = vm_of(d, entry);
+    uint64_t pc;
+    text_put(out, "instruction %" PRIu64 ", vm %s, vcpu %u", entry->instructions, vm->name,
+             entry->vcpu);
+    if (!find_pc(d, entry, &pc))
         return;
     if (vm->world.scripted) {
-        text_put(out, ", PC 0x%" PRIx64, x->pc.v);
+        text_put(out, ", PC 0x%" PRIx64, pc);
     } else {
-        char instruction[128];
-        question_disassemble(vm, entry->vcpu, x->pc.v, instruction, sizeof instruction);
+        char instruction[QUESTION_INSTRUCTION];
+        question_disassemble(vm, entry->vcpu, pc, instruction, sizeof instruction);
         text_put(out, ", %s", instruction);
     }
 }
 
-/* What was asked, for results and for what is asked otherwise than before. */
-static void put_access(const struct guest_exit *x, struct bytes *out)
+/* What happened -----------------------------------------------------------------------------------
+ */
+
+/* "mmio read of 4 bytes at gpa 0x9000018 (pl011 UARTFR)" */
+static void put_access(const struct script_difference *d, const struct script_entry *entry,
+                       const struct guest_exit *x, struct bytes *out)
 {
-    text_put(out, ", %s", exit_reason_name(x->reason));
+    struct vm *vm = vm_of(d, entry);
+    bool is_mmio = x->reason == EXIT_MMIO || x->reason == EXIT_PASS;
+    const struct bus_region *region = is_mmio ? bus_find(&vm->bus, x->gpa) : NULL;
+    text_put(out, "%s", exit_reason_name(x->reason));
     if (x->size)
-        text_put(out, " %s of %u bytes at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
-                 x->gpa.v);
+        text_put(out, " %s of %u byte%s at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
+                 x->size == 1 ? "" : "s", x->gpa.v);
+    if (x->size && x->gva.v != x->gpa.v)
+        text_put(out, ", gva 0x%" PRIx64, x->gva.v);
+    if (region) {
+        char name[64];
+        vdev_register_name(region->vdev, region->index, x->gpa.v - region->base, name, sizeof name);
+        text_put(out, " (vdev %s, %s)", region->vdev->name, name);
+    }
     if (x->encoding)
         text_put(out, " %s of S%u_%u_C%u_C%u_%u", x->is_write ? "write" : "read",
                  x->encoding >> 14 & 3, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
                  x->encoding >> 3 & 15, x->encoding & 7);
 }
 
-static void put_entry(const struct script_entry *entry, struct bytes *out)
+static const char *timer_register(const struct script_entry *entry)
 {
-    text_put(out, "%s", script_kind_name(entry->kind));
-    if (entry->kind == SCRIPT_LINES)
-        text_put(out, " (IRQ %u, FIQ %u)", entry->lines.irq, entry->lines.fiq);
-    if (entry->kind == SCRIPT_READ || entry->kind == SCRIPT_WRITE)
-        text_put(out, " (%" PRIu64 " bytes at 0x%" PRIx64 ")", entry->memory.size,
-                 entry->memory.address);
-    if (entry->kind == SCRIPT_RESULT)
-        text_put(out, " (%s by %s)", exit_result_name(entry->result.result), entry->result.handler);
+    static const char *const names[2][4] = {
+        {"CNTV_TVAL_EL0", "CNTV_CTL_EL0", "CNTV_CVAL_EL0", "?"},
+        {"CNTP_TVAL_EL0", "CNTP_CTL_EL0", "CNTP_CVAL_EL0", "?"},
+    };
+    return names[entry->timer.physical][entry->timer.op2 & 3];
 }
+
+static void put_entry(const struct script_difference *d, const struct script_entry *entry,
+                      struct bytes *out)
+{
+    switch (entry->kind) {
+    case SCRIPT_EXIT:
+        text_put(out, "the guest exit ");
+        put_access(d, entry, &entry->exit.x, out);
+        break;
+    case SCRIPT_RESULT:
+        text_put(out, "the end of an exit (%s by %s)", exit_result_name(entry->result.result),
+                 entry->result.handler);
+        break;
+    case SCRIPT_READ:
+    case SCRIPT_WRITE:
+        text_put(out, "a %s of %" PRIu64 " bytes of guest memory at %s 0x%" PRIx64,
+                 entry->kind == SCRIPT_READ ? "read" : "write", entry->memory.size,
+                 entry->memory.physical ? "gpa" : "gva", entry->memory.address);
+        break;
+    case SCRIPT_LINES:
+        text_put(out, "interrupt lines of vcpu %u: IRQ %u, FIQ %u", entry->vcpu, entry->lines.irq,
+                 entry->lines.fiq);
+        break;
+    case SCRIPT_TIMER:
+        text_put(out, "a write of 0x%" PRIx64 " to %s", entry->timer.value, timer_register(entry));
+        break;
+    default:
+        text_put(out, "the end of a turn of vcpu %u", entry->vcpu);
+        break;
+    }
+}
+
+/* The difference ----------------------------------------------------------------------------------
+ */
 
 static void put_values(const struct script_values *v, struct bytes *out)
 {
@@ -67,29 +144,73 @@ static void put_values(const struct script_values *v, struct bytes *out)
         text_put(out, ": recorded 0x%" PRIx64 ", now 0x%" PRIx64, v->a, v->b);
 }
 
+/* The same kind of thing at the same time, and something about it differs. */
+static void put_changed(const struct script_difference *d, struct bytes *out)
+{
+    const struct guest_exit *x = exit_of(d, d->now);
+    if (x)
+        put_access(d, d->now, x, out);
+    else
+        put_entry(d, d->now, out);
+    if (d->what == SCRIPT_MEMORY_BYTE)
+        text_put(out, ": memory byte at %s 0x%" PRIx64, d->now->memory.physical ? "gpa" : "gva",
+                 d->values.address);
+    else if (d->what == SCRIPT_VALUE_READ)
+        text_put(out, ": the value from %s", d->now->result.handler);
+    else
+        text_put(out, ": %s", d->what);
+    put_values(&d->values, out);
+}
+
+/* Whatever comes first was to come later, or not at all. */
+static void put_moved(const struct script_difference *d, struct bytes *out)
+{
+    struct script_entry recorded = *d->recorded;
+    struct script_values ignored;
+    recorded.instructions = d->now->instructions;
+    if (!script_entry_differs(&recorded, d->now, &ignored)) {
+        put_entry(d, d->now, out);
+        text_put(out, ": recorded at instruction %" PRIu64 ", now at %" PRIu64,
+                 d->recorded->instructions, d->now->instructions);
+        return;
+    }
+    put_entry(d, d->recorded, out);
+    text_put(out, " was recorded");
+    if (d->recorded->instructions != d->now->instructions)
+        text_put(out, " at instruction %" PRIu64, d->recorded->instructions);
+    text_put(out, ", now there is ");
+    put_entry(d, d->now, out);
+    if (d->recorded->instructions != d->now->instructions)
+        text_put(out, " at %" PRIu64, d->now->instructions);
+}
+
 void difference_text(const struct script_difference *d, struct bytes *out)
 {
-    const struct script_entry *entry = d->now ? d->now : d->recorded;
-    const struct guest_exit *x = exit_of(d, entry);
-    put_place(d, entry, out);
-    if (x)
-        put_access(x, out);
+    const struct script_entry *first = d->now ? d->now : d->recorded;
+    if (d->recorded && d->recorded->instructions < first->instructions)
+        first = d->recorded;
+    put_place(d, first, out);
     text_put(out, ": ");
-    if (d->what) {
-        text_put(out, "%s", d->what);
-        if (entry->kind == SCRIPT_RESULT)
-            text_put(out, " from %s", d->now->result.handler);
-        put_values(&d->values, out);
+    if (d->now && d->recorded && (!d->what || d->what == SCRIPT_COUNT)) {
+        put_moved(d, out);
     } else if (d->now && d->recorded) {
-        put_entry(d->now, out);
-        text_put(out, "; the recording has ");
-        put_entry(d->recorded, out);
-        text_put(out, " at instruction %" PRIu64, d->recorded->instructions);
+        put_changed(d, out);
     } else if (d->now) {
-        put_entry(d->now, out);
-        text_put(out, " that is not in the recording");
+        put_entry(d, d->now, out);
+        text_put(out, " is not in the recording");
     } else {
-        put_entry(d->recorded, out);
-        text_put(out, " of the recording does not happen");
+        put_entry(d, d->recorded, out);
+        text_put(out, " was recorded and does not happen");
     }
+}
+
+void difference_next(struct board *b, struct bytes *out)
+{
+    char instruction[QUESTION_INSTRUCTION];
+    if (!b->current)
+        return;
+    const struct turn *t = &b->schedule.turns[b->schedule.current];
+    question_disassemble(t->vm, t->vcpu->index, engine_pc(b->engine), instruction,
+                         sizeof instruction);
+    text_put(out, "vm %s, vcpu %u, next %s", t->vm->name, t->vcpu->index, instruction);
 }

@@ -5,8 +5,12 @@
 #include "emu/bytes.h"
 #include "hv/script.h"
 
-/* Appends "instruction N, VM vCPU V, PC 0x... `instruction`: what: recorded A, now B", without a
- * line end. The instruction is left out where no code is (a script that plays). */
+/* Appends "instruction N, vm NAME, vcpu V, 0x... <symbol+offset>: instruction: what: recorded A,
+ * now B", without a line end. The instruction is left out where no code is (a script that plays),
+ * or where the vCPU is not in the engine. */
 void difference_text(const struct script_difference *d, struct bytes *out);
+/* Appends "vm NAME, vcpu V, next 0x... <symbol+offset>: instruction" of who is in the engine. Only
+ * between runs. */
+void difference_next(struct board *b, struct bytes *out);
 
 #endif

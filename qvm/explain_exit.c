@@ -101,7 +101,7 @@ static void put_exit(uint64_t number, const struct board_event *event, struct by
 {
     const struct guest_exit *x = event->exit;
     struct vm *vm = event->vm->board->vms[event->vm->number];
-    char instruction[128];
+    char instruction[QUESTION_INSTRUCTION];
     question_disassemble(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
     text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
              number, event->instructions, vm->name, event->vcpu, instruction);

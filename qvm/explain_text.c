@@ -40,7 +40,7 @@ static unsigned field(uint64_t value, unsigned high, unsigned low)
 static void put_question(const struct explanation *x, struct bytes *out)
 {
     static const char *const kinds[] = {"read", "write", "fetch"};
-    char next[128];
+    char next[QUESTION_INSTRUCTION];
     struct vm *vm = x->vm->board->vms[x->vm->number];
     struct vcpu_registers r;
     vcpu_read_registers(vm->vcpus[x->vcpu->index], vm->board->current, &r);

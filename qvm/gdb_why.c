@@ -337,7 +337,7 @@ static void put_found(struct search *s, struct bytes *out)
 {
     struct board *b = s->g->board;
     struct vcpu_registers r;
-    char text[128];
+    char text[QUESTION_INSTRUCTION];
     gdb_travel_use(s->g, NULL);
     /* Whose instruction it is, the count behind it tells; what it is, the one before it. */
     timeline_seek(s->timeline, s->at);

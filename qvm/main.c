@@ -17,7 +17,6 @@
 #include "qvm/import.h"
 #include "qvm/questions.h"
 #include "qvm/session.h"
-#include "qvm/verify.h"
 
 static const char usage[] =
     "usage: qvm run VM [VM...] [OPTION...]    run VMs, all on one board\n"
@@ -38,7 +37,7 @@ static const char usage[] =
     "  --limit-ns N       stop after N ns of virtual time (exit status 67)\n"
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
-    "  --verify           replay: what differs, if it diverges\n"
+    "  --verify           replay: ends at the first difference, and compares snapshots, too\n"
     "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N or guest-hypercall\n"
     "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
     "                     snapshot at or before instruction F\n"
@@ -67,7 +66,6 @@ static const char usage[] =
 struct command_line {
     struct session_options options;
     bool json;
-    bool verify;
     bool pipe;          /* gdb talks through standard input and output */
     const char **words; /* what is not an option; owned array, borrowed strings */
     size_t count;
@@ -271,7 +269,7 @@ static bool *flag_of(struct command_line *c, const char *name)
            : strcmp(name, "--no-record") == 0 ? &c->options.no_record
            : strcmp(name, "--trust") == 0     ? &c->options.trust
            : strcmp(name, "--exits") == 0     ? &c->options.exits
-           : strcmp(name, "--verify") == 0    ? &c->verify
+           : strcmp(name, "--verify") == 0    ? &c->options.verify
            : strcmp(name, "--json") == 0      ? &c->json
            : strcmp(name, "--pipe") == 0      ? &c->pipe
                                               : NULL;
@@ -418,10 +416,7 @@ static int command_replay(struct command_line *c)
     }
     if (c->options.exits)
         return exit_replay(c->words[0], &c->options, c->json);
-    int status = session_replay(c->words[0], &c->options);
-    if (c->verify && status == STATUS_DIVERGED)
-        verify_explain(c->words[0]);
-    return status;
+    return session_replay(c->words[0], &c->options);
 }
 
 /* The first word is the file, the others are one VM. */

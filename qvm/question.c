@@ -8,6 +8,7 @@
 
 #include "cpu/disasm.h"
 #include "hv/inspect.h"
+#include "hv/symbols.h"
 #include "qvm/host.h"
 
 bool question_number(const char *text, uint64_t *value, const char *what, struct error *e)
@@ -116,7 +117,12 @@ void question_disassemble(struct vm *vm, unsigned vcpu, uint64_t pc, char *text,
     uint8_t bytes[4];
     if (vcpu < vm->vcpu_count && inspect_memory(vm, vm->vcpus[vcpu], gva(pc), bytes, sizeof bytes))
         disasm_a64(pc, load_le32(bytes), instruction, sizeof instruction);
-    snprintf(text, size, "%#" PRIx64 ": %s", pc, instruction);
+    struct symbol s;
+    if (vm_symbol(vm, pc, &s))
+        snprintf(text, size, "%#" PRIx64 " <%s+%#" PRIx64 ">: %s", pc, s.name, s.offset,
+                 instruction);
+    else
+        snprintf(text, size, "%#" PRIx64 ": %s", pc, instruction);
 }
 
 bool question_answer(const struct bytes *text, const char *path, struct error *e)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "hv/parts.h"
 #include "hv/snapshot.h"
 #include "qvm/host.h"
 #include "qvm/session.h"
@@ -130,10 +131,26 @@ void recording_exits(struct recording *r, struct script *script)
     bytes_clear(&script->out);
 }
 
-void recording_digest(struct recording *r, const struct trace_digest *digest)
+void recording_parts(struct recording *r, struct board *b, bool is_start)
 {
-    if (r->file)
-        trace_write_digests(&r->writer, digest, 1);
+    struct bytes parts = {0};
+    if (!r->file)
+        return;
+    if (!r->has_parts)
+        bytes_put_int(&parts, PARTS_VERSION, 1);
+    parts_put(b, is_start, r->last_parts, &parts);
+    trace_write_parts(&r->writer, parts.data, parts.size);
+    r->has_parts = true;
+    r->last_parts = b->vtime.instructions;
+    bytes_free(&parts);
+}
+
+void recording_digest(struct recording *r, const struct trace_digest *digest, struct board *b)
+{
+    if (!r->file)
+        return;
+    trace_write_digests(&r->writer, digest, 1);
+    recording_parts(r, b, false);
 }
 
 bool recording_end(struct recording *r, const struct trace_end *end)

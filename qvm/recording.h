@@ -13,6 +13,8 @@ struct recording {
     struct trace_writer writer;
     const char *path; /* borrowed */
     bool failed;
+    bool has_parts;
+    uint64_t last_parts; /* instructions */
 };
 
 /* What is recorded. */
@@ -40,7 +42,10 @@ bool recording_snapshot(struct recording *r, struct board *b);
 bool recording_seen(struct recording *r, const struct seen_stream *s);
 /* The script of the run as far as it is written; it is empty afterwards. */
 void recording_exits(struct recording *r, struct script *script);
-void recording_digest(struct recording *r, const struct trace_digest *digest);
+/* The digest of the machine as it is, and its parts. */
+void recording_digest(struct recording *r, const struct trace_digest *digest, struct board *b);
+/* The parts of the machine as it is, at the start or not (hv/parts.h). */
+void recording_parts(struct recording *r, struct board *b, bool is_start);
 /* `end` NULL: the run goes on without it. False: the file is not complete. */
 bool recording_end(struct recording *r, const struct trace_end *end);
 /* Gives up: the file keeps what it has. */

@@ -12,7 +12,7 @@
 #include "hv/snapshot.h"
 #include "qvm/console.h"
 #include "qvm/debug.h"
-#include "qvm/difference.h"
+#include "qvm/divergence.h"
 #include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
@@ -44,9 +44,7 @@ struct session {
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
-    size_t next_digest;
-    uint64_t agreed_until; /* instructions at the last digest that was equal */
-    bool diverged;
+    struct divergence divergence;
 };
 
 const char *on_exit_name(unsigned what)
@@ -155,6 +153,8 @@ static bool begin_recording(struct session *s, struct error *e)
     if (s->options->board.from_snapshot && !recording_snapshot(&s->recording, s->board))
         return error_set(e, "cannot write '%s'", s->options->record_path);
     record_step(s);
+    if (!s->options->board.from_snapshot)
+        recording_parts(&s->recording, s->board, true);
     return true;
 }
 
@@ -164,6 +164,7 @@ static void end_recording(struct session *s, const struct trace_end *end)
         return;
     record_step(s);
     recording_exits(&s->recording, &s->script);
+    recording_parts(&s->recording, s->board, false);
     if (!recording_end(&s->recording, end))
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
 }
@@ -381,31 +382,14 @@ static bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
     return console_idle(&s->console, ns, passed_ns);
 }
 
-static void compare_digest(struct session *s, uint64_t instructions, struct digest d)
-{
-    const struct trace *t = s->trace;
-    if (s->diverged || s->next_digest >= t->digest_count)
-        return;
-    const struct trace_digest *recorded = &t->digests[s->next_digest++];
-    if (recorded->instructions == instructions && memcmp(recorded->state.b, d.b, sizeof d.b) == 0) {
-        s->agreed_until = instructions;
-        return;
-    }
-    s->diverged = true;
-    fprintf(stderr,
-            "qvm: the replay diverged: machine states are equal at instruction %" PRIu64
-            " and differ at %" PRIu64 "\n",
-            s->agreed_until, instructions);
-}
-
 static void on_digest(void *context, uint64_t instructions, struct digest d)
 {
     struct session *s = context;
     struct trace_digest digest = {.instructions = instructions, .state = d};
     if (s->trace)
-        compare_digest(s, instructions, d);
+        divergence_digest(&s->divergence, instructions, d);
     else
-        recording_digest(&s->recording, &digest);
+        recording_digest(&s->recording, &digest, s->board);
 }
 
 /* A session
@@ -432,16 +416,11 @@ static bool open_events(struct session *s, struct error *e)
     return true;
 }
 
-/* The first guest exit, interrupt or timer write that is not as recorded. */
-static void on_difference(void *context, const struct script_difference *d)
+static void say_divergence(void *context, const char *sentence)
 {
-    struct session *s = context;
-    struct bytes text = {0};
-    difference_text(d, &text);
-    s->diverged = true;
+    (void)context;
     host_flush();
-    fprintf(stderr, "qvm: the replay diverged: %.*s\n", (int)text.size, (const char *)text.data);
-    bytes_free(&text);
+    fprintf(stderr, "qvm: %s\n", sentence);
 }
 
 static struct board_sinks sinks_of(struct session *s)
@@ -487,32 +466,6 @@ static bool assemble(struct session *s, struct error *e)
     return true;
 }
 
-static void compare_end(struct session *s, const struct trace_end *ours)
-{
-    const struct trace_end *recorded = &s->trace->end;
-    if (s->diverged || !s->trace->has_end)
-        return;
-    /* Stopped on the way, because the user wanted to. */
-    if (ours->exit_status == STATUS_LIMIT && ours->instructions < recorded->instructions)
-        return;
-    s->diverged = true;
-    if (recorded->instructions != ours->instructions || recorded->ticks != ours->ticks ||
-        recorded->exit_status != ours->exit_status)
-        fprintf(stderr,
-                "qvm: the replay diverged: it ended at instruction %" PRIu64
-                ", the recording at %" PRIu64 " (%s)\n",
-                ours->instructions, recorded->instructions, recorded->sentence);
-    else if (memcmp(recorded->output.b, ours->output.b, sizeof ours->output.b) != 0)
-        fprintf(stderr, "qvm: the replay diverged: it printed something else\n");
-    else if (memcmp(recorded->state.b, ours->state.b, sizeof ours->state.b) != 0)
-        fprintf(stderr,
-                "qvm: the replay diverged: the final states differ; they were equal at instruction"
-                " %" PRIu64 "\n",
-                s->agreed_until);
-    else
-        s->diverged = false;
-}
-
 /* Nothing is said of a trial here, and nothing kept of one that did not fail. */
 static int end_trial(struct session *s, const struct trace_end *end)
 {
@@ -534,8 +487,10 @@ static int run(struct session *s)
         console_close(&s->console);
         return session_report_error(&e, STATUS_USAGE);
     }
-    int status = board_run(s->board);
+    int status = s->trace ? divergence_run(&s->divergence) : board_run(s->board);
     console_close(&s->console);
+    if (s->divergence.found && s->divergence.stops)
+        return STATUS_DIVERGED;
     uint64_t cpu_ns = host_cpu_ns() - cpu_from;
     char sentence[1024];
     struct trace_end end = verdict_of(s->board, status, sentence, sizeof sentence);
@@ -543,7 +498,7 @@ static int run(struct session *s)
         return end_trial(s, &end);
     end_recording(s, &end);
     if (s->trace)
-        compare_end(s, &end);
+        divergence_ended(&s->divergence, &end);
     verdict_print(s->board, &end);
     if (ended_badly(status) && is_kept(s))
         keep_failure(s, &end);
@@ -556,7 +511,7 @@ static int run(struct session *s)
                 s->options->save_path);
         status = status ? status : STATUS_USAGE;
     }
-    return s->diverged ? STATUS_DIVERGED : status;
+    return s->divergence.found ? STATUS_DIVERGED : status;
 }
 
 static void end_session(struct session *s)
@@ -727,14 +682,6 @@ int session_run_from(const char *path, const struct session_options *options)
     return status;
 }
 
-static void skip_digests(struct session *s, uint64_t instructions)
-{
-    while (s->next_digest < s->trace->digest_count &&
-           s->trace->digests[s->next_digest].instructions <= instructions)
-        s->next_digest++;
-    s->agreed_until = instructions;
-}
-
 int session_replay(const char *path, const struct session_options *options)
 {
     struct session s = {.options = options};
@@ -746,28 +693,22 @@ int session_replay(const char *path, const struct session_options *options)
     s.configs = p.configs;
     s.vm_count = p.vm_count;
     struct board_sinks sinks = sinks_of(&s);
-    if (p.trace.exits.size) {
-        script_expect(&s.script, SCRIPT_EXPECTS, p.trace.exits.data, p.trace.exits.size,
-                      on_difference, &s);
-        p.options.script = &s.script;
-    }
+    s.divergence = (struct divergence){.stops = options->verify, .say = say_divergence};
+    divergence_begin(&s.divergence, &p);
     int status;
     if (!open_events(&s, &e) || !player_start(&p, options->replay_from, &sinks, &e)) {
         status = session_report_error(&e, STATUS_NOT_STARTED);
     } else {
-        const struct trace_snapshot *from = player_snapshot(&p, options->replay_from);
         s.board = p.board;
         console_init(&s.console, s.board, false);
-        if (from) {
-            skip_digests(&s, from->instructions);
-            script_skip(&s.script, from->instructions);
-        }
+        divergence_started(&s.divergence);
         status = run(&s);
     }
     s.board = NULL; /* these are the player's */
     s.configs = NULL;
     s.vm_count = 0;
     end_session(&s);
+    divergence_free(&s.divergence);
     player_close(&p);
     return status;
 }

@@ -32,6 +32,7 @@ struct session_options {
     const char *events_path; /* NULL: nothing is written */
     const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
     const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */
+    bool verify;             /* replay: ends at the first difference, and looks closer */
     uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */
     const char *record_path; /* NULL: no trace is wanted */
     bool trust;              /* run --from: the file's configuration may run commands */

@@ -41,7 +41,7 @@ static void finish_line(struct search *s)
 static void put_place(struct search *s, uint64_t instruction, struct vm *vm, unsigned vcpu,
                       uint64_t pc)
 {
-    char text[128];
+    char text[QUESTION_INSTRUCTION];
     question_disassemble(vm, vcpu, pc, text, sizeof text);
     bytes_clear(&s->line);
     text_put(&s->line, "insn=%" PRIu64 " vm=%s vcpu=%u %s", instruction, vm->name, vcpu, text);

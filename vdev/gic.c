@@ -185,6 +185,7 @@ const struct vdev_type gic_type = {
     .options = gic_options,
     .create = gic_create,
     .access = gic_access,
+    .registers = gic_register_names,
     .describe = gic_describe,
     .restored = gic_restored,
 };

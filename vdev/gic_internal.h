@@ -9,6 +9,7 @@
  *   gic_distributor.c    GICD_*        gic_redistributor.c  GICR_* (version 3)
  *   gic_cpu.c            acknowledge, priority drop, deactivate
  *   gic_cpu_v2.c         GICC_*        gic_cpu_v3.c         ICC_*_EL1
+ *   gic_names.c          the registers' names
  *   gic.c                the device: options, device tree, restore
  */
 #ifndef VDEV_GIC_INTERNAL_H
@@ -105,6 +106,10 @@ void gic_signal(struct gic *g, unsigned vcpu);      /* after the priorities chan
 unsigned gic_running_priority(const struct gic *g, unsigned vcpu);
 unsigned gic_group_priority(const struct gic *g, unsigned vcpu, unsigned group, unsigned priority);
 bool gic_can_signal(const struct gic *g, unsigned vcpu);
+
+/* gic_names.c */
+const struct vdev_register *gic_register_names(const struct vdev *v, unsigned region,
+                                               uint64_t *offset);
 
 /* gic_registers.c: the registers at 0x080-0xeff of the distributor and of the SGI frame, for the
  * words `first` to `last`; other words read as zero. */

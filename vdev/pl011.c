@@ -511,6 +511,20 @@ static const struct vdev_option_type pl011_options[] = {
     VDEV_OPTIONS_END,
 };
 
+static const struct vdev_register *pl011_registers(const struct vdev *v, unsigned region,
+                                                   uint64_t *offset)
+{
+    static const struct vdev_register table[] = {
+        VDEV_REGISTER(UARTDR),    VDEV_REGISTER(UARTRSR_ECR), VDEV_REGISTER(UARTFR),
+        VDEV_REGISTER(UARTILPR),  VDEV_REGISTER(UARTIBRD),    VDEV_REGISTER(UARTFBRD),
+        VDEV_REGISTER(UARTLCR_H), VDEV_REGISTER(UARTCR),      VDEV_REGISTER(UARTIFLS),
+        VDEV_REGISTER(UARTIMSC),  VDEV_REGISTER(UARTRIS),     VDEV_REGISTER(UARTMIS),
+        VDEV_REGISTER(UARTICR),   VDEV_REGISTER(UARTDMACR),   VDEV_REGISTERS_END,
+    };
+    (void)v, (void)region, (void)offset;
+    return table;
+}
+
 const struct vdev_type pl011_type = {
     .name = "pl011",
     .summary = "PrimeCell UART (PL011), the Arm guests' serial port",
@@ -520,6 +534,7 @@ const struct vdev_type pl011_type = {
     .options = pl011_options,
     .create = pl011_create,
     .access = pl011_access,
+    .registers = pl011_registers,
     .input = pl011_input,
     .describe = pl011_describe,
     .terminate = pl011_terminate,

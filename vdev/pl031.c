@@ -194,6 +194,18 @@ static void pl031_destroy(struct vdev *v)
     event_at(v->env->events, &pl031_of(v)->match, EVENT_NEVER);
 }
 
+static const struct vdev_register *pl031_registers(const struct vdev *v, unsigned region,
+                                                   uint64_t *offset)
+{
+    static const struct vdev_register table[] = {
+        VDEV_REGISTER(RTCDR),  VDEV_REGISTER(RTCMR),   VDEV_REGISTER(RTCLR),
+        VDEV_REGISTER(RTCCR),  VDEV_REGISTER(RTCIMSC), VDEV_REGISTER(RTCRIS),
+        VDEV_REGISTER(RTCMIS), VDEV_REGISTER(RTCICR),  VDEV_REGISTERS_END,
+    };
+    (void)v, (void)region, (void)offset;
+    return table;
+}
+
 const struct vdev_type pl031_type = {
     .name = "pl031",
     .summary = "PrimeCell real-time clock (PL031)",
@@ -202,6 +214,7 @@ const struct vdev_type pl031_type = {
     .needs_intr = true,
     .create = pl031_create,
     .access = pl031_access,
+    .registers = pl031_registers,
     .describe = pl031_describe,
     .restored = pl031_restored,
     .destroy = pl031_destroy,

@@ -123,6 +123,18 @@ struct vdev_option_type {
         NULL, NULL, NULL, NULL, false, false                                                       \
     }
 
+/* A register of 4 bytes and its manual's name, or so many of them in a row, numbered from 0. Tables
+ * end with VDEV_REGISTERS_END. */
+struct vdev_register {
+    uint64_t offset;
+    const char *name;
+    unsigned count; /* 0: one, without a number */
+};
+/* clang-format off */
+#define VDEV_REGISTER(name) {name, #name, 0}
+#define VDEV_REGISTERS_END {0, NULL, 0}
+/* clang-format on */
+
 struct vdev_type {
     const char *name;
     const char *summary; /* one line, for the device table */
@@ -135,6 +147,10 @@ struct vdev_type {
      */
     bool (*create)(struct vdev *v, struct error *e);
     enum bus_answer (*access)(struct vdev *v, unsigned region, struct bus_access *a);
+    /* The names of a region's registers; a repeating frame may bring `offset` back to its first.
+     * May be NULL, and give NULL. */
+    const struct vdev_register *(*registers)(const struct vdev *v, unsigned region,
+                                             uint64_t *offset);
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
@@ -181,6 +197,10 @@ bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value
 /* *value stays as it is when the option is not given. False, with the error set, if it is wrong. */
 bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, uint64_t *value,
                         struct error *e);
+
+/* "UARTDR", or "register offset 0x4c" if it has no name. */
+void vdev_register_name(const struct vdev *v, unsigned region, uint64_t offset, char *name,
+                        size_t size);
 
 /* Properties that most nodes have: `reg` in 2-cell form; `interrupts` (GIC cells, level high). */
 void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);

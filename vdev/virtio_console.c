@@ -163,6 +163,7 @@ const struct vdev_type virtio_console_type = {
     .options = console_options,
     .create = console_create,
     .access = console_access,
+    .registers = virtio_registers,
     .input = console_input,
     .describe = console_describe,
     .restored = console_restored,

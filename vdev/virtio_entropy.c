@@ -106,6 +106,7 @@ const struct vdev_type virtio_entropy_type = {
     .options = entropy_options,
     .create = entropy_create,
     .access = entropy_access,
+    .registers = virtio_registers,
     .describe = entropy_describe,
     .restored = entropy_restored,
     .destroy = entropy_destroy,

@@ -62,6 +62,8 @@ void virtio_destroy(struct virtio_device *d);
 void virtio_describe(const struct virtio_device *d, const struct describer *describer);
 
 enum bus_answer virtio_access(struct virtio_device *d, struct bus_access *a);
+const struct vdev_register *virtio_registers(const struct vdev *v, unsigned region,
+                                             uint64_t *offset);
 
 /* The driver has set DRIVER_OK, and nothing was wrong since. */
 bool virtio_is_live(const struct virtio_device *d);

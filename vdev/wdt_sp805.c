@@ -376,6 +376,19 @@ static const struct vdev_option_type sp805_options[] = {
     VDEV_OPTIONS_END,
 };
 
+static const struct vdev_register *sp805_registers(const struct vdev *v, unsigned region,
+                                                   uint64_t *offset)
+{
+    static const struct vdev_register table[] = {
+        VDEV_REGISTER(WdogLoad),   VDEV_REGISTER(WdogValue), VDEV_REGISTER(WdogControl),
+        VDEV_REGISTER(WdogIntClr), VDEV_REGISTER(WdogRIS),   VDEV_REGISTER(WdogMIS),
+        VDEV_REGISTER(WdogLock),   VDEV_REGISTER(WdogITCR),  VDEV_REGISTER(WdogITOP),
+        VDEV_REGISTERS_END,
+    };
+    (void)v, (void)region, (void)offset;
+    return table;
+}
+
 const struct vdev_type wdt_sp805_type = {
     .name = "wdt-sp805",
     .summary = "PrimeCell watchdog (SP805)",
@@ -385,6 +398,7 @@ const struct vdev_type wdt_sp805_type = {
     .options = sp805_options,
     .create = sp805_create,
     .access = sp805_access,
+    .registers = sp805_registers,
     .describe = sp805_describe,
     .status = sp805_status,
     .restored = sp805_restored,
