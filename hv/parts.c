@@ -88,10 +88,10 @@ static void name_part(const struct state_part *p, char *name, size_t size)
         snprintf(name, size, "vm %s, vdev %s", vm, p->vm->vdevs[p->index]->name);
         break;
     case PART_VM:
-        snprintf(name, size, "vm %s: how it is doing", vm);
+        snprintf(name, size, "vm %s, its power state and counts", vm);
         break;
     case PART_OUTPUT:
-        snprintf(name, size, "vm %s: what it printed", vm);
+        snprintf(name, size, "vm %s, what it printed", vm);
         break;
     case PART_SHARED:
         snprintf(name, size, "regions of shared memory");
@@ -382,7 +382,7 @@ bool parts_differ(struct board *b, const struct parts_entry *recorded, struct by
             name_parts(&now, recorded, &found);
         if (now.memory_hash != recorded->hashes[recorded->count - 1] &&
             !name_byte(b, recorded, &found) && !name_page(b, &now, recorded, &found))
-            put(&found, "memory");
+            put(&found, "memory, in more than one page");
     }
     bool differ = found.size != 0;
     bytes_put(text, found.data, found.size);

@@ -63,14 +63,13 @@ static void begin_parts(struct divergence *d)
         next_entry(d);
 }
 
-/* Appends what differs by name, if the recorder kept that of this moment. */
-static bool put_parts(struct divergence *d, struct bytes *out)
+/* Did the recorder keep the parts of this moment? */
+static bool has_parts_of_now(struct divergence *d)
 {
     uint64_t now = board_of(d)->vtime.instructions;
     while (d->has_entry && d->entry.instructions < now)
         next_entry(d);
-    return d->has_entry && d->entry.instructions == now &&
-           parts_differ(board_of(d), &d->entry, out);
+    return d->has_entry && d->entry.instructions == now;
 }
 
 /* Snapshots ---------------------------------------------------------------------------------------
@@ -107,7 +106,10 @@ static bool put_snapshot(struct divergence *d, struct bytes *out)
 static void put_what(struct divergence *d, struct bytes *out)
 {
     struct bytes what = {0};
-    if (put_snapshot(d, &what) || put_parts(d, &what)) {
+    d->has_looked = put_snapshot(d, &what);
+    if (!d->has_looked && has_parts_of_now(d) && !parts_differ(board_of(d), &d->entry, &what))
+        text_put(&what, "no part of them does, so the recorded digest is another machine's");
+    if (what.size) {
         text_put(out, ": ");
         bytes_put(out, what.data, what.size);
     }
@@ -244,7 +246,7 @@ static void compare_start(struct divergence *d)
     struct bytes sentence = {0}, what = {0};
     if (!d->has_entry || !d->entry.is_start)
         return;
-    if (put_parts(d, &what)) {
+    if (parts_differ(board_of(d), &d->entry, &what)) {
         text_put(&sentence, "the replay diverged: the machines differ at the start: ");
         bytes_put(&sentence, what.data, what.size);
         found(d, &sentence);
@@ -295,7 +297,7 @@ int divergence_run(struct divergence *d)
     int status = STATUS_DIVERGED;
     if (!is_over(d) || differs_at_start) /* then to its first effect */
         status = board_run(board_of(d));
-    if (is_over(d) && !differs_at_start)
+    if (is_over(d) && !differs_at_start && !d->has_looked)
         look_behind(d);
     return is_over(d) ? STATUS_DIVERGED : status;
 }
@@ -337,7 +339,6 @@ void divergence_ended(struct divergence *d, const struct trace_end *end)
         put_end(d, end, &sentence);
     } else if (memcmp(t->end.output.b, end->output.b, sizeof end->output.b) != 0) {
         text_put(&sentence, "it printed something else");
-        put_what(d, &sentence);
     } else if (memcmp(t->end.state.b, end->state.b, sizeof end->state.b) != 0) {
         text_put(&sentence, "the final states differ");
         put_what(d, &sentence);

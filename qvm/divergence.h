@@ -18,6 +18,7 @@ struct divergence {
     void *context;
     /* Private. */
     bool has_effect, is_equal_somewhere;
+    bool has_looked; /* at the recording's snapshot of where the difference was found */
     struct script script;
     size_t next_digest;
     uint64_t equal_at; /* the last instruction at which states are known to be equal */

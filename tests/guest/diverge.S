@@ -44,7 +44,7 @@ interrupt:
     msr S3_0_C12_C12_7, x0 /* ICC_IGRPEN1_EL1 */
     isb
     mov x24, #0
-    mov x0, #100
+    mov x0, #10
     msr cntv_tval_el0, x0
     mov x0, #1
     msr cntv_ctl_el0, x0
@@ -55,8 +55,6 @@ wait:
 
 console:
     msr daifset, #15
-    mov w0, #1 << 4
-    str w0, [x19, #0x2c] /* UARTLCR_H: FIFOs */
     mov w0, #1 << 4
     str w0, [x19, #0x38] /* UARTIMSC: received */
     mov w0, #1 << 1
