@@ -321,7 +321,7 @@ def first_instruction():
                   'thread 2', 'monitor walk 0x40080000', 'thread 1', 'stepi', 'p $x7',
                   'reverse-stepi', 'p $x7', 'p $pc', 'thread 2', 'set $x7 = 77')
     place = r'^gpa 0x40080000, hpa 0x\w+: RAM, offset '
-    says('a walk before the first instruction', text, r'next 0x40080000: msr daifset', place,
+    says('a walk before the first instruction', text, r'next 0x40080000 <start\+0>: msr daifset', place,
          r'^\$1 = 0x4\w+$', r'EL=1', '^> thread 2', place, r'Could not write register')
     says('registers written before the first instruction', text, r'another run$', '^> stepi',
          ' = 77$', ' = 77$', r'<start>$')
@@ -336,11 +336,11 @@ def why():
                   'monitor why 0x4009003c,40', 'monitor why 0x4008fff8,9', 'monitor events 5000',
                   'detach')
     says('who wrote a register', text, r'^x7 was not written since instruction 0: it holds 0x0+,',
-         r'^sp was last written by instruction \d+: VM test, vCPU 0, \w+: stp x29, x30, \[sp, ',
+         r'^sp was last written by instruction \d+: VM test, vCPU 0, \w+ <\w+\+\w+>: stp x29, x30, \[sp, ',
          r'before 0x\w+7ff0, after 0x\w+7fc0$',
          r'^VBAR_EL1 was .* instruction 76: .*msr vbar_el1, x1$', r'^lr was .*: bl ')
     wrote = r'^0x4009003c \(4 bytes\) was last written by instruction 51312555: VM test, vCPU 0, ' \
-            r'0x400801c4: str w10, .*\n%s +before 0x000003e7, after 0x000003e8\n.*seek 51312554 '
+            r'0x400801c4 <on_irq\+0x8c>: str w10, .*\n%s +before 0x000003e7, after 0x000003e8\n.*seek 51312554 '
     says('who wrote an address', text, wrote % '', r'^0x40080000 \(1 byte\) was not written since ')
     says('who wrote a physical address', text, r'addresses of memory are guest-physical',
          wrote % r' +by its virtual address 0x4009003c\n')

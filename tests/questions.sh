@@ -132,7 +132,7 @@ TEXT
 # Why.
 answers 0 explain $mmio --exit 34 <<'TEXT'
 exit 34 at instruction 81660, vm test, vcpu 0
-  executed  0x400801bc: ldr xzr, [x0]
+  executed  0x400801bc <ldr_x_zero+0>: ldr xzr, [x0]
   reason    mmio: a load or store that stage 2 does not map
   access    read of 8 bytes, gva 0x9000ff0, gpa 0x9000ff0
   ESR_EL2   0x93df8005: EC=0x24 (Data Abort from a lower Exception level) IL=1 ISV=0x1 SAS=0x3 SSE=0 SRT=0x1f SF=0x1 AR=0 CM=0 S1PTW=0 WnR=0 DFSC=0x05 (translation fault, level 1)
@@ -143,7 +143,7 @@ exit 34 at instruction 81660, vm test, vcpu 0
 TEXT
 answers 0 explain $ipi --exit 125 <<'TEXT'
 exit 125 at instruction 101024, vm test, vcpu 3
-  executed  0x40081ed0: msr icc_sre_el1, x12
+  executed  0x40081ed0 <gic_start_cpu+0x54>: msr icc_sre_el1, x12
   reason    sysreg: a system register of the interrupt controller
   access    write of S3_0_C12_C12_5
   ESR_EL2   0x623a3198: EC=0x18 (trapped MSR, MRS or system instruction) IL=1 Op0=0x3 Op2=0x5 Op1=0 CRn=0xc Rt=0xc CRm=0xc read=0
@@ -153,7 +153,7 @@ exit 125 at instruction 101024, vm test, vcpu 3
 TEXT
 answers 0 explain $ipi --exit 21 <<'TEXT'
 exit 21 at instruction 42485, vm test, vcpu 0
-  executed  0x400824ec: hvc #0
+  executed  0x400824ec <hvc+0x4>: hvc #0
   reason    hvc: HVC
   ESR_EL2   0x5a000000: EC=0x16 (HVC) IL=1 imm16=0
   decided   by psci
@@ -161,7 +161,7 @@ exit 21 at instruction 42485, vm test, vcpu 0
   result    done: the instruction is complete, the guest goes on behind it
 TEXT
 answers 0 explain $mmio --at 48794 0x8000000 --write <<'TEXT'
-instruction 48794, vm test, vcpu 0 at EL1, next 0x40081450: str w9, [x8]
+instruction 48794, vm test, vcpu 0 at EL1, next 0x40081450 <gic_start_distributor+0x8>: str w9, [x8]
 write of gva 0x8000000
 stage 1: SCTLR_EL1.M=1 WXN=0 EE=0; TTBR0_EL1=0x400c0000; TCR_EL1=0x200803519 T0SZ=25 TG0=4K EPD0=0 TBI0=0 HPD0=0 IPS=2 HA=0 HD=0
 stage 2: VTTBR_EL2=0x880000000; VTCR_EL2=0x80053558 T0SZ=24 SL0=1 TG0=4K PS=5 HA=0 HD=0
@@ -181,7 +181,7 @@ fault: stage 2 translation fault, level 1: guest exit
 gpa 0x8000000: vdev gic, offset 0x0
 TEXT
 answers 0 explain $at --at 345000 0x80002000 --write <<'TEXT'
-instruction 345000, vm test, vcpu 0 at EL1, next 0x40080d84: strb w1, [x8], #1
+instruction 345000, vm test, vcpu 0 at EL1, next 0x40080d84 <memset+0xc>: strb w1, [x8], #1
 write of gva 0x80002000
 stage 1: SCTLR_EL1.M=1 WXN=0 EE=0; TTBR0_EL1=0x400c0000; TCR_EL1=0x200803519 T0SZ=25 TG0=4K EPD0=0 TBI0=0 HPD0=0 IPS=2 HA=0 HD=0
 stage 2: VTTBR_EL2=0x880000000; VTCR_EL2=0x80053558 T0SZ=24 SL0=1 TG0=4K PS=5 HA=0 HD=0
@@ -220,7 +220,7 @@ says 0 'fault: stage 1 access flag fault, level 3: exception at EL1' explain $at
 says 0 'together EL1=rw- EL0=---, Device-nGnRE' explain $at --at 345000 0x80006000
 says 0 'fault: stage 1 address size fault, level 3: exception at EL1' explain $at --at 345000 0x80008000
 answers 0 explain $at --at 1000 0x60000000 --write --gpa <<'TEXT'
-instruction 1000, vm test, vcpu 0 at EL1, next 0x40081548: movz w2, #0x120
+instruction 1000, vm test, vcpu 0 at EL1, next 0x40081548 <trap_el1+0x24>: movz w2, #0x120
 write of gpa 0x60000000
 stage 2: VTTBR_EL2=0x880000000; VTCR_EL2=0x80053558 T0SZ=24 SL0=1 TG0=4K PS=5 HA=0 HD=0
 stage 2 of gpa 0x60000000
@@ -235,7 +235,7 @@ fault: stage 2 permission fault, level 3: guest exit
 gpa 0x60000000, hpa 0x880004000: ROM, offset 0x0
 TEXT
 answers 0 explain $at --at 0 0xa0000000 <<'TEXT'
-instruction 0, vm test, vcpu 0 at EL1, next 0x40080000: msr daifset, #0xf
+instruction 0, vm test, vcpu 0 at EL1, next 0x40080000 <start+0>: msr daifset, #0xf
 read of gva 0xa0000000
 stage 1 is off (SCTLR_EL1.M=0): gpa = gva
 stage 2: VTTBR_EL2=0x880000000; VTCR_EL2=0x80053558 T0SZ=24 SL0=1 TG0=4K PS=5 HA=0 HD=0
@@ -251,23 +251,23 @@ TEXT
 
 # When.
 answers 0 when $mmio --exec 0x400800b0 <<'TEXT'
-insn=49740 vm=test vcpu=0 0x400800b0: ldrb w1, [x0]
-insn=92233 vm=test vcpu=0 0x400800b0: ldrb w1, [x0]
-insn=127730 vm=test vcpu=0 0x400800b0: ldrb w1, [x0]
+insn=49740 vm=test vcpu=0 0x400800b0 <ldrb+0>: ldrb w1, [x0]
+insn=92233 vm=test vcpu=0 0x400800b0 <ldrb+0>: ldrb w1, [x0]
+insn=127730 vm=test vcpu=0 0x400800b0 <ldrb+0>: ldrb w1, [x0]
 TEXT
 answers 0 when $mmio --write 0x8000000 <<'TEXT'
-insn=48795 vm=test vcpu=0 0x40081450: str w9, [x8] (exit 0: mmio write gpa 0x8000000 value 0x10 by gic)
-insn=48797 vm=test vcpu=0 0x40081458: str w10, [x8] (exit 1: mmio write gpa 0x8000000 value 0x12 by gic)
+insn=48795 vm=test vcpu=0 0x40081450 <gic_start_distributor+0x8>: str w9, [x8] (exit 0: mmio write gpa 0x8000000 value 0x10 by gic)
+insn=48797 vm=test vcpu=0 0x40081458 <gic_start_distributor+0x10>: str w10, [x8] (exit 1: mmio write gpa 0x8000000 value 0x12 by gic)
 TEXT
 answers 0 when $mmio --write 0x8000000 --gpa --last <<'TEXT'
-insn=48797 vm=test vcpu=0 0x40081458: str w10, [x8] (exit 1: mmio write gpa 0x8000000 value 0x12 by gic)
+insn=48797 vm=test vcpu=0 0x40081458 <gic_start_distributor+0x10>: str w10, [x8] (exit 1: mmio write gpa 0x8000000 value 0x12 by gic)
 TEXT
 answers 0 when $mmio --exit semihosting --last <<'TEXT'
-insn=150156 vm=test vcpu=0 0x40081968: hlt #0xf000 (exit 136: semihosting by semihosting)
+insn=150156 vm=test vcpu=0 0x40081968 <semihost+0>: hlt #0xf000 (exit 136: semihosting by semihosting)
 TEXT
-matches 0 'insn=[0-9]* vm=test vcpu=0 0x40081b60: mrs x8, cntvct_el0' when $ipi --exec 0x40081b60
+matches 0 'insn=[0-9]* vm=test vcpu=0 0x40081b60 <suspend+0x110>: mrs x8, cntvct_el0' when $ipi --exec 0x40081b60
 answers 0 when $at --write 0x404c7fe0,16 --last <<'TEXT'
-insn=979 vm=test vcpu=0 0x40080124: stp x22, x21, [sp, #0x180] (gva 0x404c7fe0)
+insn=979 vm=test vcpu=0 0x40080124 <main+0x24>: stp x22, x21, [sp, #0x180] (gva 0x404c7fe0)
 TEXT
 answers 1 when $mmio --exec 0x40000000 <<'TEXT'
 qvm: never
@@ -467,7 +467,8 @@ with open('%s/mixed.qtrace' % sys.argv[1], 'wb') as mixed:
             mixed.write(conf if kind == b'CONF' else chunk)
 PYTHON
 ask replay --verify "$work/mixed.qtrace"
-verdict "replay --verify" "$([ $status = 66 ] && grep -q '^qvm: the replay diverged: the machines differ at the start: ' "$work/answer" ||
+verdict "replay --verify" "$([ $status = 66 ] && grep -q '^qvm: the replay diverged: machine states are equal at instruction [0-9]* and differ at [0-9]* (vm test, vcpu 0, next 0x' "$work/answer" &&
+    grep -q "^qvm: at the recording's snapshot of instruction [0-9]* differs: .*: recorded 0x[0-9a-f]*, now 0x[0-9a-f]*$" "$work/answer" ||
     tail -n 4 "$work/answer")"
 says 0 "Hello from EL1" replay --verify traces/hello.qtrace
 
