@@ -131,6 +131,10 @@ static bool take_exit(struct reading *r, struct scan line, struct error *e)
         return true;
     x->esr = (uint32_t)reason << ESR_EC_SHIFT;
     x->esr_known = SEEN_ESR_EC;
+    if (seen_class(x) == EC_INSN_ABORT_LOWER) { /* its FAR_EL2 */
+        x->gva = pc;
+        x->known |= SEEN_GVA;
+    }
     take_payload(x, line);
     take_record(x, line);
     return true;

@@ -113,6 +113,8 @@ static void judge_abort(struct vm *vm, struct vcpu *v, const struct seen_exit *x
     }
     j->has_access = true;
     explain_access(vm, v, x->ipa, true, seen_access_kind(x), a);
+    if (a->fault.class == FAULT_NONE && !seen_has_direction(x))
+        explain_access(vm, v, x->ipa, true, ACCESS_WRITE, a); /* then it was one */
     if (a->fault.class == FAULT_NONE) {
         judge_mapped(j, x, lazy);
         return;

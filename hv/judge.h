@@ -26,6 +26,7 @@ void judge(struct vm *vm, const struct seen_exit *x, bool lazy, struct judgement
 void seen_text(const struct seen_exit *x, struct bytes *out);
 /* By what an abort was: the direction of a data access, as far as it is known (else read). */
 enum access_kind seen_access_kind(const struct seen_exit *x);
+bool seen_has_direction(const struct seen_exit *x);
 /* Its size, from the source or the syndrome; 0: not known. */
 unsigned seen_access_size(const struct seen_exit *x);
 

@@ -14,6 +14,11 @@ enum access_kind seen_access_kind(const struct seen_exit *x)
     return write ? ACCESS_WRITE : ACCESS_READ;
 }
 
+bool seen_has_direction(const struct seen_exit *x)
+{
+    return seen_class(x) == EC_INSN_ABORT_LOWER || x->known & SEEN_ACCESS || x->esr_known & 1u << 6;
+}
+
 unsigned seen_access_size(const struct seen_exit *x)
 {
     if (x->known & SEEN_ACCESS)
@@ -33,8 +38,7 @@ static void put_abort(const struct seen_exit *x, struct bytes *out)
         syndrome_status_text(x->esr & 0x3f, status, sizeof status);
         text_put(out, ", %s", status);
     }
-    bool has_direction = kind == ACCESS_FETCH || x->known & SEEN_ACCESS || x->esr_known & 1u << 6;
-    if (has_direction)
+    if (seen_has_direction(x))
         text_put(out, ", %s", kinds[kind]);
     if (seen_access_size(x))
         text_put(out, " of %u bytes", seen_access_size(x));

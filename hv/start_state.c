@@ -62,12 +62,23 @@ static bool check_pstate(unsigned vcpu, uint64_t pstate, struct error *e)
                      vcpu, mode);
 }
 
+/* A vCPU that was never on has nothing but zeros: no core says so otherwise. */
+static bool was_never_on(const struct vcpu_registers *r)
+{
+    uint64_t any = r->pc | r->sp;
+    for (unsigned i = 0; i < 31; i++)
+        any |= r->x[i];
+    return !any;
+}
+
 /* The vCPU as after reset, but for the registers that every core has. */
 static bool put_general(struct vm *vm, const struct import_core *core, struct error *e)
 {
     for (unsigned i = 0; i < core->vcpu_count; i++) {
         if (!check_pstate(i, core->vcpus[i].r.pstate, e))
             return false;
+        if (was_never_on(&core->vcpus[i].r))
+            continue;
         vcpu_power_on(vm->vcpus[i], core->vcpus[i].r.pc, 0);
         vcpu_write_registers(vm->vcpus[i], NULL, &core->vcpus[i].r);
     }

@@ -55,8 +55,10 @@ static void put_record(struct line *l, const struct guest_exit *x, enum exit_res
     put_name(l, "exit", exit_reason_name(x->reason));
     put_name(l, "handler", x->handler ? x->handler : "nobody");
     put(l, " esr:0x%08" PRIx32, x->esr);
+    if (x->size || x->hpfar)
+        put(l, " gva:0x%" PRIx64 " gpa:0x%" PRIx64, x->gva.v, x->gpa.v);
     if (x->size)
-        put(l, " gva:0x%" PRIx64 " gpa:0x%" PRIx64 " size:%u", x->gva.v, x->gpa.v, x->size);
+        put(l, " size:%u", x->size);
     if (x->encoding)
         put(l, " register:S%u_%u_C%u_C%u_%u", x->encoding >> 14, x->encoding >> 11 & 7,
             x->encoding >> 7 & 15, x->encoding >> 3 & 15, x->encoding & 7);

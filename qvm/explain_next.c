@@ -53,11 +53,20 @@ static struct moment look(struct board *b, struct moment *before)
     return m;
 }
 
+/* What comes behind a branch may be fetched with it, and that may be refused. */
+static bool is_of_fetch(const struct moment *after)
+{
+    unsigned ec = after->esr >> ESR_EC_SHIFT & 0x3f;
+    return (ec == EC_INSN_ABORT || ec == EC_INSN_ABORT_LOWER || ec == EC_PC_ALIGNMENT) &&
+           after->far_el == after->elr;
+}
+
 /* Offset of the vector it is at; false: no exception was taken. Arm ARM D1.3.1.5. */
 static bool is_at_vector(const struct moment *before, const struct moment *after, uint64_t *offset)
 {
     *offset = after->pc - (after->vbar & ~(uint64_t)0x7ff);
-    bool is_return = after->elr == before->pc || after->elr == before->pc + 4;
+    bool is_return = after->elr == before->pc || after->elr == before->pc + 4 ||
+                     (is_of_fetch(after) && after->elr != before->elr);
     return *offset < 0x800 && (*offset & 0x7f) == 0 && is_return &&
            (after->pstate & PSTATE_EL) == PSTATE_EL1;
 }

@@ -7,7 +7,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board tree gdb)
+[ $# -gt 0 ] || targets=(trace config board tree gdb import)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -20,6 +20,7 @@ sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
     config | board) echo hv/config*.c hv/board_config*.c vdev/*.c mmu/*.c emu/*.c ;;
+    import) echo hv/import*.c hv/seen.c emu/*.c ;;
     tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     gdb) echo qvm/gdb_{hex,packets,points,query,registers,run,server}.c hv/config_text.c vdev/*.c mmu/*.c emu/*.c ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
