@@ -89,6 +89,7 @@ static bool put_general(struct vm *vm, const struct import_core *core, struct er
 static bool find_item(const char *name, size_t name_size, uint64_t size, size_t state_size,
                       struct vcpu_state_item *item)
 {
+    *item = (struct vcpu_state_item){.size = 0};
     for (size_t at = 0; at < state_size; at += item->size) {
         vcpu_state_item(at, item);
         if (strlen(item->name) == name_size && memcmp(item->name, name, name_size) == 0)

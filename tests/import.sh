@@ -85,6 +85,12 @@ says 66 "first difference: exit 3 of A, vcpu 1: the guest-physical address: A 0x
 says 0 "no difference: 6 exits in A, 6 in B, equal in what both know" \
     diff "$work/arm.qtrace" "$work/arm.qtrace"
 
+# kvm_exit alone: the PC is behind an HVC.
+echo " vmm-1 [000] 1.5: kvm_exit: TRAP: HSR_EC: 0x0016 (HVC64), PC: 0x40002000" >"$work/alone"
+"$qvm" import "$work/alone" -o "$work/alone.qtrace" $conf 2>/dev/null
+says 0 "exit 0 at 1.500000000 s, vcpu 0: your board: HVC, PC 0x40001ffc; the model: psci answers; the function (X0) is not known" \
+    replay --exits "$work/alone.qtrace"
+
 # Linux, x86, as perf and ftrace print it.
 cat >"$work/x86" <<'TEXT'
  CPU 0/KVM  2201 [001]  5021.123456789: kvm:kvm_exit: reason EPT_VIOLATION rip 0xffffffff8104b7d0 info 181 0
