@@ -7,7 +7,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board tree gdb import)
+[ $# -gt 0 ] || targets=(trace config board tree gdb import script)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -23,6 +23,7 @@ sources_of() {
     import) echo hv/import*.c hv/seen.c emu/*.c ;;
     tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     gdb) echo qvm/gdb_{hex,packets,points,query,registers,run,server}.c hv/config_text.c vdev/*.c mmu/*.c emu/*.c ;;
+    script) echo hv/*.c $(ls cpu/*.c | grep -v -e engine_unicorn -e disasm -e interpose) vdev/*.c mmu/*.c emu/*.c ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac
 }
@@ -34,10 +35,18 @@ for target in "${targets[@]}"; do
     sources+=("tests/fuzz/fuzz_$target.c")
     alone=$out/$target-standalone corpus=$out/$target-corpus
     mkdir -p "$corpus"
-    "$compiler" "${flags[@]}" -fsanitize=address,undefined tests/fuzz/standalone.c "${sources[@]}" \
-        "${libraries[@]}" -o "$alone" || exit 2
+    # Compiled once: what libFuzzer wants to know is ignored by the standalone program.
+    objects=$out/$target-objects
+    rm -rf "$objects"
+    mkdir -p "$objects"
+    printf '%s\n' "${sources[@]}" tests/fuzz/standalone.c | xargs -P 2 -I SOURCE sh -c \
+        'exec "$0" "$@" -c SOURCE -o "'"$objects"'/$(echo SOURCE | tr / -).o"' \
+        "$compiler" "${flags[@]}" -fsanitize=fuzzer-no-link,address,undefined || exit 2
+    main=$objects/tests-fuzz-standalone.c.o
+    "$compiler" -fsanitize=address,undefined "$objects"/*.o "${libraries[@]}" -o "$alone" || exit 2
     "$alone" -write "$corpus" || exit 2
-    if ! "$compiler" "${flags[@]}" -fsanitize=fuzzer,address,undefined "${sources[@]}" \
+    rm "$main"
+    if ! "$compiler" -fsanitize=fuzzer,address,undefined "$objects"/*.o \
         "${libraries[@]}" -o "$out/$target-fuzzer" 2>"$out/$target-build.log"; then
         echo "$target: no libFuzzer here ($out/$target-build.log); standalone for $seconds s"
         "$alone" -seconds "$seconds" || status=1
