@@ -8,6 +8,7 @@
 
 #include "emu/trace.h"
 #include "hv/hv_internal.h"
+#include "hv/script.h"
 
 enum {
     OPEN = 1,
@@ -73,35 +74,39 @@ static bool copy(uint64_t a, uint8_t *bytes, uint64_t size, bool write)
     return true;
 }
 
-bool vcpu_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size)
+bool script_read_gva(struct vm *caller, struct vcpu *v, gva_t from, void *to, uint64_t size)
 {
-    (void)v;
+    (void)caller, (void)v;
     return copy(from.v, to, size, false);
 }
 
-bool vcpu_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size)
+bool script_write_gva(struct vm *caller, struct vcpu *v, gva_t to, const void *from, uint64_t size)
 {
-    (void)v;
+    (void)caller, (void)v;
     return copy(to.v, (uint8_t *)(uintptr_t)from, size, true);
 }
 
-uint64_t engine_x(struct engine *e, unsigned n)
+static uint64_t fake_x(struct engine *e, unsigned n)
 {
     (void)e;
     return x[n];
 }
 
-void engine_set_x(struct engine *e, unsigned n, uint64_t value)
+static void fake_set_x(struct engine *e, unsigned n, uint64_t value)
 {
     (void)e;
     x[n] = value;
 }
 
-uint64_t engine_executed(const struct engine *e)
+static uint64_t fake_executed(const struct engine *e)
 {
     (void)e;
     return executed;
 }
+
+static const struct engine_ops fake_ops = {
+    .x = fake_x, .set_x = fake_set_x, .executed = fake_executed};
+static struct engine_head fake_engine = {.ops = &fake_ops};
 
 /* The VM, its output, its host. -------------------------------------------------------------------
  */
@@ -193,6 +198,7 @@ static void begin(const char *folder)
     board.journal = &journal;
     board.sinks = (struct board_sinks){.file = host_keep};
     vm.board = &board;
+    vm.world.engine = (struct engine *)(void *)&fake_engine;
     vm.config = &config;
     board.wall_clock_s = 1700000000;
     vm.semihosting = semihosting_new(folder);
