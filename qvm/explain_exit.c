@@ -91,9 +91,12 @@ static void put_decision(struct vm *vm, const struct guest_exit *x, struct bytes
         text_put(out, "by vdev %s", handler);
     else
         text_put(out, "by %s", handler);
-    if (region)
-        text_put(out, "%s%s, register offset 0x%" PRIx64, is_policy ? "; not by vdev " : "",
-                 is_policy ? region->vdev->name : "", x->gpa.v - region->base);
+    if (region) {
+        char name[64];
+        vdev_register_name(region->vdev, region->index, x->gpa.v - region->base, name, sizeof name);
+        text_put(out, "%s%s, %s", is_policy ? "; not by vdev " : "",
+                 is_policy ? region->vdev->name : "", name);
+    }
     text_put(out, "\n");
 }
 
