@@ -134,6 +134,21 @@ void journal_drop(struct journal *j, struct journal_mark before)
     j->image_count = kept;
 }
 
+void journal_rest(const struct journal *j, struct journal *rest)
+{
+    struct journal_position at = journal_position(j);
+    size_t head = end_of_wall_clock(j);
+    size_t from = at.pulls > head ? (size_t)at.pulls : head;
+    *rest = (struct journal){0};
+    bytes_put(&rest->pulls, j->pulls.data, head);
+    bytes_put(&rest->pulls, j->pulls.data + from, j->pulls.size - from);
+    bytes_put(&rest->pushes, j->pushes.data + at.pushes, j->pushes.size - (size_t)at.pushes);
+    for (size_t i = 0; i < j->image_count; i++)
+        if (is_named(rest, j->images[i].digest))
+            journal_add_image(rest, j->images[i].digest, j->images[i].contents.data,
+                              j->images[i].contents.size);
+}
+
 void journal_free(struct journal *j)
 {
     bytes_free(&j->pulls);
@@ -268,11 +283,7 @@ void journal_pass(struct journal *j, enum pull_kind kind, const char *key)
 
 static void record_push(struct journal *j, const struct push *p)
 {
-    bytes_put_varint(&j->pushes, p->tick - j->last_push_tick);
-    bytes_put_int(&j->pushes, p->kind, 1);
-    bytes_put_varint(&j->pushes, p->target);
-    bytes_put_varint(&j->pushes, p->size);
-    bytes_put(&j->pushes, p->data, p->size);
+    journal_put_push(&j->pushes, j->last_push_tick, p);
     j->last_push_tick = p->tick;
 }
 

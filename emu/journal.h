@@ -90,7 +90,8 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
  * false only if a replay does not fit. */
 bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                    struct bytes *out, bool *present, struct error *e);
-/* Replay: if the input that was recorded next is this one, it is passed over: nobody asks for it. */
+/* Replay: if the input that was recorded next is this one, it is passed over: nobody asks for it.
+ */
 void journal_pass(struct journal *j, enum pull_kind kind, const char *key);
 /* The next push for tick `now`; false when there is no more. Live asks the host once per tick. */
 bool journal_push(struct journal *j, uint64_t now, struct push *p);
@@ -120,6 +121,9 @@ struct journal_mark {
 struct journal_mark journal_mark(const struct journal *j);
 size_t journal_bytes_since(const struct journal *j, struct journal_mark mark);
 void journal_drop(struct journal *j, struct journal_mark before);
+/* Replay: what is still to come, as a journal of its own, with the wall clock; for a recording that
+ * begins here. */
+void journal_rest(const struct journal *j, struct journal *rest);
 /* Must the machine wait for the host (is this live)? */
 bool journal_can_wait(const struct journal *j);
 /* Adds a file's contents to the list, once per content. Takes nothing: copies. */

@@ -42,6 +42,15 @@ bool journal_next_push(struct reader *in, struct push *p)
     return true;
 }
 
+void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p)
+{
+    bytes_put_varint(pushes, p->tick - before);
+    bytes_put_int(pushes, p->kind, 1);
+    bytes_put_varint(pushes, p->target);
+    bytes_put_varint(pushes, p->size);
+    bytes_put(pushes, p->data, p->size);
+}
+
 const char *pull_kind_name(unsigned kind)
 {
     return kind == PULL_WALL_CLOCK ? "wall clock"

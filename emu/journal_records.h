@@ -21,6 +21,9 @@ bool journal_next_pull(struct reader *pulls, struct pull_record *r);
 /* The same; `p->tick` on entry is that of the record before, 0 for the first. */
 bool journal_next_push(struct reader *pushes, struct push *p);
 
+/* Appends one; `before` is the tick of the record before it. */
+void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p);
+
 const char *pull_kind_name(unsigned kind);
 const char *push_kind_name(unsigned kind);
 

@@ -35,8 +35,20 @@ static void save_rest(struct board *b, struct bytes *out)
             bytes_put_varint(out, b->vms[i]->exits[k]);
         bytes_put_string(out, b->vms[i]->ending);
     }
+}
+
+static void save_tlbs(const struct board *b, struct bytes *out)
+{
     for (size_t i = 0; i < b->schedule.turn_count; i++)
         tlb_save(b->schedule.turns[i].vcpu->tlb, out);
+}
+
+static bool restore_tlbs(struct board *b, struct reader *in)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
+        ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
+    return ok;
 }
 
 static bool restore_ending(struct vm *vm, struct reader *in)
@@ -65,8 +77,6 @@ static bool restore_rest(struct board *b, struct reader *in)
             b->vms[i]->exits[k] = reader_varint(in);
         ok &= restore_ending(b->vms[i], in);
     }
-    for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
-        ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
     return ok && !in->failed;
 }
 
@@ -78,13 +88,16 @@ void snapshot_save_machine(struct board *b, struct bytes *out)
     save_rest(b, out);
     memory_save(&b->memory, out);
     board_save_state(b, out);
+    save_tlbs(b, out);
 }
 
-/* The state last: its devices look at memory tables and make regions. */
+/* The state behind memory: its devices look at memory tables and make regions. The TLBs last:
+ * registers of translation that are restored empty them. */
 bool snapshot_restore_machine(struct board *b, struct reader *in)
 {
     engine_flush_tlb(b->engine);
-    bool ok = restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in);
+    bool ok = restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in) &&
+              restore_tlbs(b, in);
     snapshot_plan(b);
     return ok;
 }

@@ -21,6 +21,8 @@ const char questions_usage[] =
     "                     the first difference of two recordings\n"
     "  qvm dump TRACE --at N [--vm NAME] [-o FILE]\n"
     "                     a core file of a guest at instruction N\n"
+    "  qvm shrink TRACE -o TRACE [--at N] [--history N]\n"
+    "                     the smallest trace that ends the same way\n"
     "  qvm when TRACE --write ADDR[,LEN] | --exec ADDR | --exit REASON [--last]\n"
     "                     at which instructions that happens\n";
 
@@ -28,9 +30,9 @@ static const struct {
     const char *name;
     bool (*answer)(char *const *words, int count, struct error *e);
 } questions[] = {
-    {"info", question_info},     {"exits", question_exits}, {"explain", question_explain},
-    {"export", question_export}, {"diff", question_diff},   {"dump", question_dump},
-    {"when", question_when},
+    {"info", question_info},     {"exits", question_exits},   {"explain", question_explain},
+    {"export", question_export}, {"diff", question_diff},     {"dump", question_dump},
+    {"when", question_when},     {"shrink", question_shrink},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])

@@ -21,6 +21,7 @@ bool question_explain(char *const *words, int count, struct error *e);
 bool question_export(char *const *words, int count, struct error *e);
 bool question_diff(char *const *words, int count, struct error *e);
 bool question_dump(char *const *words, int count, struct error *e);
+bool question_shrink(char *const *words, int count, struct error *e);
 bool question_when(char *const *words, int count, struct error *e);
 
 #endif
