@@ -77,6 +77,8 @@ says 2 "qvm: there are 6 exits, from 0: none has number 6" explain "$work/arm.qt
 says 2 "qvm: these are exits that were seen elsewhere, no recording: qvm replay --exits FILE says what the model gives for them" \
     replay "$work/arm.qtrace"
 says 0 "imported-from ftrace arm" info "$work/arm.qtrace"
+"$qvm" import "$work/arm" -o "$work/twice.qtrace" $conf cpu cpu 2>/dev/null
+verdict "imported twice" "$(cmp "$work/arm.qtrace" "$work/twice.qtrace" 2>&1)"
 # Another board: one exit of vCPU 1 differs.
 sed 's/ipa 0x40800000, hsr 0x93830047/ipa 0x40900000, hsr 0x93830047/' "$work/arm" >"$work/other"
 "$qvm" import "$work/other" -o "$work/other.qtrace" $conf cpu cpu 2>/dev/null
@@ -142,6 +144,8 @@ says 0 "qvm: '$work/core.qtrace' holds the guest with 1 vCPUs; vcpu 0 is at PC 0
     import "$work/core" -o "$work/core.qtrace" $conf
 says 0 "  next PC   0x40080d88" explain "$work/core.qtrace" --next
 "$qvm" dump "$work/core.qtrace" --at 345000 -o "$work/again" 2>/dev/null
+"$qvm" import "$work/core" -o "$work/twice.qtrace" $conf 2>/dev/null
+verdict "a core imported twice" "$(cmp "$work/core.qtrace" "$work/twice.qtrace" 2>&1)"
 verdict "the core again" "$(cmp "$work/core" "$work/again" 2>&1)"
 verdict "explain by the core" "$(diff \
     <("$qvm" explain traces/translation.qtrace --at 345000 0x80002000 --write |
