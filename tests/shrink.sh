@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# shrink.sh QVM [linux]: recordings are shrunk; what is left is smaller, replays, and ends in the same
+# way at the same instruction. With `linux` (guests fetched): a wild pointer in Linux in less than 100 kB.
+set -uo pipefail
+qvm="$(realpath -e "${1:?usage: tests/shrink.sh QVM [linux]}")" || exit 2
+part="${2:-bare}"
+cd "$(dirname "$0")/.." || exit 2
+tests/guest/build.sh build/guests/tests || exit 2
+work="$(mktemp -d)" || exit 2
+export TMPDIR="$work"
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+check() {
+    local name="$1"
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $name: $(tail -n 1 "$work/err")"
+    fi
+}
+
+# ending COMMAND...: how it ended and when; its digest is in $digest.
+ending() {
+    timeout -s KILL 120 "$qvm" "$@" >/dev/null 2>"$work/err" </dev/null
+    ended="$?, $(sed -n 's/^qvm: \(.*; [0-9]* instructions, .*\), digest .*/\1/p' "$work/err")"
+    digest="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
+}
+
+# shrinks NAME TRACE [OPTION...]: the small trace is in $work/small.
+shrinks() {
+    local name="$1" trace="$2" small
+    shift 2
+    check "$name: shrunk" timeout -s KILL 240 "$qvm" shrink "$trace" -o "$work/small" "$@" 2>"$work/err"
+    cp "$work/err" "$work/said"
+    small="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/said")"
+    ending replay "$work/small"
+    check "$name: replays to the digest it was written with" [ "$digest" = "$small" ]
+    check "$name: is smaller" [ "$(wc -c <"$work/small")" -lt "$(wc -c <"$trace")" ]
+}
+
+size() {
+    wc -c <"$work/small"
+}
+
+if [ "$part" = linux ]; then
+    cat >"$work/record.py" <<'PYTHON'
+"""record.py QVM TRACE COMMAND: Linux to its shell, which gets the command."""
+import os, select, subprocess, sys, time
+qvm, trace, command = sys.argv[1:]
+p = subprocess.Popen([qvm, 'record', '-o', trace, 'configs/linux-arm64.qvmconf', 'unsupported', 'reference',
+                      'abort', 'cmdline', 'console=ttyAMA0 nokaslr qvm.shell'],
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+said, sent, until = b'', False, time.monotonic() + 120
+while time.monotonic() < until:
+    if select.select([p.stdout], [], [], 1)[0]:
+        data = os.read(p.stdout.fileno(), 65536)
+        if not data:
+            break
+        said += data
+    if not sent and said[-40:].find(b'# ') >= 0:
+        p.stdin.write(command.encode() + b'\n')
+        p.stdin.flush()
+        sent = True
+else:
+    p.kill()
+sys.exit(p.wait())
+PYTHON
+    timeout -s KILL 180 python3 "$work/record.py" "$qvm" "$work/wild.qtrace" 'devmem 0xdead0000 32'
+    check "the wild pointer is recorded" [ $? = 5 ]
+    shrinks "wild pointer" "$work/wild.qtrace"
+    ending replay "$work/small"
+    check "the same fault" grep -q 'mmio at PC .*, guest-physical 0xdead0000, read of 4 bytes' "$work/err"
+    check "below 100 kB: $(size) bytes" [ "$(size)" -lt 100000 ]
+    echo "wild pointer in Linux: $(wc -c <"$work/wild.qtrace") bytes to $(size)"
+else
+    for name in watchdog race timers semihosting interrupts virtio ipi; do
+        ending replay "traces/$name.qtrace"
+        whole="$ended"
+        shrinks "$name" "traces/$name.qtrace" --history 3000
+        check "$name: ends the same way" [ "$ended" = "$whole" ]
+    done
+    # Cut off at an instruction: the vCPU is in the same fault there.
+    shrinks "up to an instruction" traces/translation.qtrace --at 300000 --history 3000
+    check "it ends there" [ "${ended%%;*}" = "67, instruction limit reached" ]
+
+    "$qvm" shrink traces/hello.qtrace 2>"$work/err"
+    check "no -o: status 2" [ $? = 2 ]
+    echo text >"$work/text"
+    "$qvm" shrink traces/hello.qtrace -o "$work/text" 2>"$work/err"
+    check "no text is overwritten" [ $? = 2 ]
+    "$qvm" shrink configs/hello-arm64.qvmconf -o "$work/x" 2>"$work/err"
+    check "no trace: status 2" [ $? = 2 ]
+fi
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
