@@ -10,8 +10,11 @@
 #include "qvm/explain.h"
 #include "qvm/question.h"
 
+#define CHANGES_SHOWN 32
+
 struct search {
     struct player *p;
+    struct exit_changes before;
     uint64_t wanted, number;
     bool json, found;
     struct bytes *out;
@@ -100,7 +103,32 @@ static void put_decision(struct vm *vm, const struct guest_exit *x, struct bytes
     text_put(out, "\n");
 }
 
-static void put_exit(uint64_t number, const struct board_event *event, struct bytes *out)
+static void put_change(void *context, const char *what, uint64_t from, uint64_t to)
+{
+    text_put(context, "  changed   %s: 0x%" PRIx64 " to 0x%" PRIx64 "\n", what, from, to);
+}
+
+static void put_changes(const struct exit_changes *before, const struct board *b, struct bytes *out)
+{
+    size_t count = exit_changes_end(before, b, CHANGES_SHOWN, put_change, out);
+    if (!count)
+        text_put(out, "  changed   nothing in devices and interrupt lines\n");
+    if (count > CHANGES_SHOWN)
+        text_put(out, "  changed   and %zu more\n", count - CHANGES_SHOWN);
+}
+
+static void put_change_json(void *context, const char *what, uint64_t from, uint64_t to)
+{
+    struct json *j = context;
+    json_open(j, NULL, '{');
+    json_string(j, "what", what);
+    json_number(j, "from", from);
+    json_number(j, "to", to);
+    json_close(j, '}');
+}
+
+static void put_exit(uint64_t number, const struct board_event *event,
+                     const struct exit_changes *before, struct bytes *out)
 {
     const struct guest_exit *x = event->exit;
     struct vm *vm = event->vm->board->vms[event->vm->number];
@@ -114,9 +142,12 @@ static void put_exit(uint64_t number, const struct board_event *event, struct by
     if (x->size || x->encoding || x->reason == EXIT_HVC || x->reason == EXIT_SMC)
         text_put(out, "  value     0x%" PRIx64 "\n", x->value);
     text_put(out, "  result    %s: %s\n", exit_result_name(event->result), outcome(event->result));
+    if (before)
+        put_changes(before, vm->board, out);
 }
 
-static void put_exit_json(uint64_t number, const struct board_event *event, struct bytes *out)
+static void put_exit_json(uint64_t number, const struct board_event *event,
+                          const struct exit_changes *before, struct bytes *out)
 {
     struct vm *vm = event->vm->board->vms[event->vm->number];
     struct exit_record r = {.reg = ""};
@@ -132,17 +163,29 @@ static void put_exit_json(uint64_t number, const struct board_event *event, stru
     json_string(&j, "syndrome_text", event->exit->esr ? text : NULL);
     json_number(&j, "hpfar", event->exit->hpfar);
     json_string(&j, "outcome", outcome(event->result));
+    if (before) {
+        json_open(&j, "changes", '[');
+        exit_changes_end(before, vm->board, SIZE_MAX, put_change_json, &j);
+        json_close(&j, ']');
+    }
     json_close(&j, '}');
     text_put(out, "\n");
 }
 
-void explain_exit_put(uint64_t number, const struct board_event *event, bool json,
-                      struct bytes *out)
+void explain_exit_put(uint64_t number, const struct board_event *event,
+                      const struct exit_changes *before, bool json, struct bytes *out)
 {
     if (json)
-        put_exit_json(number, event, out);
+        put_exit_json(number, event, before, out);
     else
-        put_exit(number, event, out);
+        put_exit(number, event, before, out);
+}
+
+static void on_exit_begins(void *context)
+{
+    struct search *s = context;
+    if (s->number == s->wanted)
+        exit_changes_begin(&s->before, s->p->board);
 }
 
 static void on_event(void *context, const struct board_event *event)
@@ -153,7 +196,7 @@ static void on_event(void *context, const struct board_event *event)
     if (s->number == s->wanted) {
         s->found = true;
         s->p->board->pause_wanted = true;
-        explain_exit_put(s->number, event, s->json, s->out);
+        explain_exit_put(s->number, event, &s->before, s->json, s->out);
     }
     s->number++;
 }
@@ -163,10 +206,12 @@ bool explain_exit(struct player *p, uint64_t number, bool json, struct bytes *ou
     struct search s = {.p = p, .wanted = number, .json = json, .out = out};
     struct board_sinks sinks = {0};
     sinks.event = on_event;
+    sinks.exit_begins = on_exit_begins;
     sinks.context = &s;
     if (!player_start(p, 0, &sinks, e))
         return false;
     board_run_to(p->board, UINT64_MAX);
+    exit_changes_free(&s.before);
     return s.found ||
            error_set(e, "there are %" PRIu64 " guest exits, from 0: none has number %" PRIu64,
                      s.number, number);

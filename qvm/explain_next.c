@@ -20,7 +20,7 @@ static void on_event(void *context, const struct board_event *event)
 {
     struct step *s = context;
     if (s->watching && event->id == EVENT_GUEST_EXIT && event->exit && !s->exit.size)
-        explain_exit_put(0, event, s->json, &s->exit);
+        explain_exit_put(0, event, NULL, s->json, &s->exit);
 }
 
 struct moment {

@@ -130,6 +130,19 @@ qvm: --where: behind 'handler' belongs ==, !=, <, <=, > or >=, not '='
 TEXT
 
 # Why.
+answers 0 explain traces/timers.qtrace --exit 20 <<'TEXT'
+exit 20 at instruction 2685712, vm test, vcpu 0
+  executed  0x400810c0 <on_irq+0x74>: msr icc_eoir1_el1, x8
+  reason    sysreg: a system register of the interrupt controller
+  access    write of S3_0_C12_C12_1
+  ESR_EL2   0x62323118: EC=0x18 (trapped MSR, MRS or system instruction) IL=1 Op0=0x3 Op2=0x1 Op1=0 CRn=0xc Rt=0x8 CRm=0xc read=0
+  decided   by gic
+  value     0x1b
+  result    done: the instruction is complete, the guest goes on behind it
+  changed   vdev gic: active[0]: 0x8000000 to 0x0
+  changed   vdev gic: active_priorities1[0]: 0x10000 to 0x0
+  changed   vm test, vcpu 0: IRQ line: 0x0 to 0x1
+TEXT
 answers 0 explain $mmio --exit 34 <<'TEXT'
 exit 34 at instruction 81660, vm test, vcpu 0
   executed  0x400801bc <ldr_x_zero+0>: ldr xzr, [x0]
@@ -140,6 +153,7 @@ exit 34 at instruction 81660, vm test, vcpu 0
   decided   by policy: unsupported reference ignore; not by vdev pl011, register offset 0xff0
   value     0xffffffffffffffff
   result    done: the instruction is complete, the guest goes on behind it
+  changed   nothing in devices and interrupt lines
 TEXT
 answers 0 explain $ipi --exit 125 <<'TEXT'
 exit 125 at instruction 101024, vm test, vcpu 3
@@ -150,6 +164,7 @@ exit 125 at instruction 101024, vm test, vcpu 3
   decided   by gic
   value     0x1
   result    done: the instruction is complete, the guest goes on behind it
+  changed   nothing in devices and interrupt lines
 TEXT
 answers 0 explain $ipi --exit 21 <<'TEXT'
 exit 21 at instruction 42485, vm test, vcpu 0
@@ -159,6 +174,7 @@ exit 21 at instruction 42485, vm test, vcpu 0
   decided   by psci
   value     0x0
   result    done: the instruction is complete, the guest goes on behind it
+  changed   nothing in devices and interrupt lines
 TEXT
 answers 0 explain $mmio --at 48794 0x8000000 --write <<'TEXT'
 instruction 48794, vm test, vcpu 0 at EL1, next 0x40081450 <gic_start_distributor+0x8>: str w9, [x8]
