@@ -56,6 +56,7 @@ static const char usage[] =
     "  --chaos SEED       perturb turns of vCPUs and the latency of interrupts (docs/chaos.md)\n"
     "  --seeds N, --first-seed S  chaos: the seeds S to S+N-1; default 100 from 1 on\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
+    "  --exits            record: keep the guest exits; replay: the exit logic alone on them\n"
     "  --no-images        record: references to guest images instead of their contents\n"
     "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 96); else\n"
     "                     it is left in $TMPDIR or /tmp, and its name is said\n"
