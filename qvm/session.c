@@ -16,9 +16,12 @@
 #include "qvm/dumps.h"
 #include "qvm/events.h"
 #include "qvm/exit_costs.h"
+#include "qvm/failure.h"
 #include "qvm/host.h"
 #include "qvm/player.h"
+#include "qvm/pull.h"
 #include "qvm/recording.h"
+#include "qvm/trust.h"
 #include "qvm/verdict.h"
 
 #define SCRIPT_PIECE ((size_t)1 << 18) /* bytes of guest exits that are worth a chunk */
@@ -175,38 +178,6 @@ static bool is_kept(const struct session *s)
     return !s->options->no_record && !s->options->record_path && !s->trace;
 }
 
-static bool ended_badly(int status)
-{
-    return status == STATUS_WATCHDOG || status == STATUS_UNSUPPORTED || status == STATUS_VDEV ||
-           status == STATUS_UNEXPECTED || status == STATUS_STARTED;
-}
-
-/* Of a trial, what is wrong is for the guest to say, and one that does not end is wrong, too. */
-static bool trial_failed(int status)
-{
-    return ended_badly(status) || status == STATUS_LIMIT ||
-           (status >= STATUS_USER && status < STATUS_NOT_STARTED);
-}
-
-/* Where the trace of a run goes that nobody wanted recorded. */
-static void failure_path(const struct session *s, char *path, size_t size)
-{
-    char stamp[16];
-    const char *folder = host_environment("TMPDIR");
-    const struct trial *trial = s->options->trial;
-    if (trial && trial->trace_path) {
-        snprintf(path, size, "%s", trial->trace_path);
-        return;
-    }
-    host_time_stamp(stamp);
-    for (unsigned i = 0; i < 100; i++) {
-        snprintf(path, size, "%s/%s-%s-%u.qtrace", folder ? folder : "/tmp", s->board->vms[0]->name,
-                 stamp, i);
-        if (!host_exists(path))
-            break;
-    }
-}
-
 /* With chaos from here on the machine is not that of the file any more. */
 static void begin_keeping(struct session *s, const struct trace_snapshot *from)
 {
@@ -223,7 +194,7 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     struct recording file;
     struct error e = {0};
     char path[1024];
-    failure_path(s, path, sizeof path);
+    failure_path(s->board->vms[0]->name, s->options->trial, path, sizeof path);
     source.no_images = false;
     if (!recording_begin(&file, path, &source, &e)) {
         session_report_error(&e, 0);
@@ -271,48 +242,10 @@ static void on_snapshot(void *context, struct board *b)
 /* Inputs
  * -------------------------------------------------------------------------------------------- */
 
-/* Seed, key and a counter through SHA-256: numbers that are the same in every run, and as good as
- * random for whoever does not know the seed. */
-static void seeded_random(uint64_t seed, const char *key, uint8_t *to, size_t size)
-{
-    for (uint64_t counter = 0; size; counter++) {
-        uint8_t input[16];
-        struct sha256 hash;
-        store_le(input, seed, 8);
-        store_le(input + 8, counter, 8);
-        sha256_init(&hash);
-        sha256_add(&hash, input, sizeof input);
-        sha256_add(&hash, key, strlen(key));
-        struct digest block = sha256_end(&hash);
-        size_t part = size < sizeof block.b ? size : sizeof block.b;
-        memcpy(to, block.b, part);
-        to += part;
-        size -= part;
-    }
-}
-
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
-    const struct session_options *o = ((struct session *)context)->options;
-    uint8_t random[256];
-    switch (kind) {
-    case PULL_WALL_CLOCK:
-        bytes_put_int(out, o->clock_of_host ? host_wall_clock_s() : o->wall_clock_s, 8);
-        return true;
-    case PULL_ENTROPY:
-        if (size > sizeof random)
-            return error_set(e, "%zu random bytes at once are too many", size);
-        if (!o->entropy_of_host)
-            seeded_random(o->entropy_seed, key, random, size);
-        else if (!host_random(random, size))
-            return error_set(e, "the host gives no random numbers");
-        bytes_put(out, random, size);
-        return true;
-    case PULL_FILE:
-        return host_read_file(key, out, e);
-    }
-    return false;
+    return pull_from_host(((struct session *)context)->options, kind, key, size, out, e);
 }
 
 static bool poll_host(void *context, struct push *p)
@@ -615,31 +548,6 @@ int session_run(const struct vm_words *vms, size_t count, const struct session_o
     return status;
 }
 
-static const char *command_among(const struct vdev_option *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(options[i].value, ">|", 2) == 0)
-            return options[i].value + 2;
-    return NULL;
-}
-
-/* A file that somebody gave away must not run commands here just because it is continued. */
-static const char *command_in(const struct player *p)
-{
-    const char *command = NULL;
-    for (size_t i = 0; i < p->vm_count && !command; i++) {
-        const struct vm_config *c = &p->configs[i];
-        if (c->dump && c->dump[0] == '|')
-            command = c->dump + 1;
-        for (size_t k = 0; k < c->vdev_count && !command; k++)
-            command = command_among(c->vdevs[k].options, c->vdevs[k].option_count);
-    }
-    const struct board_config *b = &p->board_config;
-    for (size_t i = 0; i < b->device_count && !command; i++)
-        command = command_among(b->devices[i].options, b->devices[i].option_count);
-    return command;
-}
-
 /* The configurations of a snapshot's file are the run's. */
 static void take_configs(struct session *s, struct player *p)
 {
@@ -665,7 +573,7 @@ int session_run_from(const char *path, const struct session_options *options)
     s.chaos_from_here = live.board.chaos;
     live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
     const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
-    const char *command = options->trust ? NULL : command_in(&p);
+    const char *command = options->trust ? NULL : trust_command_in(&p);
     if (command) {
         error_set(&e, "'%s' wants to run the command '%s': --trust allows that", path, command);
         status = session_report_error(&e, STATUS_USAGE);
