@@ -61,6 +61,9 @@ struct trace_end {
 struct trace_sink {
     /* Appends to the file; false if the host cannot. */
     bool (*write)(void *context, const void *data, size_t size);
+    /* Writes over the file's last bytes, from the offset on, and beyond; all at once, as a recorder
+     * may be killed. False: it is as it was. NULL: that cannot be done. */
+    bool (*replace)(void *context, uint64_t offset, const void *data, size_t size);
     void *context;
 };
 
@@ -77,6 +80,9 @@ struct trace_writer {
     uint64_t index_count;
     unsigned images_written, snapshots_written;
     size_t images_done, pulls_done, pushes_done; /* how much of the journal is written */
+    struct bytes tail;    /* what the PUSH chunk holds that was written last: it may grow */
+    uint64_t tail_offset; /* where it is */
+    uint64_t tail_end;    /* and ends: the end of the file, or it is not the last chunk any more */
 };
 
 /* All of these give false if the sink refused, now or before, or if a limit above is reached.

@@ -5,6 +5,8 @@
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
+/* How large a chunk of inputs grows before the next one begins. */
+#define TAIL_MAX ((size_t)1 << 14)
 /* Below this size compression gains less than a chunk's header has. */
 #define COMPRESS_FROM 64
 
@@ -30,16 +32,22 @@ bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink)
     return good;
 }
 
-static bool emit_chunk(struct trace_writer *w, uint32_t type, uint32_t flags, uint64_t raw_size,
-                       const void *stored, size_t stored_size)
+static void make_header(uint8_t header[TRACE_CHUNK_SIZE], uint32_t type, uint32_t flags,
+                        uint64_t raw_size, const void *stored, size_t stored_size)
 {
-    uint8_t header[TRACE_CHUNK_SIZE];
     store_le(header, type, 4);
     store_le(header + 4, flags, 4);
     store_le(header + 8, raw_size, 8);
     store_le(header + 16, stored_size, 8);
     store_le(header + 24, crc32_of(stored, stored_size), 4);
     store_le(header + 28, crc32_of(header, 28), 4);
+}
+
+static bool emit_chunk(struct trace_writer *w, uint32_t type, uint32_t flags, uint64_t raw_size,
+                       const void *stored, size_t stored_size)
+{
+    uint8_t header[TRACE_CHUNK_SIZE];
+    make_header(header, type, flags, raw_size, stored, stored_size);
     return emit(w, header, sizeof header) && emit(w, stored, stored_size);
 }
 
@@ -128,9 +136,49 @@ bool trace_write_pulls(struct trace_writer *w, const void *data, size_t size)
     return write_piece(w, TRACE_PULL, data, size);
 }
 
+/* One key at a time would be a chunk of 32 bytes of header for each. The chunk never gets shorter,
+ * so that nothing of the one before is left behind it. */
+static bool grow_tail(struct trace_writer *w, const void *data, size_t size)
+{
+    bool grows = w->sink.replace && w->tail.size && w->tail_end == w->offset && !w->failed &&
+                 size <= TAIL_MAX - w->tail.size && size <= TRACE_TOTAL_MAX - w->raw_total;
+    if (!grows)
+        return false;
+    struct bytes packed = {0}, chunk = {0};
+    uint8_t header[TRACE_CHUNK_SIZE];
+    bytes_put(&w->tail, data, size);
+    bool smaller =
+        w->tail.size >= COMPRESS_FROM && compress_zstd(w->tail.data, w->tail.size, &packed) &&
+        packed.size < w->tail.size && w->tail_offset + TRACE_CHUNK_SIZE + packed.size >= w->offset;
+    const struct bytes *stored = smaller ? &packed : &w->tail;
+    make_header(header, TRACE_PUSH, smaller ? TRACE_CHUNK_ZSTD : 0, w->tail.size, stored->data,
+                stored->size);
+    bytes_put(&chunk, header, sizeof header);
+    bytes_put(&chunk, stored->data, stored->size);
+    bool good = w->sink.replace(w->sink.context, w->tail_offset, chunk.data, chunk.size);
+    if (good) {
+        w->raw_total += size;
+        w->offset = w->tail_end = w->tail_offset + chunk.size;
+    } else {
+        bytes_clear(&w->tail);
+    }
+    bytes_free(&packed);
+    bytes_free(&chunk);
+    return good;
+}
+
 bool trace_write_pushes(struct trace_writer *w, const void *data, size_t size)
 {
-    return write_piece(w, TRACE_PUSH, data, size);
+    if (!size || grow_tail(w, data, size))
+        return !w->failed;
+    w->tail_offset = w->offset;
+    if (!write_chunk(w, TRACE_PUSH, data, size))
+        return false;
+    w->tail_end = w->offset;
+    bytes_clear(&w->tail);
+    if (size < TAIL_MAX)
+        bytes_put(&w->tail, data, size);
+    return true;
 }
 
 bool trace_write_snapshot(struct trace_writer *w, uint64_t instructions, const void *data,
@@ -198,6 +246,7 @@ bool trace_writer_finish(struct trace_writer *w)
 void trace_writer_free(struct trace_writer *w)
 {
     bytes_free(&w->index);
+    bytes_free(&w->tail);
     *w = (struct trace_writer){0};
 }
 
@@ -211,19 +260,19 @@ static bool record_images(struct trace_writer *w, const struct journal *j)
     return true;
 }
 
-static bool record_stream(struct trace_writer *w, uint32_t type, const struct bytes *stream,
-                          size_t *done)
+static bool record_stream(struct trace_writer *w,
+                          bool (*write)(struct trace_writer *w, const void *data, size_t size),
+                          const struct bytes *stream, size_t *done)
 {
     size_t from = *done;
     *done = stream->size;
-    return from == stream->size ? !w->failed
-                                : write_chunk(w, type, stream->data + from, stream->size - from);
+    return from == stream->size ? !w->failed : write(w, stream->data + from, stream->size - from);
 }
 
 bool trace_record_step(struct trace_writer *w, const struct journal *j, struct error *e)
 {
-    if (record_images(w, j) && record_stream(w, TRACE_PULL, &j->pulls, &w->pulls_done) &&
-        record_stream(w, TRACE_PUSH, &j->pushes, &w->pushes_done))
+    if (record_images(w, j) && record_stream(w, trace_write_pulls, &j->pulls, &w->pulls_done) &&
+        record_stream(w, trace_write_pushes, &j->pushes, &w->pushes_done))
         return true;
     if (w->too_large)
         return error_set(e,

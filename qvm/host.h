@@ -25,6 +25,9 @@ struct host_file *host_open(const char *path, struct error *e);
 struct host_file *host_pipe(const char *command, struct error *e);
 bool host_exists(const char *path);
 bool host_append(struct host_file *f, const void *data, size_t size);
+/* Writes over what is there from the offset on, and beyond, in one call to the system. False: it is
+ * as it was, or is no file that has places. */
+bool host_replace(struct host_file *f, uint64_t offset, const void *data, size_t size);
 /* So many zeros: a hole, where files can have one. */
 bool host_append_zeros(struct host_file *f, size_t size);
 bool host_close(struct host_file *f); /* false: something was not written */

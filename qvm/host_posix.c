@@ -114,6 +114,13 @@ bool host_append(struct host_file *f, const void *data, size_t size)
     return ok && fflush(f->file) == 0;
 }
 
+bool host_replace(struct host_file *f, uint64_t offset, const void *data, size_t size)
+{
+    return fflush(f->file) == 0 &&
+           pwrite(fileno(f->file), data, size, (off_t)offset) == (ssize_t)size &&
+           fseeko(f->file, 0, SEEK_END) == 0;
+}
+
 bool host_append_zeros(struct host_file *f, size_t size)
 {
     static const uint8_t zeros[4096];

@@ -16,6 +16,11 @@ static bool append(void *context, const void *data, size_t size)
     return host_append(((struct recording *)context)->file, data, size);
 }
 
+static bool replace(void *context, uint64_t offset, const void *data, size_t size)
+{
+    return host_replace(((struct recording *)context)->file, offset, data, size);
+}
+
 bool may_overwrite(const char *path, bool by_a_trace, struct error *e)
 {
     char magic[4];
@@ -91,9 +96,11 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
     r->file = host_create(path, e);
     if (!r->file)
         return false;
-    bool ok = trace_writer_begin(&r->writer, (struct trace_sink){.write = append, .context = r}) &&
-              write_configs(r, source) && write_board(r, source->board_config) &&
-              write_machine(r, source);
+    bool ok =
+        trace_writer_begin(
+            &r->writer, (struct trace_sink){.write = append, .replace = replace, .context = r}) &&
+        write_configs(r, source) && write_board(r, source->board_config) &&
+        write_machine(r, source);
     r->writer.no_images = source->no_images;
     if (!ok)
         recording_abandon(r);

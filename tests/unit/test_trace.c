@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/compress.h"
+#include "emu/journal_records.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
@@ -24,7 +25,17 @@ static bool keep(void *context, const void *data, size_t size)
     return true;
 }
 
-static const struct trace_sink memory = {keep, NULL};
+static bool put_over(void *context, uint64_t offset, const void *data, size_t size)
+{
+    (void)context;
+    ck_assert(offset + size >= file.size); /* nothing of what was there is left behind it */
+    file.size = (size_t)offset;
+    bytes_put(&file, data, size);
+    return true;
+}
+
+static const struct trace_sink memory = {.write = keep};
+static const struct trace_sink places = {.write = keep, .replace = put_over};
 
 static char last_line[1024];
 
@@ -433,6 +444,33 @@ START_TEST(a_missing_image_is_noticed)
 }
 END_TEST
 
+/* One key at a time, each safe at once: the file never ends in less than a whole chunk. */
+START_TEST(an_input_costs_its_bytes_and_eight)
+{
+    struct trace_writer w;
+    struct journal j = {.mode = JOURNAL_RECORD};
+    set_up();
+    ck_assert(trace_writer_begin(&w, places) && trace_write_config(&w, configs, 2));
+    size_t before = file.size;
+    for (uint64_t i = 1; i <= 3000; i++) {
+        struct push p = {.tick = i * i * 1000, .kind = PUSH_CONSOLE, .target = 1, .size = 1};
+        struct error e = {0};
+        p.data[0] = (uint8_t)(i * 7);
+        journal_put_push(&j.pushes, (i - 1) * (i - 1) * 1000, &p);
+        ck_assert(trace_record_step(&w, &j, &e));
+        if (i % 97 == 0) {
+            struct trace t = parsed();
+            ck_assert(t.pushes.size == j.pushes.size &&
+                      memcmp(t.pushes.data, j.pushes.data, j.pushes.size) == 0);
+            trace_free(&t);
+        }
+    }
+    ck_assert_uint_le(file.size - before, 3000 * (1 + 8));
+    ck_assert(trace_writer_finish(&w));
+    journal_free(&j);
+}
+END_TEST
+
 START_TEST(a_sink_that_refuses_is_asked_once)
 {
     for (unsigned allowed = 0; allowed < 8; allowed++) {
@@ -765,6 +803,7 @@ int main(void)
     tcase_add_test(tests, digests_rise_across_chunks);
     tcase_add_test(tests, sizes_that_lie_cost_nothing);
     tcase_add_test(tests, a_stored_size_behind_the_end_is_a_torn_tail);
+    tcase_add_test(tests, an_input_costs_its_bytes_and_eight);
     tcase_add_test(tests, compressed_rubbish_is_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
