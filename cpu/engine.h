@@ -17,6 +17,7 @@
 #include "mmu/memory.h"
 #include "mmu/mmu.h"
 
+struct code_set;
 struct engine;
 struct engine_context; /* a vCPU's registers while another one is loaded */
 
@@ -60,7 +61,7 @@ struct engine_callbacks {
     bool (*sysop)(void *cpu, const struct engine_sysop *op);
     /* May take the exception inline, by setting registers. False: stop with ENGINE_EXCEPTION. */
     bool (*exception)(void *cpu, unsigned number);
-    /* While watched: called before each block with its place and size; how many of its
+    /* Of watched blocks: called before each with its place and size; how many of its
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
     void *cpu;
@@ -83,7 +84,8 @@ struct engine_ops {
     uint64_t (*executed)(const struct engine *e);
     uint64_t (*block)(const struct engine *e, uint64_t *size_bytes);
     void (*stop_soon)(struct engine *e);
-    void (*watch)(struct engine *e, bool on);
+    void (*watch)(struct engine *e, bool all, const uint64_t *places, size_t count);
+    void (*note_code)(struct engine *e, struct code_set *to);
     void (*count_attempt)(struct engine *e);
     void (*uncount_attempt)(struct engine *e);
     void (*continue_at)(struct engine *e, uint64_t pc);
@@ -168,10 +170,18 @@ static inline void engine_stop_soon(struct engine *e)
     ((const struct engine_head *)e)->ops->stop_soon(e);
 }
 
-/* `watch` is called before each block from now on (or no longer). */
-static inline void engine_watch(struct engine *e, bool on)
+/* From now on `watch` is called before each block, or only before those with one of these places in
+ * them; they are in ascending order, and borrowed. */
+static inline void engine_watch(struct engine *e, bool all, const uint64_t *places, size_t count)
 {
-    ((const struct engine_head *)e)->ops->watch(e, on);
+    ((const struct engine_head *)e)->ops->watch(e, all, places, count);
+}
+
+/* From now on every block that starts is added there, and every address that a run starts at or
+ * that cannot be fetched; borrowed. NULL: no longer. */
+static inline void engine_note_code(struct engine *e, struct code_set *to)
+{
+    ((const struct engine_head *)e)->ops->note_code(e, to);
 }
 
 /* The instruction at PC was carried out or abandoned by us, outside of engine_run: it counts. */

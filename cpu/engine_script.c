@@ -65,9 +65,14 @@ static void script_use(struct engine *e, const struct engine_callbacks *callback
     (void)e, (void)callbacks;
 }
 
-static void script_watch(struct engine *e, bool on)
+static void script_watch(struct engine *e, bool all, const uint64_t *places, size_t count)
 {
-    (void)e, (void)on;
+    (void)e, (void)all, (void)places, (void)count;
+}
+
+static void script_note_code(struct engine *e, struct code_set *to)
+{
+    (void)e, (void)to;
 }
 
 static void script_count_attempt(struct engine *e)
@@ -281,6 +286,7 @@ static const struct engine_ops script_ops = {
     .block = script_block,
     .stop_soon = script_stop_soon,
     .watch = script_watch,
+    .note_code = script_note_code,
     .count_attempt = script_count_attempt,
     .uncount_attempt = script_uncount_attempt,
     .continue_at = script_continue_at,

@@ -24,10 +24,11 @@
 #define WFE_WORD     0xd503205fu
 
 #define YIELD_SLOTS 4096
+#define NOTED_SLOTS 1024
 
 /* What the block hook touches on its fast path, in one cache line. */
 struct fast {
-    int64_t left;     /* instructions until the slow path must look */
+    int64_t left;     /* instructions until a slower path must look */
     uint64_t address; /* the last block that started */
     uint64_t size;    /* its bytes */
 };
@@ -41,6 +42,7 @@ struct engine {
     /* The budget of the current engine_run, as absolute counts. */
     uint64_t counted; /* attempted, with fast.left at `granted` */
     int64_t granted;  /* what fast.left was set to */
+    int64_t room;     /* so far below zero may fast.left go without block_slow */
     uint64_t exact_at, soft_at, turn_at;
     uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
                         * is a taken branch, whenever the stop was */
@@ -63,6 +65,11 @@ struct engine {
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     bool yields;
     uint8_t yield_after[YIELD_SLOTS];
+    const uint64_t *places; /* blocks with one of these are watched */
+    size_t place_count;
+    struct code_set *code_seen; /* NULL: nobody wants to know which blocks ran */
+    /* Blocks that are in code_seen, by (address >> 2) % NOTED_SLOTS: address and size. */
+    uint64_t noted[NOTED_SLOTS];
     struct page_set code_pages; /* host-physical pages that code was ever fetched from */
 };
 
@@ -104,7 +111,8 @@ static uint64_t unicorn_executed(const struct engine *e)
     return in_block ? counted_to_pc(e, reg(e, UC_ARM64_REG_PC)) : counted_to_block_end(e);
 }
 
-/* Makes `now` the base of further counting and hands out what is left until something is due. */
+/* Makes `now` the base of further counting and hands out what is left until something is due: as
+ * `room`, where each block is looked at without anything being due. */
 static void grant(struct engine *e, uint64_t now)
 {
     e->counted = now;
@@ -114,7 +122,12 @@ static void grant(struct engine *e, uint64_t now)
     uint64_t left = until > now ? until - now : 0;
     if (e->watching || e->stop_wanted || e->flush_code_wanted)
         left = 0;
+    e->room = 0;
     e->granted = left > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)left;
+    if (e->place_count || e->code_seen) {
+        e->room = e->granted;
+        e->granted = 0;
+    }
     e->fast.left = e->granted;
 }
 
@@ -140,6 +153,35 @@ static bool is_turn(const struct engine *e, uint64_t address, bool yielded)
     return yielded || (branched && e->counted >= e->turn_at);
 }
 
+static bool has_place(const struct engine *e, uint64_t address, uint64_t size)
+{
+    size_t low = 0, high = e->place_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (e->places[middle] < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < e->place_count && e->places[low] - address < size;
+}
+
+static void note_code(struct engine *e, uint64_t address, uint64_t size)
+{
+    uint64_t block = address ^ size << 48, *noted = &e->noted[(address >> 2) % NOTED_SLOTS];
+    if (!e->code_seen || *noted == block)
+        return;
+    *noted = block;
+    code_set_add(e->code_seen, address, size ? size : 4);
+}
+
+static void begin_block(struct engine *e, uint64_t address, uint32_t size)
+{
+    e->fast.left -= size / 4;
+    e->fast.address = address;
+    e->fast.size = size;
+}
+
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
  * only place from where uc_emu_stop is exact. */
 static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
@@ -147,6 +189,7 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     uint64_t now = counted_to_block_end(e);
     int64_t count = size / 4;
     grant(e, now);
+    note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
      * recording and its replay, and an interrupt that is taken there must find the same turn. */
     if (is_turn(e, address, yielded)) {
@@ -160,7 +203,7 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
         stop(e, ENGINE_SOFT);
     else {
         uint64_t may_run = e->exact_at - now;
-        if (e->watching) {
+        if (e->watching || has_place(e, address, size)) {
             e->settled = true; /* PC is not where the last block ended if it was a branch */
             uint64_t watched = e->callbacks->watch(e->callbacks->cpu, address, size);
             e->settled = false;
@@ -174,28 +217,39 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
     if (e->stopped)
         return;
     /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
-    e->fast.left -= count;
-    e->fast.address = address;
-    e->fast.size = size;
+    begin_block(e, address, size);
+}
+
+/* Before a block that on_block does not simply let run. Apart from it, or the compiler saves
+ * registers there for what is needed here. */
+static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t address,
+                                                    uint32_t size)
+{
+    int64_t count = size / 4;
+    if (e->in_stub) {
+        if (address != e->stub_start)
+            uc_emu_stop(e->uc);
+        return;
+    }
+    if (e->fast.left + e->room >= count && count && !(address & 3) &&
+        !has_place(e, address, size)) {
+        note_code(e, address, size);
+        begin_block(e, address, size);
+        return;
+    }
+    block_slow(e, address, size, false);
 }
 
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
     int64_t count = size / 4;
+    (void)uc;
     /* A block of size 0 is a software step that is pending: an exception, which counts. */
-    if (e->fast.left >= count && count && !(address & 3)) {
-        e->fast.left -= count;
-        e->fast.address = address;
-        e->fast.size = size;
-        return;
-    }
-    if (e->in_stub) {
-        if (address != e->stub_start)
-            uc_emu_stop(uc);
-        return;
-    }
-    block_slow(e, address, size, false);
+    if (e->fast.left >= count && count && !(address & 3))
+        begin_block(e, address, size);
+    else
+        look_at_block(e, address, size);
 }
 
 static bool instruction_is_wfe(struct engine *e, uint64_t va)
@@ -337,6 +391,8 @@ static void start(struct engine *e)
     e->inside = false;
     e->pc = reg(e, UC_ARM64_REG_PC);
     if (e->fill_refused) {
+        if (e->tail_counted)
+            note_code(e, e->pc, 4);
         e->reason = ENGINE_FILL;
     } else if (!e->stopped) {
         e->reason = err == UC_ERR_OK ? ENGINE_HALT : ENGINE_FAILED;
@@ -377,12 +433,15 @@ static void run_truncated(struct engine *e, uint64_t count)
             el0 = false;
     }
     bool watching = e->watching;
+    size_t place_count = e->place_count;
     e->watching = false;
+    e->place_count = 0;
     grant(e, e->counted);
     drop_code_at_pc(e, page, pc, count);
     uc_ctl_set_exits(e->uc, &exit_address, 1);
     start(e);
     e->watching = watching;
+    e->place_count = place_count;
     uc_ctl_set_exits(e->uc, &exit_address, 0);
     drop_code_at_pc(e, page, pc, count);
     if (el0)
@@ -401,6 +460,7 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
     e->stop_wanted = false;
     e->fast.address = e->prev_end;
     e->fast.size = 0;
+    note_code(e, e->pc, 4);
     grant(e, from);
     start(e);
     if (e->truncate) {
@@ -432,11 +492,20 @@ static void unicorn_stop_soon(struct engine *e)
     look_at_next_block(e);
 }
 
-static void unicorn_watch(struct engine *e, bool on)
+static void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t count)
 {
-    if (e->watching == on)
+    if (e->watching == all && e->places == places && e->place_count == count)
         return;
-    e->watching = on;
+    e->watching = all;
+    e->places = places;
+    e->place_count = count;
+    look_at_next_block(e);
+}
+
+static void unicorn_note_code(struct engine *e, struct code_set *to)
+{
+    e->code_seen = to;
+    memset(e->noted, 0, sizeof e->noted);
     look_at_next_block(e);
 }
 
@@ -890,6 +959,7 @@ static const struct engine_ops unicorn_ops = {
     .block = unicorn_block,
     .stop_soon = unicorn_stop_soon,
     .watch = unicorn_watch,
+    .note_code = unicorn_note_code,
     .count_attempt = unicorn_count_attempt,
     .uncount_attempt = unicorn_uncount_attempt,
     .continue_at = unicorn_continue_at,

@@ -1,7 +1,7 @@
-/* Which pages of virtual addresses a stretch of the run fetched code from and which data it
- * touched: a set that may name a page too many, never one too few. The engine asks for each page
- * after its TLB was flushed, so a stretch begins with a flush. What searches a run for a point
- * looks here first: most stretches need not be run again. */
+/* Which lines of virtual addresses a stretch of the run executed and which pages of data it
+ * touched: sets that may name one too many, never one too few. The engine names each block that it
+ * starts; and it asks for each page after its TLB was flushed, so a stretch begins with a flush.
+ * What searches a run for a point looks here first: most stretches need not be run again. */
 #ifndef CPU_FOOTPRINT_H
 #define CPU_FOOTPRINT_H
 
@@ -18,8 +18,18 @@ struct page_set {
     uint64_t bits[FOOTPRINT_BITS / 64];
 };
 
+/* The same for lines of code, with both bits in one word: it is added to before each block. With
+ * five thousand lines in it one line of thirty is named without reason. */
+#define CODE_LINE_BITS 4
+#define CODE_WORDS     1024
+
+struct code_set {
+    uint64_t words[CODE_WORDS];
+};
+
 struct footprint {
-    struct page_set code, data;
+    struct code_set code;
+    struct page_set data;
 };
 
 static inline uint64_t page_set_hash(uint64_t va)
@@ -46,12 +56,37 @@ static inline bool page_set_has(const struct page_set *s, uint64_t va)
     return page_set_bit(s, hash) && page_set_bit(s, hash / FOOTPRINT_BITS);
 }
 
+static inline uint64_t code_set_hash(uint64_t line)
+{
+    return line * 0x9e3779b97f4a7c15u >> 32;
+}
+
+static inline uint64_t code_set_bits(uint64_t hash)
+{
+    return (uint64_t)1 << (hash >> 20 & 63) | (uint64_t)1 << (hash >> 26 & 63);
+}
+
+static inline void code_set_add(struct code_set *s, uint64_t va, uint64_t size)
+{
+    uint64_t last = (va + size - 1) >> CODE_LINE_BITS;
+    for (uint64_t line = va >> CODE_LINE_BITS; line <= last; line++) {
+        uint64_t hash = code_set_hash(line);
+        s->words[hash % CODE_WORDS] |= code_set_bits(hash);
+    }
+}
+
+static inline bool code_set_has(const struct code_set *s, uint64_t va)
+{
+    uint64_t hash = code_set_hash(va >> CODE_LINE_BITS), bits = code_set_bits(hash);
+    return (s->words[hash % CODE_WORDS] & bits) == bits;
+}
+
 static inline void footprint_merge(struct footprint *into, const struct footprint *other)
 {
-    for (unsigned i = 0; i < FOOTPRINT_BITS / 64; i++) {
-        into->code.bits[i] |= other->code.bits[i];
+    for (unsigned i = 0; i < CODE_WORDS; i++)
+        into->code.words[i] |= other->code.words[i];
+    for (unsigned i = 0; i < FOOTPRINT_BITS / 64; i++)
         into->data.bits[i] |= other->data.bits[i];
-    }
 }
 
 #endif

@@ -7,6 +7,20 @@ static bool same(const struct point *a, const struct point *b)
     return a->kind == b->kind && a->address == b->address && a->size == b->size;
 }
 
+static void note_code(struct points *p)
+{
+    p->code_count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        size_t at = p->code_count;
+        if (p->list[i].kind != POINT_EXECUTE || p->list[i].address % 4)
+            continue;
+        for (; at > 0 && p->code[at - 1] > p->list[i].address; at--)
+            p->code[at] = p->code[at - 1];
+        p->code[at] = p->list[i].address;
+        p->code_count++;
+    }
+}
+
 bool points_add(struct points *p, struct point point)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -15,6 +29,7 @@ bool points_add(struct points *p, struct point point)
     if (p->count == POINTS_MAX || (point.kind != POINT_EXECUTE && !point.size))
         return false;
     p->list[p->count++] = point;
+    note_code(p);
     return true;
 }
 
@@ -23,6 +38,7 @@ void points_drop(struct points *p, struct point point)
     for (size_t i = 0; i < p->count; i++)
         if (same(&p->list[i], &point)) {
             p->list[i] = p->list[--p->count];
+            note_code(p);
             return;
         }
 }
@@ -31,14 +47,6 @@ void points_clear_hit(struct points *p)
 {
     p->is_hit = false;
     p->vcpu = NULL;
-}
-
-bool points_execute(const struct points *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (p->list[i].kind == POINT_EXECUTE)
-            return true;
-    return false;
 }
 
 static bool touches(const struct point *point, uint64_t address, uint64_t size)
@@ -57,9 +65,9 @@ bool points_watch_page(const struct points *p, uint64_t page_va)
 
 static bool may_meet(const struct point *point, const struct footprint *f)
 {
-    uint64_t page = point->address & ~PAGE_MASK;
     if (point->kind == POINT_EXECUTE)
-        return page_set_has(&f->code, page);
+        return code_set_has(&f->code, point->address);
+    uint64_t page = point->address & ~PAGE_MASK;
     for (uint64_t done = 0; done < point->size + (point->address & PAGE_MASK); done += PAGE_SIZE)
         if (page_set_has(&f->data, page + done))
             return true;
@@ -77,14 +85,13 @@ bool points_may_meet(const struct points *p, const struct footprint *f)
 uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
                         uint64_t instructions)
 {
-    uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < p->count; i++) {
-        uint64_t at = p->list[i].address - pc;
+    for (size_t i = 0; i < p->code_count; i++) {
+        uint64_t at = p->code[i] - pc;
         bool passed = at == 0 && instructions == p->resume_at;
-        if (p->list[i].kind == POINT_EXECUTE && !passed && at < size_bytes && at / 4 < least)
-            least = at / 4;
+        if (!passed && at < size_bytes)
+            return at / 4;
     }
-    return least;
+    return UINT64_MAX;
 }
 
 static void note(struct points *p, const struct point *point, const struct vcpu *v,

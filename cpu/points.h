@@ -23,6 +23,9 @@ struct vcpu;
 struct points {
     struct point list[POINTS_MAX];
     size_t count;
+    /* Where the breakpoints are, in ascending order; those that PC can be at. */
+    uint64_t code[POINTS_MAX];
+    size_t code_count;
     /* The instruction at this count runs although there is a breakpoint at it: it was stopped at
      * already. UINT64_MAX: none. */
     uint64_t resume_at;
@@ -37,7 +40,6 @@ struct points {
 bool points_add(struct points *p, struct point point);
 void points_drop(struct points *p, struct point point);
 void points_clear_hit(struct points *p);
-bool points_execute(const struct points *p); /* is there any breakpoint? */
 bool points_watch_page(const struct points *p, uint64_t page_va);
 /* False: none can have been met in that stretch of the run. */
 bool points_may_meet(const struct points *p, const struct footprint *f);

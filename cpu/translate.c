@@ -153,9 +153,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
     struct memory *m = v->world->memory;
     struct access access = current_access(v, kind);
     v->fault_has_word = false;
-    if (v->world->footprint)
-        page_set_add(kind == ACCESS_FETCH ? &v->world->footprint->code : &v->world->footprint->data,
-                     page_va);
+    if (v->world->footprint && kind != ACCESS_FETCH)
+        page_set_add(&v->world->footprint->data, page_va);
     if (kind != ACCESS_FETCH && access.privileged) {
         v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
         if (v->fault_has_word && insn_is_unprivileged(v->fault_word))

@@ -120,10 +120,11 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
 
 void vcpu_update_watch(struct vcpu *v)
 {
+    const struct points *points = v->world->points;
     if (v->loaded)
-        engine_watch(v->world->engine, v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) ||
-                                           v->spsr_is_odd ||
-                                           (v->world->points && points_execute(v->world->points)));
+        engine_watch(v->world->engine,
+                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd,
+                     points ? points->code : NULL, points ? points->code_count : 0);
 }
 
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)

@@ -85,7 +85,7 @@ struct vcpu_world {
     void (*timer)(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
     void *context;
     struct points *points;       /* a debugger's; NULL: there is none */
-    struct footprint *footprint; /* of what runs now; NULL: nobody wants it */
+    struct footprint *footprint; /* of what runs now: its data; NULL: nobody wants it */
 };
 
 struct vcpu_timer {

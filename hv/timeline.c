@@ -41,6 +41,7 @@ struct timeline {
     size_t count, near_count, fork_count;
     struct memory_images images;
     uint64_t every;
+    uint64_t farthest; /* nothing behind it was ever run */
     size_t budget, machine_bytes;
 };
 
@@ -67,6 +68,7 @@ static void use_footprint(struct timeline *t, size_t moment)
     struct board *b = t->board;
     for (size_t i = 0; i < b->vm_count; i++)
         b->vms[i]->world.footprint = t->moments[moment].footprint;
+    engine_note_code(b->engine, &t->moments[moment].footprint->code);
     engine_flush_tlb(b->engine);
 }
 
@@ -158,7 +160,7 @@ static void note(struct timeline *t, bool near)
     size_t at = t->count ? moment_at(t, m.instructions) + 1 : 0;
     m.footprint = calloc(1, sizeof *m.footprint);
     CHECK(m.footprint);
-    if (at)
+    if (at && m.instructions < t->farthest)
         *m.footprint = *t->moments[at - 1].footprint;
     m.turns = turns_now(&b->schedule);
     m.memory = images_take(&t->images);
@@ -203,6 +205,7 @@ void timeline_free(struct timeline *t)
         return;
     for (size_t i = 0; i < t->board->vm_count; i++)
         t->board->vms[i]->world.footprint = NULL;
+    engine_note_code(t->board->engine, NULL);
     while (t->count)
         remove_moment(t, t->count - 1);
     images_free(&t->images);
@@ -254,6 +257,8 @@ bool timeline_run_to(struct timeline *t, uint64_t instructions)
         if (regular > now && regular < next)
             next = regular;
         bool ended = board_run_to(b, next);
+        if (b->vtime.instructions > t->farthest)
+            t->farthest = b->vtime.instructions;
         if (ended || b->vtime.instructions < next)
             return false;
         bool is_there = at + 1 < t->count && t->moments[at + 1].instructions == next;
@@ -315,6 +320,7 @@ void timeline_fork(struct timeline *t)
     if (t->moments[0].instructions == now)
         remove_moment(t, 0);
     make_room(t);
+    t->farthest = now;
     note(t, false);
     t->moments[t->count - 1].is_fork = true;
     t->fork_count++;

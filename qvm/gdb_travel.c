@@ -1,6 +1,7 @@
 #include "qvm/gdb_travel.h"
 
-#define CHUNK 2000000 /* instructions between two looks at the user */
+#define CHUNK     2000000 /* instructions between two looks at the user */
+#define STOPS_MAX 64      /* so many stops cost about as much as running a stretch */
 
 void gdb_travel_use(struct gdb_board *g, struct points *points)
 {
@@ -58,12 +59,12 @@ static bool is_same(const struct gdb_place *a, const struct gdb_place *b)
 /* Behind the start of what this count stands for, either a point stopped or the run ended. */
 void gdb_travel_return(struct gdb_board *g, const struct gdb_place *place)
 {
-    struct points here = {.count = 1, .resume_at = UINT64_MAX};
+    struct points here = {.resume_at = UINT64_MAX};
     gdb_travel_to(g, place->instructions);
     struct gdb_place now = gdb_travel_place(g);
     if (is_same(&now, place))
         return;
-    here.list[0] = (struct point){.kind = POINT_EXECUTE, .address = place->pc, .size = 4};
+    points_add(&here, (struct point){.kind = POINT_EXECUTE, .address = place->pc, .size = 4});
     gdb_travel_use(g, &here);
     timeline_run_to(g->timeline, place->instructions + 1);
     gdb_travel_use(g, &g->points);
@@ -163,23 +164,41 @@ struct last_stop {
     uint64_t address;
 };
 
-static struct last_stop search(struct gdb_board *g, uint64_t until)
+/* Notes each stop from the present on, but no more than so many. True: there are no more. */
+static bool note_stops(struct gdb_board *g, uint64_t until, unsigned count, struct last_stop *last)
 {
-    struct last_stop last = {0};
-    struct board *b = g->board;
-    /* A breakpoint right at the start of the stretch counts. */
-    g->points.resume_at = UINT64_MAX;
-    for (;;) {
+    for (unsigned i = 0; i < count; i++) {
         points_clear_hit(&g->points);
         bool reached = timeline_run_to(g->timeline, until);
         if (reached || !g->points.is_hit)
+            return true;
+        *last = (struct last_stop){.found = true,
+                                   .place = gdb_travel_place(g),
+                                   .point = g->points.hit,
+                                   .vcpu = g->points.vcpu,
+                                   .address = g->points.address};
+        g->points.resume_at = last->place.instructions;
+    }
+    return false;
+}
+
+/* A stretch of many stops is cut in two, and the later half looked at first. */
+static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t until)
+{
+    struct last_stop last = {0};
+    /* A breakpoint right at the start of the stretch counts. */
+    uint64_t resume_at = UINT64_MAX;
+    for (;;) {
+        gdb_travel_to(g, from);
+        g->points.resume_at = resume_at;
+        if (note_stops(g, until, STOPS_MAX, &last))
             return last;
-        last = (struct last_stop){.found = true,
-                                  .place = gdb_travel_place(g),
-                                  .point = g->points.hit,
-                                  .vcpu = g->points.vcpu,
-                                  .address = g->points.address};
-        g->points.resume_at = b->vtime.instructions;
+        from = resume_at = last.place.instructions;
+        uint64_t middle = from + (until - from) / 2;
+        struct last_stop later = search(g, middle, until);
+        if (later.found)
+            return later;
+        until = middle;
     }
 }
 
@@ -192,8 +211,7 @@ static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *),
             until = from;
             continue;
         }
-        gdb_travel_to(g, from);
-        struct last_stop last = search(g, until);
+        struct last_stop last = search(g, from, until);
         if (last.found) {
             if (last.point.kind == POINT_EXECUTE)
                 gdb_travel_return(g, &last.place);

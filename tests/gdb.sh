@@ -289,6 +289,22 @@ def backwards():
             '' if whens[2:] == ['0', end[1]] else 'they are %s' % whens)
 
 
+def hot_loop():
+    """A breakpoint that is met thousands of times: the last time, and the one before."""
+    end = int(re.search(r'(\d+) instructions', plain.err)[1])
+    text = script(PIPE, 'monitor seek %d' % (end // 2), 'maintenance flush register-cache',
+                  'hbreak *$pc', 'monitor seek %d' % end, 'maintenance flush register-cache',
+                  'reverse-continue', 'monitor when', 'continue', 'reverse-continue',
+                  'reverse-continue', 'monitor when', 'continue', 'monitor when', 'continue',
+                  'detach')
+    says('a breakpoint in a loop', text, 'hit Breakpoint 1', r'^No more reverse-execution history\.$',
+         'hit Breakpoint 1', 'hit Breakpoint 1', 'hit Breakpoint 1',
+         r'^No more reverse-execution history\.$')
+    whens = [int(when) for when in re.findall(r'^instruction (\d+),', text, re.M)][-3:]
+    good = len(whens) == 3 and whens[1] < whens[0] == whens[2]
+    verdict('the last time and the one before', '' if good else 'at %s' % whens)
+
+
 CHANGE = r'^Thread %d hit Hardware watchpoint \d: .*\n\nOld value = %d\nNew value = %d$'
 
 
@@ -465,6 +481,7 @@ def bare():
     if gdb:
         forwards()
         backwards()
+        hot_loop()
         watch()
         writes()
         first_instruction()

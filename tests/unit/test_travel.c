@@ -4,13 +4,14 @@
 #include "hv/timeline.h"
 #include "test_board_fixture.h"
 
-/* x1 = 0x40100000; for (x0 = 1;; x0++): x3 = x1 + page (x0 & 255), [x3] += x0, [x1]++ by an
- * exclusive pair, x7 counts pairs that failed. */
+/* Four NOPs, so that the loop has its own line of code; x1 = 0x40100000; for (x0 = 1;; x0++): x3 =
+ * x1 + page (x0 & 255), [x3] += x0, [x1]++ by an exclusive pair, x7 counts pairs that failed. */
 static const uint32_t program[] = {
-    0xd2a80001, 0x91440021, 0xd2800000, 0x91000400, 0x92401c02, 0xd374cc42, 0x8b020023, 0xf9400064,
-    0x8b000084, 0xf9000064, 0xc85f7c25, 0x910004a5, 0xc8067c25, 0x34000046, 0x910004e7, 0x17fffff4,
+    0xd503201f, 0xd503201f, 0xd503201f, 0xd503201f, 0xd2a80001, 0x91440021, 0xd2800000,
+    0x91000400, 0x92401c02, 0xd374cc42, 0x8b020023, 0xf9400064, 0x8b000084, 0xf9000064,
+    0xc85f7c25, 0x910004a5, 0xc8067c25, 0x34000046, 0x910004e7, 0x17fffff4,
 };
-enum { LOOP = 3, STORE = 9, LOAD_EXCLUSIVE = 10 };
+enum { NOPS = 0, LOOP = 7, STORE = 13, LOAD_EXCLUSIVE = 14 };
 #define LOAD      0x40000000u
 #define AT(index) (LOAD + 4 * (uint64_t)(index))
 
@@ -185,10 +186,11 @@ static void use_points(struct machine *m, struct points *points)
 START_TEST(footprints_name_what_was_used)
 {
     struct machine m;
-    struct points here = {0}, store = {0}, elsewhere = {0};
+    struct points here = {0}, once = {0}, store = {0}, elsewhere = {0};
+    points_add(&once, (struct point){.kind = POINT_EXECUTE, .address = AT(NOPS)});
     points_add(&here, (struct point){.kind = POINT_EXECUTE, .address = AT(LOOP)});
     points_add(&store, (struct point){.kind = POINT_WRITE, .address = 0x40100ff8, .size = 16});
-    points_add(&elsewhere, (struct point){.kind = POINT_EXECUTE, .address = 0x40300000});
+    points_add(&elsewhere, (struct point){.kind = POINT_EXECUTE, .address = LOAD + 0x800});
     points_add(&elsewhere, (struct point){.kind = POINT_ACCESS, .address = 0x40300000, .size = 8});
     open_machine(&m);
     struct timeline *t = timeline_new(m.board, TIMELINE_BUDGET);
@@ -198,6 +200,7 @@ START_TEST(footprints_name_what_was_used)
     unsigned stretches = 0;
     for (uint64_t at = 9000000; at > 0; stretches++) {
         at = timeline_moment_before(t, at);
+        ck_assert(points_may_meet(&once, timeline_footprint(t, at)) == (at == 0));
         ck_assert(points_may_meet(&here, timeline_footprint(t, at)));
         ck_assert(points_may_meet(&store, timeline_footprint(t, at)));
         ck_assert(!points_may_meet(&elsewhere, timeline_footprint(t, at)));
@@ -223,8 +226,8 @@ START_TEST(points_stop_and_change_nothing)
         {.kind = POINT_WRITE, .address = 0x40105000, .size = 8},
     };
     static const uint64_t stops_at[] = {AT(LOAD_EXCLUSIVE), AT(LOOP), AT(STORE)};
-    /* 3 instructions, then 12 an iteration; the watched page is that of every 256th. */
-    static const unsigned expected[] = {(20000 - 3) / 12, (20000 - 3) / 12 + 1,
+    /* 7 instructions, then 12 an iteration; the watched page is that of every 256th. */
+    static const unsigned expected[] = {(20000 - 7) / 12, (20000 - 7) / 12 + 1,
                                         (20000 / 12 - 5) / 256 + 1};
     struct point point = kinds[_i];
     ck_assert(points_add(&points, point));
