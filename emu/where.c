@@ -79,6 +79,18 @@ static bool parse_relation(struct where_condition *c, const struct token *t,
                      t->text);
 }
 
+static bool is_known_word(const struct where_name *name, const char *word, struct error *e)
+{
+    char known[256] = "";
+    for (unsigned i = 0; name->word && name->word(i); i++) {
+        size_t used = strlen(known);
+        if (strcmp(name->word(i), word) == 0)
+            return true;
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", name->word(i));
+    }
+    return !name->word || error_set(e, "--where: '%s' is no %s: %s", word, name->name, known);
+}
+
 static bool parse_value(struct where_condition *c, const struct token *t,
                         const struct where_name *name, struct error *e)
 {
@@ -87,7 +99,7 @@ static bool parse_value(struct where_condition *c, const struct token *t,
         return error_set(e, "--where: it ends where a value of '%s' belongs", name->name);
     memcpy(c->word, t->text, sizeof c->word);
     if (name->is_word)
-        return true;
+        return is_known_word(name, t->text, e);
     errno = 0;
     bool hexadecimal = t->text[0] == '0' && (t->text[1] == 'x' || t->text[1] == 'X');
     c->number = strtoull(t->text, &end, hexadecimal ? 16 : 10);

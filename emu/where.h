@@ -16,7 +16,8 @@
 
 struct where_name {
     const char *name;
-    bool is_word; /* == and != only */
+    bool is_word;                        /* == and != only */
+    const char *(*word)(unsigned index); /* those there are, NULL behind the last; NULL: any */
 };
 
 struct where_value {

@@ -8,6 +8,7 @@
 #include "emu/journal_records.h"
 #include "hv/hv_internal.h"
 #include "mmu/memory_image.h"
+#include "mmu/tlb.h"
 
 #define PIECE      64 /* bytes; what is left of pages is looked at in such pieces */
 #define PIECES_MAX (PAGE_SIZE / PIECE)
@@ -90,6 +91,28 @@ static void settle(struct search *s)
     s->start = images_take(&s->images);
     engine_flush_tlb(s->board->engine);
     images_drop(&s->images, before);
+}
+
+static bool still_ends(struct search *s);
+
+/* From here on with empty TLBs, which hardware may have at any time: then the tables of whatever is
+ * used are needed, and what is left can be explained and debugged. Unless the guest leaned on what
+ * a TLB remembered. */
+static void forget_translations(struct search *s)
+{
+    struct bytes before = s->machine;
+    go_back(s);
+    for (size_t i = 0; i < s->board->schedule.turn_count; i++)
+        tlb_invalidate_all(s->board->schedule.turns[i].vcpu->tlb);
+    s->machine = (struct bytes){0};
+    snapshot_save_machine(s->board, &s->machine);
+    go_back(s);
+    if (still_ends(s)) {
+        bytes_free(&before);
+    } else {
+        bytes_free(&s->machine);
+        s->machine = before;
+    }
 }
 
 static bool still_ends(struct search *s)
@@ -279,6 +302,7 @@ bool shrink(struct board *b, struct journal *rest, const struct shrink_end *end,
     go_back(&s);
     bool ok = still_ends(&s);
     if (ok) {
+        forget_translations(&s);
         shrink_memory(&s);
         shrink_inputs(&s);
     }

@@ -7,23 +7,33 @@
 #include "hv/board.h"
 #include "hv/config_text.h"
 
+static const char *reason_word(unsigned index)
+{
+    return index < EXIT_REASONS ? exit_reason_name((enum exit_reason)index) : NULL;
+}
+
+static const char *result_word(unsigned index)
+{
+    return index <= EXIT_STOPPED ? exit_result_name((enum exit_result)index) : NULL;
+}
+
 const struct where_name exit_columns[EXIT_COLUMNS + 1] = {
-    [EXIT_COLUMN_NUMBER] = {"number", false},
-    [EXIT_COLUMN_INSN] = {"insn", false},
-    [EXIT_COLUMN_VM] = {"vm", true},
-    [EXIT_COLUMN_VCPU] = {"vcpu", false},
-    [EXIT_COLUMN_REASON] = {"reason", true},
-    [EXIT_COLUMN_PC] = {"pc", false},
-    [EXIT_COLUMN_SYNDROME] = {"syndrome", false},
-    [EXIT_COLUMN_GVA] = {"gva", false},
-    [EXIT_COLUMN_GPA] = {"gpa", false},
-    [EXIT_COLUMN_SIZE] = {"size", false},
-    [EXIT_COLUMN_WRITE] = {"write", false},
-    [EXIT_COLUMN_VALUE] = {"value", false},
-    [EXIT_COLUMN_REGISTER] = {"register", true},
-    [EXIT_COLUMN_HANDLER] = {"handler", true},
-    [EXIT_COLUMN_RESULT] = {"result", true},
-    [EXIT_COLUMNS] = {NULL, false},
+    [EXIT_COLUMN_NUMBER] = {"number", false, NULL},
+    [EXIT_COLUMN_INSN] = {"insn", false, NULL},
+    [EXIT_COLUMN_VM] = {"vm", true, NULL},
+    [EXIT_COLUMN_VCPU] = {"vcpu", false, NULL},
+    [EXIT_COLUMN_REASON] = {"reason", true, reason_word},
+    [EXIT_COLUMN_PC] = {"pc", false, NULL},
+    [EXIT_COLUMN_SYNDROME] = {"syndrome", false, NULL},
+    [EXIT_COLUMN_GVA] = {"gva", false, NULL},
+    [EXIT_COLUMN_GPA] = {"gpa", false, NULL},
+    [EXIT_COLUMN_SIZE] = {"size", false, NULL},
+    [EXIT_COLUMN_WRITE] = {"write", false, NULL},
+    [EXIT_COLUMN_VALUE] = {"value", false, NULL},
+    [EXIT_COLUMN_REGISTER] = {"register", true, NULL},
+    [EXIT_COLUMN_HANDLER] = {"handler", true, NULL},
+    [EXIT_COLUMN_RESULT] = {"result", true, result_word},
+    [EXIT_COLUMNS] = {NULL, false, NULL},
 };
 
 static bool is_hexadecimal(size_t column)

@@ -82,7 +82,8 @@ static int play(struct player *p, struct script *script)
         fprintf(stderr, "qvm: and %" PRIu64 " more\n", script->differences - DIFFERENCES_SHOWN);
     if (script->is_lost)
         say("from there on other vCPUs would run: the rest was not replayed");
-    fprintf(stderr, "qvm: %s; %" PRIu64 " guest exits replayed, ", sentence, script->exits);
+    fprintf(stderr, "qvm: %s; %" PRIu64 " guest exits replayed, ",
+            *sentence ? sentence : "cut off before its end", script->exits);
     if (differences)
         fprintf(stderr, "%" PRIu64 " differences\n", differences);
     else

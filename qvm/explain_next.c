@@ -16,11 +16,20 @@ struct step {
     bool watching, json;
 };
 
+/* As `qvm exits` counts them, this one included. */
+static uint64_t number_of(const struct board *b)
+{
+    uint64_t exits = 0;
+    for (size_t i = 0; i < b->vm_count; i++)
+        exits += vm_exits(b->vms[i]);
+    return exits - 1;
+}
+
 static void on_event(void *context, const struct board_event *event)
 {
     struct step *s = context;
     if (s->watching && event->id == EVENT_GUEST_EXIT && event->exit && !s->exit.size)
-        explain_exit_put(0, event, NULL, s->json, &s->exit);
+        explain_exit_put(number_of(event->vm->board), event, NULL, s->json, &s->exit);
 }
 
 struct moment {

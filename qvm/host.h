@@ -24,6 +24,8 @@ struct host_file *host_open(const char *path, struct error *e);
 /* A command that reads what is written. */
 struct host_file *host_pipe(const char *command, struct error *e);
 bool host_exists(const char *path);
+/* Do both names mean one file (there or not yet)? */
+bool host_same_file(const char *a, const char *b);
 bool host_append(struct host_file *f, const void *data, size_t size);
 /* Writes over what is there from the offset on, and beyond, in one call to the system. False: it is
  * as it was, or is no file that has places. */
@@ -51,6 +53,8 @@ bool host_random(void *to, size_t size);
 /* Standard output, buffered; flushed at a newline, when full, and by host_flush. */
 void host_print(const void *data, size_t size);
 void host_flush(void);
+/* Something that was printed went nowhere, and not because the reader had enough. */
+bool host_output_is_lost(void);
 
 /* Console input from standard input. A terminal is put into raw mode until host_console_close (also
  * at exit); it is interactive then. */

@@ -105,6 +105,14 @@ bool host_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool host_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (stat(a, &x) != 0 || stat(b, &y) != 0)
+        return strcmp(a, b) == 0;
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool host_append(struct host_file *f, const void *data, size_t size)
 {
     /* Given to the system at once: whatever ends this process, the file has it. */
@@ -240,12 +248,21 @@ static struct {
     size_t size;
 } out;
 
+static bool output_is_lost;
+
+bool host_output_is_lost(void)
+{
+    return output_is_lost || ferror(stdout);
+}
+
 void host_flush(void)
 {
     for (size_t at = 0; at < out.size;) {
         ssize_t put = write(STDOUT_FILENO, out.data + at, out.size - at);
-        if (put < 0 && errno != EINTR)
-            break; /* nobody reads: what a guest prints is lost, the run goes on */
+        if (put < 0 && errno != EINTR) {
+            output_is_lost |= errno != EPIPE;
+            break; /* what a guest prints is lost, the run goes on */
+        }
         at += put > 0 ? (size_t)put : 0;
     }
     out.size = 0;

@@ -556,7 +556,7 @@ static bool asks_for_help(int argc, char **argv)
     return help;
 }
 
-int main(int argc, char **argv)
+static int answer(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0)
@@ -583,4 +583,14 @@ int main(int argc, char **argv)
     else
         fputs(usage, stderr);
     return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int status = answer(argc, argv);
+    host_flush();
+    if (fflush(stdout) == 0 && !host_output_is_lost())
+        return status;
+    fprintf(stderr, "qvm: standard output took no more: what was printed is not complete\n");
+    return status ? status : STATUS_USAGE;
 }

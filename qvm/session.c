@@ -43,7 +43,8 @@ struct session {
     struct recording recording;
     struct script script;
     struct keeper keeper;
-    bool saved;                   /* the snapshot that was asked for */
+    bool saved; /* the snapshot that was asked for */
+    bool save_failed;
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
@@ -229,12 +230,14 @@ static void on_snapshot(void *context, struct board *b)
     }
     if (!s->options->save_path || s->trace)
         return;
-    if (!recording_begin(&file, s->options->save_path, &source, &e)) {
+    s->save_failed = !recording_begin(&file, s->options->save_path, &source, &e);
+    if (s->save_failed) {
         session_report_error(&e, 0);
         return;
     }
     s->saved = recording_snapshot(&file, b);
     s->saved = recording_end(&file, NULL) && s->saved;
+    s->save_failed = !s->saved;
     if (!s->saved)
         fprintf(stderr, "qvm: the snapshot '%s' is not complete\n", s->options->save_path);
 }
@@ -342,11 +345,26 @@ static void last_words(void *context)
 static bool open_events(struct session *s, struct error *e)
 {
     const char *events = s->options->events_path, *save = s->options->save_path;
+    const char *record = s->options->record_path;
+    if (save && record && host_same_file(save, record)) {
+        error_set(e, "'%s' cannot be the recording and the snapshot", save);
+        return error_exit_status(e, STATUS_USAGE);
+    }
     if ((save && !may_overwrite(save, true, e)) || (events && !may_overwrite(events, false, e)))
         return false;
     if (events && !(s->events.file = host_create(events, e)))
         return error_exit_status(e, STATUS_USAGE);
     return true;
+}
+
+/* False: the file is not complete. */
+static bool close_events(struct session *s)
+{
+    bool ok = !s->events.file || (host_close(s->events.file) && !s->events.failed);
+    s->events.file = NULL;
+    if (!ok)
+        fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
+    return ok;
 }
 
 static void say_divergence(void *context, const char *sentence)
@@ -440,19 +458,20 @@ static int run(struct session *s)
         exit_costs_print(&s->costs);
     }
     if (s->options->save_path && !s->trace && !s->saved) {
-        fprintf(stderr, "qvm: there is no snapshot in '%s': the run ended before it was due\n",
-                s->options->save_path);
+        fprintf(stderr, "qvm: there is no snapshot in '%s'%s\n", s->options->save_path,
+                s->save_failed ? "" : ": the run ended before it was due");
         status = status ? status : STATUS_USAGE;
     }
+    if (!close_events(s))
+        status = status ? status : STATUS_USAGE;
     return s->divergence.found ? STATUS_DIVERGED : status;
 }
 
 static void end_session(struct session *s)
 {
+    close_events(s);
     recording_abandon(&s->recording);
     script_free(&s->script);
-    if (s->events.file && (!host_close(s->events.file) || s->events.failed))
-        fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
     exit_costs_free(&s->costs);
     keeper_free(&s->keeper);
     board_free(s->board);
@@ -568,6 +587,11 @@ int session_run_from(const char *path, const struct session_options *options)
     struct error e = {0};
     int status;
     live.board.from_snapshot = true;
+    if (options->record_path && host_same_file(path, options->record_path)) {
+        error_set(&e, "'%s' would be replaced by its own continuation: -o names another file",
+                  path);
+        return session_report_error(&e, STATUS_USAGE);
+    }
     if (!player_open(&p, path, &options->board, &e))
         return session_report_error(&e, STATUS_USAGE);
     s.chaos_from_here = live.board.chaos;

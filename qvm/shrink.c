@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hv/shrink.h"
+#include "qvm/host.h"
 #include "qvm/question.h"
 #include "qvm/questions.h"
 #include "qvm/recording.h"
@@ -46,7 +47,8 @@ static bool write_shrunk(struct player *p, const char *path, const struct journa
     return ok || error_set(e, "'%s' is not complete", path);
 }
 
-static bool shrink_player(struct player *p, const char *to, uint64_t history, struct error *e)
+static bool shrink_player(struct player *p, const char *to, uint64_t at, uint64_t history,
+                          struct error *e)
 {
     const struct board_sinks sinks = {0};
     struct shrink_result result;
@@ -54,6 +56,8 @@ static bool shrink_player(struct player *p, const char *to, uint64_t history, st
     if (!player_start(p, UINT64_MAX, &sinks, e))
         return false;
     struct shrink_end end = shrink_run(p->board);
+    if (at != UINT64_MAX && end.instructions != at)
+        return error_set(e, "the recording ends at instruction %" PRIu64, end.instructions);
     uint64_t from = end.instructions > history ? end.instructions - history : 0;
     if (!question_play_to(p, from, &sinks, e))
         return false;
@@ -88,11 +92,15 @@ bool question_shrink(char *const *words, int count, struct error *e)
         return false;
     if (!to)
         return error_set(e, "-o says where the smaller trace goes: %s", usage);
+    if (host_same_file(path, to))
+        return error_set(e, "'%s' would replace the only one there is: -o names another file", to);
+    if (!history)
+        return error_set(e, "--history 0 leaves nothing to replay");
     if (!may_overwrite(to, true, e) || !question_open(&p, path, e))
         return false;
     if (at < p.options.limit_instructions)
         p.options.limit_instructions = at;
-    bool ok = shrink_player(&p, to, history, e);
+    bool ok = shrink_player(&p, to, at, history, e);
     player_close(&p);
     return ok;
 }

@@ -87,6 +87,20 @@ else
     shrinks "up to an instruction" traces/translation.qtrace --at 300000 --history 3000
     check "it ends there" [ "${ended%%;*}" = "67, instruction limit reached" ]
 
+    # Of a fault the tables are still there: it can be explained.
+    "$qvm" record -o "$work/fault.qtrace" @configs/test-arm64.qvmconf unsupported reference abort \
+        load build/guests/tests/mmio.elf >/dev/null 2>&1
+    shrinks "a fault" "$work/fault.qtrace"
+    "$qvm" explain "$work/small" --at 81659 0x9000ff0 >"$work/err"
+    check "and explained" grep -q '^gpa 0x9000ff0: vdev pl011, offset 0xff0$' "$work/err"
+    "$qvm" explain "$work/small" --at 81659 --next >"$work/err"
+    check "with its code" grep -q 'executed  0x400801bc: ldr xzr, \[x0\]' "$work/err"
+
+    cp traces/hello.qtrace "$work/only.qtrace"
+    "$qvm" shrink "$work/only.qtrace" -o "$work/only.qtrace" 2>"$work/err"
+    check "the original stays" [ $? = 2 ]
+    "$qvm" shrink "$work/only.qtrace" -o "$work/x" --at 67 2>"$work/err"
+    check "an instruction behind the end: status 2" [ $? = 2 ]
     "$qvm" shrink traces/hello.qtrace 2>"$work/err"
     check "no -o: status 2" [ $? = 2 ]
     echo text >"$work/text"

@@ -7,7 +7,7 @@
 #include "emu/where.h"
 
 static const struct where_name names[] = {
-    {"handler", true}, {"write", false}, {"gpa", false}, {NULL, false}};
+    {"handler", true, NULL}, {"write", false, NULL}, {"gpa", false, NULL}, {NULL, false, NULL}};
 
 static const struct where_value values[] = {
     {.word = "unsupported reference"}, {.number = 1}, {.number = 0x9000018}};
