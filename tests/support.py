@@ -8,7 +8,7 @@ import time
 
 REPOSITORY_BOARD = 'configs/boards/two-clusters.board'
 ACTOR = '@tests/guest/vms/actor.qvmconf'
-SECONDS = 60  # how long one run may take
+SECONDS = 120  # how long one run may take
 
 passed = failed = 0
 
