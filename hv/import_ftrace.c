@@ -14,6 +14,7 @@
 struct thread {
     uint64_t id;
     uint8_t vcpu;
+    bool of_other_vm;
     size_t open; /* its exit that has no entry yet, or NONE */
 };
 
@@ -134,15 +135,19 @@ static bool read_thread(struct scan before, uint64_t *id, struct scan *comm)
     return scan_number(&number, 10, id);
 }
 
-/* QEMU calls its threads "CPU 0/KVM"; others are numbered as they appear. */
-static uint8_t vcpu_of(const struct reading *r, struct scan comm)
+/* QEMU calls its threads "CPU 0/KVM": a second one of that name is another VM's. Others are
+ * numbered as they appear. */
+static void name_thread(const struct reading *r, struct scan comm, struct thread *t)
 {
     uint64_t number;
     struct scan in = comm;
-    if (scan_to(&in, "CPU ") && scan_number(&in, 10, &number) && scan_begins(&in, "/KVM") &&
-        number < SEEN_VCPUS_MAX)
-        return (uint8_t)number;
-    return (uint8_t)r->thread_count;
+    t->vcpu = (uint8_t)r->thread_count;
+    if (!scan_to(&in, "CPU ") || !scan_number(&in, 10, &number) || !scan_begins(&in, "/KVM") ||
+        number >= SEEN_VCPUS_MAX)
+        return;
+    t->vcpu = (uint8_t)number;
+    for (size_t i = 0; i < r->thread_count; i++)
+        t->of_other_vm |= r->threads[i].vcpu == t->vcpu;
 }
 
 static struct thread *find_thread(struct reading *r, struct scan before, struct error *e)
@@ -159,7 +164,8 @@ static struct thread *find_thread(struct reading *r, struct scan before, struct 
         return NULL;
     }
     struct thread *t = &r->threads[r->thread_count];
-    *t = (struct thread){.id = id, .vcpu = vcpu_of(r, comm), .open = NONE};
+    *t = (struct thread){.id = id, .open = NONE};
+    name_thread(r, comm, t);
     r->thread_count++;
     return t;
 }
@@ -413,6 +419,10 @@ static bool take_line(struct reading *r, struct scan line, struct error *e)
     v.thread = find_thread(r, before, e);
     if (!v.thread)
         return false;
+    if (v.thread->of_other_vm) {
+        r->i->other_vms++;
+        return true;
+    }
     read_time(before, &v);
     return take(r, &v, e);
 }

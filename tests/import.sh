@@ -93,6 +93,14 @@ echo " vmm-1 [000] 1.5: kvm_exit: TRAP: HSR_EC: 0x0016 (HVC64), PC: 0x40002000" 
 says 0 "exit 0 at 1.500000000 s, vcpu 0: your board: HVC, PC 0x40001ffc; the model: psci answers; the function (X0) is not known" \
     replay --exits "$work/alone.qtrace"
 
+# Of two VMs the first.
+"$qvm" record -o "$work/two.qtrace" configs/two-vms-a.qvmconf configs/two-vms-b.qvmconf >/dev/null 2>&1
+"$qvm" export "$work/two.qtrace" --format ftrace -o "$work/two.txt" 2>/dev/null
+"$qvm" import "$work/two.txt" -o "$work/one.qtrace" configs/two-vms-a.qvmconf >"$work/answer" 2>&1
+verdict "ftrace of two VMs" "$(grep -q ' lines are about other VMs than the first: skipped' "$work/answer" ||
+    cat "$work/answer")"
+says 0 "no difference: 6 exits in A, 6 in B, equal in what both know" diff "$work/one.qtrace" "$work/two.qtrace"
+
 # Linux, x86, as perf and ftrace print it.
 cat >"$work/x86" <<'TEXT'
  CPU 0/KVM  2201 [001]  5021.123456789: kvm:kvm_exit: reason EPT_VIOLATION rip 0xffffffff8104b7d0 info 181 0
