@@ -47,5 +47,10 @@ static inline uint32_t load_le32(const void *from)
     const uint8_t *b = (const uint8_t *)from;
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
+static inline uint64_t load_le64(const void *from)
+{
+    const uint8_t *b = (const uint8_t *)from;
+    return load_le32(b) | (uint64_t)load_le32(b + 4) << 32;
+}
 
 #endif

@@ -30,16 +30,12 @@ static bool put_piece(struct bytes *out, size_t before, size_t limit, const uint
 
 bool compress_zstd(const void *data, size_t size, struct bytes *out)
 {
-    struct bytes frame = {0};
-    frame.capacity = ZSTD_compressBound(size);
-    frame.data = malloc(frame.capacity);
-    CHECK(frame.data);
-    size_t used =
-        ZSTD_compress(frame.data, frame.capacity, pointer_or_nothing(data), size, ZSTD_LEVEL);
+    bytes_reserve(out, ZSTD_compressBound(size));
+    size_t used = ZSTD_compress(out->data + out->size, out->capacity - out->size,
+                                pointer_or_nothing(data), size, ZSTD_LEVEL);
     bool good = !ZSTD_isError(used);
     if (good)
-        bytes_put(out, frame.data, used);
-    bytes_free(&frame);
+        out->size += used;
     return good;
 }
 

@@ -51,7 +51,7 @@ static bool emit_chunk(struct trace_writer *w, uint32_t type, uint32_t flags, ui
     return emit(w, header, sizeof header) && emit(w, stored, stored_size);
 }
 
-static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data, size_t size)
+static bool begin_chunk(struct trace_writer *w, uint32_t type, size_t size)
 {
     CHECK(!w->ended || type == TRACE_INDX);
     if (size > TRACE_CHUNK_MAX || size > TRACE_TOTAL_MAX - w->raw_total)
@@ -64,6 +64,13 @@ static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data,
         bytes_put_int(&w->index, w->offset, 8);
         w->index_count++;
     }
+    return true;
+}
+
+static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data, size_t size)
+{
+    if (!begin_chunk(w, type, size))
+        return false;
     struct bytes packed = {0};
     /* The index is left as it is: its last bytes are the file's. A snapshot is compressed within,
      * by frames. */
@@ -123,12 +130,24 @@ bool trace_write_image(struct trace_writer *w, struct digest digest, const void 
         w->failed = w->too_large = true;
     if (w->failed)
         return false;
-    struct bytes payload = {0};
+    struct bytes payload = {0}, packed = {0};
     bytes_put(&payload, digest.b, sizeof digest.b);
     bytes_put_int(&payload, size, 8);
-    if (!w->no_images)
+    if (w->no_images)
+        return write_built(w, TRACE_IMAG, &payload);
+    /* In two frames, as a copy of a large image behind its digest would cost as much again. */
+    size_t raw_size = payload.size + size;
+    bool good = begin_chunk(w, TRACE_IMAG, raw_size);
+    if (good && compress_zstd(payload.data, payload.size, &packed) &&
+        compress_zstd(data, size, &packed) && packed.size < raw_size) {
+        good = emit_chunk(w, TRACE_IMAG, TRACE_CHUNK_ZSTD, raw_size, packed.data, packed.size);
+    } else if (good) {
         bytes_put(&payload, data, size);
-    return write_built(w, TRACE_IMAG, &payload);
+        good = emit_chunk(w, TRACE_IMAG, 0, raw_size, payload.data, payload.size);
+    }
+    bytes_free(&packed);
+    bytes_free(&payload);
+    return good;
 }
 
 bool trace_write_pulls(struct trace_writer *w, const void *data, size_t size)

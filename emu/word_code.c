@@ -16,7 +16,7 @@ void word_code_add_block(struct word_code *c, uint64_t block, const uint8_t *wor
 {
     uint64_t w[WORD_CODE_BLOCK];
     for (unsigned i = 0; i < WORD_CODE_BLOCK; i++)
-        w[i] = load_le(words + (size_t)8 * i, 8);
+        w[i] = load_le64(words + (size_t)8 * i);
     for (unsigned bit = WORD_CODE_BLOCK_LOG; bit-- > 0;) {
         unsigned half = 1u << bit;
         uint64_t upper = 0;
