@@ -24,6 +24,7 @@ void script_expect(struct script *s, enum script_mode mode, const void *data, si
 {
     *s = (struct script){
         .mode = mode, .in = reader_of(data, size), .differs = differs, .context = context};
+    s->unsure_at = UINT64_MAX;
     s->in.failed = reader_int(&s->in, 1) != SCRIPT_VERSION;
     advance(s);
 }
@@ -35,7 +36,17 @@ void script_free(struct script *s)
 
 void script_skip(struct script *s, uint64_t instructions)
 {
-    while (s->has_head && s->head.instructions <= instructions)
+    while (s->has_head && s->head.instructions < instructions)
+        advance(s);
+    s->unsure_at = instructions;
+}
+
+/* What happened before the run began, up to the entry that happens now; NULL: up to the end. */
+static void skip_unsure(struct script *s, const struct script_entry *now)
+{
+    struct script_values values;
+    while (s->has_head && s->head.instructions == s->unsure_at &&
+           (!now || script_entry_differs(&s->head, now, &values)))
         advance(s);
 }
 
@@ -81,6 +92,7 @@ static void skip_rest_of_exit(struct board *b)
 
 void script_end(struct script *s, struct board *b)
 {
+    skip_unsure(s, NULL);
     if (s->mode == SCRIPT_EXPECTS && s->has_head && s->is_whole && !s->differences)
         report(b, &s->head, NULL, NULL, NULL);
 }
@@ -102,6 +114,7 @@ static void compare(struct board *b, const struct script_entry *entry)
 {
     struct script *s = b->options.script;
     struct script_values values;
+    skip_unsure(s, entry);
     if (s->mode == SCRIPT_EXPECTS && (s->differences || (!s->has_head && !s->is_whole)))
         return;
     if (s->mode == SCRIPT_PLAYS && entry->kind == SCRIPT_RESULT)

@@ -30,6 +30,7 @@ struct script {
     bool has_head;
     struct script_entry head; /* the next one that is expected */
     uint64_t in_last;         /* its instruction count */
+    uint64_t unsure_at;       /* expects: where the run began, see script_skip; or UINT64_MAX */
     struct script_entry exit; /* that is being handled: */
     bool in_exit;
     bool is_whole; /* expects: the recorder came to its end, so nothing follows the last entry */
@@ -46,7 +47,9 @@ void script_expect(struct script *s, enum script_mode mode, const void *data, si
                    void (*differs)(void *context, const struct script_difference *d),
                    void *context);
 void script_free(struct script *s);
-/* The run begins at a snapshot: entries up to that instruction have happened. */
+/* The run begins at a snapshot: entries before that instruction have happened. Of those at it some
+ * may come yet: a vCPU that waited when it was taken is woken without an instruction, and a timer
+ * write is told before its own counts. */
 void script_skip(struct script *s, uint64_t instructions);
 /* All has happened that the script says. */
 bool script_is_over(const struct script *s);

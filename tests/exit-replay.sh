@@ -87,5 +87,19 @@ case_of "from a snapshot" --from "$work/s.qtrace"
 timeout -s KILL 60 "$qvm" replay --from 500000 "$work/t.qtrace" >/dev/null 2>"$work/err" ||
     wrong "full replay from a snapshot in the middle: $(head -n 1 "$work/err")"
 
+# A snapshot right before a vCPU is woken, or before it writes a timer: what comes without an
+# instruction is still to come.
+faults=(@configs/test-arm64.qvmconf load $guest/faults.elf)
+"$qvm" record --exits -o "$work/t.qtrace" "${faults[@]}" >/dev/null 2>&1
+wfi="$("$qvm" exits "$work/t.qtrace" | sed -n 's/.* insn=\([0-9]*\) .* reason=wfi .*/\1/p' | head -n 1)"
+[ -n "$wfi" ] || wrong "faults: no WFI"
+for ((i = -3; i <= 3; i++)); do
+    at=$((${wfi:-1000} + i))
+    "$qvm" record --exits -o "$work/t.qtrace" "${faults[@]}" --snapshot-every $at >/dev/null 2>&1
+    timeout -s KILL 60 "$qvm" replay --from $at "$work/t.qtrace" >/dev/null 2>"$work/err"
+    ! grep -q diverged "$work/err" ||
+        wrong "full replay from a snapshot beside a WFI: $(head -n 1 "$work/err")"
+done
+
 echo "$passed passed, $failed failed; $exits guest exits"
 [ $failed = 0 ] && [ $passed -gt 0 ]
