@@ -139,7 +139,7 @@ void journal_rest(const struct journal *j, struct journal *rest)
     struct journal_position at = journal_position(j);
     size_t head = end_of_wall_clock(j);
     size_t from = at.pulls > head ? (size_t)at.pulls : head;
-    *rest = (struct journal){0};
+    *rest = (struct journal){.last_push_tick = at.last_push_tick};
     bytes_put(&rest->pulls, j->pulls.data, head);
     bytes_put(&rest->pulls, j->pulls.data + from, j->pulls.size - from);
     bytes_put(&rest->pushes, j->pushes.data + at.pushes, j->pushes.size - (size_t)at.pushes);
@@ -321,8 +321,10 @@ uint64_t journal_next_tick(const struct journal *j)
 
 uint64_t journal_last_tick(const struct journal *j)
 {
+    struct journal_position at = journal_position(j);
     struct reader r = reader_of(j->pushes.data, j->pushes.size);
-    uint64_t tick = 0;
+    uint64_t tick = at.last_push_tick;
+    r.at = (size_t)at.pushes;
     while (!reader_at_end(&r)) {
         tick += reader_varint(&r);
         reader_int(&r, 1);

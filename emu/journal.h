@@ -100,7 +100,8 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p);
 void journal_ask_again(struct journal *j);
 /* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
 uint64_t journal_next_tick(const struct journal *j);
-/* Replay: the tick of the last push there is; 0 if there is none. */
+/* Replay: the tick of the last push that is still to come; without one, of the last that came; 0 if
+ * there is none. */
 uint64_t journal_last_tick(const struct journal *j);
 /* How far the streams are used up: what a snapshot needs for its replay. */
 struct journal_position {

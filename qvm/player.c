@@ -135,15 +135,6 @@ static void recorded_options(struct player *p)
         o->digest_every = t->digests[0].instructions;
 }
 
-/* A recorder that was killed: as far as the last input or digest that it left. */
-static void limit_to_inputs(struct player *p)
-{
-    uint64_t last = journal_last_tick(&p->journal);
-    fprintf(stderr, "qvm: the recording was cut off: replayed as far as it goes\n");
-    if (last && !p->trace.digest_count && last < p->options.limit_ticks)
-        p->options.limit_ticks = last + 1;
-}
-
 static bool read_trace(struct player *p, const char *path, struct error *e)
 {
     struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
@@ -170,7 +161,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
     recorded_options(p);
     /* Without inputs it is the file of a snapshot, which has no end. */
     if (!p->trace.has_end && p->journal.pulls.size)
-        limit_to_inputs(p);
+        fprintf(stderr, "qvm: the recording was cut off: replayed as far as it goes\n");
     return true;
 }
 
@@ -254,6 +245,15 @@ bool player_assemble(struct player *p, const struct board_sinks *sinks, struct e
     return assemble(p, &quick, e);
 }
 
+/* A recorder that was killed: as far as the last input or digest that it left. The ticks of inputs
+ * count from where the recording begins: the machine is there. */
+static void limit_to_inputs(struct player *p)
+{
+    uint64_t last = journal_last_tick(&p->journal);
+    if (last && !p->trace.digest_count && last < p->board->options.limit_ticks)
+        p->board->options.limit_ticks = last + 1;
+}
+
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
 {
     if (seen_stream_is(p->trace.exits.data, p->trace.exits.size)) {
@@ -274,5 +274,7 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
         journal_begins_here(&p->journal);
     bool ok = (alone ? player_assemble(p, sinks, e) : assemble(p, sinks, e)) &&
               (!snapshot || snapshot_restore(p->board, snapshot->data, snapshot->size, e));
+    if (ok && !alone && !p->trace.has_end)
+        limit_to_inputs(p);
     return ok || error_exit_status(e, STATUS_NOT_STARTED);
 }

@@ -141,6 +141,31 @@ START_TEST(pushes_come_back)
 }
 END_TEST
 
+/* The rest of a replay counts ticks from the last push that is not in it. */
+START_TEST(the_rest_comes_at_its_ticks)
+{
+    struct journal j = new_journal(JOURNAL_RECORD), rest;
+    struct bytes recorded = push_all(&j), all = {0};
+    struct journal again = replay_of(&j);
+    struct push p;
+    ck_assert_uint_eq(journal_last_tick(&again), 1000000);
+    while (journal_push(&again, 6, &p))
+        bytes_put(&all, p.data, p.size);
+    ck_assert_uint_eq(journal_last_tick(&again), 1000000);
+    journal_rest(&again, &rest);
+    struct journal_position at = journal_position(&rest);
+    journal_replay(&rest);
+    journal_begins_here(&rest);
+    ck_assert(journal_seek(&rest, at));
+    ck_assert_uint_eq(journal_next_tick(&rest), 1000000);
+    ck_assert_uint_eq(journal_last_tick(&rest), 1000000);
+    journal_free(&rest);
+    journal_free(&again);
+    bytes_free(&recorded);
+    bytes_free(&all);
+}
+END_TEST
+
 START_TEST(a_live_journal_keeps_nothing)
 {
     struct journal j = new_journal(JOURNAL_LIVE);
@@ -310,6 +335,7 @@ int main(void)
     TCase *tests = tcase_create("journal");
     tcase_add_test(tests, pulls_come_back);
     tcase_add_test(tests, pushes_come_back);
+    tcase_add_test(tests, the_rest_comes_at_its_ticks);
     tcase_add_test(tests, a_live_journal_keeps_nothing);
     tcase_add_test(tests, the_host_is_asked_once_a_tick);
     tcase_add_test(tests, a_late_replay_keeps_the_recorded_tick);
