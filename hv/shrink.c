@@ -295,7 +295,10 @@ bool shrink(struct board *b, struct journal *rest, const struct shrink_end *end,
                        .context = context};
     *result = (struct shrink_result){0};
     b->journal = rest;
-    b->options.limit_instructions = end->instructions; /* less may mean that it runs on for ever */
+    /* Less may mean that it runs on for ever. Behind the end: that is no limit of the recording's.
+     */
+    if (end->instructions < b->options.limit_instructions)
+        b->options.limit_instructions = end->instructions + 1;
     snapshot_save_machine(b, &s.machine);
     images_init(&s.images, &b->memory);
     s.start = images_take(&s.images);

@@ -101,6 +101,12 @@ else
     check "the original stays" [ $? = 2 ]
     "$qvm" shrink "$work/only.qtrace" -o "$work/x" --at 67 2>"$work/err"
     check "an instruction behind the end: status 2" [ $? = 2 ]
+
+    "$qvm" record -o "$work/late.qtrace" @configs/test-arm64.qvmconf load build/guests/tests/timers.elf \
+        --limit-ns 500000 >/dev/null 2>&1 </dev/null
+    shrinks "up to a time" "$work/late.qtrace" --history 3000
+    check "it ends by that" [ "${ended%%;*}" = "67, time limit reached" ]
+
     "$qvm" shrink traces/hello.qtrace 2>"$work/err"
     check "no -o: status 2" [ $? = 2 ]
     echo text >"$work/text"
