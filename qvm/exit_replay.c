@@ -24,7 +24,8 @@ static void on_difference(void *context, const struct script_difference *d)
     bytes_free(&text);
 }
 
-/* A recorder that was killed may have left more of the run than of its script. */
+/* A recorder that was killed may have left more of the run than of its script. And what goes on
+ * behind the recording's end has nobody left who would end it. */
 static void limit_to_script(struct player *p, struct script *script)
 {
     struct script_entry entry;
@@ -33,7 +34,9 @@ static void limit_to_script(struct player *p, struct script *script)
     reader_int(&in, 1);
     while (script_entry_get(&in, last, &entry))
         last = entry.instructions;
-    if (!p->trace.has_end && last < p->options.limit_instructions)
+    if (p->trace.has_end)
+        last = p->trace.end.instructions + 1;
+    if (last < p->options.limit_instructions)
         p->options.limit_instructions = last;
     script_expect(script, SCRIPT_PLAYS, p->trace.exits.data, p->trace.exits.size, on_difference,
                   NULL);
