@@ -45,6 +45,7 @@ struct trace_snapshot {
     size_t size;
     struct bytes chunk; /* owned: if it was compressed */
     bool is_start;      /* the recording began with it: no input came before */
+    size_t before;      /* how many come before it, in the array that it is in */
 };
 
 /* How the recording ended. */

@@ -270,6 +270,7 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
     CHECK(t->snapshots);
     struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
+    s->before = t->snapshot_count - 1;
     s->is_start = t->snapshot_count == 1 && !t->pulls.size && !t->pushes.size;
     /* Tens of megabytes: not copied. */
     s->chunk = p->expanded;

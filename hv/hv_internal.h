@@ -3,6 +3,7 @@
 #define HV_HV_INTERNAL_H
 
 #include "hv/board.h"
+#include "hv/snapshot.h"
 
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
@@ -55,8 +56,11 @@ void snapshot_plan(struct board *b);
 void snapshot_save_machine(struct board *b, struct bytes *out);
 bool snapshot_restore_machine(struct board *b, struct reader *in);
 /* snapshot_pages.c: the contents of memory. What is restored stays in `in`'s data for later. */
-void snapshot_save_pages(struct memory *m, struct bytes *out);
-bool snapshot_restore_pages(struct memory *m, struct reader *in);
+#define SNAPSHOT_CHAIN_MAX 32 /* snapshots that lean on each other */
+void snapshot_save_pages(struct memory *m, struct snapshot_chain *chain, struct bytes *out);
+bool snapshot_pages_are_whole(const struct reader *in);
+/* `parts`: a whole one, those that lean on it in order, the one that is restored last. */
+bool snapshot_restore_pages(struct memory *m, struct reader *parts, size_t count);
 
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);

@@ -8,7 +8,7 @@
 #include "hv/hv_internal.h"
 #include "mmu/tlb.h"
 
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 #define MACHINE_MAX      ((size_t)64 << 20) /* bytes; a vCPU has about half a megabyte */
 
 void snapshot_plan(struct board *b)
@@ -113,50 +113,113 @@ static void save_machine(struct board *b, struct bytes *out)
     bytes_free(&frame);
 }
 
-void snapshot_take(struct board *b, struct bytes *out)
+void snapshot_take_next(struct board *b, struct snapshot_chain *chain, struct bytes *out)
 {
     struct digest digest = board_digest(b);
     bytes_put_int(out, SNAPSHOT_VERSION, 4);
     bytes_put(out, digest.b, sizeof digest.b);
     save_machine(b, out);
-    snapshot_save_pages(&b->memory, out);
+    snapshot_save_pages(&b->memory, chain, out);
+}
+
+void snapshot_take(struct board *b, struct bytes *out)
+{
+    struct snapshot_chain alone = {{0}, 0};
+    snapshot_take_next(b, &alone, out);
+    snapshot_chain_free(&alone);
+}
+
+void snapshot_chain_free(struct snapshot_chain *c)
+{
+    bytes_free(&c->pages);
+}
+
+/* What stands before the machine. */
+static bool read_head(struct reader *in, struct digest *digest)
+{
+    if (reader_int(in, 4) != SNAPSHOT_VERSION)
+        return false;
+    const uint8_t *stored = reader_bytes(in, sizeof digest->b);
+    if (stored)
+        memcpy(digest->b, stored, sizeof digest->b);
+    return stored != NULL;
+}
+
+static const uint8_t *read_machine(struct reader *in, size_t *size)
+{
+    uint64_t stored = reader_int(in, 8);
+    *size = (size_t)stored;
+    return stored <= in->size ? reader_bytes(in, (size_t)stored) : NULL;
 }
 
 static bool restore_machine(struct board *b, struct reader *in)
 {
     struct bytes machine = {0};
     struct error damaged = {0};
-    uint64_t size = reader_int(in, 8);
-    const uint8_t *frame = size <= in->size ? reader_bytes(in, (size_t)size) : NULL;
-    bool ok = frame && expand_zstd(frame, (size_t)size, MACHINE_MAX, &machine, &damaged);
+    size_t size;
+    const uint8_t *frame = read_machine(in, &size);
+    bool ok = frame && expand_zstd(frame, size, MACHINE_MAX, &machine, &damaged);
     struct reader r = reader_of(machine.data, machine.size);
     ok = ok && snapshot_restore_machine(b, &r) && reader_at_end(&r) && !r.failed;
     bytes_free(&machine);
     return ok;
 }
 
-static bool restore(struct board *b, struct reader *in, struct digest *digest)
+/* The part about memory. */
+static bool find_pages(const void *data, size_t size, struct reader *in)
 {
-    if (reader_int(in, 4) != SNAPSHOT_VERSION)
-        return false;
-    const uint8_t *stored = reader_bytes(in, sizeof digest->b);
-    if (!stored)
-        return false;
-    memcpy(digest->b, stored, sizeof digest->b);
-    return restore_machine(b, in) && snapshot_restore_pages(&b->memory, in) && !in->failed &&
-           reader_at_end(in);
+    struct digest ignored;
+    size_t machine;
+    *in = reader_of(data, size);
+    return read_head(in, &ignored) && read_machine(in, &machine);
 }
 
-bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)
+bool snapshot_is_whole(const void *data, size_t size)
 {
-    struct reader in = reader_of(data, size);
+    struct reader in;
+    return find_pages(data, size, &in) && snapshot_pages_are_whole(&in);
+}
+
+/* From the last one that is whole on, this one last. */
+static size_t find_chain(const struct trace_snapshot *s, struct reader *readers, size_t room)
+{
+    size_t length = 1;
+    while (length <= s->before && length < room &&
+           !snapshot_is_whole(s[1 - (ptrdiff_t)length].data, s[1 - (ptrdiff_t)length].size))
+        length++;
+    for (size_t i = 0; i < length; i++) {
+        const struct trace_snapshot *part = s - (length - 1 - i);
+        find_pages(part->data, part->size, &readers[i]);
+    }
+    return length;
+}
+
+static bool restore(struct board *b, struct reader *in, const struct trace_snapshot *s,
+                    struct digest *digest)
+{
+    struct reader parts[SNAPSHOT_CHAIN_MAX];
+    if (!read_head(in, digest) || !restore_machine(b, in))
+        return false;
+    size_t length = find_chain(s, parts, SNAPSHOT_CHAIN_MAX);
+    return snapshot_restore_pages(&b->memory, parts, length);
+}
+
+bool snapshot_restore_from(struct board *b, const struct trace_snapshot *s, struct error *e)
+{
+    struct reader in = reader_of(s->data, s->size);
     struct digest recorded;
     engine_flush_code_soon(b->engine);
-    if (!restore(b, &in, &recorded))
+    if (!restore(b, &in, s, &recorded))
         return error_set(
             e, "the snapshot is damaged, or of another machine or version (at byte %zu)", in.at);
     struct digest now = board_digest(b);
     if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
         return error_set(e, "the snapshot was restored, and the machine's state is another one");
     return true;
+}
+
+bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)
+{
+    struct trace_snapshot alone = {.data = data, .size = size};
+    return snapshot_restore_from(b, &alone, e);
 }

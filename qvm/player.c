@@ -273,7 +273,7 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     if (!alone && snapshot && snapshot->is_start)
         journal_begins_here(&p->journal);
     bool ok = (alone ? player_assemble(p, sinks, e) : assemble(p, sinks, e)) &&
-              (!snapshot || snapshot_restore(p->board, snapshot->data, snapshot->size, e));
+              (!snapshot || snapshot_restore_from(p->board, snapshot, e));
     if (ok && !alone && !p->trace.has_end)
         limit_to_inputs(p);
     return ok || error_exit_status(e, STATUS_NOT_STARTED);

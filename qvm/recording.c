@@ -116,7 +116,7 @@ void recording_step(struct recording *r, const struct journal *j, struct error *
 bool recording_snapshot(struct recording *r, struct board *b)
 {
     struct bytes data = {0};
-    snapshot_take(b, &data);
+    snapshot_take_next(b, &r->snapshots, &data);
     bool ok = trace_write_snapshot(&r->writer, b->vtime.instructions, data.data, data.size);
     bytes_free(&data);
     return ok;
@@ -165,6 +165,7 @@ bool recording_end(struct recording *r, const struct trace_end *end)
     bool ok = !end || trace_write_end(&r->writer, end);
     ok = trace_writer_finish(&r->writer) && ok && !r->failed;
     ok = host_close(r->file) && ok;
+    snapshot_chain_free(&r->snapshots);
     r->file = NULL;
     return ok;
 }
@@ -175,5 +176,6 @@ void recording_abandon(struct recording *r)
         return;
     trace_writer_free(&r->writer);
     host_close(r->file);
+    snapshot_chain_free(&r->snapshots);
     r->file = NULL;
 }

@@ -5,12 +5,14 @@
 #include "emu/trace.h"
 #include "hv/script.h"
 #include "hv/seen.h"
+#include "hv/snapshot.h"
 
 struct host_file;
 
 struct recording {
     struct host_file *file; /* NULL: nothing is recorded */
     struct trace_writer writer;
+    struct snapshot_chain snapshots;
     const char *path; /* borrowed */
     bool failed;
     bool has_parts;

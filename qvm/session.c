@@ -179,10 +179,11 @@ static bool is_kept(const struct session *s)
     return !s->options->no_record && !s->options->record_path && !s->trace;
 }
 
-/* With chaos from here on the machine is not that of the file any more. */
+/* With chaos from here on the machine is not that of the file any more; and one that leans on
+ * others is nothing alone. */
 static void begin_keeping(struct session *s, const struct trace_snapshot *from)
 {
-    bool is_file = from && !s->chaos_from_here.on;
+    bool is_file = from && !s->chaos_from_here.on && snapshot_is_whole(from->data, from->size);
     keeper_begin(&s->keeper, is_kept(s) ? KEEPER_BUDGET : 0, &s->journal, is_file ? from : NULL);
     if (is_kept(s) && from && !is_file)
         keeper_start_here(&s->keeper, s->board);
@@ -532,7 +533,7 @@ static void go_live(struct session *s)
 /* `from` NULL: from the start. */
 static bool assemble_from(struct session *s, const struct trace_snapshot *from, struct error *e)
 {
-    return assemble(s, e) && (!from || snapshot_restore(s->board, from->data, from->size, e));
+    return assemble(s, e) && (!from || snapshot_restore_from(s->board, from, e));
 }
 
 static int run_or_not(struct session *s, const struct trace_snapshot *from)

@@ -62,6 +62,7 @@ program() {
         check "$name: replayed from the middle ($i)" [ "$whole" = \
             "$(final replay "$work/many.qtrace" --from $((total * i / 7)))" ]
     done
+    check "$name: on from the last of them" [ "$whole" = "$(final run --from "$work/many.qtrace")" ]
 }
 
 guest_asks() {

@@ -56,6 +56,48 @@ START_TEST(snapshot_goes_on_exactly)
 }
 END_TEST
 
+/* Each leans on those before it: it is small, and restored from all of them. */
+START_TEST(snapshots_in_a_row_are_small_and_exact)
+{
+    enum { COUNT = 40, EVERY = 53 };
+    struct machine first, second;
+    struct snapshot_chain chain = {{0}, 0};
+    struct trace_snapshot row[COUNT] = {{0}};
+    struct bytes data[COUNT] = {{0}};
+    struct digest digests[COUNT];
+    struct error e = {0};
+    unsigned whole = 0;
+    open_machine(&first);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        digests[i] = digest_at(&first, 100000 + EVERY * i);
+        snapshot_take_next(first.board, &chain, &data[i]);
+        row[i] = (struct trace_snapshot){.data = data[i].data, .size = data[i].size, .before = i};
+        whole += snapshot_is_whole(data[i].data, data[i].size);
+    }
+    ck_assert_uint_eq(whole, 2); /* the first, and one not to lean too far */
+    ck_assert_uint_lt(data[1].size, data[0].size);
+    open_machine(&second);
+    for (size_t i = COUNT; i-- > 0;) {
+        ck_assert_msg(snapshot_restore_from(second.board, &row[i], &e), "%s", e.text);
+        ck_assert(equal(board_digest(second.board), digests[i]));
+        memory_load(&second.board->memory); /* every page, with its hash checked */
+        ck_assert(!second.board->memory.is_damaged);
+        if (i + 1 < COUNT)
+            ck_assert(equal(digest_at(&second, 100000 + EVERY * (i + 1)), digests[i + 1]));
+    }
+    /* One alone that leans on others is nothing. */
+    if (snapshot_restore(second.board, row[1].data, row[1].size, &e)) {
+        memory_load(&second.board->memory);
+        ck_assert(second.board->memory.is_damaged);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        bytes_free(&data[i]);
+    snapshot_chain_free(&chain);
+    machine_close(&first);
+    machine_close(&second);
+}
+END_TEST
+
 START_TEST(damaged_snapshots_are_refused)
 {
     struct machine m;
@@ -252,6 +294,7 @@ int main(void)
 {
     TCase *t = tcase_create("travel");
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
+    tcase_add_test(t, snapshots_in_a_row_are_small_and_exact);
     tcase_add_test(t, damaged_snapshots_are_refused);
     tcase_add_test(t, memory_comes_when_it_is_looked_at);
     tcase_add_loop_test(t, travel_is_exact, 0, 3);
