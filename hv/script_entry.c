@@ -115,6 +115,9 @@ static bool get_result(struct reader *in, struct script_entry *entry)
     const uint8_t *name = reader_bytes(in, (size_t)length);
     if (!name)
         return false;
+    for (uint64_t i = 0; i < length; i++)
+        if (name[i] < ' ' || name[i] > '~') /* it ends up on somebody's terminal */
+            return false;
     memcpy(entry->result.handler, name, (size_t)length);
     return true;
 }

@@ -85,6 +85,8 @@ static bool put_general(struct vm *vm, const struct import_core *core, struct er
     return true;
 }
 
+#define ITEMS_MAX 1000 /* more than a vCPU has */
+
 /* Where that register is in what vcpu_save wrote; false: there is none of the name and size. */
 static bool find_item(const char *name, size_t name_size, uint64_t size, size_t state_size,
                       struct vcpu_state_item *item)
@@ -109,7 +111,10 @@ static bool put_named(const struct import_core_vcpu *from, uint8_t *state, size_
                       struct start_state *s, struct error *e)
 {
     struct reader in = reader_of(from->state, from->state_size);
-    while (!reader_at_end(&in)) {
+    for (unsigned items = 0; !reader_at_end(&in); items++) {
+        if (items == ITEMS_MAX)
+            return error_set(e, "the core's note of a vCPU's registers has more than %d",
+                             ITEMS_MAX);
         uint64_t name_size = reader_varint(&in);
         const char *name = (const char *)reader_bytes(&in, (size_t)name_size);
         uint64_t size = reader_varint(&in);
