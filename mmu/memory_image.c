@@ -238,6 +238,7 @@ void images_restore(struct memory_images *s, struct memory_image *image,
 {
     struct walk w = {.images = s, .image = image, .written = written, .context = context};
     size_t at = 0;
+    CHECK(!s->memory->expected_pages); /* images_take has looked at all of them */
     each_changed(&w, put_changed);
     for (size_t i = 0; i < s->memory->bank_count; i++)
         for (size_t g = 0; g < s->memory->banks[i].group_count; g++, at++)
