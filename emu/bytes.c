@@ -105,6 +105,20 @@ uint64_t reader_varint(struct reader *r)
     return 0;
 }
 
+bool reader_string(struct reader *r, char *to, size_t room)
+{
+    uint64_t size = reader_varint(r);
+    const uint8_t *text = size < room ? reader_bytes(r, (size_t)size) : NULL;
+    r->failed |= text == NULL;
+    for (uint64_t i = 0; text && i < size; i++)
+        r->failed |= text[i] < ' ' || text[i] > '~';
+    if (r->failed)
+        return false;
+    memcpy(to, text, (size_t)size);
+    to[size] = 0;
+    return true;
+}
+
 bool reader_at_end(const struct reader *r)
 {
     return r->failed || r->at == r->size;

@@ -36,6 +36,9 @@ uint64_t reader_int(struct reader *r, size_t size);
 uint64_t reader_varint(struct reader *r);
 /* Borrows `size` bytes from the underlying data; NULL (and failed) past the end. */
 const uint8_t *reader_bytes(struct reader *r, size_t size);
+/* What bytes_put_string wrote, into `to` with a NUL. Failed where it has no room or is not
+ * printable ASCII: names from files end up on somebody's terminal. */
+bool reader_string(struct reader *r, char *to, size_t room);
 bool reader_at_end(const struct reader *r);
 
 /* Little-endian integers in memory, 1 to 8 bytes wide. */

@@ -19,22 +19,12 @@ static void read_ahead(struct journal *j)
 {
     struct reader *r = &j->push_reader;
     struct push *p = &j->next_push;
-    j->has_next_push = false;
     j->next_push_at = r->at;
     j->next_push_base = j->last_push_tick;
-    if (reader_at_end(r))
-        return;
-    p->tick = j->last_push_tick + reader_varint(r);
-    p->kind = (uint8_t)reader_int(r, 1);
-    p->target = (uint16_t)reader_varint(r);
-    uint64_t size = reader_varint(r);
-    const uint8_t *data = size <= PUSH_BYTES_MAX ? reader_bytes(r, (size_t)size) : NULL;
-    if (!data)
-        return;
-    p->size = (uint16_t)size;
-    memcpy(p->data, data, p->size);
-    j->last_push_tick = p->tick;
-    j->has_next_push = true;
+    p->tick = j->last_push_tick;
+    j->has_next_push = journal_next_push(r, p);
+    if (j->has_next_push)
+        j->last_push_tick = p->tick;
 }
 
 void journal_replay(struct journal *j)
@@ -323,15 +313,11 @@ uint64_t journal_last_tick(const struct journal *j)
 {
     struct journal_position at = journal_position(j);
     struct reader r = reader_of(j->pushes.data, j->pushes.size);
-    uint64_t tick = at.last_push_tick;
+    struct push p = {.tick = at.last_push_tick};
     r.at = (size_t)at.pushes;
-    while (!reader_at_end(&r)) {
-        tick += reader_varint(&r);
-        reader_int(&r, 1);
-        reader_varint(&r);
-        reader_bytes(&r, (size_t)reader_varint(&r));
-    }
-    return tick;
+    while (journal_next_push(&r, &p))
+        continue;
+    return p.tick;
 }
 
 bool journal_can_wait(const struct journal *j)

@@ -67,6 +67,12 @@ static bool begin_chunk(struct trace_writer *w, uint32_t type, size_t size)
     return true;
 }
 
+/* Would it be smaller compressed? Then it is in `packed`. */
+static bool pack(const void *data, size_t size, struct bytes *packed)
+{
+    return size >= COMPRESS_FROM && compress_zstd(data, size, packed) && packed->size < size;
+}
+
 static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data, size_t size)
 {
     if (!begin_chunk(w, type, size))
@@ -74,8 +80,7 @@ static bool write_chunk(struct trace_writer *w, uint32_t type, const void *data,
     struct bytes packed = {0};
     /* The index is left as it is: its last bytes are the file's. A snapshot is compressed within,
      * by frames. */
-    bool smaller = size >= COMPRESS_FROM && type != TRACE_INDX && type != TRACE_SNAP &&
-                   compress_zstd(data, size, &packed) && packed.size < size;
+    bool smaller = type != TRACE_INDX && type != TRACE_SNAP && pack(data, size, &packed);
     bool good = smaller ? emit_chunk(w, type, TRACE_CHUNK_ZSTD, size, packed.data, packed.size)
                         : emit_chunk(w, type, 0, size, data, size);
     bytes_free(&packed);
@@ -166,9 +171,8 @@ static bool grow_tail(struct trace_writer *w, const void *data, size_t size)
     struct bytes packed = {0}, chunk = {0};
     uint8_t header[TRACE_CHUNK_SIZE];
     bytes_put(&w->tail, data, size);
-    bool smaller =
-        w->tail.size >= COMPRESS_FROM && compress_zstd(w->tail.data, w->tail.size, &packed) &&
-        packed.size < w->tail.size && w->tail_offset + TRACE_CHUNK_SIZE + packed.size >= w->offset;
+    bool smaller = pack(w->tail.data, w->tail.size, &packed) &&
+                   w->tail_offset + TRACE_CHUNK_SIZE + packed.size >= w->offset;
     const struct bytes *stored = smaller ? &packed : &w->tail;
     make_header(header, TRACE_PUSH, smaller ? TRACE_CHUNK_ZSTD : 0, w->tail.size, stored->data,
                 stored->size);

@@ -4,6 +4,7 @@
 
 #include "hv/board.h"
 #include "hv/snapshot.h"
+#include "mmu/memory_image.h"
 
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
@@ -55,6 +56,10 @@ bool board_restore_state(struct board *b, struct reader *in);
 void snapshot_plan(struct board *b);
 void snapshot_save_machine(struct board *b, struct bytes *out);
 bool snapshot_restore_machine(struct board *b, struct reader *in);
+/* The board becomes what it was when its machine was saved and the image of its memory was taken.
+ */
+void snapshot_go_back(struct board *b, const struct bytes *machine, struct memory_images *images,
+                      struct memory_image *memory);
 /* snapshot_pages.c: the contents of memory. What is restored stays in `in`'s data for later. */
 #define SNAPSHOT_CHAIN_MAX 32 /* snapshots that lean on each other */
 void snapshot_save_pages(struct memory *m, struct snapshot_chain *chain, struct bytes *out);

@@ -148,25 +148,14 @@ void parts_put(struct board *b, bool is_start, uint64_t before, struct bytes *ou
     drop(&now);
 }
 
-/* It ends up on somebody's terminal. */
-static bool is_printable(const uint8_t *text, uint64_t size)
-{
-    for (uint64_t i = 0; i < size; i++)
-        if (text[i] < ' ' || text[i] > '~')
-            return false;
-    return true;
-}
-
 static char *get_name(struct reader *in)
 {
-    uint64_t size = reader_varint(in);
-    const uint8_t *from = size < 256 ? reader_bytes(in, (size_t)size) : NULL;
-    char *name = from && is_printable(from, size) ? calloc(1, (size_t)size + 1) : NULL;
-    if (name)
-        memcpy(name, from, (size_t)size);
-    else
-        in->failed = true;
-    return name;
+    char name[256];
+    if (!reader_string(in, name, sizeof name))
+        return NULL;
+    char *copy = malloc(strlen(name) + 1);
+    CHECK(copy);
+    return strcpy(copy, name);
 }
 
 /* A part has 4 bytes or more: that many can be there. */

@@ -50,6 +50,15 @@ static void skip_unsure(struct script *s, const struct script_entry *now)
         advance(s);
 }
 
+uint64_t script_last(const void *data, size_t size)
+{
+    struct script s;
+    script_expect(&s, SCRIPT_PLAYS, data, size, NULL, NULL);
+    while (s.has_head)
+        advance(&s);
+    return s.in_last;
+}
+
 bool script_is_over(const struct script *s)
 {
     return !s->has_head;
@@ -219,10 +228,12 @@ void script_turn(struct board *b, const struct turn *t)
 /* Guest memory ------------------------------------------------------------------------------------
  */
 
-static struct script_entry access_of(struct vm *vm, enum script_kind kind, uint64_t address,
-                                     uint64_t size)
+/* By gva as the vCPU sees it; `v` NULL: by gpa. */
+static struct script_entry access_of(struct vm *vm, const struct vcpu *v, enum script_kind kind,
+                                     uint64_t address, uint64_t size)
 {
-    struct script_entry entry = entry_of(vm, 0, kind);
+    struct script_entry entry = entry_of(vm, v ? v->index : 0, kind);
+    entry.memory.physical = v == NULL;
     entry.memory.address = address;
     entry.memory.size = size;
     return entry;
@@ -251,32 +262,32 @@ static bool read_from_script(struct vm *vm, struct script_entry *entry, void *to
     return entry->memory.ok;
 }
 
-bool script_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size)
+static bool read_guest(struct vm *vm, struct vcpu *v, uint64_t from, void *to, uint64_t size)
+{
+    return v ? vcpu_read_memory(v, gva(from), to, size) : vm_read(vm, gpa(from), to, size);
+}
+
+static bool read_memory(struct vm *vm, struct vcpu *v, uint64_t from, void *to, uint64_t size)
 {
     if (!vm->board->options.script)
-        return vm_read(vm, from, to, size);
-    struct script_entry entry = access_of(vm, SCRIPT_READ, from.v, size);
-    entry.memory.physical = true;
+        return read_guest(vm, v, from, to, size);
+    struct script_entry entry = access_of(vm, v, SCRIPT_READ, from, size);
     if (plays(vm))
         return read_from_script(vm, &entry, to);
-    entry.memory.ok = vm_read(vm, from, to, size);
+    entry.memory.ok = read_guest(vm, v, from, to, size);
     entry.memory.data = to;
     put(vm->board, &entry);
     return entry.memory.ok;
 }
 
+bool script_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size)
+{
+    return read_memory(vm, NULL, from.v, to, size);
+}
+
 bool script_read_gva(struct vm *vm, struct vcpu *v, gva_t from, void *to, uint64_t size)
 {
-    if (!vm->board->options.script)
-        return vcpu_read_memory(v, from, to, size);
-    struct script_entry entry = access_of(vm, SCRIPT_READ, from.v, size);
-    entry.vcpu = (uint8_t)v->index;
-    if (plays(vm))
-        return read_from_script(vm, &entry, to);
-    entry.memory.ok = vcpu_read_memory(v, from, to, size);
-    entry.memory.data = to;
-    put(vm->board, &entry);
-    return entry.memory.ok;
+    return read_memory(vm, v, from.v, to, size);
 }
 
 bool script_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from, uint64_t size)
@@ -284,8 +295,7 @@ bool script_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from,
     struct script *s = vm->board->options.script;
     if (!s)
         return vcpu_write_memory(v, to, from, size);
-    struct script_entry entry = access_of(vm, SCRIPT_WRITE, to.v, size);
-    entry.vcpu = (uint8_t)v->index;
+    struct script_entry entry = access_of(vm, v, SCRIPT_WRITE, to.v, size);
     /* Whether it was allowed is up to the guest's tables, which are not here. */
     if (plays(vm))
         entry.memory.ok = s->has_head && s->head.kind == SCRIPT_WRITE && s->head.memory.ok;

@@ -47,6 +47,8 @@ void script_expect(struct script *s, enum script_mode mode, const void *data, si
                    void (*differs)(void *context, const struct script_difference *d),
                    void *context);
 void script_free(struct script *s);
+/* The instruction of the last entry; 0: there is none. */
+uint64_t script_last(const void *data, size_t size);
 /* The run begins at a snapshot: entries before that instruction have happened. Of those at it some
  * may come yet: a vCPU that waited when it was taken is woken without an instruction, and a timer
  * write is told before its own counts. */

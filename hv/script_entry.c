@@ -109,17 +109,8 @@ static bool get_result(struct reader *in, struct script_entry *entry)
 {
     entry->result.result = (enum exit_result)reader_int(in, 1);
     entry->result.value = reader_varint(in);
-    uint64_t length = reader_varint(in);
-    if (entry->result.result > EXIT_STOPPED || length >= SCRIPT_HANDLER_SIZE)
-        return false;
-    const uint8_t *name = reader_bytes(in, (size_t)length);
-    if (!name)
-        return false;
-    for (uint64_t i = 0; i < length; i++)
-        if (name[i] < ' ' || name[i] > '~') /* it ends up on somebody's terminal */
-            return false;
-    memcpy(entry->result.handler, name, (size_t)length);
-    return true;
+    return entry->result.result <= EXIT_STOPPED &&
+           reader_string(in, entry->result.handler, sizeof entry->result.handler);
 }
 
 static bool get_memory(struct reader *in, struct script_entry *entry)

@@ -91,19 +91,6 @@ static void get_known(struct reader *in, struct seen_exit *x)
 }
 
 /* What goes to people must not do anything to their terminals. */
-static bool get_reason(struct reader *in, struct seen_exit *x)
-{
-    uint64_t size = reader_varint(in);
-    const uint8_t *text = size < sizeof x->reason ? reader_bytes(in, (size_t)size) : NULL;
-    if (!text)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        if (text[i] < ' ' || text[i] > '~')
-            return false;
-    memcpy(x->reason, text, (size_t)size);
-    return true;
-}
-
 static bool get(struct reader *in, struct seen_exit *x)
 {
     x->kind = (enum seen_kind)reader_int(in, 1);
@@ -112,7 +99,7 @@ static bool get(struct reader *in, struct seen_exit *x)
     uint64_t esr = reader_varint(in), esr_known = reader_varint(in);
     if (x->kind < SEEN_TRAP || x->kind >= SEEN_KINDS || x->vcpu >= SEEN_VCPUS_MAX ||
         known > SEEN_ALL || line > UINT32_MAX || esr > UINT32_MAX || esr_known > UINT32_MAX ||
-        !get_reason(in, x))
+        !reader_string(in, x->reason, sizeof x->reason))
         return false;
     x->known = (unsigned)known;
     x->line = (uint32_t)line;

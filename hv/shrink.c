@@ -7,7 +7,6 @@
 #include "emu/check.h"
 #include "emu/journal_records.h"
 #include "hv/hv_internal.h"
-#include "mmu/memory_image.h"
 #include "mmu/tlb.h"
 
 #define PIECE      64 /* bytes; what is left of pages is looked at in such pieces */
@@ -69,19 +68,12 @@ static bool is_same(const struct shrink_end *a, const struct shrink_end *b)
 /* Back, and again ---------------------------------------------------------------------------------
  */
 
-static void drop_code(void *context, hpa_t page)
-{
-    engine_drop_code(((struct board *)context)->engine, page, PAGE_SIZE);
-}
-
 static void go_back(struct search *s)
 {
-    struct reader in = reader_of(s->machine.data, s->machine.size);
     journal_replay(s->rest);
     journal_pass(s->rest, PULL_WALL_CLOCK, "wall clock");
     journal_begins_here(s->rest);
-    images_restore(&s->images, s->start, drop_code, s->board);
-    CHECK(snapshot_restore_machine(s->board, &in) && reader_at_end(&in));
+    snapshot_go_back(s->board, &s->machine, &s->images, s->start);
 }
 
 /* The machine as it is now is what later runs begin with. */

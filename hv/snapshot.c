@@ -102,6 +102,19 @@ bool snapshot_restore_machine(struct board *b, struct reader *in)
     return ok;
 }
 
+static void drop_code(void *context, hpa_t page)
+{
+    engine_drop_code(((struct board *)context)->engine, page, PAGE_SIZE);
+}
+
+void snapshot_go_back(struct board *b, const struct bytes *machine, struct memory_images *images,
+                      struct memory_image *memory)
+{
+    struct reader in = reader_of(machine->data, machine->size);
+    images_restore(images, memory, drop_code, b);
+    CHECK(snapshot_restore_machine(b, &in) && reader_at_end(&in));
+}
+
 static void save_machine(struct board *b, struct bytes *out)
 {
     struct bytes machine = {0}, frame = {0};

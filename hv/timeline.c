@@ -6,7 +6,6 @@
 #include "cpu/footprint.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
-#include "mmu/memory_image.h"
 
 #define MOMENT_EVERY 4000000 /* instructions; doubles when there is no more room */
 #define MOMENTS_MAX  4096
@@ -220,17 +219,10 @@ uint64_t timeline_start(const struct timeline *t)
 /* Travel ------------------------------------------------------------------------------------------
  */
 
-static void drop_code(void *context, hpa_t page)
-{
-    engine_drop_code(((struct board *)context)->engine, page, PAGE_SIZE);
-}
-
 static void go_to_moment(struct timeline *t, size_t at)
 {
     struct moment *m = &t->moments[at];
-    struct reader in = reader_of(m->machine.data, m->machine.size);
-    images_restore(&t->images, m->memory, drop_code, t->board);
-    CHECK(snapshot_restore_machine(t->board, &in) && reader_at_end(&in));
+    snapshot_go_back(t->board, &m->machine, &t->images, m->memory);
     restore_turns(&t->board->schedule, m->turns);
     use_footprint(t, at);
 }

@@ -28,18 +28,12 @@ static void on_difference(void *context, const struct script_difference *d)
  * behind the recording's end has nobody left who would end it. */
 static void limit_to_script(struct player *p, struct script *script)
 {
-    struct script_entry entry;
-    struct reader in = reader_of(p->trace.exits.data, p->trace.exits.size);
-    uint64_t last = 0;
-    reader_int(&in, 1);
-    while (script_entry_get(&in, last, &entry))
-        last = entry.instructions;
-    if (p->trace.has_end)
-        last = p->trace.end.instructions + 1;
+    const struct bytes *exits = &p->trace.exits;
+    uint64_t last =
+        p->trace.has_end ? p->trace.end.instructions + 1 : script_last(exits->data, exits->size);
     if (last < p->options.limit_instructions)
         p->options.limit_instructions = last;
-    script_expect(script, SCRIPT_PLAYS, p->trace.exits.data, p->trace.exits.size, on_difference,
-                  NULL);
+    script_expect(script, SCRIPT_PLAYS, exits->data, exits->size, on_difference, NULL);
 }
 
 static void say(const char *sentence)
