@@ -16,12 +16,8 @@ tests/guest/build.sh build/guests/tests || exit 2
 seconds=30 # how long a run may take
 # The sanitizer would stop at an allocation that is too large; a host without room answers it.
 export ASAN_OPTIONS=allocator_may_return_null=1
-work="$(mktemp -d)" || exit 2
-export TMPDIR="$work" # recordings of runs that end badly
-trap 'rm -rf "$work"' EXIT
+. tests/support.sh
 trap 'exit 1' HUP INT TERM
-passed=0
-failed=0
 
 # run COMMAND...: leaves $status and the files out and err.
 run() {
@@ -39,15 +35,6 @@ catastrophe() {
         echo "status $status: $(head -n 1 "$work/report")"
     elif [ $status = 1 ]; then
         echo "status 1, which means nothing: $(tail -n 1 "$work/err")"
-    fi
-}
-
-verdict() { # verdict WHAT PROBLEM
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $1: $2"
     fi
 }
 
@@ -433,5 +420,4 @@ for qvm in "${binaries[@]}"; do
     traces
     random_damage
 done
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

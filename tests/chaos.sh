@@ -9,23 +9,7 @@ seeds=120 replays=20
 [ "${2:-}" != --short ] || { seeds=12; replays=3; }
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
-export TMPDIR="$work" # recordings of runs that end badly
-passed=0
-failed=0
-
-# check NAME CONDITION...: one line for what is wrong.
-check() {
-    local name="$1"
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $name: status $status: $(tail -n 1 "$work/err")"
-    fi
-}
+. tests/support.sh
 
 ask() { # WORDS...: leaves out and err in the work folder, the exit status in $status
     status=0
@@ -235,5 +219,4 @@ other_commands
 wrong_words
 interrupted
 limits
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

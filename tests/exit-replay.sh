@@ -8,35 +8,26 @@ shift
 only=" $* "
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-export TMPDIR="$work"
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. tests/support.sh
 exits=0
-
-wrong() {
-    failed=$((failed + 1))
-    echo "FAILED  $*"
-}
 
 # replays NAME: the recording, both ways.
 replays() {
     local status=0 line
     timeout -s KILL 120 "$qvm" replay "$work/t.qtrace" >/dev/null 2>"$work/err" </dev/null || status=$?
     if [ $status = 66 ] || grep -q diverged "$work/err"; then
-        wrong "$1: full replay: $(head -n 1 "$work/err")"
+        verdict "$1" "full replay: $(head -n 1 "$work/err")"
         return
     fi
     timeout -s KILL 60 "$qvm" replay --exits "$work/t.qtrace" 2>"$work/err" || status=$?
     line="$(tail -n 1 "$work/err")"
     if [[ $line != *", all as recorded" ]]; then
-        wrong "$1: exit replay, status $status: $(head -n 1 "$work/err")"
+        verdict "$1" "exit replay, status $status: $(head -n 1 "$work/err")"
         return
     fi
     line="${line% guest exits*}"
     exits=$((exits + ${line##* }))
-    passed=$((passed + 1))
+    verdict "$1" ""
 }
 
 # case NAME ARGUMENTS...: recorded, then replayed.
@@ -85,21 +76,20 @@ case_of "from a snapshot" --from "$work/s.qtrace"
 "$qvm" record --exits -o "$work/t.qtrace" @configs/test-arm64.qvmconf load $guest/timers.elf \
     --snapshot-every 200000 >/dev/null 2>&1
 timeout -s KILL 60 "$qvm" replay --from 500000 "$work/t.qtrace" >/dev/null 2>"$work/err" ||
-    wrong "full replay from a snapshot in the middle: $(head -n 1 "$work/err")"
+    verdict "full replay from a snapshot in the middle" "not so: $(head -n 1 "$work/err")"
 
 # A snapshot right before a vCPU is woken, or before it writes a timer: what comes without an
 # instruction is still to come.
 faults=(@configs/test-arm64.qvmconf load $guest/faults.elf)
 "$qvm" record --exits -o "$work/t.qtrace" "${faults[@]}" >/dev/null 2>&1
 wfi="$("$qvm" exits "$work/t.qtrace" | sed -n 's/.* insn=\([0-9]*\) .* reason=wfi .*/\1/p' | head -n 1)"
-[ -n "$wfi" ] || wrong "faults: no WFI"
+[ -n "$wfi" ] || verdict "faults" "no WFI"
 for ((i = -3; i <= 3; i++)); do
     at=$((${wfi:-1000} + i))
     "$qvm" record --exits -o "$work/t.qtrace" "${faults[@]}" --snapshot-every $at >/dev/null 2>&1
     timeout -s KILL 60 "$qvm" replay --from $at "$work/t.qtrace" >/dev/null 2>"$work/err"
     ! grep -q diverged "$work/err" ||
-        wrong "full replay from a snapshot beside a WFI: $(head -n 1 "$work/err")"
+        verdict "full replay from a snapshot beside a WFI" "not so: $(head -n 1 "$work/err")"
 done
 
-echo "$passed passed, $failed failed; $exits guest exits"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+finish "; $exits guest exits"

@@ -7,21 +7,8 @@ set -uo pipefail
 qvm="$(realpath -e "$1")" || exit 2
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
-export TMPDIR="$work"
+. tests/support.sh
 conf=configs/test-arm64.qvmconf
-passed=0
-failed=0
-
-verdict() { # WHAT PROBLEM
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $1: $2"
-    fi
-}
 
 # says STATUS LINE WORDS...: what it prints, or its messages, have that line.
 says() {
@@ -196,5 +183,4 @@ if command -v qemu-system-aarch64 >/dev/null; then
         echo "not at 0x$pc but $(tail -n 2 "$work/next")")"
 fi
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

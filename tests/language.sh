@@ -10,25 +10,13 @@ cd "$repository" || exit 2
 for tool in dtc fdtget python3; do
     command -v $tool >/dev/null || { echo "language.sh needs $tool" >&2; exit 2; }
 done
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
+. tests/support.sh
 trap 'exit 1' HUP INT TERM
-passed=0
-failed=0
 
 # run QVM_WORD...: leaves $status and the files out and err.
 run() {
     { timeout -s KILL 30 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
     status=$?
-}
-
-verdict() { # verdict WHAT PROBLEM
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $1: $2"
-    fi
 }
 
 # says STATUS LINE QVM_WORD...: this line is on standard output (status 0) or in standard error.
@@ -354,5 +342,4 @@ forms
 good_trees
 bad_trees
 damaged_trees
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

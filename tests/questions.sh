@@ -6,20 +6,7 @@ set -uo pipefail
 qvm="$(realpath -e "$1")" || exit 2
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
-export TMPDIR="$work" # recordings of runs that end badly
-passed=0
-failed=0
-
-verdict() { # WHAT PROBLEM
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $1: $2"
-    fi
-}
+. tests/support.sh
 
 ask() { # WORDS...: output and messages in $work/answer, the exit status in $status
     status=0
@@ -503,5 +490,4 @@ says 2 "qvm: when wants one of --write, --exec and --exit: qvm when TRACE --writ
 says 2 "qvm: --exit 'io' is none of mmio, mmio-opaque, fetch, stage2, hvc, smc, wfi, sysreg, sysreg-unknown, semihosting" when $mmio --exit io
 says 2 "qvm: --write '0x10,0' is no range of addresses" when $mmio --write 0x10,0
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

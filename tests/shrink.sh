@@ -6,22 +6,7 @@ qvm="$(realpath -e "${1:?usage: tests/shrink.sh QVM [linux]}")" || exit 2
 part="${2:-bare}"
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-export TMPDIR="$work"
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-check() {
-    local name="$1"
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $name: $(tail -n 1 "$work/err")"
-    fi
-}
+. tests/support.sh
 
 # ending COMMAND...: how it ended and when; its digest is in $digest.
 ending() {
@@ -115,5 +100,4 @@ else
     "$qvm" shrink configs/hello-arm64.qvmconf -o "$work/x" 2>"$work/err"
     check "no trace: status 2" [ $? = 2 ]
 fi
-echo "$passed passed, $failed failed"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+finish

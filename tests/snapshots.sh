@@ -8,22 +8,7 @@ shift
 programs=" ${*:-exceptions timers lazyfp ipi atomics} "
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-# check NAME CONDITION...: one line for what is wrong.
-check() {
-    local name="$1"
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $name"
-    fi
-}
+. tests/support.sh
 
 # final ARGUMENTS...: the digest in which a run ends; its output is in $work/out, messages in err.
 final() {
@@ -149,5 +134,4 @@ guest_asks
 several_vms
 bad_files
 failures
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

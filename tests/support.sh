@@ -1,0 +1,34 @@
+# What test scripts share, sourced in the root of the project: a folder for their files, which is also
+# where recordings of runs that end badly go, and counting verdicts.
+work="$(mktemp -d)" || exit 2
+trap 'rm -rf "$work"' EXIT
+export TMPDIR="$work"
+passed=0
+failed=0
+
+# verdict WHAT PROBLEM: counts; an empty problem is none.
+verdict() {
+    if [ -z "$2" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $1: $2"
+    fi
+}
+
+# check WHAT CONDITION...: the same; the problem is what was last said in $work/err.
+check() {
+    local what="$1"
+    shift
+    if "$@"; then
+        verdict "$what" ""
+    else
+        verdict "$what" "not so: $(tail -n 1 "$work/err" 2>/dev/null)"
+    fi
+}
+
+# finish [TEXT]: the counts, and whether all passed.
+finish() {
+    echo "$passed passed, $failed failed${1:-}"
+    [ $failed = 0 ] && [ $passed -gt 0 ]
+}
