@@ -12,8 +12,8 @@ static inline bool at_el0(uint64_t pstate)
 }
 
 /* translate.c */
-bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
-               unsigned *permits);
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
+uint16_t current_asid(const struct stage1 *s1);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -44,12 +44,15 @@ bool illegal_take_pending(struct vcpu *v);
 /* sysreg.c */
 struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);
+const struct engine_asked *sysregs_asked(const struct sysreg_map *map);
 bool system_operation(void *cpu, const struct engine_sysop *op);
 /* A register access that the engine found undefined. True: done, go on behind it. */
 bool undefined_sysreg(struct vcpu *v, uint32_t word);
 const char *sysreg_name(unsigned encoding); /* "?": it is in no table */
 void sysregs_reset(struct vcpu *v);
-/* A register that the engine holds was restored; then what follows from all of them, and those of
+/* Of the loaded vCPU, whoever holds it. */
+uint64_t sysreg_value(struct vcpu *v, unsigned encoding);
+/* A register was restored; then what follows from all of them, and those of
  * ours that the engine has to know. */
 void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value);
 void sysregs_restored(struct vcpu *v);

@@ -52,18 +52,35 @@ struct engine_sysop {
     uint64_t value;    /* MSR, SYS: what Xt holds */
 };
 
+/* A set of system instructions: a bit for each encoding, reads apart from writes. */
+struct engine_asked {
+    uint64_t bits[2][1 << 16 >> 6];
+};
+
+static inline bool engine_asks(const struct engine_asked *asked, unsigned encoding, bool is_read)
+{
+    return asked->bits[is_read][encoding >> 6] >> (encoding & 63) & 1;
+}
+
+/* A page for the engine's own TLB. */
+struct engine_page {
+    uint64_t hpa;
+    unsigned permits; /* PERMIT_*: what the guest may do there */
+    bool local;       /* until engine_change_space */
+};
+
 struct engine_callbacks {
-    /* A page is needed: its host-physical page and what the guest may do there (PERMIT_*). False
-     * refuses: the engine stops with ENGINE_FILL. */
-    bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
-                 unsigned *permits);
-    /* True: done by us, skip the instruction (a read's result is set by engine_set_x). */
+    /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
+    bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
+    /* True: done by us, skip the instruction (a read's result is set by engine_set_x). Called for
+     * the encodings that are in `asked`; the others are the engine's own. */
     bool (*sysop)(void *cpu, const struct engine_sysop *op);
     /* May take the exception inline, by setting registers. False: stop with ENGINE_EXCEPTION. */
     bool (*exception)(void *cpu, unsigned number);
     /* Of watched blocks: called before each with its place and size; how many of its
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
+    const struct engine_asked *asked;
     void *cpu;
 };
 
@@ -116,6 +133,7 @@ struct engine_ops {
     uint32_t (*fpsr)(struct engine *e);
     void (*set_fpsr)(struct engine *e, uint32_t value);
     void (*flush_tlb)(struct engine *e);
+    void (*change_space)(struct engine *e);
     void (*drop_code)(struct engine *e, hpa_t a, uint64_t size);
     void (*flush_code_soon)(struct engine *e);
     void (*clear_monitor)(struct engine *e);
@@ -347,6 +365,12 @@ static inline void engine_set_fpsr(struct engine *e, uint32_t value)
 static inline void engine_flush_tlb(struct engine *e)
 {
     ((const struct engine_head *)e)->ops->flush_tlb(e);
+}
+
+/* Another address space: forget the pages that were filled as `local`. Allowed in callbacks. */
+static inline void engine_change_space(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->change_space(e);
 }
 
 /* Forget translated code that lies in [a, a+size). Allowed in callbacks. */

@@ -317,6 +317,7 @@ static const struct engine_ops script_ops = {
     .fpsr = script_fpsr,
     .set_fpsr = script_set_fpsr,
     .flush_tlb = script_flush,
+    .change_space = script_flush,
     .drop_code = script_drop_code,
     .flush_code_soon = script_flush,
     .clear_monitor = script_clear_monitor,

@@ -23,12 +23,13 @@
 #define MONITOR_MARK 0x6d6f6e69746f7221u
 #define WFE_WORD     0xd503205fu
 
+#define LOCAL_PAGES 256
 #define YIELD_SLOTS 4096
 #define NOTED_SLOTS 1024
 
 /* What the block hook touches on its fast path, in one cache line. */
 struct fast {
-    int64_t left;     /* instructions until a slower path must look */
+    int64_t left;     /* bytes of instructions until a slower path must look */
     uint64_t address; /* the last block that started */
     uint64_t size;    /* its bytes */
 };
@@ -42,7 +43,7 @@ struct engine {
     /* The budget of the current engine_run, as absolute counts. */
     uint64_t counted; /* attempted, with fast.left at `granted` */
     int64_t granted;  /* what fast.left was set to */
-    int64_t room;     /* so far below zero may fast.left go without block_slow */
+    int64_t room;     /* so far below zero may fast.left go without block_slow; both in bytes */
     uint64_t exact_at, soft_at, turn_at;
     uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
                         * is a taken branch, whenever the stop was */
@@ -65,6 +66,10 @@ struct engine {
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     bool yields;
     uint8_t yield_after[YIELD_SLOTS];
+    /* Pages of this address space that were filled since it began; more than LOCAL_PAGES:
+     * forgotten. */
+    uint64_t local[LOCAL_PAGES];
+    size_t local_count;
     const uint64_t *places; /* blocks with one of these are watched */
     size_t place_count;
     struct code_set *code_seen; /* NULL: nobody wants to know which blocks ran */
@@ -96,7 +101,7 @@ static void set_reg(struct engine *e, int id, uint64_t value)
 
 static uint64_t counted_to_block_end(const struct engine *e)
 {
-    return e->counted + (uint64_t)(e->granted - e->fast.left);
+    return e->counted + (uint64_t)(e->granted - e->fast.left) / 4;
 }
 
 /* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
@@ -123,7 +128,7 @@ static void grant(struct engine *e, uint64_t now)
     if (e->watching || e->stop_wanted || e->flush_code_wanted)
         left = 0;
     e->room = 0;
-    e->granted = left > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)left;
+    e->granted = left > INT64_MAX / 8 ? INT64_MAX / 2 : (int64_t)left * 4;
     if (e->place_count || e->code_seen) {
         e->room = e->granted;
         e->granted = 0;
@@ -177,7 +182,7 @@ static void note_code(struct engine *e, uint64_t address, uint64_t size)
 
 static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 {
-    e->fast.left -= size / 4;
+    e->fast.left -= size;
     e->fast.address = address;
     e->fast.size = size;
 }
@@ -187,7 +192,6 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
 {
     uint64_t now = counted_to_block_end(e);
-    int64_t count = size / 4;
     grant(e, now);
     note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
@@ -209,7 +213,7 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
             e->settled = false;
             may_run = watched < may_run ? watched : may_run;
         }
-        if (may_run < (uint64_t)count) {
+        if (may_run < size / 4) {
             e->truncate = may_run;
             stop(e, ENGINE_SOFT);
         }
@@ -225,14 +229,12 @@ static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool y
 static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t address,
                                                     uint32_t size)
 {
-    int64_t count = size / 4;
     if (e->in_stub) {
         if (address != e->stub_start)
             uc_emu_stop(e->uc);
         return;
     }
-    if (e->fast.left + e->room >= count && count && !(address & 3) &&
-        !has_place(e, address, size)) {
+    if (e->fast.left + e->room >= size && size && !(address & 3) && !has_place(e, address, size)) {
         note_code(e, address, size);
         begin_block(e, address, size);
         return;
@@ -243,10 +245,9 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
-    int64_t count = size / 4;
     (void)uc;
     /* A block of size 0 is a software step that is pending: an exception, which counts. */
-    if (e->fast.left >= count && count && !(address & 3))
+    if (e->fast.left >= size && size && !(address & 3))
         begin_block(e, address, size);
     else
         look_at_block(e, address, size);
@@ -254,11 +255,10 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 
 static bool instruction_is_wfe(struct engine *e, uint64_t va)
 {
-    uint64_t page;
-    unsigned permits;
-    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page, &permits))
+    struct engine_page page;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page))
         return false;
-    const uint8_t *word = memory_at(e->memory, hpa(page + (va & PAGE_MASK)), 4, MEMORY_READ);
+    const uint8_t *word = memory_at(e->memory, hpa(page.hpa + (va & PAGE_MASK)), 4, MEMORY_READ);
     return word && load_le(word, 4) == WFE_WORD;
 }
 
@@ -298,6 +298,16 @@ static void note_wfe_words_everywhere(struct engine *e, hpa_t a, uint64_t size)
             e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
 }
 
+static void note_local(struct engine *e, uint64_t page_va)
+{
+    if (e->local_count && e->local_count <= LOCAL_PAGES && e->local[e->local_count - 1] == page_va)
+        return;
+    if (e->local_count < LOCAL_PAGES)
+        e->local[e->local_count] = page_va;
+    if (e->local_count <= LOCAL_PAGES)
+        e->local_count++;
+}
+
 static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *result, void *user)
 {
     struct engine *e = user;
@@ -310,19 +320,23 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     enum access_kind kind = type == UC_MEM_FETCH   ? ACCESS_FETCH
                             : type == UC_MEM_WRITE ? ACCESS_WRITE
                                                    : ACCESS_READ;
-    unsigned permits = 0;
-    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, &result->paddr, &permits)) {
+    struct engine_page page;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, &page)) {
         e->fill_refused = true;
         /* A fetch happens between blocks: the last block ran to its end. */
         e->tail_counted = kind == ACCESS_FETCH;
         return false;
     }
     if (kind == ACCESS_FETCH)
-        page_set_add(&e->code_pages, result->paddr);
+        page_set_add(&e->code_pages, page.hpa);
     if (e->yields && kind == ACCESS_FETCH)
-        note_wfe_words(e, va & ~PAGE_MASK, result->paddr);
+        note_wfe_words(e, va & ~PAGE_MASK, page.hpa);
+    if (page.local)
+        note_local(e, va & ~PAGE_MASK);
     /* Never W and X together: that makes every store to the page several times slower. */
-    permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
+    unsigned permits =
+        page.permits & (kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X);
+    result->paddr = page.hpa;
     result->perms = (permits & PERMIT_R ? UC_PROT_READ : 0) |
                     (permits & PERMIT_W ? UC_PROT_WRITE : 0) |
                     (permits & PERMIT_X ? UC_PROT_EXEC : 0);
@@ -331,8 +345,11 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
 
 static uint32_t on_sysop(struct engine *e, uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
 {
+    unsigned encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2);
+    if (!engine_asks(e->callbacks->asked, encoding, is_read))
+        return 0;
     struct engine_sysop op = {
-        .encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2),
+        .encoding = encoding,
         .is_read = is_read,
         .value = r->val,
         .rt = 31,
@@ -418,9 +435,9 @@ static void drop_code_at_pc(struct engine *e, uint64_t page_hpa, uint64_t pc, ui
  * EL0 SCTLR_EL1.nTWI = 0 would trap. */
 static void run_truncated(struct engine *e, uint64_t count)
 {
-    uint64_t pc = e->pc, page = 0;
-    unsigned permits;
-    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page, &permits))
+    uint64_t pc = e->pc;
+    struct engine_page page;
+    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page))
         return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = pc + 4 * count;
     uint64_t sctlr = 0;
@@ -437,13 +454,13 @@ static void run_truncated(struct engine *e, uint64_t count)
     e->watching = false;
     e->place_count = 0;
     grant(e, e->counted);
-    drop_code_at_pc(e, page, pc, count);
+    drop_code_at_pc(e, page.hpa, pc, count);
     uc_ctl_set_exits(e->uc, &exit_address, 1);
     start(e);
     e->watching = watching;
     e->place_count = place_count;
     uc_ctl_set_exits(e->uc, &exit_address, 0);
-    drop_code_at_pc(e, page, pc, count);
+    drop_code_at_pc(e, page.hpa, pc, count);
     if (el0)
         engine_set_sysreg(e, SCTLR_EL1, sctlr);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
@@ -475,7 +492,7 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
         e->flush_code_wanted = false;
         uc_ctl_flush_tb(e->uc);
         if (e->yields) /* fetches are filled again, and WFE words looked for */
-            uc_ctl_flush_tlb(e->uc);
+            engine_flush_tlb(e);
     }
     return e->reason;
 }
@@ -894,6 +911,22 @@ static void unicorn_set_executed(struct engine *e, uint64_t instructions)
 static void unicorn_flush_tlb(struct engine *e)
 {
     uc_ctl_flush_tlb(e->uc);
+    e->local_count = 0;
+}
+
+/* A TLBI of one page, as if the guest had executed it: what the library drops is that page in all
+ * its tables, and the blocks it would find by their address there. */
+#define TLBI_VAE1 SYSREG(1, 0, 8, 7, 1)
+
+static void unicorn_change_space(struct engine *e)
+{
+    if (e->local_count > LOCAL_PAGES) {
+        unicorn_flush_tlb(e);
+        return;
+    }
+    for (size_t i = 0; i < e->local_count; i++)
+        engine_set_sysreg(e, TLBI_VAE1, e->local[i] >> PAGE_BITS);
+    e->local_count = 0;
 }
 
 static void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
@@ -990,6 +1023,7 @@ static const struct engine_ops unicorn_ops = {
     .fpsr = unicorn_fpsr,
     .set_fpsr = unicorn_set_fpsr,
     .flush_tlb = unicorn_flush_tlb,
+    .change_space = unicorn_change_space,
     .drop_code = unicorn_drop_code,
     .flush_code_soon = unicorn_flush_code_soon,
     .clear_monitor = unicorn_clear_monitor,

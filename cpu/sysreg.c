@@ -10,6 +10,7 @@
 enum kind {
     NATIVE,        /* the engine holds it; nothing of ours depends on it */
     TRANSLATION,   /* the engine holds it, and so do we: the translation regime */
+    TABLE_BASE,    /* ours alone: the engine would drop all translations at another ASID */
     SAVED_STATE,   /* SPSR_EL1: the engine holds it, illegal.c looks at it */
     CONSTANT,      /* read-only, `value` */
     IGNORED,       /* RAZ/WI */
@@ -167,8 +168,8 @@ static const struct row rows[] = {
     {SYS_SCTLR_EL1, "SCTLR_EL1", TRANSLATION, 0, 0, EL0_NONE},
     {SYS_ACTLR_EL1, "ACTLR_EL1", NATIVE, 0, 0, EL0_NONE},
     {SYS_CPACR_EL1, "CPACR_EL1", TRANSLATION, 0, 0, EL0_NONE},
-    {SYS_TTBR0_EL1, "TTBR0_EL1", TRANSLATION, 0, 0, EL0_NONE},
-    {SYS_TTBR1_EL1, "TTBR1_EL1", TRANSLATION, 0, 0, EL0_NONE},
+    {SYS_TTBR0_EL1, "TTBR0_EL1", TABLE_BASE, OFFSET(stage1.ttbr0), ALL, EL0_NONE},
+    {SYS_TTBR1_EL1, "TTBR1_EL1", TABLE_BASE, OFFSET(stage1.ttbr1), ALL, EL0_NONE},
     {SYS_TCR_EL1, "TCR_EL1", TRANSLATION, 0, 0, EL0_NONE},
     {SYS_MAIR_EL1, "MAIR_EL1", TRANSLATION, 0, 0, EL0_NONE},
     {SYS_VBAR_EL1, "VBAR_EL1", TRANSLATION, 0, 0, EL0_NONE},
@@ -250,6 +251,7 @@ static const struct row rows[] = {
 _Static_assert(ROWS < 256, "a row number is one byte");
 
 struct sysreg_map {
+    struct engine_asked asked;
     uint8_t row[1 << 16];
     uint64_t identity[ROWS];
 };
@@ -281,6 +283,61 @@ static uint64_t identity_of(struct engine *e, unsigned encoding)
     }
 }
 
+/* Writes of read-only registers and reads of write-only ones are undefined. */
+static bool is_misuse(const struct row *r, bool is_read)
+{
+    switch (r->kind) {
+    case CONSTANT:
+    case IDENTITY:
+    case MPIDR:
+    case TIMER_COUNTER:
+    case INTERRUPT_STATUS:
+        return !is_read;
+    case OSLAR:
+    case WRITE_IGNORED:
+        return is_read;
+    default:
+        return r->kind == FIELD64 && !r->mask && !is_read;
+    }
+}
+
+static bool row_is_asked(const struct row *r, bool is_read)
+{
+    switch (r->kind) {
+    case NATIVE:
+    case ABSENT:
+        return false;
+    case SAVED_STATE:
+    case TRANSLATION:
+        return !is_read;
+    default:
+        return !is_misuse(r, is_read);
+    }
+}
+
+static void ask(struct sysreg_map *map, unsigned encoding, bool is_read)
+{
+    map->asked.bits[is_read][encoding >> 6] |= (uint64_t)1 << (encoding & 63);
+}
+
+/* On most of what guests use often nothing of ours depends. SYS: TLBI, IC, AT. */
+static void note_asked(struct sysreg_map *map)
+{
+    for (size_t i = 1; i < ROWS; i++)
+        for (unsigned is_read = 0; is_read < 2; is_read++)
+            if (row_is_asked(&rows[i], is_read))
+                ask(map, rows[i].encoding, is_read);
+    for (unsigned op1 = 0; op1 < 8; op1++)
+        for (unsigned op2 = 0; op2 < 8; op2++) {
+            for (unsigned crm = 0; crm < 16; crm++)
+                ask(map, SYSREG(1, op1, 8, crm, op2), false);
+            ask(map, SYSREG(1, op1, 7, 1, op2), false);
+            ask(map, SYSREG(1, op1, 7, 5, op2), false);
+            ask(map, SYSREG(1, op1, 7, 8, op2), false);
+            ask(map, SYSREG(1, op1, 7, 9, op2), false);
+        }
+}
+
 struct sysreg_map *sysregs_new(struct engine *e)
 {
     struct sysreg_map *map = calloc(1, sizeof *map);
@@ -290,7 +347,13 @@ struct sysreg_map *sysregs_new(struct engine *e)
         if (rows[i].kind == IDENTITY)
             map->identity[i] = identity_of(e, rows[i].encoding);
     }
+    note_asked(map);
     return map;
+}
+
+const struct engine_asked *sysregs_asked(const struct sysreg_map *map)
+{
+    return &map->asked;
 }
 
 void sysregs_free(struct sysreg_map *map)
@@ -371,6 +434,7 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
     case MPIDR:
         return 0x80000000u | v->index;
     case FIELD64:
+    case TABLE_BASE:
     case TIMER_CONTROL:
     case PMU_USER:
         memcpy(&value, field, 8);
@@ -411,6 +475,16 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
     }
 }
 
+/* TTBR0_EL1, TTBR1_EL1: what the engine has of another address space goes, global pages stay. */
+static void write_table_base(struct vcpu *v, const struct row *r, uint64_t value)
+{
+    uint16_t before = current_asid(&v->stage1);
+    memcpy((char *)v + r->value, &value, 8);
+    new_regime(v);
+    if (current_asid(&v->stage1) != before)
+        engine_change_space(v->world->engine);
+}
+
 static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
 {
     unsigned crm = r->encoding >> 3 & 15, op2 = r->encoding & 7;
@@ -421,6 +495,9 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
     case PMU_USER:
         if (r->mask)
             memcpy((char *)v + r->value, &masked, 8);
+        break;
+    case TABLE_BASE:
+        write_table_base(v, r, value);
         break;
     case BANK_BVR:
         v->dbgbvr[crm] = masked;
@@ -500,12 +577,6 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
             engine_flush_tlb(v->world->engine);
         }
         v->stage1.mair = value;
-        break;
-    case SYS_TTBR0_EL1:
-        v->stage1.ttbr0 = value;
-        break;
-    case SYS_TTBR1_EL1:
-        v->stage1.ttbr1 = value;
         break;
     case SYS_VBAR_EL1:
         v->vbar = value & ~(uint64_t)0x7ff;
@@ -634,43 +705,21 @@ static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bo
     return false;
 }
 
-/* Writes of read-only registers and reads of write-only ones are undefined. */
-static bool is_misuse(const struct row *r, bool is_read)
-{
-    switch (r->kind) {
-    case CONSTANT:
-    case IDENTITY:
-    case MPIDR:
-    case TIMER_COUNTER:
-    case INTERRUPT_STATUS:
-        return !is_read;
-    case OSLAR:
-    case WRITE_IGNORED:
-        return is_read;
-    default:
-        return r->kind == FIELD64 && !r->mask && !is_read;
-    }
-}
-
 bool system_operation(void *cpu, const struct engine_sysop *op)
 {
     struct vcpu *v = cpu;
-    if (op->encoding >> 14 == 1)
-        return system_instruction(v, op, at_el0(engine_pstate(v->world->engine)));
-    const struct row *r = &rows[v->sysregs->row[op->encoding]];
-    if (r == rows || r->kind == NATIVE || r->kind == ABSENT || is_misuse(r, op->is_read))
-        return false;
     bool el0 = at_el0(engine_pstate(v->world->engine));
+    if (op->encoding >> 14 == 1)
+        return system_instruction(v, op, el0);
+    const struct row *r = &rows[v->sysregs->row[op->encoding]];
     if (el0 && !el0_may(v, r, op->is_read))
         return false;
     if (r->kind == SAVED_STATE) {
-        if (!op->is_read)
-            illegal_note_spsr(v, op->value);
+        illegal_note_spsr(v, op->value);
         return false;
     }
     if (r->kind == TRANSLATION) {
-        if (!op->is_read)
-            write_translation(v, r->encoding, op->value);
+        write_translation(v, r->encoding, op->value);
         return false;
     }
     if (op->is_read) {
@@ -799,8 +848,6 @@ void sysregs_reset(struct vcpu *v)
     } engine_values[] = {
         {SYS_SCTLR_EL1, 0x00c50838},
         {SYS_CPACR_EL1, 0},
-        {SYS_TTBR0_EL1, 0},
-        {SYS_TTBR1_EL1, 0},
         {SYS_TCR_EL1, 0},
         {SYS_MAIR_EL1, 0},
         {SYS_VBAR_EL1, 0},
@@ -818,6 +865,7 @@ void sysregs_reset(struct vcpu *v)
         engine_set_sysreg(v->world->engine, engine_values[i].encoding, engine_values[i].value);
         write_translation(v, engine_values[i].encoding, engine_values[i].value);
     }
+    v->stage1.ttbr0 = v->stage1.ttbr1 = 0;
     note_features(v);
     v->cntkctl = 0;
     v->oslsr = 8 | 2; /* the OS Lock is set at reset (D2.5.9) */
@@ -832,9 +880,20 @@ void sysregs_reset(struct vcpu *v)
     tlb_invalidate_all(v->tlb);
 }
 
+uint64_t sysreg_value(struct vcpu *v, unsigned encoding)
+{
+    const struct row *r = &rows[v->sysregs->row[encoding]];
+    return r->kind == TABLE_BASE ? read_row(v, r) : engine_sysreg(v->world->engine, encoding);
+}
+
 void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
 {
     const struct row *r = &rows[v->sysregs->row[encoding]];
+    if (r->kind == TABLE_BASE) {
+        write_table_base(v, r, value);
+        return;
+    }
+    engine_set_sysreg(v->world->engine, encoding, value);
     if (r->kind == TRANSLATION)
         write_translation(v, encoding, value);
     if (encoding == SYS_SPSR_EL1)

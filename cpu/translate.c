@@ -5,7 +5,7 @@
 
 #include "emu/bytes.h"
 
-static uint16_t current_asid(const struct stage1 *s1)
+uint16_t current_asid(const struct stage1 *s1)
 {
     bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
     uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
@@ -55,8 +55,10 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
     return permits & below;
 }
 
-bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
-                    unsigned *permits)
+/* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
+ * whatever the address space is (mmu/tlb.c); everything else is this one's. */
+static bool translate(struct vcpu *v, gva_t a, const struct access *access,
+                      struct engine_page *page)
 {
     struct stage1_leaf leaf;
     struct stage2_leaf below;
@@ -73,8 +75,20 @@ bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t 
         v->fault.gva = a;
         return false;
     }
-    *page = below.page;
-    *permits = page_permits(&leaf, &below, access);
+    page->hpa = below.page.v;
+    page->permits = page_permits(&leaf, &below, access);
+    page->local = !leaf.global || a.v >> 63 == 0;
+    return true;
+}
+
+bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
+                    unsigned *permits)
+{
+    struct engine_page found;
+    if (!translate(v, a, access, &found))
+        return false;
+    *page = hpa(found.hpa);
+    *permits = found.permits;
     return true;
 }
 
@@ -146,8 +160,7 @@ static void remember_device(struct vcpu *v, uint64_t page_va, const struct acces
         };
 }
 
-bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *page_hpa,
-               unsigned *permits)
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
 {
     struct vcpu *v = cpu;
     struct memory *m = v->world->memory;
@@ -162,10 +175,9 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
     }
     if (is_known_device(v, page_va, &access))
         return false;
-    hpa_t page;
     if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
         v->tags_seen = true;
-    if (!vcpu_translate(v, gva(page_va), &access, &page, permits)) {
+    if (!translate(v, gva(page_va), &access, page)) {
         remember_device(v, page_va, &access);
         return false;
     }
@@ -174,7 +186,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
     if (kind != ACCESS_FETCH && watched && !v->watchpoint_pass)
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
-    if (!memory_at(m, page, PAGE_SIZE, kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {
+    if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,
+                   kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {
         /* Stage 2 lets it through to where the board has no memory: registers of a device. */
         v->fault = (struct fault){.class = FAULT_EXTERNAL,
                                   .stage = 2,
@@ -184,9 +197,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, uint64_t *pag
         remember_device(v, page_va, &access);
         return false;
     }
-    if (kind != ACCESS_WRITE && !memory_is_dirty(m, page))
-        *permits &= ~(unsigned)PERMIT_W;
-    *page_hpa = page.v;
+    if (kind != ACCESS_WRITE && !memory_is_dirty(m, hpa(page->hpa)))
+        page->permits &= ~(unsigned)PERMIT_W;
     return true;
 }
 

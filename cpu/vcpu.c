@@ -149,15 +149,16 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
     v->world = world;
     v->index = index;
     v->regime = 1;
+    v->sysregs = sysregs_new(world->engine);
     v->callbacks = (struct engine_callbacks){
         .fill = fill_page,
         .sysop = system_operation,
         .exception = take_engine_exception,
         .watch = watch,
+        .asked = sysregs_asked(v->sysregs),
         .cpu = v,
     };
     v->tlb = tlb_new();
-    v->sysregs = sysregs_new(world->engine);
     v->context = engine_context_new(world->engine);
     if (!v->tlb) {
         vcpu_free(v);
@@ -330,8 +331,9 @@ const struct field vcpu_fields[] = {
     FIELD_END,
 };
 
-static void save_engine_registers(struct engine *e, struct bytes *out)
+static void save_engine_registers(struct vcpu *v, struct bytes *out)
 {
+    struct engine *e = v->world->engine;
     uint64_t pstate = engine_pstate(e), vector[2];
     bool sp_el0_in_use = !(pstate & PSTATE_SP);
     for (unsigned i = 0; i < 31; i++)
@@ -353,7 +355,7 @@ static void save_engine_registers(struct engine *e, struct bytes *out)
     bytes_put_int(out, monitor.value, 8);
     bytes_put_int(out, monitor.value_high, 8);
     for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++)
-        bytes_put_int(out, engine_sysreg(e, saved_sysregs[i]), 8);
+        bytes_put_int(out, sysreg_value(v, saved_sysregs[i]), 8);
 }
 
 /* No instruction runs between the two loads, so nothing of the loaded vCPU changes. */
@@ -378,7 +380,7 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
 {
     fields_save(vcpu_fields, v, out);
     bool borrowed = borrow(v, loaded);
-    save_engine_registers(v->world->engine, out);
+    save_engine_registers(v, out);
     give_back(loaded, borrowed);
 }
 
@@ -404,7 +406,6 @@ static void restore_engine_registers(struct vcpu *v, struct reader *in)
     engine_set_pstate(e, pstate);
     for (size_t i = 0; i < sizeof saved_sysregs / sizeof saved_sysregs[0]; i++) {
         uint64_t value = reader_int(in, 8);
-        engine_set_sysreg(e, saved_sysregs[i], value);
         sysreg_restored(v, saved_sysregs[i], value);
     }
     sysregs_restored(v);
@@ -509,7 +510,7 @@ const char *vcpu_sysreg_name(unsigned index)
 uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index)
 {
     bool borrowed = borrow(v, loaded);
-    uint64_t value = engine_sysreg(v->world->engine, saved_sysregs[index]);
+    uint64_t value = sysreg_value(v, saved_sysregs[index]);
     give_back(loaded, borrowed);
     return value;
 }

@@ -117,6 +117,63 @@ static void switch_asids(void)
     tlb_flush();
 }
 
+/* More pages than any TLB keeps count of, in the other order in the other table. */
+enum { MANY = 320 };
+static uint64_t many_pa(unsigned i, unsigned n)
+{
+    return SCRATCH + 0x100000 + 0x1000ull * (i ? MANY - 1 - n : n);
+}
+
+static void switch_many_pages(void)
+{
+    mmu_off();
+    build(PTE_NG);
+    for (unsigned n = 0; n < MANY; n++)
+        write64(many_pa(0, n), n);
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned n = 0; n < MANY; n++)
+            tables_map(&tables[i], WINDOW + 0x10000 + 0x1000 * n, many_pa(i, n), 0x1000,
+                       PTE_MEMORY | PTE_NG | PTE_PXN | PTE_UXN, 3);
+    mmu_on(&tables[0]);
+    for (unsigned round = 0; round < 8; round++) {
+        unsigned i = round & 1, pages = round < 4 ? 8 : MANY;
+        uint64_t wrong = 0;
+        set_tables(i, i + 1);
+        for (unsigned n = 0; n < pages; n++)
+            wrong += read64(WINDOW + 0x10000 + 0x1000 * n) != (i ? MANY - 1 - n : n);
+        CHECK_EQ("wrong pages", wrong, 0);
+        check_window(i);
+    }
+}
+
+/* Pages that are not global in the upper half, under the ASID of TTBR0. */
+static void switch_upper_half(void)
+{
+    const uint64_t upper = ~0ull << 39;
+    uint64_t tcr = READ(tcr_el1);
+    mmu_off();
+    build(PTE_NG);
+    mmu_on(&tables[0]);
+    WRITE(ttbr1_el1, tables[0].root);
+    /* T1SZ = 25, write-back, inner shareable, TG1 = 4 KiB, EPD1 = 0 */
+    WRITE(tcr_el1,
+          (tcr & ~(1ull << 23)) | 25ull << 16 | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30);
+    ISB();
+    tlb_flush();
+    for (unsigned n = 0; n < 40; n++) {
+        unsigned i = n * 5 / 3 & 1;
+        WRITE(ttbr1_el1, tables[i].root);
+        set_tables(i, i + 1);
+        struct trap t = trap_el1(load, (upper | WINDOW) + 0x1000, 0, 0);
+        CHECK_EQ("data in the upper window", t.x[1], 200 + i);
+        t = trap_el1(call, upper | WINDOW, 0, 0);
+        CHECK_EQ("code in the upper window", t.x[0], 100 + i);
+    }
+    WRITE(tcr_el1, tcr);
+    set_tables(0, 0);
+    tlb_flush();
+}
+
 /* The program's own text at another address too; control goes there and comes back. */
 static void run_elsewhere(void)
 {
@@ -157,6 +214,8 @@ int main(void)
     cache_bits();
     switch_tables();
     switch_asids();
+    switch_many_pages();
+    switch_upper_half();
     run_elsewhere();
     change_size();
     mmu_off();
