@@ -14,6 +14,8 @@ static inline bool at_el0(uint64_t pstate)
 /* translate.c */
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
 uint16_t current_asid(const struct stage1 *s1);
+/* Does an access of the current EL to the page end at stage 2, in v->fault? */
+bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -27,12 +29,18 @@ uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *acces
 void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
                     bool has_far, uint64_t far);
 bool take_engine_exception(void *cpu, unsigned number);
+/* The instruction at `pc` exits, and may be left to carry_out the next time, which asks for Xn. */
+void expect_exit(struct vcpu *v, uint64_t pc, unsigned n);
+/* An instruction that exits, and that the engine does not try. */
+enum engine_outcome carry_out(void *cpu, uint64_t pc, uint32_t instead);
 void take_undefined(struct vcpu *v, uint64_t pc);
 uint32_t esr_of(enum esr_ec ec, uint32_t iss);
 /* The synchronous exception of an abort recorded in v->fault, at the exact address. */
 void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m);
-/* After ENGINE_FILL. */
+/* mmio.c: after ENGINE_FILL. */
 void handle_refused_fill(struct vcpu *v);
+/* An access to a device that the engine does not try. */
+enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word);
 
 /* illegal.c: illegal exception returns and PSTATE.IL. */
 void illegal_note_spsr(struct vcpu *v, uint64_t spsr);
@@ -46,6 +54,8 @@ struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);
 const struct engine_asked *sysregs_asked(const struct sysreg_map *map);
 bool system_operation(void *cpu, const struct engine_sysop *op);
+/* Does the engine find it undefined, and is it for undefined_sysreg? */
+bool sysreg_is_undefined(struct vcpu *v, uint32_t word);
 /* A register access that the engine found undefined. True: done, go on behind it. */
 bool undefined_sysreg(struct vcpu *v, uint32_t word);
 const char *sysreg_name(unsigned encoding); /* "?": it is in no table */
@@ -78,6 +88,8 @@ bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* Must the access that was refused wait for the debugger of the whole board (points.h)? */
 bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
+/* MDSCR_EL1.SS. */
+bool debug_steps(const struct vcpu *v);
 /* An instruction was carried out by us: D2.12.5, PSTATE.SS becomes 0 and the step is pending. */
 void debug_advance_step(struct vcpu *v);
 /* The engine reports the end of a software step like an undefined instruction. */

@@ -176,10 +176,15 @@ bool debug_take_step_reported_as_undefined(struct vcpu *v)
     return true;
 }
 
+bool debug_steps(const struct vcpu *v)
+{
+    return v->mdscr & MDSCR_SS;
+}
+
 void debug_advance_step(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
-    if (!(v->mdscr & MDSCR_SS))
+    if (!debug_steps(v))
         return;
     uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
     engine_set_pstate(e, engine_pstate(e) & ~(uint64_t)PSTATE_SS);

@@ -69,6 +69,14 @@ struct engine_page {
     bool local;       /* until engine_change_space */
 };
 
+/* What became of an instruction that the engine left to `carry_out`. */
+enum engine_outcome {
+    ENGINE_OWN,     /* it is `instead` itself */
+    ENGINE_REFUSED, /* nothing: the engine has to try it after all */
+    ENGINE_DONE,    /* carried out; PC is still at the instruction */
+    ENGINE_LEFT,    /* carried out or given up, and PC set to where to go on */
+};
+
 struct engine_callbacks {
     /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
     bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
@@ -81,6 +89,9 @@ struct engine_callbacks {
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
     const struct engine_asked *asked;
+    /* Of an instruction that engine_expect_exit was told of, which the engine has replaced by
+     * `instead`. */
+    enum engine_outcome (*carry_out)(void *cpu, uint64_t pc, uint32_t instead);
     void *cpu;
 };
 
@@ -106,6 +117,7 @@ struct engine_ops {
     void (*count_attempt)(struct engine *e);
     void (*uncount_attempt)(struct engine *e);
     void (*continue_at)(struct engine *e, uint64_t pc);
+    void (*expect_exit)(struct engine *e, uint64_t pc, unsigned n);
     unsigned (*sequence)(struct engine *e);
     struct engine_monitor (*monitor)(struct engine *e);
     void (*set_monitor)(struct engine *e, struct engine_monitor m);
@@ -120,6 +132,7 @@ struct engine_ops {
     uint64_t (*banked_sp)(struct engine *e, unsigned el);
     void (*set_banked_sp)(struct engine *e, unsigned el, uint64_t value);
     uint64_t (*pstate)(struct engine *e);
+    uint64_t (*rights)(struct engine *e);
     void (*set_pstate)(struct engine *e, uint64_t value);
     void (*set_elr)(struct engine *e, uint64_t value);
     void (*set_esr)(struct engine *e, uint64_t value);
@@ -214,10 +227,20 @@ static inline void engine_uncount_attempt(struct engine *e)
     ((const struct engine_head *)e)->ops->uncount_attempt(e);
 }
 
-/* After engine_count_attempt: going on at `pc` is sequential execution, not a taken branch. */
+/* After engine_count_attempt, and in `carry_out`: going on at `pc` is sequential execution, not a
+ * taken branch. */
 static inline void engine_continue_at(struct engine *e, uint64_t pc)
 {
     ((const struct engine_head *)e)->ops->continue_at(e, pc);
+}
+
+/* After a refusal, and in `exception`: the instruction at `pc` could not be the engine's and will
+ * not be the next time. When it was so often enough, the engine no longer tries it first but has
+ * `carry_out` do it, until the code there is translated anew. What comes of it is the same. `n`:
+ * the register that carry_out will ask for first; it is at hand then. */
+static inline void engine_expect_exit(struct engine *e, uint64_t pc, unsigned n)
+{
+    ((const struct engine_head *)e)->ops->expect_exit(e, pc, n);
 }
 
 /* What scheduling must remember across a stop: bit 0 = PC was reached by a taken branch or
@@ -300,6 +323,12 @@ static inline uint64_t engine_pstate(struct engine *e)
 }
 
 /* Takes effect at the next engine_set_sysreg, which must follow. */
+/* Of PSTATE the level and PAN: what decides about an access. */
+static inline uint64_t engine_rights(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->rights(e);
+}
+
 static inline void engine_set_pstate(struct engine *e, uint64_t value)
 {
     ((const struct engine_head *)e)->ops->set_pstate(e, value);

@@ -90,6 +90,11 @@ static void script_continue_at(struct engine *e, uint64_t pc)
     (void)e, (void)pc;
 }
 
+static void script_expect_exit(struct engine *e, uint64_t pc, unsigned n)
+{
+    (void)e, (void)pc, (void)n;
+}
+
 static unsigned script_sequence(struct engine *e)
 {
     return e->now.sequence;
@@ -290,6 +295,7 @@ static const struct engine_ops script_ops = {
     .count_attempt = script_count_attempt,
     .uncount_attempt = script_uncount_attempt,
     .continue_at = script_continue_at,
+    .expect_exit = script_expect_exit,
     .sequence = script_sequence,
     .monitor = script_monitor,
     .set_monitor = script_set_monitor,
@@ -304,6 +310,7 @@ static const struct engine_ops script_ops = {
     .banked_sp = script_banked_sp,
     .set_banked_sp = script_set_banked_sp,
     .pstate = script_pstate,
+    .rights = script_pstate,
     .set_pstate = script_set_pstate,
     .set_elr = script_forget,
     .set_esr = script_forget,

@@ -24,14 +24,32 @@
 #define WFE_WORD     0xd503205fu
 
 #define LOCAL_PAGES 256
-#define YIELD_SLOTS 4096
-#define NOTED_SLOTS 1024
+/* What is translated in place of an instruction that is left to `carry_out`: MRS Xn, TPIDRRO_EL0,
+ * as the hook gets Xn, and behind it B . */
+#define EXIT_WORD      0xd53bd060u
+#define EXIT_ENCODING  SYSREG(3, 3, 13, 0, 3)
+#define EXIT_END       0x14000000u
+#define EXIT_OFTEN     64 /* exits before it is */
+#define EXIT_SLOTS     64
+#define PSTATE_EL_MASK 0xcu
+#define RIGHTS         (PSTATE_EL_MASK | (uint64_t)1 << 22) /* and PAN */
+#define YIELD_SLOTS    4096
+#define NOTED_SLOTS    1024
 
 /* What the block hook touches on its fast path, in one cache line. */
 struct fast {
     int64_t left;     /* bytes of instructions until a slower path must look */
     uint64_t address; /* the last block that started */
     uint64_t size;    /* its bytes */
+};
+
+/* An instruction that exits. */
+struct exiting {
+    uint64_t pc;
+    unsigned n;         /* the register that is at hand in its place */
+    unsigned times;     /* since its block was last translated to end with EXIT_WORD */
+    bool is_translated; /* so, */
+    uint64_t rights;    /* for these */
 };
 
 struct engine {
@@ -52,9 +70,20 @@ struct engine {
     bool inside;       /* in uc_emu_start */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool in_stub;
-    uint64_t stub_start;   /* the block of the stub that is to run */
-    uc_context *scratch;   /* for the monitor, which is in no register: */
-    size_t monitor_offset; /* where it is in a context; 0: nowhere that we know */
+    uint64_t stub_start;                /* the block of the stub that is to run */
+    uc_context *scratch;                /* for the monitor, which is in no register: */
+    size_t monitor_offset;              /* where it is in a context; 0: nowhere that we know */
+    struct exiting exiting[EXIT_SLOTS]; /* by (PC >> 2) % EXIT_SLOTS */
+    uint64_t expected;      /* one of them, whose block is to be translated so; 0: none */
+    uint64_t expected_from; /* where its block begins */
+    bool in_exit;           /* in `carry_out`: */
+    uint64_t exit_pc;       /* PC as it is to be then */
+    uint64_t exit_count;    /* attempted then, the instruction included */
+    uint64_t exit_end;      /* going on there is sequential */
+    unsigned exit_n;        /* Xn holds exit_x; 32: none is known */
+    uint64_t exit_x;
+    bool leaving;      /* the run ends before the next instruction, which is at exit_pc */
+    bool exit_refused; /* and goes on there when it is translated as what it is */
     bool watching, stop_wanted, flush_code_wanted;
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
@@ -97,11 +126,32 @@ static void set_reg(struct engine *e, int id, uint64_t value)
     uc_reg_write(e->uc, id, &value);
 }
 
+/* Between runs PC is kept here: each run begins by setting it anyway. So it is in `carry_out`. */
+static uint64_t unicorn_pc(struct engine *e)
+{
+    return e->in_exit ? e->exit_pc : e->inside ? reg(e, UC_ARM64_REG_PC) : e->pc;
+}
+
+static void unicorn_set_pc(struct engine *e, uint64_t pc)
+{
+    if (e->in_exit)
+        e->exit_pc = pc;
+    else if (e->inside)
+        set_reg(e, UC_ARM64_REG_PC, pc);
+    else
+        e->pc = pc;
+}
+
+static struct exiting *exiting_at(struct engine *e, uint64_t pc)
+{
+    return &e->exiting[(pc >> 2) % EXIT_SLOTS];
+}
+
 /* Counting ------------------------------------------------------------------------------------- */
 
 static uint64_t counted_to_block_end(const struct engine *e)
 {
-    return e->counted + (uint64_t)(e->granted - e->fast.left) / 4;
+    return e->counted + (uint64_t)((e->granted - e->fast.left) / 4);
 }
 
 /* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
@@ -112,6 +162,8 @@ static uint64_t counted_to_pc(const struct engine *e, uint64_t pc)
 
 static uint64_t unicorn_executed(const struct engine *e)
 {
+    if (e->in_exit)
+        return e->exit_count;
     bool in_block = e->inside && !e->settled;
     return in_block ? counted_to_pc(e, reg(e, UC_ARM64_REG_PC)) : counted_to_block_end(e);
 }
@@ -125,7 +177,7 @@ static void grant(struct engine *e, uint64_t now)
     if (e->turn_at < until)
         until = e->turn_at;
     uint64_t left = until > now ? until - now : 0;
-    if (e->watching || e->stop_wanted || e->flush_code_wanted)
+    if (e->watching || e->stop_wanted || e->flush_code_wanted || e->leaving)
         left = 0;
     e->room = 0;
     e->granted = left > INT64_MAX / 8 ? INT64_MAX / 2 : (int64_t)left * 4;
@@ -192,6 +244,10 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 static void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
 {
     uint64_t now = counted_to_block_end(e);
+    if (e->leaving) {
+        stop(e, ENGINE_SOFT);
+        return;
+    }
     grant(e, now);
     note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
@@ -317,6 +373,8 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
         result->perms = UC_PROT_READ | UC_PROT_EXEC;
         return true;
     }
+    if (e->leaving) /* what is due comes before this page is asked for */
+        return false;
     enum access_kind kind = type == UC_MEM_FETCH   ? ACCESS_FETCH
                             : type == UC_MEM_WRITE ? ACCESS_WRITE
                                                    : ACCESS_READ;
@@ -343,34 +401,83 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     return true;
 }
 
-static uint32_t on_sysop(struct engine *e, uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
+static unsigned encoding_of(const uc_arm64_cp_reg *r)
 {
-    unsigned encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2);
+    return SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2);
+}
+
+static unsigned number_of(uc_arm64_reg rt)
+{
+    if (rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28)
+        return (unsigned)(rt - UC_ARM64_REG_X0);
+    return rt == UC_ARM64_REG_X29 ? 29 : rt == UC_ARM64_REG_X30 ? 30 : 31;
+}
+
+static uint32_t on_sysop(struct engine *e, unsigned encoding, uc_arm64_reg rt,
+                         const uc_arm64_cp_reg *r, bool is_read)
+{
     if (!engine_asks(e->callbacks->asked, encoding, is_read))
         return 0;
     struct engine_sysop op = {
         .encoding = encoding,
         .is_read = is_read,
         .value = r->val,
-        .rt = 31,
+        .rt = number_of(rt),
     };
-    if (rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28)
-        op.rt = (unsigned)(rt - UC_ARM64_REG_X0);
-    else if (rt == UC_ARM64_REG_X29 || rt == UC_ARM64_REG_X30)
-        op.rt = rt == UC_ARM64_REG_X29 ? 29 : 30;
     return e->callbacks->sysop(e->callbacks->cpu, &op);
+}
+
+/* The run ends before the next block, and goes on at exit_pc. */
+static void leave(struct engine *e, uint64_t count)
+{
+    e->leaving = true;
+    e->fast.address = e->exit_end;
+    e->fast.size = 0;
+    grant(e, count);
+}
+
+/* EXIT_WORD: instead of an instruction that exits, or the guest's own. */
+static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t x)
+{
+    uint64_t pc = reg(e, UC_ARM64_REG_PC), count = counted_to_pc(e, pc + 4);
+    e->exit_pc = e->exit_end = pc;
+    e->exit_count = count;
+    e->exit_n = n;
+    e->exit_x = x;
+    e->in_exit = true;
+    enum engine_outcome outcome = e->callbacks->carry_out(e->callbacks->cpu, pc, EXIT_WORD | n);
+    e->in_exit = false;
+    if (outcome == ENGINE_OWN)
+        return 0;
+    e->fast.left += 4; /* EXIT_END */
+    e->fast.size -= 4;
+    if (outcome == ENGINE_DONE) {
+        e->exit_pc = e->exit_end = pc + 4;
+        if (e->watching || e->stop_wanted || e->flush_code_wanted)
+            leave(e, count);
+    } else if (outcome == ENGINE_REFUSED) {
+        e->exit_refused = true;
+        leave(e, count - 1);
+    } else {
+        leave(e, count);
+    }
+    return 1;
 }
 
 static uint32_t on_read(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
 {
+    struct engine *e = user;
     (void)uc;
-    return on_sysop(user, rt, r, true);
+    unsigned encoding = encoding_of(r);
+    if (encoding == EXIT_ENCODING)
+        return on_exit_word(e, number_of(rt), r->val);
+    return on_sysop(e, encoding, rt, r, true);
 }
 
 static uint32_t on_write(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
 {
     (void)uc;
-    return on_sysop(user, rt, r, false);
+    return on_sysop(user, encoding_of(r), rt, r, false);
 }
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
@@ -407,7 +514,11 @@ static void start(struct engine *e)
     uc_err err = uc_emu_start(e->uc, e->pc, 0, 0, 0);
     e->inside = false;
     e->pc = reg(e, UC_ARM64_REG_PC);
-    if (e->fill_refused) {
+    if (e->leaving) {
+        e->leaving = false;
+        e->pc = e->exit_pc;
+        e->reason = ENGINE_SOFT;
+    } else if (e->fill_refused) {
         if (e->tail_counted)
             note_code(e, e->pc, 4);
         e->reason = ENGINE_FILL;
@@ -420,9 +531,8 @@ static void start(struct engine *e)
     e->granted = e->fast.left = 0;
 }
 
-#define SCTLR_EL1      SYSREG(3, 0, 1, 0, 0)
-#define SCTLR_NTWI     ((uint64_t)1 << 16)
-#define PSTATE_EL_MASK 0xcu
+#define SCTLR_EL1  SYSREG(3, 0, 1, 0, 0)
+#define SCTLR_NTWI ((uint64_t)1 << 16)
 
 /* By its place on the board: by address it could call `fill`, and spoil what a refusal left. */
 static void drop_code_at_pc(struct engine *e, uint64_t page_hpa, uint64_t pc, uint64_t count)
@@ -467,8 +577,87 @@ static void run_truncated(struct engine *e, uint64_t count)
         e->reason = ENGINE_SOFT;
 }
 
+/* Instructions that exit
+ * ---------------------------------------------------------------------------
+ *
+ * An access that `fill` refuses costs an abort, a stop and a restart, a hypercall an exception.
+ * Where that happens again and again, EXIT_WORD lies in the instruction's place while its block is
+ * translated, and the instruction itself right after: what is translated asks `carry_out`
+ * (on_exit_word), what is in memory never changed. EXIT_END behind it ends the block, so that what
+ * the exit caused is due before the next instruction; it is not counted. When the block is dropped,
+ * for whatever reason, the instruction is tried again. */
+
+/* Not for the guest: nothing is counted. Ends before the first block that is not at stub_start. */
+static void run_aside(struct engine *e, uint64_t from)
+{
+    e->in_stub = true;
+    e->fast.left = 0;
+    uc_emu_start(e->uc, from, 0, 0, 0);
+    e->in_stub = false;
+}
+
+static bool page_of_code(struct engine *e, uint64_t pc, hpa_t *at)
+{
+    struct engine_page page;
+    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page))
+        return false;
+    *at = hpa(page.hpa + (pc & PAGE_MASK));
+    return true;
+}
+
+static void translate_as_it_is(struct engine *e)
+{
+    hpa_t at;
+    if (page_of_code(e, e->pc, &at))
+        engine_drop_code(e, at, 4);
+    else
+        engine_flush_tlb(e);
+}
+
+static void translate_expected(struct engine *e)
+{
+    hpa_t from, at;
+    uint64_t pc = e->expected;
+    e->expected = 0;
+    if (!page_of_code(e, e->expected_from, &from) || !page_of_code(e, pc, &at))
+        return;
+    uint8_t kept[8], *words = memory_at(e->memory, at, sizeof kept, MEMORY_READ);
+    if (!words)
+        return;
+    struct exiting *x = exiting_at(e, pc);
+    x->is_translated = true;
+    x->rights = reg(e, UC_ARM64_REG_PSTATE) & RIGHTS;
+    memcpy(kept, words, sizeof kept);
+    store_le(words, EXIT_WORD | x->n, 4);
+    store_le(words + 4, EXIT_END, 4);
+    engine_drop_code(e, from, 4);
+    engine_drop_code(e, at, 4); /* whatever the level it is for */
+    e->stub_start = ~(uint64_t)0;
+    run_aside(e, e->expected_from);
+    memcpy(words, kept, sizeof kept);
+}
+
+/* Not the last instruction of a page: EXIT_END has no place there. */
+static void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n)
+{
+    uint64_t from = e->inside ? e->block_address : e->fast.address;
+    struct exiting *x = exiting_at(e, pc);
+    if (x->pc != pc)
+        *x = (struct exiting){.pc = pc};
+    if (++x->times < EXIT_OFTEN || pc < from || ((pc + 4) ^ from) & ~PAGE_MASK)
+        return;
+    x->times = 0;
+    x->n = n;
+    e->expected = pc;
+    e->expected_from = from;
+    e->stop_wanted = true;
+    look_at_next_block(e);
+}
+
 static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
 {
+    if (e->expected)
+        translate_expected(e);
     uint64_t from = e->counted;
     e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
     e->soft_at = budget.soft > UINT64_MAX - from ? UINT64_MAX : from + budget.soft;
@@ -480,6 +669,14 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
     note_code(e, e->pc, 4);
     grant(e, from);
     start(e);
+    while (e->exit_refused) {
+        e->exit_refused = false;
+        translate_as_it_is(e);
+        e->fast.address = e->prev_end;
+        e->fast.size = 0;
+        grant(e, e->counted);
+        start(e);
+    }
     if (e->truncate) {
         uint64_t count = e->truncate;
         e->truncate = 0;
@@ -538,24 +735,13 @@ static void unicorn_uncount_attempt(struct engine *e)
 
 static void unicorn_continue_at(struct engine *e, uint64_t pc)
 {
-    e->prev_end = pc;
+    if (e->in_exit)
+        e->exit_end = pc;
+    else
+        e->prev_end = pc;
 }
 
 /* Registers ------------------------------------------------------------------------------------ */
-
-/* Between runs PC is kept here: each run begins by setting it anyway. */
-static uint64_t unicorn_pc(struct engine *e)
-{
-    return e->inside ? reg(e, UC_ARM64_REG_PC) : e->pc;
-}
-
-static void unicorn_set_pc(struct engine *e, uint64_t pc)
-{
-    if (e->inside)
-        set_reg(e, UC_ARM64_REG_PC, pc);
-    else
-        e->pc = pc;
-}
 
 static int x_id(unsigned n)
 {
@@ -564,11 +750,14 @@ static int x_id(unsigned n)
 
 static uint64_t unicorn_x(struct engine *e, unsigned n)
 {
+    if (e->in_exit && n == e->exit_n)
+        return e->exit_x;
     return n < 31 ? reg(e, x_id(n)) : 0;
 }
 
 static void unicorn_set_x(struct engine *e, unsigned n, uint64_t value)
 {
+    e->exit_n = 32;
     if (n < 31)
         set_reg(e, x_id(n), value);
 }
@@ -596,6 +785,13 @@ static void unicorn_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
 static uint64_t unicorn_pstate(struct engine *e)
 {
     return reg(e, UC_ARM64_REG_PSTATE);
+}
+
+/* Translated code is for one level and one PAN. */
+static uint64_t unicorn_rights(struct engine *e)
+{
+    const struct exiting *x = e->in_exit ? exiting_at(e, e->exit_pc) : NULL;
+    return x && x->pc == e->exit_pc && x->is_translated ? x->rights : unicorn_pstate(e) & RIGHTS;
 }
 
 static void unicorn_set_pstate(struct engine *e, uint64_t value)
@@ -801,11 +997,8 @@ static bool add_hooks(struct engine *g, struct error *e)
 /* One block of the stub page, stopped at the block behind it. */
 static void run_stub(struct engine *e, uint64_t offset)
 {
-    e->in_stub = true;
     e->stub_start = WINDOW | (STUB_HPA + offset);
-    e->fast.left = 0;
-    uc_emu_start(e->uc, e->stub_start, 0, 0, 0);
-    e->in_stub = false;
+    run_aside(e, e->stub_start);
 }
 
 /* The monitor is in no register. */
@@ -878,6 +1071,7 @@ static void unicorn_free(struct engine *g)
 
 static void unicorn_use(struct engine *e, const struct engine_callbacks *callbacks)
 {
+    e->expected = 0;
     e->callbacks = callbacks;
 }
 
@@ -996,6 +1190,7 @@ static const struct engine_ops unicorn_ops = {
     .count_attempt = unicorn_count_attempt,
     .uncount_attempt = unicorn_uncount_attempt,
     .continue_at = unicorn_continue_at,
+    .expect_exit = unicorn_expect_exit,
     .sequence = unicorn_sequence,
     .monitor = unicorn_monitor,
     .set_monitor = unicorn_set_monitor,
@@ -1010,6 +1205,7 @@ static const struct engine_ops unicorn_ops = {
     .banked_sp = unicorn_banked_sp,
     .set_banked_sp = unicorn_set_banked_sp,
     .pstate = unicorn_pstate,
+    .rights = unicorn_rights,
     .set_pstate = unicorn_set_pstate,
     .set_elr = unicorn_set_elr,
     .set_esr = unicorn_set_esr,

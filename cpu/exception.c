@@ -82,8 +82,10 @@ static void take_alignment(struct vcpu *v, uint64_t pc)
 }
 
 #define INSN_HLT_SEMIHOSTING 0xd45e0000u
+#define INSN_HVC             0xd4000002u
+#define INSN_SMC             0xd4000003u
 
-/* Carries out what the hypervisor decided about an instruction that exited. */
+/* What the hypervisor decided about an instruction that exited, which PC may be behind already. */
 static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, uint64_t next_pc)
 {
     struct engine *e = v->world->engine;
@@ -120,12 +122,21 @@ static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
         finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
         return;
     }
-    if (undefined_sysreg(v, word)) {
+    if (sysreg_is_undefined(v, word) && undefined_sysreg(v, word)) {
         debug_advance_step(v);
         engine_set_pc(v->world->engine, pc + 4);
+        expect_exit(v, pc, word & 31);
         return;
     }
     take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
+}
+
+static enum exit_result exit_for_call(struct vcpu *v, enum exit_reason reason, uint64_t pc,
+                                      uint32_t word)
+{
+    struct guest_exit x = {.reason = reason, .pc = gva(pc), .value = word >> 5 & 0xffff};
+    x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);
+    return v->world->exit(v->world->context, v, &x);
 }
 
 /* HVC and SMC: the engine reports them with PC behind. */
@@ -133,13 +144,8 @@ static void take_call(struct vcpu *v, enum exit_reason reason, uint64_t next_pc)
 {
     uint32_t word = 0;
     read_instruction(v, next_pc - 4, &word);
-    struct guest_exit x = {
-        .reason = reason,
-        .pc = gva(next_pc - 4),
-        .value = word >> 5 & 0xffff,
-    };
-    x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);
-    finish_exit(v, v->world->exit(v->world->context, v, &x), next_pc - 4, next_pc);
+    finish_exit(v, exit_for_call(v, reason, next_pc - 4, word), next_pc - 4, next_pc);
+    expect_exit(v, next_pc - 4, 0);
 }
 
 bool take_engine_exception(void *cpu, unsigned number)
@@ -174,4 +180,60 @@ bool take_engine_exception(void *cpu, unsigned number)
     /* A new regime of interrupts and traps: have them looked at before the next block. */
     vcpu_update_watch(v);
     return true;
+}
+
+/* Exits that the engine does not try ------------------------------------------------------------
+ */
+
+/* A debugger looks at accesses, and steps of the guest's own end at the engine's exceptions. */
+static bool may_carry_out(const struct vcpu *v)
+{
+    return !v->world->points && !debug_steps(v);
+}
+
+void expect_exit(struct vcpu *v, uint64_t pc, unsigned n)
+{
+    if (may_carry_out(v))
+        engine_expect_exit(v->world->engine, pc, n);
+}
+
+static enum engine_outcome carry_out_call(struct vcpu *v, enum exit_reason reason, uint64_t pc,
+                                          uint32_t word)
+{
+    enum exit_result result = exit_for_call(v, reason, pc, word);
+    if (result == EXIT_DONE)
+        return ENGINE_DONE;
+    engine_continue_at(v->world->engine, pc + 4);
+    finish_exit(v, result, pc, pc + 4);
+    return ENGINE_LEFT;
+}
+
+static enum engine_outcome carry_out_sysreg(struct vcpu *v, uint64_t pc, uint32_t word)
+{
+    if (undefined_sysreg(v, word))
+        return ENGINE_DONE;
+    engine_continue_at(v->world->engine, pc + 4);
+    take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
+    return ENGINE_LEFT;
+}
+
+enum engine_outcome carry_out(void *cpu, uint64_t pc, uint32_t instead)
+{
+    struct vcpu *v = cpu;
+    uint32_t word;
+    if (!read_instruction(v, pc, &word))
+        return ENGINE_REFUSED;
+    if (word == instead)
+        return ENGINE_OWN;
+    if (!may_carry_out(v))
+        return ENGINE_REFUSED;
+    switch (word & 0xffe0001f) {
+    case INSN_HVC:
+        return carry_out_call(v, EXIT_HVC, pc, word);
+    case INSN_SMC:
+        return carry_out_call(v, EXIT_SMC, pc, word);
+    default:
+        return sysreg_is_undefined(v, word) ? carry_out_sysreg(v, pc, word)
+                                            : access_device(v, pc, word);
+    }
 }

@@ -90,22 +90,21 @@ static void external_abort(struct vcpu *v, uint64_t pc, gva_t a, const struct in
 }
 
 /* A data access whose stage 2 translation failed: a virtual device or nothing at all. */
-static void handle_stage2(struct vcpu *v, uint64_t pc, gva_t a, const struct insn_memory *m)
+static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
+                                         const struct insn_memory *m)
 {
     struct engine *e = v->world->engine;
     bool unaligned = m->access_size && (a.v & (m->access_size - 1));
     if (unaligned && v->fault_is_device) {
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
         take_abort(v, pc, a, m);
-        return;
+        return ENGINE_LEFT;
     }
     switch (exit_for_access(v, m, a)) {
     case EXIT_DONE:
         debug_advance_step(v);
         write_back(v, m);
-        engine_set_pc(e, pc + 4);
-        engine_continue_at(e, pc + 4);
-        break;
+        return ENGINE_DONE;
     case EXIT_UNDEFINED:
         take_undefined(v, pc);
         break;
@@ -116,6 +115,23 @@ static void handle_stage2(struct vcpu *v, uint64_t pc, gva_t a, const struct ins
         engine_set_pc(e, pc + 4);
         break;
     }
+    return ENGINE_LEFT;
+}
+
+/* May the engine leave such an access to access_device? */
+static bool is_plain(const struct insn_memory *m)
+{
+    return m->class == INSN_SINGLE && !m->unprivileged &&
+           (m->address & PAGE_MASK) + m->size <= PAGE_SIZE;
+}
+
+enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word)
+{
+    struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
+    enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
+    if (!is_plain(&m) || !finds_device(v, m.address & ~PAGE_MASK, kind))
+        return ENGINE_REFUSED;
+    return handle_stage2(v, pc, gva(m.address), &m);
 }
 
 static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
@@ -175,6 +191,10 @@ void handle_refused_fill(struct vcpu *v)
         take_abort(v, pc, a, &m);
     else if (debug_waits_for_debugger(v, &m)) /* registers of devices are watched, too */
         engine_uncount_attempt(e);
-    else
-        handle_stage2(v, pc, a, &m);
+    else if (handle_stage2(v, pc, a, &m) == ENGINE_DONE) {
+        engine_set_pc(e, pc + 4);
+        engine_continue_at(e, pc + 4);
+        if (is_plain(&m))
+            expect_exit(v, pc, m.rn);
+    }
 }

@@ -764,18 +764,21 @@ static enum exit_result exit_for_sysreg(struct vcpu *v, struct guest_exit *x, bo
     return result;
 }
 
+bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
+{
+    /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
+    const struct row *r = &rows[v->sysregs->row[encoding_of(word)]];
+    return is_register_move(word) && (r == rows || r->kind == ABSENT) &&
+           !at_el0(engine_rights(v->world->engine));
+}
+
 bool undefined_sysreg(struct vcpu *v, uint32_t word)
 {
     struct engine *e = v->world->engine;
-    if (!is_register_move(word) || at_el0(engine_pstate(e)))
-        return false;
     bool is_read = word >> 21 & 1;
     unsigned rt = word & 31, encoding = encoding_of(word);
     const struct row *r = &rows[v->sysregs->row[encoding]];
     if (r != rows) {
-        /* Of those it knows the engine refused one for a reason, such as a read-only register. */
-        if (r->kind != ABSENT)
-            return false;
         if (is_read)
             engine_set_x(e, rt, 0);
         return true;

@@ -94,7 +94,7 @@ bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t 
 
 static struct access current_access(struct vcpu *v, enum access_kind kind)
 {
-    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t pstate = engine_rights(v->world->engine);
     return (struct access){
         .kind = kind,
         .privileged = !at_el0(pstate),
@@ -123,7 +123,7 @@ bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
         v->fault_is_device = keep_device;
     }
     if (v->code.host)
-        *word = (uint32_t)load_le(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3), 4);
+        *word = load_le32(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3));
     return v->code.host != NULL;
 }
 
@@ -160,25 +160,20 @@ static void remember_device(struct vcpu *v, uint64_t page_va, const struct acces
         };
 }
 
-bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
+/* The page for an access, with the rights it needs; without them, or of a device: false. */
+static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *access,
+                      struct engine_page *page)
 {
-    struct vcpu *v = cpu;
     struct memory *m = v->world->memory;
-    struct access access = current_access(v, kind);
-    v->fault_has_word = false;
+    enum access_kind kind = access->kind;
     if (v->world->footprint && kind != ACCESS_FETCH)
         page_set_add(&v->world->footprint->data, page_va);
-    if (kind != ACCESS_FETCH && access.privileged) {
-        v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
-        if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
-            access.privileged = false;
-    }
-    if (is_known_device(v, page_va, &access))
+    if (is_known_device(v, page_va, access))
         return false;
     if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
         v->tags_seen = true;
-    if (!translate(v, gva(page_va), &access, page)) {
-        remember_device(v, page_va, &access);
+    if (!translate(v, gva(page_va), access, page)) {
+        remember_device(v, page_va, access);
         return false;
     }
     bool watched = debug_watches_page(v, page_va) ||
@@ -194,12 +189,33 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine
                                   .write = kind == ACCESS_WRITE,
                                   .gva = gva(page_va),
                                   .gpa = v->fault_gpa_page};
-        remember_device(v, page_va, &access);
+        remember_device(v, page_va, access);
         return false;
     }
     if (kind != ACCESS_WRITE && !memory_is_dirty(m, hpa(page->hpa)))
         page->permits &= ~(unsigned)PERMIT_W;
     return true;
+}
+
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
+{
+    struct vcpu *v = cpu;
+    struct access access = current_access(v, kind);
+    v->fault_has_word = false;
+    if (kind != ACCESS_FETCH && access.privileged) {
+        v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
+        if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
+            access.privileged = false;
+    }
+    return find_page(v, page_va, &access, page);
+}
+
+bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind)
+{
+    struct access access = current_access(v, kind);
+    struct engine_page page;
+    return !find_page(v, page_va, &access, &page) && v->fault.stage == 2 &&
+           v->fault.class != FAULT_NONE && !v->fault.s1ptw;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */

@@ -156,6 +156,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
         .exception = take_engine_exception,
         .watch = watch,
         .asked = sysregs_asked(v->sysregs),
+        .carry_out = carry_out,
         .cpu = v,
     };
     v->tlb = tlb_new();

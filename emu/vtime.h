@@ -20,6 +20,9 @@ static inline uint64_t vtime_ticks(const struct vtime *t)
 /* a * b / c without losing high bits; the result must fit in 64 bits. */
 static inline uint64_t vtime_scale(uint64_t a, uint64_t b, uint64_t c)
 {
+    uint64_t product;
+    if (!__builtin_mul_overflow(a, b, &product))
+        return product / c; /* much faster */
     return (uint64_t)((unsigned __int128)a * b / c);
 }
 

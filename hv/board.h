@@ -166,6 +166,7 @@ struct board {
     struct schedule schedule;
     struct vcpu *current; /* in the engine; NULL before the first run */
     uint64_t pause_at;    /* instruction count: whoever runs the board wants it back */
+    uint64_t run_until;   /* the tick that the running budget ends at, if nothing else is sooner */
     bool pause_wanted;
     uint64_t next_snapshot; /* instruction count */
     bool snapshot_wanted;   /* a guest asked for one */

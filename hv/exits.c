@@ -178,6 +178,8 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
         b->sinks.exit_begins(b->sinks.context);
     script_exit(vm, v, x);
     enum exit_result result = handlers[x->reason](vm, v, x);
+    if (next_due(b) < b->run_until || b->pause_wanted || b->snapshot_wanted)
+        engine_stop_soon(vm->world.engine);
     script_result(vm, v, x, result);
     if (b->sinks.exit_ends)
         b->sinks.exit_ends(b->sinks.context, vm, x);

@@ -9,6 +9,9 @@
 /* exits.c: the one table through which guest exits are dispatched. */
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
 
+/* run.c: the tick of the next event or input. */
+uint64_t next_due(const struct board *b);
+
 /* assemble.c: the vCPU sees these; and another vCPU of the board can run that could not before. */
 void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void vcpu_has_woken(struct board *b);

@@ -131,12 +131,16 @@ static void deliver_inputs(struct board *b)
 /* Running -----------------------------------------------------------------------------------------
  */
 
-static struct engine_budget budget_for(const struct board *b, const struct choice *c)
+uint64_t next_due(const struct board *b)
+{
+    return least(event_next(&b->events), journal_next_tick(b->journal));
+}
+
+static struct engine_budget budget_for(struct board *b, const struct choice *c)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    uint64_t until = least(event_next(&b->events), journal_next_tick(b->journal));
-    until = least(until, b->options.limit_ticks);
-    uint64_t exact = until > now ? until - now : 0;
+    b->run_until = least(next_due(b), b->options.limit_ticks);
+    uint64_t exact = b->run_until > now ? b->run_until - now : 0;
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
     exact = least(exact, b->next_digest - instructions);
@@ -192,8 +196,7 @@ static bool wait_for_ever(struct board *b, uint64_t passed_ns)
 static bool idle(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    uint64_t next = least(event_next(&b->events), journal_next_tick(b->journal));
-    next = least(next, b->options.limit_ticks);
+    uint64_t next = least(next_due(b), b->options.limit_ticks);
     uint64_t ticks = next - now;
     if (journal_can_wait(b->journal)) {
         uint64_t ns =

@@ -255,6 +255,7 @@ programs)
     bare at 1 a57
     bare pan 1 max
     bare mmuswitch 1 a57
+    bare often 1 a57
     bare atomics 4 a57
     bare timers 1 a57 2000000
     bare ipi 4 a57 2000000
