@@ -54,6 +54,7 @@ else()
     endif()
     list(GET cached 0 cached)
     get_filename_component(cached_dir ${cached} DIRECTORY)
+    set(QVM_UNICORN_LIBRARY_DIR ${cached_dir})
     add_library(qvm::unicorn UNKNOWN IMPORTED)
     set_target_properties(qvm::unicorn PROPERTIES IMPORTED_LOCATION ${cached}
                           INTERFACE_INCLUDE_DIRECTORIES ${QVM_CACHE}/unicorn/usr/include)

@@ -1,8 +1,8 @@
-/* Build option QVM_INTERPOSE. Unicorn emits a check for a stop request behind every load and store,
- * which also forces all guest registers to memory. We stop at block starts only, where another
- * check remains, so the one behind accesses can go: a function of the same name in the program wins
- * over the library's. It leans on an internal name, so it is an option; results are the same with
- * and without, and a test says so. */
+/* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
+ * registers are forced to memory. We stop at block starts only, where another check remains, so the
+ * one behind accesses can go: our function of the same name wins over the library's. It leans on an
+ * internal name, so it is an option (QVM_INTERPOSE); results are the same with and without, and a
+ * test says so. */
 #include "cpu/engine.h"
 
 #ifdef QVM_INTERPOSE
