@@ -708,7 +708,8 @@ static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bo
 bool system_operation(void *cpu, const struct engine_sysop *op)
 {
     struct vcpu *v = cpu;
-    bool el0 = at_el0(engine_pstate(v->world->engine));
+    struct engine *e = v->world->engine;
+    bool el0 = at_el0(engine_pstate(e));
     if (op->encoding >> 14 == 1)
         return system_instruction(v, op, el0);
     const struct row *r = &rows[v->sysregs->row[op->encoding]];
@@ -723,7 +724,7 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
         return false;
     }
     if (op->is_read) {
-        engine_set_x(v->world->engine, op->rt, read_row(v, r));
+        engine_set_x(e, op->rt, read_row(v, r));
         return true;
     }
     write_row(v, r, op->value);

@@ -214,6 +214,8 @@ bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind)
 {
     struct access access = current_access(v, kind);
     struct engine_page page;
+    if (!v->world->footprint && is_known_device(v, page_va, &access))
+        return true;
     return !find_page(v, page_va, &access, &page) && v->fault.stage == 2 &&
            v->fault.class != FAULT_NONE && !v->fault.s1ptw;
 }

@@ -42,9 +42,9 @@ static enum bus_answer ask_device(struct vm *vm, const struct vcpu *v, struct gu
         .is_write = x->is_write,
         .vcpu = (uint8_t)v->index,
     };
-    const struct bus_region *region = bus_find(&vm->bus, x->gpa);
+    struct bus_region *region = bus_find(&vm->bus, x->gpa);
     x->handler = region ? region->vdev->name : NULL;
-    enum bus_answer answer = bus_access(&vm->bus, x->gpa, &access);
+    enum bus_answer answer = bus_access_region(region, x->gpa, &access);
     if (answer == BUS_HANDLED)
         x->value = access.value;
     return answer;

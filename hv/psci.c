@@ -112,13 +112,18 @@ static int64_t features(uint32_t function)
     }
 }
 
+/* Of the 32-bit convention only Wn counts: SMCCC 2.6. */
+static uint64_t argument(const struct vm *vm, bool is_64, unsigned n)
+{
+    uint64_t value = engine_x(vm->world.engine, n);
+    return is_64 ? value : (uint32_t)value;
+}
+
 enum exit_result secure_call(struct vm *vm, struct vcpu *v)
 {
     struct engine *e = vm->world.engine;
     uint32_t function = (uint32_t)engine_x(e, 0);
     bool is_64 = function & SMC64;
-    uint64_t mask = is_64 ? UINT64_MAX : UINT32_MAX;
-    uint64_t a1 = engine_x(e, 1) & mask, a2 = engine_x(e, 2) & mask, a3 = engine_x(e, 3) & mask;
     int64_t result = NOT_SUPPORTED;
     bool has_64 = false;
     switch (function & ~SMC64) {
@@ -135,11 +140,11 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
     case PSCI_VERSION:
         result = 0x10001;
         break;
-    case SMCCC_ARCH_FEATURES:
-        result = (uint32_t)a1 == SMCCC_VERSION || (uint32_t)a1 == SMCCC_ARCH_FEATURES
-                     ? SUCCESS
-                     : NOT_SUPPORTED;
+    case SMCCC_ARCH_FEATURES: {
+        uint32_t asked = (uint32_t)engine_x(e, 1);
+        result = asked == SMCCC_VERSION || asked == SMCCC_ARCH_FEATURES ? SUCCESS : NOT_SUPPORTED;
         break;
+    }
     case PSCI_CPU_SUSPEND:
         result = cpu_suspend(vm, v);
         break;
@@ -147,10 +152,10 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
         vcpu_power_off(v);
         return EXIT_DONE;
     case PSCI_CPU_ON:
-        result = cpu_on(vm, a1, a2, a3);
+        result = cpu_on(vm, argument(vm, is_64, 1), argument(vm, is_64, 2), argument(vm, is_64, 3));
         break;
     case PSCI_AFFINITY_INFO:
-        result = affinity_info(vm, a1, a2);
+        result = affinity_info(vm, argument(vm, is_64, 1), argument(vm, is_64, 2));
         break;
     case PSCI_MIGRATE_INFO_TYPE:
         result = 2; /* no trusted OS */
@@ -163,7 +168,7 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
         vm->may_restart = true;
         return EXIT_STOPPED;
     case PSCI_FEATURES:
-        result = features((uint32_t)a1);
+        result = features((uint32_t)engine_x(e, 1));
         break;
     case QVM_SNAPSHOT:
         result = SUCCESS; /* in any case: what the user wants must not be seen */

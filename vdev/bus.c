@@ -118,7 +118,11 @@ const struct bus_region *bus_next(const struct bus *bus, gpa_t at)
 
 enum bus_answer bus_access(struct bus *bus, gpa_t at, struct bus_access *a)
 {
-    struct bus_region *r = bus_find(bus, at);
+    return bus_access_region(bus_find(bus, at), at, a);
+}
+
+enum bus_answer bus_access_region(struct bus_region *r, gpa_t at, struct bus_access *a)
+{
     enum bus_answer answer = BUS_NOBODY;
     if (r && range_inside(at.v - r->base, a->size, r->size)) {
         a->offset = at.v - r->base;

@@ -44,6 +44,8 @@ const struct bus_region *bus_next(const struct bus *bus, gpa_t at);
 /* One access: the caller fills value (of a write), size, is_write and vcpu; the bus fills offset.
  * An access that leaves its region is BUS_NOBODY. The value of a read that was not handled is 0. */
 enum bus_answer bus_access(struct bus *bus, gpa_t at, struct bus_access *a);
+/* The same with the region found already; NULL: BUS_NOBODY. */
+enum bus_answer bus_access_region(struct bus_region *r, gpa_t at, struct bus_access *a);
 
 /* Accesses to all regions of a device, for --stats. */
 void bus_counts(const struct bus *bus, const struct vdev *v, uint64_t *reads, uint64_t *writes);
