@@ -35,6 +35,7 @@
 #define RIGHTS         (PSTATE_EL_MASK | (uint64_t)1 << 22) /* and PAN */
 #define YIELD_SLOTS    4096
 #define NOTED_SLOTS    1024
+#define LOOKED_SLOTS   1024
 
 /* What the block hook touches on its fast path, in one cache line. */
 struct fast {
@@ -95,6 +96,7 @@ struct engine {
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     bool yields;
     uint8_t yield_after[YIELD_SLOTS];
+    uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
     /* Pages of this address space that were filled since it began; more than LOCAL_PAGES:
      * forgotten. */
     uint64_t local[LOCAL_PAGES];
@@ -335,23 +337,24 @@ static void on_block_yielding(uc_engine *uc, uint64_t address, uint32_t size, vo
         e->just_yielded = false;
 }
 
-static void note_wfe_words(struct engine *e, uint64_t page_va, uint64_t page_hpa)
-{
-    const uint8_t *page = memory_at(e->memory, hpa(page_hpa), PAGE_SIZE, MEMORY_READ);
-    for (uint64_t at = 0; page && at < PAGE_SIZE; at += 4)
-        if (load_le32(page + at) == WFE_WORD)
-            e->yield_after[((page_va + at + 4) >> 2) % YIELD_SLOTS] = 1;
-}
-
-/* Code became new without a fill: whatever virtual page it is seen at, its hints must be there, or
- * it would depend on the next fill whether a new WFE yields. */
-static void note_wfe_words_everywhere(struct engine *e, hpa_t a, uint64_t size)
+/* Hints for the WFE words that lie there, at whatever virtual page they are seen. */
+static void note_wfe_words(struct engine *e, hpa_t a, uint64_t size)
 {
     const uint8_t *code = memory_at(e->memory, a, size, MEMORY_READ);
     for (uint64_t at = 0; code && at + 4 <= size; at += 4)
         for (uint64_t page = 0; page < YIELD_SLOTS && load_le32(code + at) == WFE_WORD;
              page += PAGE_SIZE / 4)
             e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
+}
+
+/* Before code of the page runs; what IC instructions make new later is looked through then. */
+static void note_wfe_words_once(struct engine *e, uint64_t page_hpa)
+{
+    uint64_t *looked = &e->looked_through[page_hpa / PAGE_SIZE % LOOKED_SLOTS];
+    if (*looked == (page_hpa | 1))
+        return;
+    *looked = page_hpa | 1;
+    note_wfe_words(e, hpa(page_hpa), PAGE_SIZE);
 }
 
 static void note_local(struct engine *e, uint64_t page_va)
@@ -388,7 +391,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     if (kind == ACCESS_FETCH)
         page_set_add(&e->code_pages, page.hpa);
     if (e->yields && kind == ACCESS_FETCH)
-        note_wfe_words(e, va & ~PAGE_MASK, page.hpa);
+        note_wfe_words_once(e, page.hpa);
     if (page.local)
         note_local(e, va & ~PAGE_MASK);
     /* Never W and X together: that makes every store to the page several times slower. */
@@ -689,7 +692,10 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
         e->flush_code_wanted = false;
         uc_ctl_flush_tb(e->uc);
         if (e->yields) /* fetches are filled again, and WFE words looked for */
+        {
+            memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);
+        }
     }
     return e->reason;
 }
@@ -1131,7 +1137,7 @@ static void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
         uint64_t until = page_end < end ? page_end : end;
         bool has_code = page_set_has(&e->code_pages, at);
         if (e->yields && has_code)
-            note_wfe_words_everywhere(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
+            note_wfe_words(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
         if (has_code)
             uc_ctl_remove_cache(e->uc, WINDOW | at, WINDOW | until);
         at = until;
