@@ -55,6 +55,32 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
     return permits & below;
 }
 
+static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
+{
+    return a->page.v == b->page.v && a->attr == b->attr && a->device == b->device &&
+           a->global == b->global && a->el1 == b->el1 && a->el0 == b->el0 &&
+           a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
+}
+
+/* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
+ * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
+ * too: TLB maintenance, and the changes of a regime, which flush. */
+static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
+        const struct vcpu *other = v->world->vcpus[i];
+        if (other == v || !other->on)
+            continue;
+        if (other->stage1.sctlr != v->stage1.sctlr || other->stage1.tcr != v->stage1.tcr ||
+            other->stage1.mair != v->stage1.mair || debug_watches_page(other, a.v & ~PAGE_MASK))
+            return false;
+        const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
+        if (!there || !same_leaf(leaf, there))
+            return false;
+    }
+    return true;
+}
+
 /* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
  * whatever the address space is (mmu/tlb.c); everything else is this one's. */
 static bool translate(struct vcpu *v, gva_t a, const struct access *access,
@@ -77,7 +103,7 @@ static bool translate(struct vcpu *v, gva_t a, const struct access *access,
     }
     page->hpa = below.page.v;
     page->permits = page_permits(&leaf, &below, access);
-    page->local = !leaf.global || a.v >> 63 == 0;
+    page->local = !leaf.global || a.v >> 63 == 0 || !is_everybodys(v, a, &leaf);
     return true;
 }
 

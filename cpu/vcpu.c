@@ -236,7 +236,10 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
         engine_context_load(e, v->context);
         engine_use(e, &v->callbacks);
         v->loaded = true;
-        engine_flush_tlb(e);
+        if (before && before != v && before->world == v->world && !v->reset_pending)
+            engine_change_space(e);
+        else
+            engine_flush_tlb(e);
     }
     if (v->reset_pending)
         reset(v);

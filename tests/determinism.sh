@@ -257,6 +257,7 @@ programs)
     bare mmuswitch 1 a57
     bare often 1 a57
     bare atomics 4 a57
+    bare ownpages 4 a57
     bare timers 1 a57 2000000
     bare ipi 4 a57 2000000
     bare selfmod 4 a57 1000000
