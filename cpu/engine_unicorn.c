@@ -288,7 +288,10 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
                                                     uint32_t size)
 {
     if (e->in_stub) {
-        if (address != e->stub_start)
+        /* Also when the engine is made: an interposed function must not be what stops here. */
+        CHECK(address == e->stub_start || !e->stopped);
+        e->stopped = address != e->stub_start;
+        if (e->stopped)
             uc_emu_stop(e->uc);
         return;
     }
@@ -594,6 +597,7 @@ static void run_truncated(struct engine *e, uint64_t count)
 static void run_aside(struct engine *e, uint64_t from)
 {
     e->in_stub = true;
+    e->stopped = false;
     e->fast.left = 0;
     uc_emu_start(e->uc, from, 0, 0, 0);
     e->in_stub = false;
