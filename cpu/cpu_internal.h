@@ -32,7 +32,7 @@ bool take_engine_exception(void *cpu, unsigned number);
 /* The instruction at `pc` exits, and may be left to carry_out the next time, which asks for Xn. */
 void expect_exit(struct vcpu *v, uint64_t pc, unsigned n);
 /* An instruction that exits, and that the engine does not try. */
-enum engine_outcome carry_out(void *cpu, uint64_t pc, uint32_t instead);
+enum engine_outcome carry_out(void *cpu, uint64_t pc);
 void take_undefined(struct vcpu *v, uint64_t pc);
 uint32_t esr_of(enum esr_ec ec, uint32_t iss);
 /* The synchronous exception of an abort recorded in v->fault, at the exact address. */

@@ -71,7 +71,6 @@ struct engine_page {
 
 /* What became of an instruction that the engine left to `carry_out`. */
 enum engine_outcome {
-    ENGINE_OWN,     /* it is `instead` itself */
     ENGINE_REFUSED, /* nothing: the engine has to try it after all */
     ENGINE_DONE,    /* carried out; PC is still at the instruction */
     ENGINE_LEFT,    /* carried out or given up, and PC set to where to go on */
@@ -89,9 +88,8 @@ struct engine_callbacks {
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
     const struct engine_asked *asked;
-    /* Of an instruction that engine_expect_exit was told of, which the engine has replaced by
-     * `instead`. */
-    enum engine_outcome (*carry_out)(void *cpu, uint64_t pc, uint32_t instead);
+    /* An instruction that engine_expect_exit was told of; what is there by now. */
+    enum engine_outcome (*carry_out)(void *cpu, uint64_t pc);
     void *cpu;
 };
 
@@ -132,7 +130,6 @@ struct engine_ops {
     uint64_t (*banked_sp)(struct engine *e, unsigned el);
     void (*set_banked_sp)(struct engine *e, unsigned el, uint64_t value);
     uint64_t (*pstate)(struct engine *e);
-    uint64_t (*rights)(struct engine *e);
     void (*set_pstate)(struct engine *e, uint64_t value);
     void (*set_elr)(struct engine *e, uint64_t value);
     void (*set_esr)(struct engine *e, uint64_t value);
@@ -323,12 +320,6 @@ static inline uint64_t engine_pstate(struct engine *e)
 }
 
 /* Takes effect at the next engine_set_sysreg, which must follow. */
-/* Of PSTATE the level and PAN: what decides about an access. */
-static inline uint64_t engine_rights(struct engine *e)
-{
-    return ((const struct engine_head *)e)->ops->rights(e);
-}
-
 static inline void engine_set_pstate(struct engine *e, uint64_t value)
 {
     ((const struct engine_head *)e)->ops->set_pstate(e, value);

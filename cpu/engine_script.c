@@ -310,7 +310,6 @@ static const struct engine_ops script_ops = {
     .banked_sp = script_banked_sp,
     .set_banked_sp = script_set_banked_sp,
     .pstate = script_pstate,
-    .rights = script_pstate,
     .set_pstate = script_set_pstate,
     .set_elr = script_forget,
     .set_esr = script_forget,

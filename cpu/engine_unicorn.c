@@ -32,7 +32,6 @@
 #define EXIT_OFTEN     64 /* exits before it is */
 #define EXIT_SLOTS     64
 #define PSTATE_EL_MASK 0xcu
-#define RIGHTS         (PSTATE_EL_MASK | (uint64_t)1 << 22) /* and PAN */
 #define YIELD_SLOTS    4096
 #define NOTED_SLOTS    1024
 #define LOOKED_SLOTS   1024
@@ -44,13 +43,13 @@ struct fast {
     uint64_t size;    /* its bytes */
 };
 
-/* An instruction that exits. */
+/* An instruction that exits. At most one translation of its block ends with EXIT_WORD. */
 struct exiting {
     uint64_t pc;
     unsigned n;         /* the register that is at hand in its place */
-    unsigned times;     /* since its block was last translated to end with EXIT_WORD */
-    bool is_translated; /* so, */
-    uint64_t rights;    /* for these */
+    unsigned times;     /* since that was translated, */
+    bool is_translated; /* and may still be: */
+    uint64_t from, hpa; /* where the block begins, and where on the board the instruction lies */
 };
 
 struct engine {
@@ -71,6 +70,7 @@ struct engine {
     bool inside;       /* in uc_emu_start */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool in_stub;
+    uint64_t aside_size;                /* of the block that run_aside ended before */
     uint64_t stub_start;                /* the block of the stub that is to run */
     uc_context *scratch;                /* for the monitor, which is in no register: */
     size_t monitor_offset;              /* where it is in a context; 0: nowhere that we know */
@@ -83,8 +83,8 @@ struct engine {
     uint64_t exit_end;      /* going on there is sequential */
     unsigned exit_n;        /* Xn holds exit_x; 32: none is known */
     uint64_t exit_x;
-    bool leaving;      /* the run ends before the next instruction, which is at exit_pc */
-    bool exit_refused; /* and goes on there when it is translated as what it is */
+    bool leaving;            /* the run ends before the next instruction, which is at exit_pc */
+    struct exiting *refused; /* and goes on there when it is translated as what it is */
     bool watching, stop_wanted, flush_code_wanted;
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
@@ -291,6 +291,7 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
         /* Also when the engine is made: an interposed function must not be what stops here. */
         CHECK(address == e->stub_start || !e->stopped);
         e->stopped = address != e->stub_start;
+        e->aside_size = size;
         if (e->stopped)
             uc_emu_stop(e->uc);
         return;
@@ -360,8 +361,11 @@ static void note_wfe_words_once(struct engine *e, uint64_t page_hpa)
     note_wfe_words(e, hpa(page_hpa), PAGE_SIZE);
 }
 
+/* TLBI extends the address from bit 55: a page under an address with a tag is not reached by it. */
 static void note_local(struct engine *e, uint64_t page_va)
 {
+    if ((uint64_t)((int64_t)(page_va << 8) >> 8) != page_va)
+        e->local_count = LOCAL_PAGES + 1;
     if (e->local_count && e->local_count <= LOCAL_PAGES && e->local[e->local_count - 1] == page_va)
         return;
     if (e->local_count < LOCAL_PAGES)
@@ -442,19 +446,24 @@ static void leave(struct engine *e, uint64_t count)
     grant(e, count);
 }
 
-/* EXIT_WORD: instead of an instruction that exits, or the guest's own. */
-static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t x)
+/* EXIT_WORD: instead of an instruction that exits, if this is the block that was translated so.
+ * Guests may have such words of their own, and change them without telling anybody: then it is the
+ * engine's, or at worst what is in memory by now is carried out, which the manual allows. */
+static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value)
 {
-    uint64_t pc = reg(e, UC_ARM64_REG_PC), count = counted_to_pc(e, pc + 4);
+    uint64_t pc = reg(e, UC_ARM64_REG_PC);
+    struct exiting *x = exiting_at(e, pc);
+    if (x->pc != pc || !x->is_translated || x->from != e->fast.address ||
+        e->fast.address + e->fast.size != pc + 8)
+        return 0;
+    uint64_t count = counted_to_pc(e, pc + 4);
     e->exit_pc = e->exit_end = pc;
     e->exit_count = count;
     e->exit_n = n;
-    e->exit_x = x;
+    e->exit_x = value;
     e->in_exit = true;
-    enum engine_outcome outcome = e->callbacks->carry_out(e->callbacks->cpu, pc, EXIT_WORD | n);
+    enum engine_outcome outcome = e->callbacks->carry_out(e->callbacks->cpu, pc);
     e->in_exit = false;
-    if (outcome == ENGINE_OWN)
-        return 0;
     e->fast.left += 4; /* EXIT_END */
     e->fast.size -= 4;
     if (outcome == ENGINE_DONE) {
@@ -462,7 +471,7 @@ static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t x)
         if (e->watching || e->stop_wanted || e->flush_code_wanted)
             leave(e, count);
     } else if (outcome == ENGINE_REFUSED) {
-        e->exit_refused = true;
+        e->refused = x;
         leave(e, count - 1);
     } else {
         leave(e, count);
@@ -490,6 +499,10 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
     struct engine *e = user;
     (void)uc;
+    if (e->leaving) { /* behind an exit nothing runs */
+        stop(e, ENGINE_SOFT);
+        return;
+    }
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
     uint64_t pc = reg(e, UC_ARM64_REG_PC);
     /* A software step that ends in a taken branch is reported with PC outside of its block. */
@@ -583,8 +596,7 @@ static void run_truncated(struct engine *e, uint64_t count)
         e->reason = ENGINE_SOFT;
 }
 
-/* Instructions that exit
- * ---------------------------------------------------------------------------
+/* Instructions that exit --------------------------------------------------------------------------
  *
  * An access that `fill` refuses costs an abort, a stop and a restart, a hypercall an exception.
  * Where that happens again and again, EXIT_WORD lies in the instruction's place while its block is
@@ -598,6 +610,7 @@ static void run_aside(struct engine *e, uint64_t from)
 {
     e->in_stub = true;
     e->stopped = false;
+    e->aside_size = 0;
     e->fast.left = 0;
     uc_emu_start(e->uc, from, 0, 0, 0);
     e->in_stub = false;
@@ -612,36 +625,40 @@ static bool page_of_code(struct engine *e, uint64_t pc, hpa_t *at)
     return true;
 }
 
-static void translate_as_it_is(struct engine *e)
+static void translate_as_it_is(struct engine *e, struct exiting *x)
 {
-    hpa_t at;
-    if (page_of_code(e, e->pc, &at))
-        engine_drop_code(e, at, 4);
-    else
-        engine_flush_tlb(e);
+    if (!x->is_translated)
+        return;
+    x->is_translated = false;
+    engine_drop_code(e, hpa(x->hpa), 4);
 }
 
+/* A block may have become shorter meanwhile, or end before EXIT_END for its length. */
 static void translate_expected(struct engine *e)
 {
     hpa_t from, at;
     uint64_t pc = e->expected;
+    struct exiting *x = exiting_at(e, pc);
     e->expected = 0;
-    if (!page_of_code(e, e->expected_from, &from) || !page_of_code(e, pc, &at))
+    if (x->pc != pc || !page_of_code(e, e->expected_from, &from) || !page_of_code(e, pc, &at))
         return;
     uint8_t kept[8], *words = memory_at(e->memory, at, sizeof kept, MEMORY_READ);
     if (!words)
         return;
-    struct exiting *x = exiting_at(e, pc);
-    x->is_translated = true;
-    x->rights = reg(e, UC_ARM64_REG_PSTATE) & RIGHTS;
+    translate_as_it_is(e, x);
     memcpy(kept, words, sizeof kept);
     store_le(words, EXIT_WORD | x->n, 4);
     store_le(words + 4, EXIT_END, 4);
     engine_drop_code(e, from, 4);
-    engine_drop_code(e, at, 4); /* whatever the level it is for */
+    engine_drop_code(e, at, 4);
     e->stub_start = ~(uint64_t)0;
     run_aside(e, e->expected_from);
     memcpy(words, kept, sizeof kept);
+    x->from = e->expected_from;
+    x->hpa = at.v;
+    x->is_translated = true;
+    if (x->from + e->aside_size != pc + 8)
+        translate_as_it_is(e, x);
 }
 
 /* Not the last instruction of a page: EXIT_END has no place there. */
@@ -649,8 +666,10 @@ static void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n)
 {
     uint64_t from = e->inside ? e->block_address : e->fast.address;
     struct exiting *x = exiting_at(e, pc);
-    if (x->pc != pc)
+    if (x->pc != pc) {
+        translate_as_it_is(e, x);
         *x = (struct exiting){.pc = pc};
+    }
     if (++x->times < EXIT_OFTEN || pc < from || ((pc + 4) ^ from) & ~PAGE_MASK)
         return;
     x->times = 0;
@@ -676,9 +695,9 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
     note_code(e, e->pc, 4);
     grant(e, from);
     start(e);
-    while (e->exit_refused) {
-        e->exit_refused = false;
-        translate_as_it_is(e);
+    while (e->refused) {
+        translate_as_it_is(e, e->refused);
+        e->refused = NULL;
         e->fast.address = e->prev_end;
         e->fast.size = 0;
         grant(e, e->counted);
@@ -795,13 +814,6 @@ static void unicorn_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
 static uint64_t unicorn_pstate(struct engine *e)
 {
     return reg(e, UC_ARM64_REG_PSTATE);
-}
-
-/* Translated code is for one level and one PAN. */
-static uint64_t unicorn_rights(struct engine *e)
-{
-    const struct exiting *x = e->in_exit ? exiting_at(e, e->exit_pc) : NULL;
-    return x && x->pc == e->exit_pc && x->is_translated ? x->rights : unicorn_pstate(e) & RIGHTS;
 }
 
 static void unicorn_set_pstate(struct engine *e, uint64_t value)
@@ -1215,7 +1227,6 @@ static const struct engine_ops unicorn_ops = {
     .banked_sp = unicorn_banked_sp,
     .set_banked_sp = unicorn_set_banked_sp,
     .pstate = unicorn_pstate,
-    .rights = unicorn_rights,
     .set_pstate = unicorn_set_pstate,
     .set_elr = unicorn_set_elr,
     .set_esr = unicorn_set_esr,

@@ -217,23 +217,17 @@ static enum engine_outcome carry_out_sysreg(struct vcpu *v, uint64_t pc, uint32_
     return ENGINE_LEFT;
 }
 
-enum engine_outcome carry_out(void *cpu, uint64_t pc, uint32_t instead)
+enum engine_outcome carry_out(void *cpu, uint64_t pc)
 {
     struct vcpu *v = cpu;
     uint32_t word;
-    if (!read_instruction(v, pc, &word))
+    if (!read_instruction(v, pc, &word) || !may_carry_out(v))
         return ENGINE_REFUSED;
-    if (word == instead)
-        return ENGINE_OWN;
-    if (!may_carry_out(v))
-        return ENGINE_REFUSED;
-    switch (word & 0xffe0001f) {
-    case INSN_HVC:
-        return carry_out_call(v, EXIT_HVC, pc, word);
-    case INSN_SMC:
-        return carry_out_call(v, EXIT_SMC, pc, word);
-    default:
+    bool is_hvc = (word & 0xffe0001f) == INSN_HVC, is_smc = (word & 0xffe0001f) == INSN_SMC;
+    if (!is_hvc && !is_smc)
         return sysreg_is_undefined(v, word) ? carry_out_sysreg(v, pc, word)
                                             : access_device(v, pc, word);
-    }
+    if (at_el0(engine_pstate(v->world->engine)))
+        return ENGINE_REFUSED; /* undefined there */
+    return carry_out_call(v, is_hvc ? EXIT_HVC : EXIT_SMC, pc, word);
 }

@@ -546,6 +546,7 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
         break;
     case OSLAR: /* OSLSR_EL1: OSLM = 0b10, OSLK */
         v->oslsr = 8 | (value & 1) << 1;
+        engine_flush_tlb(v->world->engine);
         vcpu_update_watch(v);
         break;
     default:
@@ -587,6 +588,7 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
         break;
     case SYS_MDSCR_EL1:
         v->mdscr = value;
+        engine_flush_tlb(v->world->engine); /* watched pages are withheld from now on, or no more */
         vcpu_update_watch(v);
         break;
     default:
@@ -770,7 +772,7 @@ bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
     /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
     const struct row *r = &rows[v->sysregs->row[encoding_of(word)]];
     return is_register_move(word) && (r == rows || r->kind == ABSENT) &&
-           !at_el0(engine_rights(v->world->engine));
+           !at_el0(engine_pstate(v->world->engine));
 }
 
 bool undefined_sysreg(struct vcpu *v, uint32_t word)

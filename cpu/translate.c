@@ -103,7 +103,8 @@ static bool translate(struct vcpu *v, gva_t a, const struct access *access,
     }
     page->hpa = below.page.v;
     page->permits = page_permits(&leaf, &below, access);
-    page->local = !leaf.global || a.v >> 63 == 0 || !is_everybodys(v, a, &leaf);
+    page->local = !leaf.global || a.v >> 63 == 0 || stage1_strip_tag(&v->stage1, a).v != a.v ||
+                  !is_everybodys(v, a, &leaf);
     return true;
 }
 
@@ -120,7 +121,7 @@ bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t 
 
 static struct access current_access(struct vcpu *v, enum access_kind kind)
 {
-    uint64_t pstate = engine_rights(v->world->engine);
+    uint64_t pstate = engine_pstate(v->world->engine);
     return (struct access){
         .kind = kind,
         .privileged = !at_el0(pstate),

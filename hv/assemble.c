@@ -117,6 +117,8 @@ void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
         vcpu_has_woken(vm->board);
+    else if (was_runnable && !vcpu_is_runnable(v) && !v->loaded)
+        engine_stop_soon(vm->board->engine); /* whether others wait decides where a turn ends */
 }
 
 static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)

@@ -256,6 +256,7 @@ programs)
     bare pan 1 max
     bare mmuswitch 1 a57
     bare often 1 a57
+    bare remnants 1 a57
     bare atomics 4 a57
     bare ownpages 4 a57
     bare timers 1 a57 2000000
