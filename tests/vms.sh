@@ -12,6 +12,7 @@ qvm="$(realpath -e "$1")" || exit 2
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
 work="$(mktemp -d)" || exit 2
+export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$work" "$timed" <<'PYTHON'
