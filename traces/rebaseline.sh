@@ -64,6 +64,7 @@ trace translation 20000 1 a57 at
 trace granules 500000 1 max granules
 trace atomics 100003 4 max atomics
 trace ipi 1000003 4 a57 ipi
+trace waking 1000000 2 a57 wake
 trace timers 500009 1 a57 timers
 trace interrupts 500009 1 a57 stress_irq
 trace lazyfp 100003 1 a57 lazyfp
