@@ -7,7 +7,6 @@
 #include "trap.h"
 
 #define WINDOW   0x80000000ull
-#define ALIAS    0x80001000ull
 #define USER     0x80010000ull /* the PL011: for EL0, */
 #define KERNEL   0x80020000ull /* and not */
 #define CODE     (SCRATCH + 0x10000)
@@ -96,32 +95,6 @@ static void two_levels(void)
     CHECK_EQ("loads", wrong, 0);
 }
 
-/* EL0's own MRS TPIDRRO_EL0, changed without maintenance: no hypercall comes of it. */
-static void stale_at_el0(void)
-{
-    volatile uint32_t *code = (uint32_t *)ALIAS;
-    tables_map(&tables[0], ALIAS, CODE, 0x1000, PTE_MEMORY | PTE_EL0 | PTE_UXN | PTE_PXN, 3);
-    pte_set(tables_entry(&tables[0], WINDOW, 3),
-            CODE | PTE_MEMORY | PTE_EL0 | PTE_READONLY | PTE_PXN | PTE_TABLE);
-    static const uint32_t changed[] = {0xd4000002, 0xd5384241, 0xb9400041}; /* hvc, mrs, ldr */
-    for (unsigned i = 0; i < 3; i++) {
-        code[0] = NOP;
-        code[1] = 0xd53bd060; /* mrs x0, tpidrro_el0 */
-        code[2] = 0x14000001; /* b .+4 */
-        code[3] = SVC;
-        code_sync((const void *)WINDOW, 16);
-        for (unsigned n = 0; n < 2; n++) {
-            trap_el0((const uint32_t *)WINDOW, 0, 0, 0);
-            code[3] = SVC; /* the page is written to before the code is used again */
-        }
-        trap_el0((const uint32_t *)WINDOW, 0, 0, 0);
-        code[1] = changed[i];
-        struct trap t = trap_el0((const uint32_t *)WINDOW, PSCI_VERSION, 0, KERNEL + UARTIBRD);
-        CHECK("no answer to a hypercall", t.x[0] != 0x10001);
-        CHECK("not EL1", t.taken ? (t.spsr & 0xc) == 0 : t.x[1] != 4);
-    }
-}
-
 /* Blocks of every length near the longest: each round is the same number of instructions. */
 static void long_blocks(void)
 {
@@ -164,7 +137,6 @@ int main(void)
     tags();
     watch_later();
     two_levels();
-    stale_at_el0();
     long_blocks();
     finish();
 }
