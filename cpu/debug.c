@@ -163,22 +163,22 @@ static uint32_t step_iss(struct vcpu *v)
     return 1u << 24 | (uint32_t)exclusive << 6 | 0x22;
 }
 
+bool debug_steps(const struct vcpu *v)
+{
+    return v->mdscr & MDSCR_SS;
+}
+
 /* Software step (D2.12): the engine does the stepping, and reports its end as an undefined
  * instruction. In the active-pending state PSTATE.SS is 0. */
 bool debug_take_step_reported_as_undefined(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
     uint64_t pstate = engine_pstate(e), pc = engine_pc(e);
-    if (!(v->mdscr & MDSCR_SS) || !enabled_here(v, pstate) || (pstate & PSTATE_SS))
+    if (!debug_steps(v) || !enabled_here(v, pstate) || (pstate & PSTATE_SS))
         return false;
     enum esr_ec ec = at_el0(pstate) ? EC_STEP_LOWER : EC_STEP;
     take_exception(v, VECTOR_SYNC, esr_of(ec, step_iss(v)), pc, false, 0);
     return true;
-}
-
-bool debug_steps(const struct vcpu *v)
-{
-    return v->mdscr & MDSCR_SS;
 }
 
 void debug_advance_step(struct vcpu *v)

@@ -315,12 +315,22 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         look_at_block(e, address, size);
 }
 
-static bool instruction_is_wfe(struct engine *e, uint64_t va)
+/* Where on the board the code lies; false: it may not be fetched. */
+static bool find_code(struct engine *e, uint64_t va, hpa_t *at)
 {
     struct engine_page page;
     if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page))
         return false;
-    const uint8_t *word = memory_at(e->memory, hpa(page.hpa + (va & PAGE_MASK)), 4, MEMORY_READ);
+    *at = hpa(page.hpa + (va & PAGE_MASK));
+    return true;
+}
+
+static bool instruction_is_wfe(struct engine *e, uint64_t va)
+{
+    hpa_t at;
+    if (!find_code(e, va, &at))
+        return false;
+    const uint8_t *word = memory_at(e->memory, at, 4, MEMORY_READ);
     return word && load_le(word, 4) == WFE_WORD;
 }
 
@@ -553,22 +563,15 @@ static void start(struct engine *e)
 #define SCTLR_EL1  SYSREG(3, 0, 1, 0, 0)
 #define SCTLR_NTWI ((uint64_t)1 << 16)
 
-/* By its place on the board: by address it could call `fill`, and spoil what a refusal left. */
-static void drop_code_at_pc(struct engine *e, uint64_t page_hpa, uint64_t pc, uint64_t count)
-{
-    engine_drop_code(e, hpa(page_hpa + (pc & PAGE_MASK)), 4 * count);
-}
-
 /* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
  * translated anew with it and without it afterwards. An exit is a WFI inside the library, which at
  * EL0 SCTLR_EL1.nTWI = 0 would trap. */
 static void run_truncated(struct engine *e, uint64_t count)
 {
-    uint64_t pc = e->pc;
-    struct engine_page page;
-    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page))
+    hpa_t at;
+    if (!find_code(e, e->pc, &at))
         return; /* the page went since the stop: its fetch will say so */
-    uint64_t exit_address = pc + 4 * count;
+    uint64_t exit_address = e->pc + 4 * count;
     uint64_t sctlr = 0;
     bool el0 = (reg(e, UC_ARM64_REG_PSTATE) & PSTATE_EL_MASK) == 0;
     if (el0) {
@@ -583,13 +586,14 @@ static void run_truncated(struct engine *e, uint64_t count)
     e->watching = false;
     e->place_count = 0;
     grant(e, e->counted);
-    drop_code_at_pc(e, page.hpa, pc, count);
+    engine_drop_code(e, at, 4 * count);
     uc_ctl_set_exits(e->uc, &exit_address, 1);
     start(e);
     e->watching = watching;
     e->place_count = place_count;
     uc_ctl_set_exits(e->uc, &exit_address, 0);
-    drop_code_at_pc(e, page.hpa, pc, count);
+    /* By its place: by address it could call `fill`, and spoil what a refusal left. */
+    engine_drop_code(e, at, 4 * count);
     if (el0)
         engine_set_sysreg(e, SCTLR_EL1, sctlr);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
@@ -616,15 +620,6 @@ static void run_aside(struct engine *e, uint64_t from)
     e->in_stub = false;
 }
 
-static bool page_of_code(struct engine *e, uint64_t pc, hpa_t *at)
-{
-    struct engine_page page;
-    if (!e->callbacks->fill(e->callbacks->cpu, pc & ~PAGE_MASK, ACCESS_FETCH, &page))
-        return false;
-    *at = hpa(page.hpa + (pc & PAGE_MASK));
-    return true;
-}
-
 static void translate_as_it_is(struct engine *e, struct exiting *x)
 {
     if (!x->is_translated)
@@ -636,11 +631,11 @@ static void translate_as_it_is(struct engine *e, struct exiting *x)
 /* A block may have become shorter meanwhile, or end before EXIT_END for its length. */
 static void translate_expected(struct engine *e)
 {
-    hpa_t from, at;
-    uint64_t pc = e->expected;
+    hpa_t at;
+    uint64_t pc = e->expected, before = pc - e->expected_from;
     struct exiting *x = exiting_at(e, pc);
     e->expected = 0;
-    if (x->pc != pc || !page_of_code(e, e->expected_from, &from) || !page_of_code(e, pc, &at))
+    if (x->pc != pc || !find_code(e, pc, &at))
         return;
     uint8_t kept[8], *words = memory_at(e->memory, at, sizeof kept, MEMORY_READ);
     if (!words)
@@ -649,8 +644,7 @@ static void translate_expected(struct engine *e)
     memcpy(kept, words, sizeof kept);
     store_le(words, EXIT_WORD | x->n, 4);
     store_le(words + 4, EXIT_END, 4);
-    engine_drop_code(e, from, 4);
-    engine_drop_code(e, at, 4);
+    engine_drop_code(e, hpa(at.v - before), before + 4);
     e->stub_start = ~(uint64_t)0;
     run_aside(e, e->expected_from);
     memcpy(words, kept, sizeof kept);
@@ -680,6 +674,13 @@ static void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n)
     look_at_next_block(e);
 }
 
+/* What the first block is sequential to, or not. */
+static void go_on(struct engine *e)
+{
+    e->fast.address = e->prev_end;
+    e->fast.size = 0;
+}
+
 static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
 {
     if (e->expected)
@@ -690,32 +691,28 @@ static enum engine_stop unicorn_run(struct engine *e, struct engine_budget budge
     e->turn_at = budget.turn > UINT64_MAX - from ? UINT64_MAX : from + budget.turn;
     e->truncate = 0;
     e->stop_wanted = false;
-    e->fast.address = e->prev_end;
-    e->fast.size = 0;
+    go_on(e);
     note_code(e, e->pc, 4);
     grant(e, from);
     start(e);
     while (e->refused) {
         translate_as_it_is(e, e->refused);
         e->refused = NULL;
-        e->fast.address = e->prev_end;
-        e->fast.size = 0;
+        go_on(e);
         grant(e, e->counted);
         start(e);
     }
     if (e->truncate) {
         uint64_t count = e->truncate;
         e->truncate = 0;
-        e->fast.address = e->prev_end;
-        e->fast.size = 0;
+        go_on(e);
         e->exact_at = e->counted + count;
         run_truncated(e, count);
     }
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
         uc_ctl_flush_tb(e->uc);
-        if (e->yields) /* fetches are filled again, and WFE words looked for */
-        {
+        if (e->yields) { /* fetches are filled again, and WFE words looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);
         }
