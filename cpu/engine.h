@@ -130,6 +130,7 @@ struct engine_ops {
     uint64_t (*banked_sp)(struct engine *e, unsigned el);
     void (*set_banked_sp)(struct engine *e, unsigned el, uint64_t value);
     uint64_t (*pstate)(struct engine *e);
+    uint64_t (*mode)(struct engine *e);
     void (*set_pstate)(struct engine *e, uint64_t value);
     void (*set_elr)(struct engine *e, uint64_t value);
     void (*set_esr)(struct engine *e, uint64_t value);
@@ -317,6 +318,13 @@ static inline void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t 
 static inline uint64_t engine_pstate(struct engine *e)
 {
     return ((const struct engine_head *)e)->ops->pstate(e);
+}
+
+/* Of PSTATE, EL, SP and PAN: cheaper. */
+#define ENGINE_MODE (0xdu | 1u << 22)
+static inline uint64_t engine_mode(struct engine *e)
+{
+    return ((const struct engine_head *)e)->ops->mode(e);
 }
 
 /* Takes effect at the next engine_set_sysreg, which must follow. */

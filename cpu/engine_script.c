@@ -174,6 +174,11 @@ static uint64_t script_pstate(struct engine *e)
     return e->now.pstate;
 }
 
+static uint64_t script_mode(struct engine *e)
+{
+    return e->now.pstate & ENGINE_MODE;
+}
+
 static void script_set_pstate(struct engine *e, uint64_t value)
 {
     e->now.pstate = value;
@@ -310,6 +315,7 @@ static const struct engine_ops script_ops = {
     .banked_sp = script_banked_sp,
     .set_banked_sp = script_set_banked_sp,
     .pstate = script_pstate,
+    .mode = script_mode,
     .set_pstate = script_set_pstate,
     .set_elr = script_forget,
     .set_esr = script_forget,

@@ -8,6 +8,7 @@
 #include <unicorn/unicorn.h>
 
 #include "cpu/footprint.h"
+#include "cpu/interpose.h"
 #include "emu/bytes.h"
 #include "emu/check.h"
 
@@ -17,11 +18,14 @@
 #define WINDOW      0x5151000000000000u
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the CLREX stub, beyond every board's memory (banks end below 2^48). */
-#define STUB_HPA     0x0000fffffffff000u
-#define STUB_LDXR    12 /* offsets in it */
-#define STUB_DATA    0x800
-#define MONITOR_MARK 0x6d6f6e69746f7221u
-#define WFE_WORD     0xd503205fu
+#define STUB_HPA      0x0000fffffffff000u
+#define STUB_LDXR     12 /* offsets in it */
+#define STUB_MRS      24
+#define STUB_MRS_WORD 0xd53bd060u
+#define STUB_DATA     0x800
+#define MONITOR_MARK  0x6d6f6e69746f7221u
+#define REGISTER_MARK 0x7265676973746500u
+#define WFE_WORD      0xd503205fu
 
 #define LOCAL_PAGES 256
 /* What is translated in place of an instruction that is left to `carry_out`: MRS Xn, TPIDRRO_EL0,
@@ -52,10 +56,19 @@ struct exiting {
     uint64_t from, hpa; /* where the block begins, and where on the board the instruction lies */
 };
 
+/* The registers in use, as the library keeps them. */
+struct live_registers {
+    uint64_t x[31], sp, pc;
+    uint32_t pstate; /* of it, ENGINE_MODE */
+};
+
 struct engine {
     struct engine_head head;
     _Alignas(64) struct fast fast;
     uc_engine *uc;
+    struct live_registers *live; /* NULL: the library is asked */
+    void *registers;             /* they are somewhere there; NULL: nobody said. With it came */
+    uint32_t stub_word; /* the instruction, as the library calls engine_system_instruction */
     const struct engine_callbacks *callbacks;
     struct memory *memory;
     /* The budget of the current engine_run, as absolute counts. */
@@ -109,6 +122,8 @@ struct engine {
     struct page_set code_pages; /* host-physical pages that code was ever fetched from */
 };
 
+static struct engine *running; /* or the one that ran last */
+
 struct engine_context {
     uc_context *uc;
     uint64_t pc;
@@ -128,10 +143,15 @@ static void set_reg(struct engine *e, int id, uint64_t value)
     uc_reg_write(e->uc, id, &value);
 }
 
+static uint64_t library_pc(const struct engine *e)
+{
+    return e->live ? e->live->pc : reg(e, UC_ARM64_REG_PC);
+}
+
 /* Between runs PC is kept here: each run begins by setting it anyway. So it is in `carry_out`. */
 static uint64_t unicorn_pc(struct engine *e)
 {
-    return e->in_exit ? e->exit_pc : e->inside ? reg(e, UC_ARM64_REG_PC) : e->pc;
+    return e->in_exit ? e->exit_pc : e->inside ? library_pc(e) : e->pc;
 }
 
 static void unicorn_set_pc(struct engine *e, uint64_t pc)
@@ -142,6 +162,44 @@ static void unicorn_set_pc(struct engine *e, uint64_t pc)
         set_reg(e, UC_ARM64_REG_PC, pc);
     else
         e->pc = pc;
+}
+
+static int x_id(unsigned n)
+{
+    return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
+}
+
+static uint64_t unicorn_x(struct engine *e, unsigned n)
+{
+    if (n >= 31)
+        return 0;
+    return e->live ? e->live->x[n] : e->in_exit && n == e->exit_n ? e->exit_x : reg(e, x_id(n));
+}
+
+static void unicorn_set_x(struct engine *e, unsigned n, uint64_t value)
+{
+    if (n >= 31)
+        return;
+    e->exit_n = 32;
+    if (e->live)
+        e->live->x[n] = value;
+    else
+        set_reg(e, x_id(n), value);
+}
+
+static uint64_t unicorn_sp(struct engine *e)
+{
+    return e->live ? e->live->sp : reg(e, UC_ARM64_REG_SP);
+}
+
+static void unicorn_set_sp(struct engine *e, uint64_t value)
+{
+    set_reg(e, UC_ARM64_REG_SP, value);
+}
+
+static uint64_t unicorn_mode(struct engine *e)
+{
+    return (e->live ? e->live->pstate : reg(e, UC_ARM64_REG_PSTATE)) & ENGINE_MODE;
 }
 
 static struct exiting *exiting_at(struct engine *e, uint64_t pc)
@@ -167,7 +225,7 @@ static uint64_t unicorn_executed(const struct engine *e)
     if (e->in_exit)
         return e->exit_count;
     bool in_block = e->inside && !e->settled;
-    return in_block ? counted_to_pc(e, reg(e, UC_ARM64_REG_PC)) : counted_to_block_end(e);
+    return in_block ? counted_to_pc(e, library_pc(e)) : counted_to_block_end(e);
 }
 
 /* Makes `now` the base of further counting and hands out what is left until something is due: as
@@ -421,32 +479,6 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     return true;
 }
 
-static unsigned encoding_of(const uc_arm64_cp_reg *r)
-{
-    return SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2);
-}
-
-static unsigned number_of(uc_arm64_reg rt)
-{
-    if (rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28)
-        return (unsigned)(rt - UC_ARM64_REG_X0);
-    return rt == UC_ARM64_REG_X29 ? 29 : rt == UC_ARM64_REG_X30 ? 30 : 31;
-}
-
-static uint32_t on_sysop(struct engine *e, unsigned encoding, uc_arm64_reg rt,
-                         const uc_arm64_cp_reg *r, bool is_read)
-{
-    if (!engine_asks(e->callbacks->asked, encoding, is_read))
-        return 0;
-    struct engine_sysop op = {
-        .encoding = encoding,
-        .is_read = is_read,
-        .value = r->val,
-        .rt = number_of(rt),
-    };
-    return e->callbacks->sysop(e->callbacks->cpu, &op);
-}
-
 /* The run ends before the next block, and goes on at exit_pc. */
 static void leave(struct engine *e, uint64_t count)
 {
@@ -461,7 +493,7 @@ static void leave(struct engine *e, uint64_t count)
  * engine's, or at worst what is in memory by now is carried out, which the manual allows. */
 static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value)
 {
-    uint64_t pc = reg(e, UC_ARM64_REG_PC);
+    uint64_t pc = library_pc(e);
     struct exiting *x = exiting_at(e, pc);
     if (x->pc != pc || !x->is_translated || x->from != e->fast.address ||
         e->fast.address + e->fast.size != pc + 8)
@@ -489,20 +521,54 @@ static uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value)
     return 1;
 }
 
+static uint32_t on_sysop(struct engine *e, const struct engine_sysop *op)
+{
+    if (op->is_read && op->encoding == EXIT_ENCODING)
+        return on_exit_word(e, op->rt, op->value);
+    return engine_asks(e->callbacks->asked, op->encoding, op->is_read) &&
+           e->callbacks->sysop(e->callbacks->cpu, op);
+}
+
+/* In place of the library's own, which hands the instruction to on_read and on_write in parts. */
+uint32_t engine_system_instruction(void *registers, uint32_t word)
+{
+    struct engine *e = running;
+    if (e->in_stub) {
+        e->registers = registers;
+        e->stub_word = word;
+        return 0;
+    }
+    struct engine_sysop op = {
+        .encoding = word >> 5 & 0xffff, .is_read = word >> 21 & 1, .rt = word & 31};
+    op.value = unicorn_x(e, op.rt);
+    return on_sysop(e, &op);
+}
+
+static struct engine_sysop sysop(uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
+{
+    return (struct engine_sysop){
+        .encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2),
+        .is_read = is_read,
+        .value = r->val,
+        .rt = rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28 ? (unsigned)(rt - UC_ARM64_REG_X0)
+              : rt == UC_ARM64_REG_X29                        ? 29
+              : rt == UC_ARM64_REG_X30                        ? 30
+                                                              : 31,
+    };
+}
+
 static uint32_t on_read(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
 {
-    struct engine *e = user;
     (void)uc;
-    unsigned encoding = encoding_of(r);
-    if (encoding == EXIT_ENCODING)
-        return on_exit_word(e, number_of(rt), r->val);
-    return on_sysop(e, encoding, rt, r, true);
+    struct engine_sysop op = sysop(rt, r, true);
+    return on_sysop(user, &op);
 }
 
 static uint32_t on_write(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
 {
     (void)uc;
-    return on_sysop(user, encoding_of(r), rt, r, false);
+    struct engine_sysop op = sysop(rt, r, false);
+    return on_sysop(user, &op);
 }
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
@@ -514,7 +580,7 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
         return;
     }
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
-    uint64_t pc = reg(e, UC_ARM64_REG_PC);
+    uint64_t pc = library_pc(e);
     /* A software step that ends in a taken branch is reported with PC outside of its block. */
     bool in_block = pc - e->fast.address <= e->fast.size;
     uint64_t done = in_block ? counted_to_pc(e, pc) : counted_to_block_end(e);
@@ -540,9 +606,10 @@ static void start(struct engine *e)
     e->tail_counted = false;
     e->stopped = false;
     e->inside = true;
+    running = e;
     uc_err err = uc_emu_start(e->uc, e->pc, 0, 0, 0);
     e->inside = false;
-    e->pc = reg(e, UC_ARM64_REG_PC);
+    e->pc = library_pc(e);
     if (e->leaving) {
         e->leaving = false;
         e->pc = e->exit_pc;
@@ -573,7 +640,7 @@ static void run_truncated(struct engine *e, uint64_t count)
         return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = e->pc + 4 * count;
     uint64_t sctlr = 0;
-    bool el0 = (reg(e, UC_ARM64_REG_PSTATE) & PSTATE_EL_MASK) == 0;
+    bool el0 = (unicorn_mode(e) & PSTATE_EL_MASK) == 0;
     if (el0) {
         sctlr = engine_sysreg(e, SCTLR_EL1);
         if (!(sctlr & SCTLR_NTWI))
@@ -616,6 +683,7 @@ static void run_aside(struct engine *e, uint64_t from)
     e->stopped = false;
     e->aside_size = 0;
     e->fast.left = 0;
+    running = e;
     uc_emu_start(e->uc, from, 0, 0, 0);
     e->in_stub = false;
 }
@@ -769,35 +837,6 @@ static void unicorn_continue_at(struct engine *e, uint64_t pc)
 
 /* Registers ------------------------------------------------------------------------------------ */
 
-static int x_id(unsigned n)
-{
-    return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
-}
-
-static uint64_t unicorn_x(struct engine *e, unsigned n)
-{
-    if (e->in_exit && n == e->exit_n)
-        return e->exit_x;
-    return n < 31 ? reg(e, x_id(n)) : 0;
-}
-
-static void unicorn_set_x(struct engine *e, unsigned n, uint64_t value)
-{
-    e->exit_n = 32;
-    if (n < 31)
-        set_reg(e, x_id(n), value);
-}
-
-static uint64_t unicorn_sp(struct engine *e)
-{
-    return reg(e, UC_ARM64_REG_SP);
-}
-
-static void unicorn_set_sp(struct engine *e, uint64_t value)
-{
-    set_reg(e, UC_ARM64_REG_SP, value);
-}
-
 static uint64_t unicorn_banked_sp(struct engine *e, unsigned el)
 {
     return reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0);
@@ -949,8 +988,9 @@ static bool map_board(struct engine *g, struct error *e)
                       "mapping a memory bank", e))
             return false;
     }
-    static const uint32_t code[] = {0xd5033f5f, 0x14000001, 0x14000000,  /* CLREX, in a block */
-                                    0xc85f7c20, 0x14000001, 0x14000000}; /* LDXR X0, [X1] */
+    static const uint32_t code[] = {0xd5033f5f,    0x14000001, 0x14000000, /* CLREX, in a block */
+                                    0xc85f7c20,    0x14000001, 0x14000000, /* LDXR X0, [X1] */
+                                    STUB_MRS_WORD, 0x14000001, 0x14000000};
     g->stub_allocation = calloc(2, PAGE_SIZE);
     CHECK(g->stub_allocation);
     g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
@@ -1076,6 +1116,55 @@ static void unicorn_set_monitor(struct engine *e, struct engine_monitor m)
     uc_context_save(e->uc, e->scratch);
     memcpy((uint8_t *)e->scratch + e->monitor_offset, &m, sizeof m);
     uc_context_restore(e->uc, e->scratch);
+}
+
+/* The registers in use --------------------------------------------------------------------------
+ */
+
+static bool holds_modes(struct engine *e, const struct live_registers *live)
+{
+    static const uint32_t modes[] = {0, 4, 5, 4 | 1u << 22, 5 | 1u << 22};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        engine_set_pstate(e, modes[i]);
+        if ((live->pstate & ENGINE_MODE) != modes[i])
+            return false;
+    }
+    return true;
+}
+
+/* Marks are written to them, and looked for behind that pointer. NULL: they are not there. */
+static struct live_registers *marked_registers(struct engine *e, uint8_t *at)
+{
+    uint64_t marks[33];
+    for (unsigned n = 0; n < 33; n++)
+        marks[n] = REGISTER_MARK + n;
+    for (unsigned n = 0; n < 31; n++)
+        engine_set_x(e, n, marks[n]);
+    engine_set_sp(e, marks[31]);
+    set_reg(e, UC_ARM64_REG_PC, marks[32]);
+    for (const uint8_t *end = at + PAGE_SIZE; at < end; at += 8) {
+        struct live_registers *live = (struct live_registers *)(void *)at;
+        if (memcmp(at, marks, sizeof marks) == 0)
+            return holds_modes(e, live) ? live : NULL;
+    }
+    return NULL;
+}
+
+/* Where the library has them, if an instruction of the stub comes to us with a pointer. */
+static bool find_registers(struct engine *e, struct error *error)
+{
+    struct engine_context *before = engine_context_new(e);
+    run_stub(e, STUB_MRS);
+    bool is_ours = e->registers, is_understood = !is_ours || e->stub_word == STUB_MRS_WORD;
+    if (is_ours && is_understood)
+        e->live = marked_registers(e, e->registers);
+    engine_context_load(e, before);
+    engine_context_free(e, before);
+    return is_understood || error_set(error,
+                                      "Unicorn %s does not have the inner function that "
+                                      "cpu/interpose.c replaces: configure with "
+                                      "-DQVM_INTERPOSE=OFF",
+                                      engine_version());
 }
 
 static void unicorn_free(struct engine *g)
@@ -1224,6 +1313,7 @@ static const struct engine_ops unicorn_ops = {
     .banked_sp = unicorn_banked_sp,
     .set_banked_sp = unicorn_set_banked_sp,
     .pstate = unicorn_pstate,
+    .mode = unicorn_mode,
     .set_pstate = unicorn_set_pstate,
     .set_elr = unicorn_set_elr,
     .set_esr = unicorn_set_esr,
@@ -1265,5 +1355,8 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
     engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
     CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
     find_monitor(g);
-    return g;
+    if (find_registers(g, e))
+        return g;
+    engine_free(g);
+    return NULL;
 }

@@ -59,7 +59,7 @@ static uint32_t abort_iss(const struct fault *f, const struct insn_memory *m)
 
 void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m)
 {
-    bool lower = at_el0(engine_pstate(v->world->engine));
+    bool lower = at_el0(engine_mode(v->world->engine));
     enum esr_ec ec = m ? (lower ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT)
                        : (lower ? EC_INSN_ABORT_LOWER : EC_INSN_ABORT);
     if (m)
@@ -227,7 +227,7 @@ enum engine_outcome carry_out(void *cpu, uint64_t pc)
     if (!is_hvc && !is_smc)
         return sysreg_is_undefined(v, word) ? carry_out_sysreg(v, pc, word)
                                             : access_device(v, pc, word);
-    if (at_el0(engine_pstate(v->world->engine)))
+    if (at_el0(engine_mode(v->world->engine)))
         return ENGINE_REFUSED; /* undefined there */
     return carry_out_call(v, is_hvc ? EXIT_HVC : EXIT_SMC, pc, word);
 }

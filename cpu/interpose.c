@@ -1,18 +1,29 @@
-/* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
- * registers are forced to memory. We stop at block starts only, where another check remains, so the
- * one behind accesses can go: our function of the same name wins over the library's. It leans on an
- * internal name, so it is an option (QVM_INTERPOSE); results are the same with and without, and a
- * test says so. */
+#include "cpu/interpose.h"
+
+#include <stdbool.h>
+
 #include "cpu/engine.h"
 
 #ifdef QVM_INTERPOSE
 static bool called;
 
+/* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
+ * registers are forced to memory. We stop at block starts only, where another check remains, so the
+ * one behind accesses can go. */
 void check_exit_request_aarch64(void *translation_context);
 void check_exit_request_aarch64(void *translation_context)
 {
     (void)translation_context;
     called = true;
+}
+
+/* Called for each system instruction that has a hook. The library's own takes the word apart and
+ * keeps to itself where the registers are. */
+uint32_t helper_uc_hooksys64_aarch64(void *registers, uint32_t word, void *hook);
+uint32_t helper_uc_hooksys64_aarch64(void *registers, uint32_t word, void *hook)
+{
+    (void)hook;
+    return engine_system_instruction(registers, word);
 }
 
 bool engine_is_interposed(void)

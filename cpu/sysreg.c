@@ -666,7 +666,7 @@ static bool translate_operation(struct vcpu *v, const struct engine_sysop *op)
     struct access access = {
         .kind = op2 & 1 ? ACCESS_WRITE : ACCESS_READ,
         .privileged = op2 < 2,
-        .pan = with_pan && (engine_pstate(v->world->engine) & PSTATE_PAN),
+        .pan = with_pan && (engine_mode(v->world->engine) & PSTATE_PAN),
         .translate_only = true,
     };
     engine_set_sysreg(v->world->engine, SYS_PAR_EL1,
@@ -711,7 +711,7 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
 {
     struct vcpu *v = cpu;
     struct engine *e = v->world->engine;
-    bool el0 = at_el0(engine_pstate(e));
+    bool el0 = at_el0(engine_mode(e));
     if (op->encoding >> 14 == 1)
         return system_instruction(v, op, el0);
     const struct row *r = &rows[v->sysregs->row[op->encoding]];
@@ -772,7 +772,7 @@ bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
     /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
     const struct row *r = &rows[v->sysregs->row[encoding_of(word)]];
     return is_register_move(word) && (r == rows || r->kind == ABSENT) &&
-           !at_el0(engine_pstate(v->world->engine));
+           !at_el0(engine_mode(v->world->engine));
 }
 
 bool undefined_sysreg(struct vcpu *v, uint32_t word)
@@ -821,7 +821,7 @@ static bool is_trapped_from_el0(const struct vcpu *v, uint32_t word)
 
 uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
 {
-    if (!at_el0(engine_pstate(v->world->engine)))
+    if (!at_el0(engine_mode(v->world->engine)))
         return esr_of(EC_UNKNOWN, 0);
     if ((word & 0xffffffdf) == 0xd503205f) /* WFE (CRm:op2 = 0:2) or WFI (0:3) */
         return esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | (word == 0xd503205f));

@@ -121,11 +121,11 @@ bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t 
 
 static struct access current_access(struct vcpu *v, enum access_kind kind)
 {
-    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t mode = engine_mode(v->world->engine);
     return (struct access){
         .kind = kind,
-        .privileged = !at_el0(pstate),
-        .pan = pstate & PSTATE_PAN,
+        .privileged = !at_el0(mode),
+        .pan = mode & PSTATE_PAN,
     };
 }
 
