@@ -146,6 +146,7 @@ void journal_free(struct journal *j)
     for (size_t i = 0; i < j->image_count; i++)
         bytes_free(&j->images[i].contents);
     free(j->images);
+    bytes_free(&j->lent);
     *j = (struct journal){0};
 }
 
@@ -157,28 +158,39 @@ static const struct journal_image *find_image(const struct journal *j, struct di
     return NULL;
 }
 
-void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size)
+static struct journal_image *new_image(struct journal *j, struct digest digest)
 {
-    if (find_image(j, digest))
-        return;
     struct journal_image *images = realloc(j->images, (j->image_count + 1) * sizeof *images);
     CHECK(images);
     j->images = images;
-    struct journal_image *image = &images[j->image_count++];
-    *image = (struct journal_image){.digest = digest};
-    bytes_put(&image->contents, data, size);
+    images[j->image_count] = (struct journal_image){.digest = digest};
+    return &images[j->image_count++];
+}
+
+void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size)
+{
+    if (!find_image(j, digest))
+        bytes_put(&new_image(j, digest)->contents, data, size);
+}
+
+static struct digest record_file(struct journal *j, const char *key, const uint8_t *data,
+                                 size_t size)
+{
+    struct digest digest = sha256_of(data, size);
+    bytes_put_int(&j->pulls, PULL_FILE, 1);
+    bytes_put_string(&j->pulls, key);
+    bytes_put(&j->pulls, digest.b, sizeof digest.b);
+    return digest;
 }
 
 static void record_pull(struct journal *j, enum pull_kind kind, const char *key,
                         const uint8_t *data, size_t size)
 {
-    bytes_put_int(&j->pulls, kind, 1);
-    bytes_put_string(&j->pulls, key);
     if (kind == PULL_FILE) {
-        struct digest digest = sha256_of(data, size);
-        bytes_put(&j->pulls, digest.b, sizeof digest.b);
-        journal_add_image(j, digest, data, size);
+        journal_add_image(j, record_file(j, key, data, size), data, size);
     } else {
+        bytes_put_int(&j->pulls, kind, 1);
+        bytes_put_string(&j->pulls, key);
         bytes_put_varint(&j->pulls, size);
         bytes_put(&j->pulls, data, size);
     }
@@ -191,24 +203,9 @@ static void record_absent(struct journal *j, enum pull_kind kind, const char *ke
     bytes_put_varint(&j->pulls, 0);
 }
 
-static bool replay_file(struct journal *j, const char *key, struct bytes *out, struct error *e)
-{
-    const uint8_t *stored = reader_bytes(&j->pull_reader, sizeof(struct digest));
-    struct digest digest;
-    if (!stored)
-        return error_set(e, "the trace ends inside the record of file '%s'", key);
-    memcpy(digest.b, stored, sizeof digest.b);
-    const struct journal_image *image = find_image(j, digest);
-    if (!image)
-        return error_set(
-            e, "the trace does not hold the file '%s', nor is it here with the same contents", key);
-    bytes_put(out, image->contents.data, image->contents.size);
-    return true;
-}
-
 /* `present` is NULL when the input must be there. */
-static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
-                        bool *present, struct error *e)
+static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, bool *present,
+                       struct error *e)
 {
     struct reader *r = &j->pull_reader;
     uint64_t recorded_kind = reader_int(r, 1), key_size = reader_varint(r);
@@ -222,8 +219,39 @@ static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key,
         memcmp(recorded_key, key, (size_t)key_size) != 0)
         return error_set(e, "the machine asks for input '%s' where the trace holds '%.*s'", key,
                          (int)(key_size < 200 ? key_size : 200), (const char *)recorded_key);
-    if (kind == PULL_FILE && !absent)
-        return replay_file(j, key, out, e);
+    return true;
+}
+
+/* Behind its key. */
+static const struct bytes *replay_file(struct journal *j, const char *key, struct error *e)
+{
+    const uint8_t *stored = reader_bytes(&j->pull_reader, sizeof(struct digest));
+    struct digest digest;
+    if (!stored) {
+        error_set(e, "the trace ends inside the record of file '%s'", key);
+        return NULL;
+    }
+    memcpy(digest.b, stored, sizeof digest.b);
+    const struct journal_image *image = find_image(j, digest);
+    if (image)
+        return &image->contents;
+    error_set(e, "the trace does not hold the file '%s', nor is it here with the same contents",
+              key);
+    return NULL;
+}
+
+static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
+                        bool *present, struct error *e)
+{
+    struct reader *r = &j->pull_reader;
+    if (!replay_key(j, kind, key, present, e))
+        return false;
+    if (kind == PULL_FILE && (!present || *present)) {
+        const struct bytes *file = replay_file(j, key, e);
+        if (file)
+            bytes_put(out, file->data, file->size);
+        return file;
+    }
     uint64_t size = reader_varint(r);
     const uint8_t *data = reader_bytes(r, (size_t)size);
     if (!data)
@@ -244,6 +272,30 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
         record_pull(j, kind, key, out->size > before ? out->data + before : NULL,
                     out->size - before);
     return true;
+}
+
+const struct bytes *journal_pull_file(struct journal *j, const char *path, struct error *e)
+{
+    if (j->mode == JOURNAL_REPLAY)
+        return replay_key(j, PULL_FILE, path, NULL, e) ? replay_file(j, path, e) : NULL;
+    if (!j->host.pull(j->host.context, PULL_FILE, path, 0, &j->lent, e)) {
+        journal_give_back(j);
+        return NULL;
+    }
+    if (j->mode != JOURNAL_RECORD)
+        return &j->lent;
+    struct digest digest = record_file(j, path, j->lent.data, j->lent.size);
+    if (!find_image(j, digest)) {
+        new_image(j, digest)->contents = j->lent;
+        j->lent = (struct bytes){0};
+    }
+    journal_give_back(j);
+    return &find_image(j, digest)->contents;
+}
+
+void journal_give_back(struct journal *j)
+{
+    bytes_free(&j->lent);
 }
 
 bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,

@@ -73,6 +73,7 @@ struct journal {
     uint64_t last_push_tick; /* for the deltas in the stream */
     bool begins_here;        /* replay: see journal_begins_here */
     uint64_t polled_tick;    /* live: the host was asked at this tick, plus one */
+    struct bytes lent;       /* live: what journal_pull_file gave */
 };
 
 void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host);
@@ -90,6 +91,10 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
  * false only if a replay does not fit. */
 bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                    struct bytes *out, bool *present, struct error *e);
+/* A whole file, which may be large: what is recorded or replayed is lent, not copied. NULL: an error.
+ * To be given back, before anything else is pulled. */
+const struct bytes *journal_pull_file(struct journal *j, const char *path, struct error *e);
+void journal_give_back(struct journal *j);
 /* Replay: if the input that was recorded next is this one, it is passed over: nobody asks for it.
  */
 void journal_pass(struct journal *j, enum pull_kind kind, const char *key);

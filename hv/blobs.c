@@ -69,12 +69,12 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
     return true;
 }
 
-/* The file is taken. */
-static void keep_tree(const struct load_config *load, struct bytes *file, struct plan *plan)
+static void keep_tree(const struct load_config *load, const struct bytes *file, struct plan *plan)
 {
     plan->trees = array_grow(plan->trees, plan->tree_count, sizeof *plan->trees);
-    plan->trees[plan->tree_count++] = (struct user_tree){load, *file};
-    *file = (struct bytes){0};
+    struct user_tree *tree = &plan->trees[plan->tree_count++];
+    *tree = (struct user_tree){.load = load};
+    bytes_put(&tree->file, file->data, file->size);
 }
 
 static void free_trees(struct plan *plan)
@@ -87,29 +87,29 @@ static void free_trees(struct plan *plan)
 static bool load_one(struct vm *vm, const struct load_config *load, struct plan *plan,
                      struct error *e)
 {
-    struct bytes file = {0};
     struct loaded_image image = {0};
-    bool ok = journal_pull(vm->board->journal, PULL_FILE, load->path, 0, &file, e);
+    const struct bytes *file = journal_pull_file(vm->board->journal, load->path, e);
+    bool ok = file;
     if (!ok) {
         struct error cause = *e;
         *e = (struct error){0};
         error_at(e, load->place.file, load->place.line, "%s", cause.text);
     } else if (load->type == BLOB_INITRD) {
-        ok = load_initrd(vm, load, &file, plan, e);
+        ok = load_initrd(vm, load, file, plan, e);
     } else if (load->type == BLOB_FDT) {
-        keep_tree(load, &file, plan);
+        keep_tree(load, file, plan);
     } else if (load->type == BLOB_ACPI) {
         ok = error_at(e, load->place.file, load->place.line,
                       "'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')");
     } else {
-        ok = image_load(vm, load, &file, &image, e);
+        ok = image_load(vm, load, file, &image, e);
         use(plan, image.start, image.end);
         if (ok && image.has_entry && !plan->has_entry) {
             plan->has_entry = true;
             plan->entry = image.entry;
         }
     }
-    bytes_free(&file);
+    journal_give_back(vm->board->journal);
     return ok;
 }
 

@@ -232,6 +232,38 @@ START_TEST(a_refused_pull_is_not_recorded)
 }
 END_TEST
 
+static void borrow_kernel(struct journal *j, unsigned files_kept)
+{
+    struct error e = {0};
+    const struct bytes *file = journal_pull_file(j, "kernel", &e);
+    ck_assert_msg(file, "%s", e.text);
+    ck_assert_uint_eq(file->size, 8);
+    ck_assert_mem_eq(file->data, "contents", 8);
+    journal_give_back(j);
+    ck_assert_uint_eq(j->image_count, files_kept);
+}
+
+START_TEST(a_file_is_lent)
+{
+    struct journal live = new_journal(JOURNAL_LIVE), j = new_journal(JOURNAL_RECORD);
+    struct error e = {0};
+    borrow_kernel(&live, 0);
+    ck_assert(!live.lent.data);
+    borrow_kernel(&j, 1);
+    borrow_kernel(&j, 1);
+    ck_assert(!journal_pull_file(&j, "missing", &e));
+    ck_assert_str_eq(e.text, "no such file");
+    ck_assert_uint_eq(asked, 4);
+    struct journal again = replay_of(&j);
+    borrow_kernel(&again, 1);
+    borrow_kernel(&again, 1);
+    ck_assert(!journal_pull_file(&again, "kernel", &e));
+    ck_assert_uint_eq(asked, 4);
+    journal_free(&again);
+    journal_free(&live);
+}
+END_TEST
+
 static const struct {
     enum pull_kind kind;
     const char *key, *text;
@@ -341,6 +373,7 @@ int main(void)
     tcase_add_test(tests, a_late_replay_keeps_the_recorded_tick);
     tcase_add_test(tests, equal_contents_are_kept_once);
     tcase_add_test(tests, a_refused_pull_is_not_recorded);
+    tcase_add_test(tests, a_file_is_lent);
     tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
     tcase_add_test(tests, one_input_too_many_is_an_error);
     tcase_add_test(tests, a_cut_pull_stream_is_an_error);
