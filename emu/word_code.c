@@ -10,23 +10,34 @@ void word_code_add(struct word_code *c, uint64_t number, uint64_t word)
             c->bit[i] ^= word;
 }
 
-/* The block is folded: the upper half has the highest bit of the number; both halves together have
- * the others as a block of half the size has. */
+/* XOR of the upper half, the words whose numbers have the bit `half`. Added to the lower half, the
+ * two are as a block of half the size for the bits below. Inline, as sizes that the compiler knows
+ * are twice as fast. */
+static inline uint64_t fold(uint64_t *w, unsigned half)
+{
+    uint64_t upper = 0;
+    for (unsigned i = 0; i < half; i++) {
+        upper ^= w[i + half];
+        w[i] ^= w[i + half];
+    }
+    return upper;
+}
+
 void word_code_add_block(struct word_code *c, uint64_t block, const uint8_t *words)
 {
     uint64_t w[WORD_CODE_BLOCK];
     for (unsigned i = 0; i < WORD_CODE_BLOCK; i++)
         w[i] = load_le64(words + (size_t)8 * i);
-    for (unsigned bit = WORD_CODE_BLOCK_LOG; bit-- > 0;) {
-        unsigned half = 1u << bit;
-        uint64_t upper = 0;
-        for (unsigned i = 0; i < half; i++) {
-            upper ^= w[i + half];
-            w[i] ^= w[i + half];
-        }
-        c->bit[bit] ^= upper;
-    }
-    word_code_add(c, block << WORD_CODE_BLOCK_LOG, w[0]);
+    c->bit[8] ^= fold(w, 256);
+    c->bit[7] ^= fold(w, 128);
+    c->bit[6] ^= fold(w, 64);
+    c->bit[5] ^= fold(w, 32);
+    c->bit[4] ^= fold(w, 16);
+    c->bit[3] ^= fold(w, 8);
+    c->bit[2] ^= fold(w, 4);
+    c->bit[1] ^= fold(w, 2);
+    c->bit[0] ^= fold(w, 1);
+    word_code_add(c, block * WORD_CODE_BLOCK, w[0]);
 }
 
 void word_code_add_bytes(struct word_code *c, const uint8_t *data, size_t size)

@@ -11,9 +11,8 @@
 
 #include "emu/bytes.h"
 
-#define WORD_CODE_BITS      45  /* words of a 48-bit address space */
-#define WORD_CODE_BLOCK     512 /* words in a page of 4 KiB */
-#define WORD_CODE_BLOCK_LOG 9
+#define WORD_CODE_BITS  45  /* words of a 48-bit address space */
+#define WORD_CODE_BLOCK 512 /* words in a page of 4 KiB */
 
 struct word_code {
     uint64_t all, bit[WORD_CODE_BITS];
