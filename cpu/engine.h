@@ -1,7 +1,8 @@
 /* The engine: what executes AArch64 instructions. One engine serves a whole board; its flat address
  * space is the board's host-physical space, and one vCPU context is loaded at a time. Everything
  * architectural (exceptions, translation, system registers that are ours) is asked for through the
- * callbacks, so the CPU code does not know what is behind this interface (engine_unicorn.c).
+ * callbacks, so the CPU code does not know what is behind this interface
+ * (unicorn_engine.h).
  *
  * Counting. Every attempted instruction counts as one, whether it completes, traps or faults; so a
  * guest that faults for ever still makes time pass, and the count never depends on how the engine

@@ -91,7 +91,7 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
  * false only if a replay does not fit. */
 bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                    struct bytes *out, bool *present, struct error *e);
-/* A whole file, which may be large: what is recorded or replayed is lent, not copied. NULL: an error.
+/* A whole file, which may be large: what is recorded or replayed is lent, not copied. NULL: error.
  * To be given back, before anything else is pulled. */
 const struct bytes *journal_pull_file(struct journal *j, const char *path, struct error *e);
 void journal_give_back(struct journal *j);

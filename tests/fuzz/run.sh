@@ -23,7 +23,7 @@ sources_of() {
     import) echo hv/import*.c hv/seen.c emu/*.c ;;
     tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     gdb) echo qvm/gdb_{hex,packets,points,query,registers,run,server}.c hv/config_text.c vdev/*.c mmu/*.c emu/*.c ;;
-    script) echo hv/*.c $(ls cpu/*.c | grep -v -e engine_unicorn -e disasm -e interpose) vdev/*.c mmu/*.c emu/*.c ;;
+    script) echo hv/*.c $(ls cpu/*.c | grep -v -e unicorn -e disasm -e interpose) vdev/*.c mmu/*.c emu/*.c ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac
 }

@@ -1,0 +1,92 @@
+/* What the library has of the board's memory: pages in its TLB, and translated code. */
+#include "cpu/unicorn_engine.h"
+
+bool find_code(struct engine *e, uint64_t va, hpa_t *at)
+{
+    struct engine_page page;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page))
+        return false;
+    *at = hpa(page.hpa + (va & PAGE_MASK));
+    return true;
+}
+
+/* TLBI extends the address from bit 55: a page under an address with a tag is not reached by it. */
+static void note_local(struct engine *e, uint64_t page_va)
+{
+    if ((uint64_t)((int64_t)(page_va << 8) >> 8) != page_va)
+        e->local_count = LOCAL_PAGES + 1;
+    if (e->local_count && e->local_count <= LOCAL_PAGES && e->local[e->local_count - 1] == page_va)
+        return;
+    if (e->local_count < LOCAL_PAGES)
+        e->local[e->local_count] = page_va;
+    if (e->local_count <= LOCAL_PAGES)
+        e->local_count++;
+}
+
+bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
+{
+    if ((va & WINDOW_MASK) == WINDOW) {
+        *page = (struct engine_page){.hpa = va & ~WINDOW_MASK & ~PAGE_MASK,
+                                     .permits = PERMIT_R | PERMIT_X};
+        return true;
+    }
+    if (e->leaving) /* what is due comes before this page is asked for */
+        return false;
+    if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, page)) {
+        e->fill_refused = true;
+        /* A fetch happens between blocks: the last block ran to its end. */
+        e->tail_counted = kind == ACCESS_FETCH;
+        return false;
+    }
+    if (kind == ACCESS_FETCH)
+        page_set_add(&e->code_pages, page->hpa);
+    if (e->yields && kind == ACCESS_FETCH)
+        note_wfe_words_once(e, page->hpa);
+    if (page->local)
+        note_local(e, va & ~PAGE_MASK);
+    /* Never W and X together: that makes every store to the page several times slower. */
+    page->permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
+    return true;
+}
+
+void unicorn_flush_tlb(struct engine *e)
+{
+    library_flush_tlb(e);
+    e->local_count = 0;
+}
+
+/* A TLBI of one page, as if the guest had executed it: what the library drops is that page in all
+ * its tables, and the blocks it would find by their address there. */
+#define TLBI_VAE1 SYSREG(1, 0, 8, 7, 1)
+
+void unicorn_change_space(struct engine *e)
+{
+    if (e->local_count > LOCAL_PAGES) {
+        unicorn_flush_tlb(e);
+        return;
+    }
+    for (size_t i = 0; i < e->local_count; i++)
+        engine_set_sysreg(e, TLBI_VAE1, e->local[i] >> PAGE_BITS);
+    e->local_count = 0;
+}
+
+void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
+{
+    uint64_t end = a.v + size;
+    for (uint64_t at = a.v; at < end;) {
+        uint64_t page_end = (at | PAGE_MASK) + 1;
+        uint64_t until = page_end < end ? page_end : end;
+        bool has_code = page_set_has(&e->code_pages, at);
+        if (e->yields && has_code)
+            note_wfe_words(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
+        if (has_code)
+            library_drop_code(e, at, until);
+        at = until;
+    }
+}
+
+void unicorn_flush_code_soon(struct engine *e)
+{
+    e->flush_code_wanted = true;
+    look_at_next_block(e);
+}
