@@ -10,12 +10,15 @@
 
 /* Running -------------------------------------------------------------------------------------- */
 
-static struct engine *running; /* or the one that ran last */
+static struct engine *running;
 
 bool library_run(struct engine *e, uint64_t pc)
 {
+    struct engine *before = running;
     running = e;
-    return uc_emu_start(e->uc, pc, 0, 0, 0) == UC_ERR_OK;
+    uc_err err = uc_emu_start(e->uc, pc, 0, 0, 0);
+    running = before;
+    return err == UC_ERR_OK;
 }
 
 void library_stop(struct engine *e)
