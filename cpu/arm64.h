@@ -51,6 +51,11 @@ enum esr_ec {
 /* Vector offsets from VBAR_EL1 (D1.3.1.5): kind plus where it came from. */
 enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 };
 
+/* MDSCR_EL1 bits (D19.3). */
+#define MDSCR_SS  (1u << 0)
+#define MDSCR_KDE (1u << 13)
+#define MDSCR_MDE (1u << 15)
+
 /* SCTLR_EL1 bits (D19.2.118). */
 #define SCTLR_M    (1u << 0)
 #define SCTLR_A    (1u << 1)

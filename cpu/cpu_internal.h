@@ -88,6 +88,8 @@ bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* Must the access that was refused wait for the debugger of the whole board (points.h)? */
 bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
+/* MDSCR_EL1 or the OS Lock were written. */
+void debug_regime_changed(struct vcpu *v);
 /* MDSCR_EL1.SS. */
 bool debug_steps(const struct vcpu *v);
 /* An instruction was carried out by us: D2.12.5, PSTATE.SS becomes 0 and the step is pending. */

@@ -3,12 +3,25 @@
  * watched pages are withheld from the engine and their instructions run one at a time. */
 #include "cpu/cpu_internal.h"
 
-enum { MDSCR_SS = 1, MDSCR_KDE = 1 << 13, MDSCR_MDE = 1 << 15 };
+static bool os_lock(const struct vcpu *v)
+{
+    return v->oslsr & 2;
+}
+
+/* The engine steps, but knows of no OS Lock, under which no debug exception is enabled (D2.4).
+ * Pages that are watched are withheld from now on, or no more. */
+void debug_regime_changed(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    engine_set_sysreg(e, SYS_MDSCR_EL1, os_lock(v) ? v->mdscr & ~(uint64_t)MDSCR_SS : v->mdscr);
+    engine_flush_tlb(e);
+    vcpu_update_watch(v);
+}
 
 /* Are debug exceptions enabled at the current EL? D2.4. */
 static bool enabled_here(const struct vcpu *v, uint64_t pstate)
 {
-    if (v->oslsr & 2)
+    if (os_lock(v))
         return false;
     return at_el0(pstate) || ((v->mdscr & MDSCR_KDE) && !(pstate & PSTATE_D));
 }
@@ -81,7 +94,7 @@ static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
 
 bool debug_watches_page(const struct vcpu *v, uint64_t page_va)
 {
-    if (!(v->mdscr & MDSCR_MDE) || (v->oslsr & 2))
+    if (!(v->mdscr & MDSCR_MDE) || os_lock(v))
         return false;
     for (unsigned i = 0; i < DEBUG_WATCHPOINTS; i++) {
         uint64_t size, base = watched_block(v, i, &size);
@@ -165,7 +178,7 @@ static uint32_t step_iss(struct vcpu *v)
 
 bool debug_steps(const struct vcpu *v)
 {
-    return v->mdscr & MDSCR_SS;
+    return (v->mdscr & MDSCR_SS) && !os_lock(v);
 }
 
 /* Software step (D2.12): the engine does the stepping, and reports its end as an undefined

@@ -1,8 +1,7 @@
 /* The engine: what executes AArch64 instructions. One engine serves a whole board; its flat address
  * space is the board's host-physical space, and one vCPU context is loaded at a time. Everything
  * architectural (exceptions, translation, system registers that are ours) is asked for through the
- * callbacks, so the CPU code does not know what is behind this interface
- * (unicorn_engine.h).
+ * callbacks, so the CPU code does not know what is behind this interface (unicorn_engine.h).
  *
  * Counting. Every attempted instruction counts as one, whether it completes, traps or faults; so a
  * guest that faults for ever still makes time pass, and the count never depends on how the engine
@@ -441,9 +440,9 @@ static inline void engine_context_load(struct engine *e, struct engine_context *
     ((const struct engine_head *)e)->ops->context_load(e, c);
 }
 
-const char *engine_version(void); /* Unicorn's */ /* Unicorn's */
-/* Is the library's per-access exit check replaced (build option QVM_INTERPOSE)? Known once code was
- * translated. */
-bool engine_is_interposed(void);
+const char *engine_version(void); /* Unicorn's */
+/* Which inner functions of the library ours replace (build option QVM_INTERPOSE), for people. Known
+ * once code was translated. "": none. */
+const char *engine_interposed(void);
 
 #endif

@@ -11,6 +11,7 @@
 /* Running -------------------------------------------------------------------------------------- */
 
 static struct engine *running;
+static bool live_registers_found;
 
 bool library_run(struct engine *e, uint64_t pc)
 {
@@ -244,11 +245,11 @@ static uint32_t on_sysop(struct engine *e, const struct engine_sysop *op)
 }
 
 /* In place of the library's own, which hands the instruction to on_read and on_write in parts. */
-uint32_t engine_system_instruction(void *registers, uint32_t word)
+uint32_t engine_system_instruction(void *record, uint32_t word)
 {
     struct engine *e = running;
     if (e->aside) {
-        e->registers = registers;
+        e->record = record;
         e->stub_word = word;
         return 0;
     }
@@ -425,6 +426,14 @@ const char *engine_version(void)
     return text;
 }
 
+const char *engine_interposed(void)
+{
+    return exit_check_is_ours()   ? live_registers_found ? "; interposed: exit check, registers"
+                                                         : "; interposed: exit check"
+           : live_registers_found ? "; interposed: registers"
+                                  : "";
+}
+
 /* Contexts ------------------------------------------------------------------------------------- */
 
 struct engine_context {
@@ -547,8 +556,10 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
     engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
     CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
     find_monitor(g);
-    if (find_registers(g, e))
+    if (find_registers(g, e)) {
+        live_registers_found = g->live;
         return g;
+    }
     engine_free(g);
     return NULL;
 }

@@ -1,9 +1,5 @@
 #include "cpu/interpose.h"
 
-#include <stdbool.h>
-
-#include "cpu/engine.h"
-
 #ifdef QVM_INTERPOSE
 static bool called;
 
@@ -19,19 +15,19 @@ void check_exit_request_aarch64(void *translation_context)
 
 /* Called for each system instruction that has a hook. The library's own takes the word apart and
  * keeps to itself where the registers are. */
-uint32_t helper_uc_hooksys64_aarch64(void *registers, uint32_t word, void *hook);
-uint32_t helper_uc_hooksys64_aarch64(void *registers, uint32_t word, void *hook)
+uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook);
+uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook)
 {
     (void)hook;
-    return engine_system_instruction(registers, word);
+    return engine_system_instruction(record, word);
 }
 
-bool engine_is_interposed(void)
+bool exit_check_is_ours(void)
 {
     return called;
 }
 #else
-bool engine_is_interposed(void)
+bool exit_check_is_ours(void)
 {
     return false;
 }

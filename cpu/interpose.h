@@ -3,10 +3,14 @@
 #ifndef CPU_INTERPOSE_H
 #define CPU_INTERPOSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `registers`
- * is its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
-uint32_t engine_system_instruction(void *registers, uint32_t word);
+/* Does the check for stop requests go through ours? Known when something was translated. */
+bool exit_check_is_ours(void);
+
+/* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `record` is
+ * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
+uint32_t engine_system_instruction(void *record, uint32_t word);
 
 #endif

@@ -11,6 +11,7 @@ enum kind {
     NATIVE,        /* the engine holds it; nothing of ours depends on it */
     TRANSLATION,   /* the engine holds it, and so do we: the translation regime */
     TABLE_BASE,    /* ours alone: the engine would drop all translations at another ASID */
+    DEBUG_CONTROL, /* MDSCR_EL1: ours; the engine has what the OS Lock leaves of it */
     SAVED_STATE,   /* SPSR_EL1: the engine holds it, illegal.c looks at it */
     CONSTANT,      /* read-only, `value` */
     IGNORED,       /* RAZ/WI */
@@ -58,7 +59,7 @@ struct row {
 static const struct row rows[] = {
     {0, "", IGNORED, 0, 0, EL0_NONE}, /* row 0 is "not in the table" */
     /* Debug: D19.3 */
-    {SYS_MDSCR_EL1, "MDSCR_EL1", TRANSLATION, 0, 0, EL0_NONE},
+    {SYS_MDSCR_EL1, "MDSCR_EL1", DEBUG_CONTROL, OFFSET(mdscr), ALL, EL0_NONE},
 #define DEBUG_PAIR(n)                                                                              \
     {SYSREG(2, 0, 0, n, 4), "DBGBVR" #n "_EL1", BANK_BVR, 0, ~(uint64_t)3, EL0_NONE},              \
     {                                                                                              \
@@ -435,6 +436,7 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
         return 0x80000000u | v->index;
     case FIELD64:
     case TABLE_BASE:
+    case DEBUG_CONTROL:
     case TIMER_CONTROL:
     case PMU_USER:
         memcpy(&value, field, 8);
@@ -499,6 +501,10 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
     case TABLE_BASE:
         write_table_base(v, r, value);
         break;
+    case DEBUG_CONTROL:
+        v->mdscr = value;
+        debug_regime_changed(v);
+        break;
     case BANK_BVR:
         v->dbgbvr[crm] = masked;
         break;
@@ -546,8 +552,7 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
         break;
     case OSLAR: /* OSLSR_EL1: OSLM = 0b10, OSLK */
         v->oslsr = 8 | (value & 1) << 1;
-        engine_flush_tlb(v->world->engine);
-        vcpu_update_watch(v);
+        debug_regime_changed(v);
         break;
     default:
         break;
@@ -584,11 +589,6 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
         break;
     case SYS_CPACR_EL1:
         v->cpacr = value;
-        vcpu_update_watch(v);
-        break;
-    case SYS_MDSCR_EL1:
-        v->mdscr = value;
-        engine_flush_tlb(v->world->engine); /* watched pages are withheld from now on, or no more */
         vcpu_update_watch(v);
         break;
     default:
@@ -730,8 +730,8 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
         return true;
     }
     write_row(v, r, op->value);
-    /* The engine's own EL0 checks and software step need these. */
-    return r->kind != TIMER_CONTROL && r->kind != PMU_USER && r->kind != OSLAR;
+    /* The engine's own EL0 checks need these. */
+    return r->kind != TIMER_CONTROL && r->kind != PMU_USER;
 }
 
 /* Undefined to the engine ------------------------------------------------------------------------
@@ -865,7 +865,6 @@ void sysregs_reset(struct vcpu *v)
         {SYS_TPIDR_EL1, 0},
         {SYS_TPIDRRO_EL0, 0},
         {SYS_CONTEXTIDR_EL1, 0},
-        {SYS_MDSCR_EL1, 0},
     };
     for (size_t i = 0; i < sizeof engine_values / sizeof engine_values[0]; i++) {
         engine_set_sysreg(v->world->engine, engine_values[i].encoding, engine_values[i].value);
@@ -874,7 +873,9 @@ void sysregs_reset(struct vcpu *v)
     v->stage1.ttbr0 = v->stage1.ttbr1 = 0;
     note_features(v);
     v->cntkctl = 0;
+    v->mdscr = 0;
     v->oslsr = 8 | 2; /* the OS Lock is set at reset (D2.5.9) */
+    debug_regime_changed(v);
     v->pmcr = v->pmcntenset = v->pmuserenr = v->pmintenset = v->pmovsset = 0;
     v->pmselr = v->pmccfiltr = 0;
     v->pmccntr_base = 0;
@@ -889,14 +890,15 @@ void sysregs_reset(struct vcpu *v)
 uint64_t sysreg_value(struct vcpu *v, unsigned encoding)
 {
     const struct row *r = &rows[v->sysregs->row[encoding]];
-    return r->kind == TABLE_BASE ? read_row(v, r) : engine_sysreg(v->world->engine, encoding);
+    bool is_ours = r->kind == TABLE_BASE || r->kind == DEBUG_CONTROL;
+    return is_ours ? read_row(v, r) : engine_sysreg(v->world->engine, encoding);
 }
 
 void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
 {
     const struct row *r = &rows[v->sysregs->row[encoding]];
-    if (r->kind == TABLE_BASE) {
-        write_table_base(v, r, value);
+    if (r->kind == TABLE_BASE || r->kind == DEBUG_CONTROL) {
+        write_row(v, r, value);
         return;
     }
     engine_set_sysreg(v->world->engine, encoding, value);
@@ -912,7 +914,6 @@ void sysregs_restored(struct vcpu *v)
     note_features(v);
     engine_set_sysreg(e, SYSREG(3, 0, 14, 1, 0), v->cntkctl);
     engine_set_sysreg(e, SYSREG(3, 3, 9, 14, 0), v->pmuserenr);
-    engine_set_sysreg(e, SYSREG(2, 0, 1, 0, 4), v->oslsr >> 1 & 1);
 }
 
 const char *sysreg_name(unsigned encoding)

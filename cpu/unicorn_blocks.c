@@ -168,6 +168,7 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
 {
     struct engine *e = user;
     (void)uc;
+    CHECK(!e->aside);
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
         return;

@@ -114,8 +114,8 @@ struct engine {
     struct uc_context *scratch;  /* for the monitor, which is in no register: */
     size_t monitor_offset;       /* where it is in a context; 0: nowhere that we know */
     struct live_registers *live; /* NULL: the library is asked */
-    void *registers;             /* they are somewhere there; NULL: nobody said. With it came */
-    uint32_t stub_word; /* the instruction, as the library calls engine_system_instruction */
+    void *record;                /* of the vCPU, of which `live` is a part; NULL: nobody said */
+    uint32_t stub_word;          /* the instruction that came with it */
 };
 
 /* engine_unicorn.c ------------------------------------------------------------------------------*/
@@ -171,7 +171,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start);
 
 /* unicorn_exits.c -------------------------------------------------------------------------------*/
 
-/* MRS Xn, TPIDRRO_EL0, which is in the place of instructions that exit. */
+/* MRS Xn, TPIDRRO_EL0, which is in the place of instructions that exit; and in the stub. */
 #define EXIT_WORD     0xd53bd060u
 #define EXIT_ENCODING SYSREG(3, 3, 13, 0, 3)
 /* One was executed; `value` is in Xn. 0: it is the guest's own. */

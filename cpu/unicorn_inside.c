@@ -13,15 +13,14 @@
 #define STUB_MRS   24
 #define STUB_DATA  0x800
 
-#define STUB_MRS_WORD 0xd53bd060u
 #define MONITOR_MARK  0x6d6f6e69746f7221u
 #define REGISTER_MARK 0x7265676973746500u
 
 void write_stub(uint8_t *page)
 {
-    static const uint32_t code[] = {0xd5033f5f,    0x14000001, 0x14000000, /* CLREX */
-                                    0xc85f7c20,    0x14000001, 0x14000000, /* LDXR X0, [X1] */
-                                    STUB_MRS_WORD, 0x14000001, 0x14000000};
+    static const uint32_t code[] = {0xd5033f5f, 0x14000001, 0x14000000, /* CLREX */
+                                    0xc85f7c20, 0x14000001, 0x14000000, /* LDXR X0, [X1] */
+                                    EXIT_WORD,  0x14000001, 0x14000000};
     for (size_t i = 0; i < sizeof code / sizeof code[0]; i++)
         store_le(page + 4 * i, code[i], 4);
     store_le(page + STUB_DATA, MONITOR_MARK, 8);
@@ -128,9 +127,9 @@ bool find_registers(struct engine *e, struct error *error)
 {
     struct engine_context *before = engine_context_new(e);
     run_stub(e, STUB_MRS);
-    bool is_ours = e->registers, is_understood = !is_ours || e->stub_word == STUB_MRS_WORD;
+    bool is_ours = e->record, is_understood = !is_ours || e->stub_word == EXIT_WORD;
     if (is_ours && is_understood)
-        e->live = marked_registers(e, e->registers);
+        e->live = marked_registers(e, e->record);
     engine_context_load(e, before);
     engine_context_free(e, before);
     return is_understood || error_set(error,

@@ -15,9 +15,8 @@ static bool instruction_is_wfe(struct engine *e, uint64_t va)
     return word && load_le(word, 4) == WFE_WORD;
 }
 
-/* A block that follows a WFE sequentially gives the others
- * their chance. After that it runs on, or all vCPUs would yield for ever; a stop before the block
- * has run does not change that. */
+/* A block that follows a WFE sequentially gives the others their chance. After that it runs on, or
+ * all vCPUs would yield for ever; a stop before the block has run does not change that. */
 void on_block_yielding(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;

@@ -29,7 +29,7 @@ static bool put_piece(struct bytes *out, size_t before, size_t limit, const uint
 
 bool compress_zstd(const void *data, size_t size, enum compress_effort effort, struct bytes *out)
 {
-    int level = effort == COMPRESS_FAST ? -3 : 1; /* the default is 3, and twice as slow */
+    int level = effort == COMPRESS_MORE_QUICKLY ? -3 : 1; /* the default is 3, and twice as slow */
     bytes_reserve(out, ZSTD_compressBound(size));
     size_t used = ZSTD_compress(out->data + out->size, out->capacity - out->size,
                                 pointer_or_nothing(data), size, level);

@@ -12,8 +12,8 @@
 #include "emu/error.h"
 
 enum compress_effort {
-    COMPRESS_WELL,
-    COMPRESS_FAST, /* a quarter larger, in three quarters of the time: what a run waits for */
+    COMPRESS_QUICKLY,
+    COMPRESS_MORE_QUICKLY, /* a quarter larger, in three quarters of the time */
 };
 
 /* Appends one zstd frame (RFC 8878) to `out`. False, and `out` unchanged, if the library cannot. */

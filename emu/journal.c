@@ -278,6 +278,7 @@ const struct bytes *journal_pull_file(struct journal *j, const char *path, struc
 {
     if (j->mode == JOURNAL_REPLAY)
         return replay_key(j, PULL_FILE, path, NULL, e) ? replay_file(j, path, e) : NULL;
+    CHECK(!j->lent.data);
     if (!j->host.pull(j->host.context, PULL_FILE, path, 0, &j->lent, e)) {
         journal_give_back(j);
         return NULL;
@@ -285,12 +286,15 @@ const struct bytes *journal_pull_file(struct journal *j, const char *path, struc
     if (j->mode != JOURNAL_RECORD)
         return &j->lent;
     struct digest digest = record_file(j, path, j->lent.data, j->lent.size);
-    if (!find_image(j, digest)) {
-        new_image(j, digest)->contents = j->lent;
-        j->lent = (struct bytes){0};
+    const struct journal_image *known = find_image(j, digest);
+    if (known) {
+        journal_give_back(j);
+        return &known->contents;
     }
-    journal_give_back(j);
-    return &find_image(j, digest)->contents;
+    struct journal_image *image = new_image(j, digest);
+    image->contents = j->lent;
+    j->lent = (struct bytes){0};
+    return &image->contents;
 }
 
 void journal_give_back(struct journal *j)

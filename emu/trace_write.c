@@ -70,7 +70,7 @@ static bool begin_chunk(struct trace_writer *w, uint32_t type, size_t size)
 /* Would it be smaller compressed? Then it is in `packed`. */
 static bool pack(const void *data, size_t size, struct bytes *packed)
 {
-    return size >= COMPRESS_FROM && compress_zstd(data, size, COMPRESS_WELL, packed) &&
+    return size >= COMPRESS_FROM && compress_zstd(data, size, COMPRESS_QUICKLY, packed) &&
            packed->size < size;
 }
 
@@ -144,8 +144,8 @@ bool trace_write_image(struct trace_writer *w, struct digest digest, const void 
     /* In two frames, as a copy of a large image behind its digest would cost as much again. */
     size_t raw_size = payload.size + size;
     bool good = begin_chunk(w, TRACE_IMAG, raw_size);
-    if (good && compress_zstd(payload.data, payload.size, COMPRESS_WELL, &packed) &&
-        compress_zstd(data, size, COMPRESS_FAST, &packed) && packed.size < raw_size) {
+    if (good && compress_zstd(payload.data, payload.size, COMPRESS_QUICKLY, &packed) &&
+        compress_zstd(data, size, COMPRESS_MORE_QUICKLY, &packed) && packed.size < raw_size) {
         good = emit_chunk(w, TRACE_IMAG, TRACE_CHUNK_ZSTD, raw_size, packed.data, packed.size);
     } else if (good) {
         bytes_put(&payload, data, size);

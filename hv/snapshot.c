@@ -119,7 +119,7 @@ static void save_machine(struct board *b, struct bytes *out)
 {
     struct bytes machine = {0}, frame = {0};
     snapshot_save_machine(b, &machine);
-    CHECK(compress_zstd(machine.data, machine.size, COMPRESS_WELL, &frame));
+    CHECK(compress_zstd(machine.data, machine.size, COMPRESS_QUICKLY, &frame));
     bytes_put_int(out, frame.size, 8);
     bytes_put(out, frame.data, frame.size);
     bytes_free(&machine);

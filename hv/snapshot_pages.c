@@ -21,7 +21,7 @@ static void save_frame(const uint8_t *contents, size_t size, struct bytes *sizes
                        struct bytes *frames)
 {
     size_t before = frames->size;
-    CHECK(compress_zstd(contents, size, COMPRESS_WELL, frames));
+    CHECK(compress_zstd(contents, size, COMPRESS_QUICKLY, frames));
     bytes_put_int(sizes, frames->size - before, 4);
 }
 

@@ -75,8 +75,7 @@ void verdict_print_stats(const struct board *b, uint64_t cpu_ns)
 {
     double seconds = (double)cpu_ns / 1e9;
     fprintf(stderr, "qvm: stats: %.3f s CPU, %.0f MIPS%s\n", seconds,
-            seconds > 0 ? (double)b->vtime.instructions / seconds / 1e6 : 0,
-            engine_is_interposed() ? ", interposed" : "");
+            seconds > 0 ? (double)b->vtime.instructions / seconds / 1e6 : 0, engine_interposed());
     for (size_t i = 0; i < b->vm_count; i++) {
         print_exits(b->vms[i]);
         print_devices(b->vms[i]);

@@ -207,6 +207,7 @@ race race 2
 race race_irq 1
 passes race_locked 2
 passes race_irq_masked 1
+passes steps 2
 same race 7 2
 same race_irq 8 1
 same ipi 3 4 2000000

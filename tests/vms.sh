@@ -102,7 +102,7 @@ def sameness():
         same_in_every_way(name, *words(('a', VICTIM), ('b', 'count 10 assault count 30 exit 2')),
                           *options)
     same_in_every_way('restarts', *words(('a', 'count 5 reset'), ('b', 'count 40 off')),
-                      '--on-exit', 'restart', '--limit-ns', '20000000')
+                      '--on-exit', 'restart', '--limit-ns', '4000000')
     same_in_every_way('sporadic beside FIFO', *words(
         ('a', 'count 30 off', 'cpu', 'sched', '20,5,2,400000,100000s'),
         ('b', 'count 30 off', 'cpu', 'sched', '10f')), '--board', one_cpu)
@@ -154,7 +154,7 @@ def endings():
         lines = [line for line in r.of('a') if line != 'wedged']
         verdict('restart by ' + what, r.problem(0, ' VM a starts again: ') or
                 ('' if lines == expected else 'a printed %r' % lines))
-    r = vms(('a', 'say again reset'), options=['--on-exit', 'restart', '--limit-ns', '1000000'])
+    r = vms(('a', 'say again reset'), options=['--on-exit', 'restart', '--limit-ns', '200000'])
     verdict('restarts without end', r.problem(67, 'time limit reached', 'again\nagain\nagain\n'))
     for does in 'off', 'exit 2', 'quit 3':
         r = vms(('a', does), ('b', 'off'), options=['--on-exit', 'restart'])

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# run.sh SECONDS [TARGET...]: fuzzes each target (default: all) for that many seconds with clang's
-# libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer. Where clang has no libFuzzer, the
-# standalone main makes the inputs. What is found is in build/fuzz/TARGET-*; status 1 if anything.
+# run.sh SECONDS [TARGET...]: fuzzes each target (default: all) for that many seconds, two at a time,
+# with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer. Where clang has no
+# libFuzzer, the standalone main makes the inputs. What is found is in build/fuzz/TARGET-*; status 1
+# if anything.
 set -uo pipefail
 seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
@@ -9,12 +10,12 @@ cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
 [ $# -gt 0 ] || targets=(trace config board tree gdb import script)
 
-out=build/fuzz
+out=build/fuzz objects=build/fuzz/objects
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined -I.)
 libraries=(-lzstd -lz -lxxhash -lfdt)
 compiler="${CC:-clang}"
-mkdir -p $out
+mkdir -p $objects
 
 sources_of() {
     case "$1" in
@@ -28,29 +29,39 @@ sources_of() {
     esac
 }
 
-status=0
-for target in "${targets[@]}"; do
+objects_of() { # SOURCE...
+    local source
+    for source in "$@"; do
+        echo "$objects/${source//\//-}.o"
+    done
+}
+
+# Once for all targets; again what is older than its source or any header. What libFuzzer wants to
+# know is ignored by the standalone program.
+compile() { # SOURCE...
+    local source object header
+    header="$(find emu mmu vdev cpu hv qvm tests -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1)"
+    for source in "$@"; do
+        object="$(objects_of "$source")"
+        [ "$object" -nt "$source" -a "$object" -nt "${header#* }" ] || echo "$source" "$object"
+    done | COMPILE="$compiler ${flags[*]} -fsanitize=fuzzer-no-link,address,undefined" \
+        xargs -r -n 2 -P 2 sh -c 'exec $COMPILE -c "$0" -o "$1"'
+}
+
+fuzz() { # TARGET: one line of what came of it
+    local target="$1" alone="$out/$1-standalone" corpus="$out/$1-corpus" options
+    local -a sources of_target
     read -ra sources <<<"$(sources_of "$target")"
-    [ ${#sources[@]} -gt 0 ] || exit 2
-    sources+=("tests/fuzz/fuzz_$target.c")
-    alone=$out/$target-standalone corpus=$out/$target-corpus
+    mapfile -t of_target < <(objects_of "${sources[@]}" "tests/fuzz/fuzz_$target.c")
     mkdir -p "$corpus"
-    # Compiled once: what libFuzzer wants to know is ignored by the standalone program.
-    objects=$out/$target-objects
-    rm -rf "$objects"
-    mkdir -p "$objects"
-    printf '%s\n' "${sources[@]}" tests/fuzz/standalone.c | xargs -P 2 -I SOURCE sh -c \
-        'exec "$0" "$@" -c SOURCE -o "'"$objects"'/$(echo SOURCE | tr / -).o"' \
-        "$compiler" "${flags[@]}" -fsanitize=fuzzer-no-link,address,undefined || exit 2
-    main=$objects/tests-fuzz-standalone.c.o
-    "$compiler" -fsanitize=address,undefined "$objects"/*.o "${libraries[@]}" -o "$alone" || exit 2
-    "$alone" -write "$corpus" || exit 2
-    rm "$main"
-    if ! "$compiler" -fsanitize=fuzzer,address,undefined "$objects"/*.o \
+    "$compiler" -fsanitize=address,undefined "${of_target[@]}" \
+        "$(objects_of tests/fuzz/standalone.c)" "${libraries[@]}" -o "$alone" || return 2
+    "$alone" -write "$corpus" || return 2
+    if ! "$compiler" -fsanitize=fuzzer,address,undefined "${of_target[@]}" \
         "${libraries[@]}" -o "$out/$target-fuzzer" 2>"$out/$target-build.log"; then
         echo "$target: no libFuzzer here ($out/$target-build.log); standalone for $seconds s"
-        "$alone" -seconds "$seconds" || status=1
-        continue
+        "$alone" -seconds "$seconds"
+        return
     fi
     options=(-max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2500
         -print_final_stats=1 -verbosity=0 -artifact_prefix="$out/$target-")
@@ -61,7 +72,26 @@ for target in "${targets[@]}"; do
     else
         echo "$target: FAILED ($out/$target.log)"
         grep -E 'ERROR|SUMMARY|internal error|runtime error|Test unit written' "$out/$target.log"
-        status=1
+        return 1
     fi
+}
+
+all=(tests/fuzz/standalone.c)
+for target in "${targets[@]}"; do
+    read -ra sources <<<"$(sources_of "$target")"
+    [ ${#sources[@]} -gt 0 ] || exit 2
+    all+=("${sources[@]}" "tests/fuzz/fuzz_$target.c")
+done
+mapfile -t all < <(printf '%s\n' "${all[@]}" | sort -u)
+compile "${all[@]}" || exit 2
+
+status=0 running=0
+for target in "${targets[@]}"; do
+    [ $running -lt 2 ] || { wait -n || status=1; running=$((running - 1)); }
+    fuzz "$target" &
+    running=$((running + 1))
+done
+for ((; running; running--)); do
+    wait -n || status=1
 done
 exit $status

@@ -722,7 +722,7 @@ START_TEST(sizes_that_lie_cost_nothing)
 {
     struct bytes packed = {0};
     static const uint8_t zeros[1 << 20];
-    ck_assert(compress_zstd(zeros, sizeof zeros, COMPRESS_WELL, &packed));
+    ck_assert(compress_zstd(zeros, sizeof zeros, COMPRESS_QUICKLY, &packed));
     static const struct {
         uint64_t flags, raw_size;
         const char *text;
