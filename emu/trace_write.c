@@ -303,6 +303,5 @@ bool trace_record_step(struct trace_writer *w, const struct journal *j, struct e
                          "the recording is too large for a trace: %d files, %" PRIu64
                          " bytes a file and %" PRIu64 " bytes in all are the limits",
                          TRACE_IMAGES_MAX, TRACE_CHUNK_MAX, TRACE_TOTAL_MAX);
-    return error_set(
-        e, "the trace cannot be written: the host took no more after %" PRIu64 " bytes", w->offset);
+    return error_set(e, "the trace cannot be written: the host takes no more");
 }

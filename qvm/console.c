@@ -170,6 +170,16 @@ static void print_line(struct console *c, const struct console_vm *vm,
     bytes_clear(&channel->line);
 }
 
+static void close_output(struct console *c, struct console_channel *channel)
+{
+    bool complete = host_close(channel->out) && !channel->out_failed;
+    channel->out = NULL;
+    if (complete)
+        return;
+    c->output_lost = true;
+    fprintf(stderr, "qvm: '%s' is not complete\n", channel->out_path);
+}
+
 void console_close(struct console *c)
 {
     for (size_t i = 0; i < c->vm_count; i++)
@@ -179,9 +189,8 @@ void console_close(struct console *c)
                 bytes_put(&channel->line, "\n", 1);
                 print_line(c, &c->vms[i], channel);
             }
-            if (channel->out && !host_close(channel->out))
-                fprintf(stderr, "qvm: '%s' is not complete\n", channel->out_path);
-            channel->out = NULL;
+            if (channel->out)
+                close_output(c, channel);
             if (channel->in)
                 end_input(c, channel);
         }
@@ -210,8 +219,8 @@ void console_output(struct console *c, unsigned vm, unsigned channel, const void
         print_lines(c, &c->vms[vm], to, data, size);
     else if (to->to_stdout)
         print(c, data, size);
-    else if (to->out)
-        host_append(to->out, data, size);
+    else if (to->out && !host_append(to->out, data, size))
+        to->out_failed = true;
 }
 
 static bool signal_push(struct push *p)

@@ -17,6 +17,7 @@ struct console_channel {
     bool to_stdout;
     const char *out_path, *in_path; /* NULL: neither */
     struct host_file *out;
+    bool out_failed; /* it did not take everything */
     struct host_input *in;
     bool is_device;      /* is there already */
     bool delayed;        /* `delayed`: what cannot be opened may come later, */
@@ -36,7 +37,8 @@ struct console {
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
     bool input_ended;
-    bool escape; /* the escape key was just pressed */
+    bool output_lost; /* once closed: a file of its own does not have everything */
+    bool escape;      /* the escape key was just pressed */
     uint8_t input[PUSH_BYTES_MAX];
     size_t input_size;
     size_t files_open; /* channels with an input of their own, or that wait for one */

@@ -86,6 +86,7 @@ static struct host_file *opened(FILE *file, bool is_pipe, const char *what, stru
 
 struct host_file *host_create(const char *path, struct error *e)
 {
+    signal(SIGXFSZ, SIG_IGN); /* that a file may not grow is said where it is written */
     return opened(fopen(path, "wb"), false, path, e);
 }
 

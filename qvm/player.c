@@ -138,8 +138,10 @@ static void recorded_options(struct player *p)
 static bool read_trace(struct player *p, const char *path, struct error *e)
 {
     struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
-    bool ok = host_read_file(path, &p->file, e) &&
-              trace_parse(&p->trace, p->file.data, p->file.size, &log, e);
+    struct error why = {0};
+    bool ok = host_read_file(path, &p->file, e);
+    if (ok && !trace_parse(&p->trace, p->file.data, p->file.size, &log, &why))
+        ok = error_set(e, "'%s': %s", path, why.text);
     if (ok && !p->trace.snapshot_count)
         bytes_free(&p->file);
     return ok || error_exit_status(e, STATUS_USAGE);
@@ -264,6 +266,10 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     bool alone = player_is_alone(p);
     if (alone && !p->alone_too) {
         error_set(e, "this is a snapshot, no recording: qvm run --from FILE goes on from it");
+        return error_exit_status(e, STATUS_USAGE);
+    }
+    if (p->trace.truncated && !p->trace.pulls.size) {
+        error_set(e, "the trace ends before the first input of the run");
         return error_exit_status(e, STATUS_USAGE);
     }
     const struct trace_snapshot *snapshot = player_snapshot(p, alone ? UINT64_MAX : from);

@@ -162,15 +162,18 @@ static bool begin_recording(struct session *s, struct error *e)
     return true;
 }
 
-static void end_recording(struct session *s, const struct trace_end *end)
+/* False: the file is not complete. */
+static bool end_recording(struct session *s, const struct trace_end *end)
 {
     if (!s->recording.file)
-        return;
+        return true;
     record_step(s);
     recording_exits(&s->recording, &s->script);
     recording_parts(&s->recording, s->board, false);
-    if (!recording_end(&s->recording, end))
+    bool ok = recording_end(&s->recording, end);
+    if (!ok)
         fprintf(stderr, "qvm: the trace '%s' is not complete\n", s->options->record_path);
+    return ok;
 }
 
 /* A run that nobody wanted recorded is recorded in memory. */
@@ -448,7 +451,7 @@ static int run(struct session *s)
     struct trace_end end = verdict_of(s->board, status, sentence, sizeof sentence);
     if (s->options->trial)
         return end_trial(s, &end);
-    end_recording(s, &end);
+    bool complete = end_recording(s, &end);
     if (s->trace)
         divergence_ended(&s->divergence, &end);
     verdict_print(s->board, &end);
@@ -461,10 +464,11 @@ static int run(struct session *s)
     if (s->options->save_path && !s->trace && !s->saved) {
         fprintf(stderr, "qvm: there is no snapshot in '%s'%s\n", s->options->save_path,
                 s->save_failed ? "" : ": the run ended before it was due");
-        status = status ? status : STATUS_USAGE;
+        complete = false;
     }
-    if (!close_events(s))
-        status = status ? status : STATUS_USAGE;
+    complete = close_events(s) && complete && !s->console.output_lost;
+    if (!complete && status == STATUS_OK)
+        status = STATUS_USAGE;
     return s->divergence.found ? STATUS_DIVERGED : status;
 }
 

@@ -302,6 +302,20 @@ commands() {
     fi
 }
 
+# Whoever asks for a file and does not get all of it is told, and the run goes on.
+no_room() {
+    printf '#!/bin/sh\nulimit -f 8\nexec %s "$@"\n' "$qvm" >"$files/small"
+    chmod +x "$files/small"
+    local qvm="$files/small"
+    expect 2 "the trace '$files/no-room.qtrace' is not complete" record -o "$files/no-room.qtrace" \
+        $board load $programs/exceptions.elf
+    if [ -e /dev/full ]; then
+        expect 2 "'/dev/full' is not complete" run ram 0x40000000,4M \
+            vdev gic gicd 0x08000000 gicr 0x080a0000 \
+            vdev pl011 loc 0x09000000 intr gic:33 hostdev ">/dev/full" load $programs/hello.elf
+    fi
+}
+
 # Guests --------------------------------------------------------------------------------------------
 
 guests() {
@@ -333,6 +347,8 @@ traces() {
         head -c $length "$trace" >"$files/cut.qtrace"
         survives "trace cut after $length of $size" replay "$files/cut.qtrace" --limit-insns 200000
     done
+    head -c "$(grep -abo PULL "$trace" | head -n 1 | cut -d : -f 1)" "$trace" >"$files/cut.qtrace"
+    expect 2 "the trace ends before the first input of the run" replay "$files/cut.qtrace"
     { cat "$trace"; echo; } >"$files/longer.qtrace"
     expect 2 "trace" replay "$files/longer.qtrace"
     expect 0 "powered off" record --no-images -o "$files/refers.qtrace" $board \
@@ -417,6 +433,7 @@ for qvm in "${binaries[@]}"; do
     configurations
     commands
     guests
+    no_room
     traces
     random_damage
 done
