@@ -268,7 +268,7 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
         error_set(e, "this is a snapshot, no recording: qvm run --from FILE goes on from it");
         return error_exit_status(e, STATUS_USAGE);
     }
-    if (p->trace.truncated && !p->trace.pulls.size) {
+    if (p->trace.truncated && !p->journal.pulls.size) {
         error_set(e, "the trace ends before the first input of the run");
         return error_exit_status(e, STATUS_USAGE);
     }
