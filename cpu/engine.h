@@ -102,6 +102,12 @@ struct engine_budget {
 #define SYSREG(op0, op1, crn, crm, op2)                                                            \
     ((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
 
+/* Of an MRS, MSR (register), SYS or SYSL (C4.1.90). */
+static inline unsigned sysreg_encoding(uint32_t word)
+{
+    return word >> 5 & 0xffff;
+}
+
 /* What an engine can do; the functions below call these, and say what each is. */
 struct engine_ops {
     void (*free)(struct engine *e);

@@ -121,7 +121,7 @@ static void unicorn_set_sp(struct engine *e, uint64_t value)
     set_reg(e, UC_ARM64_REG_SP, value);
 }
 
-uint64_t unicorn_mode(struct engine *e)
+static uint64_t unicorn_mode(struct engine *e)
 {
     return (e->live ? e->live->pstate : reg(e, UC_ARM64_REG_PSTATE)) & ENGINE_MODE;
 }
@@ -254,7 +254,7 @@ uint32_t engine_system_instruction(void *record, uint32_t word)
         return 0;
     }
     struct engine_sysop op = {
-        .encoding = word >> 5 & 0xffff, .is_read = word >> 21 & 1, .rt = word & 31};
+        .encoding = sysreg_encoding(word), .is_read = word >> 21 & 1, .rt = word & 31};
     op.value = unicorn_x(e, op.rt);
     return on_sysop(e, &op);
 }

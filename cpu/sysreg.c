@@ -742,15 +742,10 @@ static bool is_register_move(uint32_t word)
     return (word & 0xffd00000) == 0xd5100000;
 }
 
-static unsigned encoding_of(uint32_t word)
-{
-    return word >> 5 & 0xffff;
-}
-
 /* ISS for a trapped MSR, MRS or system instruction (D19.2.37, EC 0x18). */
 static uint32_t sysreg_iss(uint32_t word)
 {
-    unsigned encoding = encoding_of(word);
+    unsigned encoding = sysreg_encoding(word);
     return (encoding >> 14) << 20 | (encoding & 7) << 17 | (encoding >> 11 & 7) << 14 |
            (encoding >> 7 & 15) << 10 | (word & 31) << 5 | (encoding >> 3 & 15) << 1 |
            (word >> 21 & 1);
@@ -770,7 +765,7 @@ static enum exit_result exit_for_sysreg(struct vcpu *v, struct guest_exit *x, bo
 bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
 {
     /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
-    const struct row *r = &rows[v->sysregs->row[encoding_of(word)]];
+    const struct row *r = &rows[v->sysregs->row[sysreg_encoding(word)]];
     return is_register_move(word) && (r == rows || r->kind == ABSENT) &&
            !at_el0(engine_mode(v->world->engine));
 }
@@ -779,7 +774,7 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
 {
     struct engine *e = v->world->engine;
     bool is_read = word >> 21 & 1;
-    unsigned rt = word & 31, encoding = encoding_of(word);
+    unsigned rt = word & 31, encoding = sysreg_encoding(word);
     const struct row *r = &rows[v->sysregs->row[encoding]];
     if (r != rows) {
         if (is_read)
@@ -805,7 +800,7 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
  * everything else that is undefined has EC 0. */
 static bool is_trapped_from_el0(const struct vcpu *v, uint32_t word)
 {
-    unsigned encoding = encoding_of(word);
+    unsigned encoding = sysreg_encoding(word);
     unsigned op0 = encoding >> 14, op1 = encoding >> 11 & 7, crn = encoding >> 7 & 15,
              crm = encoding >> 3 & 15;
     if (is_register_move(word)) {

@@ -134,7 +134,6 @@ void library_set_pc(struct engine *e, uint64_t pc);
 /* The context in `scratch`: its bytes. */
 uint8_t *library_save(struct engine *e, size_t *size);
 void library_restore(struct engine *e);
-uint64_t unicorn_mode(struct engine *e);
 
 /* unicorn_blocks.c ------------------------------------------------------------------------------*/
 
@@ -173,7 +172,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start);
 
 /* MRS Xn, TPIDRRO_EL0, which is in the place of instructions that exit; and in the stub. */
 #define EXIT_WORD     0xd53bd060u
-#define EXIT_ENCODING SYSREG(3, 3, 13, 0, 3)
+#define EXIT_ENCODING sysreg_encoding(EXIT_WORD)
 /* One was executed; `value` is in Xn. 0: it is the guest's own. */
 uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value);
 void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n);

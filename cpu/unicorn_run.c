@@ -40,7 +40,7 @@ static void run_truncated(struct engine *e, uint64_t count)
         return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = e->pc + 4 * count;
     uint64_t sctlr = 0;
-    bool el0 = (unicorn_mode(e) & PSTATE_EL) == PSTATE_EL0;
+    bool el0 = (engine_mode(e) & PSTATE_EL) == PSTATE_EL0;
     if (el0) {
         sctlr = engine_sysreg(e, SYS_SCTLR_EL1);
         if (!(sctlr & SCTLR_NTWI))

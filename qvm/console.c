@@ -172,7 +172,7 @@ static void print_line(struct console *c, const struct console_vm *vm,
 
 static void close_output(struct console *c, struct console_channel *channel)
 {
-    bool complete = host_close(channel->out) && !channel->out_failed;
+    bool complete = host_close(channel->out);
     channel->out = NULL;
     if (complete)
         return;
@@ -219,8 +219,8 @@ void console_output(struct console *c, unsigned vm, unsigned channel, const void
         print_lines(c, &c->vms[vm], to, data, size);
     else if (to->to_stdout)
         print(c, data, size);
-    else if (to->out && !host_append(to->out, data, size))
-        to->out_failed = true;
+    else if (to->out)
+        host_append(to->out, data, size); /* what it does not take is said when it is closed */
 }
 
 static bool signal_push(struct push *p)

@@ -17,7 +17,6 @@ struct console_channel {
     bool to_stdout;
     const char *out_path, *in_path; /* NULL: neither */
     struct host_file *out;
-    bool out_failed; /* it did not take everything */
     struct host_input *in;
     bool is_device;      /* is there already */
     bool delayed;        /* `delayed`: what cannot be opened may come later, */

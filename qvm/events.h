@@ -10,7 +10,6 @@ struct host_file;
 
 struct events {
     struct host_file *file;
-    bool failed;
 };
 
 /* Appends the line of one event. */

@@ -69,6 +69,7 @@ struct host_file {
     FILE *file;
     bool is_pipe;
     bool ends_in_hole;
+    bool failed; /* something was not written */
 };
 
 static struct host_file *opened(FILE *file, bool is_pipe, const char *what, struct error *e)
@@ -120,7 +121,9 @@ bool host_append(struct host_file *f, const void *data, size_t size)
     bool ok =
         size == 0 || fwrite(data, 1, size, f->file) == size; /* without bytes no pointer either */
     f->ends_in_hole &= size == 0;
-    return ok && fflush(f->file) == 0;
+    ok = ok && fflush(f->file) == 0;
+    f->failed |= !ok;
+    return ok;
 }
 
 bool host_replace(struct host_file *f, uint64_t offset, const void *data, size_t size)
@@ -142,9 +145,9 @@ bool host_append_zeros(struct host_file *f, size_t size)
 
 bool host_close(struct host_file *f)
 {
-    bool ok = true;
+    bool ok = !f->failed;
     if (f->ends_in_hole) /* a file is as long as what was written last */
-        ok = ftruncate(fileno(f->file), ftello(f->file)) == 0;
+        ok = ftruncate(fileno(f->file), ftello(f->file)) == 0 && ok;
     ok = (f->is_pipe ? pclose(f->file) : fclose(f->file)) == 0 && ok;
     free(f);
     return ok;

@@ -364,7 +364,7 @@ static bool open_events(struct session *s, struct error *e)
 /* False: the file is not complete. */
 static bool close_events(struct session *s)
 {
-    bool ok = !s->events.file || (host_close(s->events.file) && !s->events.failed);
+    bool ok = !s->events.file || host_close(s->events.file);
     s->events.file = NULL;
     if (!ok)
         fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);

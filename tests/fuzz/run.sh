@@ -10,12 +10,13 @@ cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
 [ $# -gt 0 ] || targets=(trace config board tree gdb import script)
 
-out=build/fuzz objects=build/fuzz/objects
+out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined -I.)
 libraries=(-lzstd -lz -lxxhash -lfdt)
 compiler="${CC:-clang}"
-mkdir -p $objects
+objects="$out/objects-$(basename "$compiler")"
+mkdir -p "$objects"
 
 sources_of() {
     case "$1" in
@@ -36,14 +37,15 @@ objects_of() { # SOURCE...
     done
 }
 
-# Once for all targets; again what is older than its source or any header. What libFuzzer wants to
-# know is ignored by the standalone program.
+# Once for all targets; again what is older than its source, any header or this script. What
+# libFuzzer wants to know is ignored by the standalone program.
 compile() { # SOURCE...
-    local source object header
-    header="$(find emu mmu vdev cpu hv qvm tests -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1)"
+    local source object newest
+    newest="$(find emu mmu vdev cpu hv qvm tests \( -name '*.h' -o -path tests/fuzz/run.sh \) \
+        -printf '%T@ %p\n' | sort -n | tail -n 1)"
     for source in "$@"; do
         object="$(objects_of "$source")"
-        [ "$object" -nt "$source" -a "$object" -nt "${header#* }" ] || echo "$source" "$object"
+        [ "$object" -nt "$source" -a "$object" -nt "${newest#* }" ] || echo "$source" "$object"
     done | COMPILE="$compiler ${flags[*]} -fsanitize=fuzzer-no-link,address,undefined" \
         xargs -r -n 2 -P 2 sh -c 'exec $COMPILE -c "$0" -o "$1"'
 }
