@@ -89,9 +89,10 @@ struct trace_writer {
 /* All of these give false if the sink refused, now or before, or if a limit above is reached.
  * Pieces are written at once, as one chunk; a piece without contents writes nothing.
  *
- * Begins a file: initialises *w and writes the header. The writer is freed by trace_writer_finish
+ * Begins a file: initialises *w and writes the header, with the quirks of the machine that is
+ * recorded (emu/machine.h). The writer is freed by trace_writer_finish
  * or, if the file is given up, by trace_writer_free. */
-bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink);
+bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink, uint32_t quirks);
 /* Once, before the machine runs: the resolved configuration of each VM, in order. */
 bool trace_write_config(struct trace_writer *w, const struct trace_text *configs, size_t count);
 /* At most once: the board, in canonical form, if it is not the default one. */
@@ -133,6 +134,7 @@ struct trace_image {
 };
 
 struct trace {
+    uint32_t quirks;            /* of the machine that was recorded (emu/machine.h) */
     struct trace_text *configs; /* at least one */
     size_t config_count;
     struct trace_text *board; /* NULL: the default one */

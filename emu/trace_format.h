@@ -8,7 +8,6 @@
 /* Begins with a byte that is not text, so that no editor takes the file for text. */
 #define TRACE_MAGIC       "\211QTR"
 #define TRACE_VERSION     1
-#define TRACE_QUIRKS      0 /* the flags a file written by this version has */
 #define TRACE_HEADER_SIZE 16
 #define TRACE_CHUNK_SIZE  32 /* the chunk's header, without payload */
 

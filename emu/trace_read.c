@@ -6,6 +6,7 @@
 
 #include "emu/check.h"
 #include "emu/compress.h"
+#include "emu/machine.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
@@ -308,16 +309,17 @@ static bool read_header(struct parser *p)
         return error_set(p->e, "the trace ends inside its header");
     if (crc32_of(p->data, 12) != load_le(p->data + 12, 4))
         return damaged(p, 0, "the header's checksum is wrong");
-    uint64_t version = load_le(p->data + 4, 4), quirks = load_le(p->data + 8, 4);
+    uint64_t version = load_le(p->data + 4, 4), flags = load_le(p->data + 8, 4);
     if (version != TRACE_VERSION)
         return error_set(
             p->e, "the trace has format version %" PRIu64 ", and this program reads version %d",
             version, TRACE_VERSION);
-    if (quirks & ~(uint64_t)TRACE_QUIRKS)
+    if (flags & ~(uint64_t)MACHINE_QUIRKS)
         return error_set(p->e,
-                         "the trace asks for behaviour that this program does not know (quirk "
-                         "flags %#" PRIx64 ")",
-                         quirks);
+                         "the trace is of a newer machine, whose behaviour this program does not "
+                         "know (quirk flags %#" PRIx64 ")",
+                         flags & ~(uint64_t)MACHINE_QUIRKS);
+    p->t->quirks = MACHINE_QUIRKS & ~(uint32_t)flags;
     p->at = TRACE_HEADER_SIZE;
     return true;
 }

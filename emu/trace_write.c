@@ -2,6 +2,7 @@
 
 #include "emu/check.h"
 #include "emu/compress.h"
+#include "emu/machine.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
@@ -19,13 +20,13 @@ static bool emit(struct trace_writer *w, const void *data, size_t size)
     return !w->failed;
 }
 
-bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink)
+bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink, uint32_t quirks)
 {
     *w = (struct trace_writer){.sink = sink};
     struct bytes header = {0};
     bytes_put(&header, TRACE_MAGIC, 4);
     bytes_put_int(&header, TRACE_VERSION, 4);
-    bytes_put_int(&header, TRACE_QUIRKS, 4);
+    bytes_put_int(&header, MACHINE_QUIRKS & ~quirks, 4);
     bytes_put_int(&header, crc32_of(header.data, header.size), 4);
     bool good = emit(w, header.data, header.size);
     bytes_free(&header);

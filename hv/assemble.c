@@ -170,6 +170,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .ppi = signal_ppi,
         .timer = note_timer,
         .scripted = plays_script(b),
+        .quirks = b->options.quirks,
         .context = vm,
     };
     for (unsigned i = 0; i < vm->world.vcpu_count; i++) {

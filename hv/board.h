@@ -143,6 +143,7 @@ struct board_options {
     bool from_snapshot;          /* assembled without images and inputs: a snapshot comes */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
     struct chaos chaos;
+    uint32_t quirks; /* of an older machine (emu/machine.h) */
     enum on_exit on_exit;
     unsigned log_severities; /* of every VM; 0: as the configurations say */
     struct script *script;   /* borrowed (hv/script.h); NULL: none is written or expected */

@@ -160,6 +160,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .events = &b->events,
         .log = log,
         .vcpu_count = vm->vcpu_count,
+        .quirks = b->options.quirks,
         .wall_clock_s = b->wall_clock_s,
         .output = vm_output,
         .request_exit = on_request_exit,

@@ -142,6 +142,8 @@ static void put_end(const struct info *i)
 static void put_text(const struct info *i)
 {
     text_put(i->out, "trace %s%s\n", i->path, i->p->trace.truncated ? ", cut off" : "");
+    if (i->p->trace.quirks)
+        text_put(i->out, "recorded on an older machine, which its replay imitates\n");
     put_configs(i);
     put_images(i);
     put_pulls(i);

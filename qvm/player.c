@@ -117,6 +117,7 @@ static void recorded_options(struct player *p)
 {
     const struct trace *t = &p->trace;
     struct board_options *o = &p->options;
+    o->quirks = t->quirks;
     o->on_exit = recorded_on_exit(t);
     /* Of the two the one that it was: while a board is idle only time goes on. */
     bool limited = t->has_end && t->end.exit_status == STATUS_LIMIT;

@@ -97,8 +97,9 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
     if (!r->file)
         return false;
     bool ok =
-        trace_writer_begin(
-            &r->writer, (struct trace_sink){.write = append, .replace = replace, .context = r}) &&
+        trace_writer_begin(&r->writer,
+                           (struct trace_sink){.write = append, .replace = replace, .context = r},
+                           source->board->options.quirks) &&
         write_configs(r, source) && write_board(r, source->board_config) &&
         write_machine(r, source);
     r->writer.no_images = source->no_images;

@@ -1,6 +1,7 @@
 /* chunks unpack <TRACE >ROW; chunks pack <ROW >TRACE: a trace as a row of its chunks (type, size in
  * 8 bytes, expanded contents), and such a row as a trace with the right sizes and checksums: for
- * tests that change what is in one. Index and header are left out, and made anew. */
+ * tests that change what is in one. The header comes as a chunk of its own, first, of which the
+ * checksum is made anew, and so is the index, which is left out. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,16 @@ static int write_all(const struct bytes *out)
     return fwrite(out->data, 1, out->size, stdout) == out->size && fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* As a chunk's type. */
+#define HEADER TRACE_TYPE('H', 'E', 'A', 'D')
+
+static void put_row(uint32_t type, const uint8_t *data, size_t size, struct bytes *out)
+{
+    bytes_put_int(out, type, 4);
+    bytes_put_int(out, size, 8);
+    bytes_put(out, data, size);
+}
+
 static void unpack_chunk(struct reader *in, struct bytes *out)
 {
     uint32_t type = (uint32_t)reader_int(in, 4);
@@ -36,18 +47,17 @@ static void unpack_chunk(struct reader *in, struct bytes *out)
         CHECK(expand_zstd(stored, stored_size, (size_t)raw_size, &raw, &e));
     else
         bytes_put(&raw, stored, stored_size);
-    if (type != TRACE_INDX) {
-        bytes_put_int(out, type, 4);
-        bytes_put_int(out, raw.size, 8);
-        bytes_put(out, raw.data, raw.size);
-    }
+    if (type != TRACE_INDX)
+        put_row(type, raw.data, raw.size, out);
     bytes_free(&raw);
 }
 
 static void unpack(const struct bytes *in, struct bytes *out)
 {
     struct reader r = reader_of(in->data, in->size);
-    CHECK(reader_bytes(&r, TRACE_HEADER_SIZE));
+    const uint8_t *header = reader_bytes(&r, TRACE_HEADER_SIZE);
+    CHECK(header);
+    put_row(HEADER, header, TRACE_HEADER_SIZE - 4, out);
     while (!reader_at_end(&r))
         unpack_chunk(&r, out);
 }
@@ -64,24 +74,31 @@ static void pack_chunk(uint32_t type, const uint8_t *data, size_t size, struct b
     bytes_put(out, data, size);
 }
 
+/* One chunk of a row; or the header, of which that is not one. */
+static bool pack_next(struct reader *r, struct bytes *index, struct bytes *out)
+{
+    uint32_t type = (uint32_t)reader_int(r, 4);
+    size_t size = (size_t)reader_int(r, 8);
+    const uint8_t *data = reader_bytes(r, size);
+    CHECK(data);
+    if (type == HEADER) {
+        bytes_put(out, data, size);
+        bytes_put_int(out, crc32_of(data, size), 4);
+        return false;
+    }
+    bytes_put_int(index, type, 4);
+    bytes_put_int(index, out->size, 8);
+    pack_chunk(type, data, size, out);
+    return true;
+}
+
 static void pack(const struct bytes *in, struct bytes *out)
 {
     struct reader r = reader_of(in->data, in->size);
     struct bytes index = {0}, whole = {0};
     uint64_t count = 0;
-    bytes_put(out, TRACE_MAGIC, 4);
-    bytes_put_int(out, TRACE_VERSION, 4);
-    bytes_put_int(out, TRACE_QUIRKS, 4);
-    bytes_put_int(out, crc32_of(out->data, 12), 4);
-    for (; !reader_at_end(&r); count++) {
-        uint32_t type = (uint32_t)reader_int(&r, 4);
-        size_t size = (size_t)reader_int(&r, 8);
-        const uint8_t *data = reader_bytes(&r, size);
-        CHECK(data);
-        bytes_put_int(&index, type, 4);
-        bytes_put_int(&index, out->size, 8);
-        pack_chunk(type, data, size, out);
-    }
+    while (!reader_at_end(&r))
+        count += pack_next(&r, &index, out);
     bytes_put_int(&whole, count, 8);
     bytes_put(&whole, index.data, index.size);
     bytes_put_int(&whole, out->size, 8);

@@ -59,6 +59,7 @@ struct vdev_env {
     struct event_queue *events;
     const struct log *log;
     unsigned vcpu_count;
+    uint32_t quirks;       /* of an older machine (emu/machine.h) */
     uint64_t wall_clock_s; /* seconds since 1970 at tick 0, from the journal */
     /* Output goes to sinks, it is not an input. `channel` is the device's number in the VM. */
     void (*output)(void *context, unsigned channel, const void *data, size_t size);

@@ -114,7 +114,7 @@ bool fuzz_seed(unsigned number, struct bytes *out)
     struct trace_writer w;
     if (number > 2)
         return false;
-    CHECK(trace_writer_begin(&w, (struct trace_sink){.write = keep, .context = out}));
+    CHECK(trace_writer_begin(&w, (struct trace_sink){.write = keep, .context = out}, 0));
     w.no_images = number == 1;
     CHECK(trace_write_config(&w, texts, number == 0 ? 1 : 2));
     if (number > 0)

@@ -79,7 +79,7 @@ static void write_record(struct bytes *file, const struct journal *j)
 {
     struct trace_writer w;
     struct error e = {0};
-    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = file}));
+    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = file}, 0));
     ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
     ck_assert(keeper_write(&keeper, &w));
     ck_assert(trace_record_step(&w, j, &e));

@@ -823,7 +823,7 @@ START_TEST(absence_survives_a_trace_file)
     char name[] = "vm", text[] = "system vm";
     open_world();
     open_name("absent", 0);
-    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = &file}));
+    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = &file}, 0));
     ck_assert(trace_write_config(&w, &(struct trace_text){name, text}, 1));
     ck_assert(trace_record_step(&w, &journal, &e));
     ck_assert(trace_write_end(&w, &(struct trace_end){.sentence = "end"}));

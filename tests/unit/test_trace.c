@@ -7,6 +7,7 @@
 
 #include "emu/compress.h"
 #include "emu/journal_records.h"
+#include "emu/machine.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
@@ -105,7 +106,7 @@ static void write_example(void)
     struct trace_digest digests[] = {digest_at(0), digest_at(1000), digest_at(UINT64_MAX)};
     struct trace_end end = example_end();
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     ck_assert(trace_write_config(&w, configs, 2));
     ck_assert(trace_write_machine(&w, machine, 2));
     ck_assert(trace_write_image(&w, sha256_of(image, sizeof image), image, sizeof image));
@@ -284,7 +285,7 @@ START_TEST(the_documented_example_is_written)
         0,    0,    0x17, 0x3e, 0x0c, 0xe3, 0xad, 0xb4, 0x17, 0xcb, 5,    1,    0,    1,    '!'};
     struct trace_writer w;
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, MACHINE_QUIRKS));
     ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
     ck_assert(trace_write_pushes(&w, "\5\1\0\1!", 5));
     trace_writer_free(&w);
@@ -357,7 +358,7 @@ START_TEST(a_recorded_journal_replays)
     struct trace_writer w;
     struct journal j, again;
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     record(&w, &j);
     size_t size = file.size;
     struct error e = {0};
@@ -380,7 +381,7 @@ START_TEST(a_killed_recorder_leaves_what_it_had)
     struct trace_writer w;
     struct journal j, again;
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     record(&w, &j);
     trace_writer_free(&w); /* no end, no index */
     journal_free(&j);
@@ -399,7 +400,7 @@ START_TEST(images_may_be_left_out)
     struct trace_writer w;
     struct journal j, again;
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     w.no_images = true;
     record(&w, &j);
     ck_assert(trace_writer_finish(&w));
@@ -428,7 +429,7 @@ START_TEST(a_missing_image_is_noticed)
     struct bytes got = {0};
     struct error e = {0};
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     w.no_images = true;
     record(&w, &j);
     ck_assert(trace_writer_finish(&w));
@@ -450,7 +451,7 @@ START_TEST(an_input_costs_its_bytes_and_eight)
     struct trace_writer w;
     struct journal j = {.mode = JOURNAL_RECORD};
     set_up();
-    ck_assert(trace_writer_begin(&w, places) && trace_write_config(&w, configs, 2));
+    ck_assert(trace_writer_begin(&w, places, 0) && trace_write_config(&w, configs, 2));
     size_t before = file.size;
     for (uint64_t i = 1; i <= 3000; i++) {
         struct push p = {.tick = i * i * 1000, .kind = PUSH_CONSOLE, .target = 1, .size = 1};
@@ -479,7 +480,7 @@ START_TEST(a_sink_that_refuses_is_asked_once)
         struct error e = {0};
         set_up();
         writes_allowed = allowed;
-        bool good = trace_writer_begin(&w, memory) && trace_write_config(&w, configs, 2);
+        bool good = trace_writer_begin(&w, memory, 0) && trace_write_config(&w, configs, 2);
         bytes_put(&j.pulls, pulls, 10);
         bytes_put(&j.pushes, pushes, 6);
         good = trace_record_step(&w, &j, &e);
@@ -502,14 +503,14 @@ START_TEST(the_writer_keeps_the_limits)
     struct journal j = {0};
     struct error e = {0};
     set_up();
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     ck_assert(!trace_write_pulls(&w, pulls, (size_t)TRACE_CHUNK_MAX + 1));
     ck_assert(!trace_write_pulls(&w, pulls, 1)); /* or there would be a gap */
     ck_assert(!trace_record_step(&w, &j, &e));
     ck_assert_msg(strstr(e.text, "too large for a trace"), "%s", e.text);
     trace_writer_free(&w);
 
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     w.no_images = true;
     for (unsigned i = 0; i < TRACE_IMAGES_MAX; i++)
         ck_assert(trace_write_image(&w, sha256_of(&i, sizeof i), NULL, 0));
@@ -517,7 +518,7 @@ START_TEST(the_writer_keeps_the_limits)
     ck_assert(w.too_large);
     trace_writer_free(&w);
 
-    ck_assert(trace_writer_begin(&w, memory));
+    ck_assert(trace_writer_begin(&w, memory, 0));
     w.raw_total = TRACE_TOTAL_MAX - 5;
     ck_assert(trace_write_pushes(&w, pushes, 5));
     ck_assert(!trace_write_pushes(&w, pushes, 1));
@@ -617,12 +618,33 @@ START_TEST(lies_are_refused)
 }
 END_TEST
 
+/* Who recorded before there was a quirk has its flag not set; who records now has. */
+START_TEST(quirks_come_back)
+{
+    static const uint32_t all[] = {0, 1, MACHINE_QUIRKS & ~1u, MACHINE_QUIRKS};
+    struct trace_writer w;
+    struct trace t;
+    struct error e = {0};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        set_up();
+        ck_assert(trace_writer_begin(&w, memory, all[i]) && trace_write_config(&w, configs, 2));
+        ck_assert(trace_writer_finish(&w));
+        ck_assert_uint_eq(load_le(file.data + 8, 4), MACHINE_QUIRKS & ~all[i]);
+        ck_assert(trace_parse(&t, file.data, file.size, NULL, &e));
+        ck_assert_uint_eq(t.quirks, all[i]);
+        trace_free(&t);
+    }
+}
+END_TEST
+
 START_TEST(other_versions_are_refused)
 {
     put_header(TRACE_VERSION + 1, 0);
     refused("the trace has format version 2, and this program reads version 1");
     put_header(TRACE_VERSION, 0x80000000);
-    refused("behaviour that this program does not know (quirk flags 0x80000000)");
+    refused(
+        "the trace is of a newer machine, whose behaviour this program does not know (quirk flags "
+        "0x80000000)");
     set_up();
     refused("this is not a trace file");
     bytes_put(&file, "ELF?............", 16);
@@ -795,6 +817,7 @@ int main(void)
     tcase_add_test(tests, a_sink_that_refuses_is_asked_once);
     tcase_add_test(tests, the_writer_keeps_the_limits);
     tcase_add_loop_test(tests, lies_are_refused, 0, (int)(sizeof lies / sizeof lies[0]));
+    tcase_add_test(tests, quirks_come_back);
     tcase_add_test(tests, other_versions_are_refused);
     tcase_add_test(tests, unknown_chunks_are_skipped);
     tcase_add_test(tests, a_wrong_index_is_ignored);

@@ -1,0 +1,24 @@
+/* What the machine did otherwise in the past. A recording says which machine it was made on, and
+ * its replay is on that machine: each bit here asks for a behaviour that is history, none of them
+ * for the machine of today. Where it is kept, and what it was, is said at its one user.
+ *
+ * In the header of a trace the bits are the other way round (docs/trace-format.md): a file made
+ * before there was any of them has 0 there. A new one goes to the end: a program that does not know
+ * it refuses the trace. */
+#ifndef EMU_MACHINE_H
+#define EMU_MACHINE_H
+
+enum machine_quirk {
+    QUIRK_WFE_RUNS = 1u << 0,         /* WFE ends a turn at most; it does not wait */
+    QUIRK_GICR_ASLEEP = 1u << 1,      /* redistributors start asleep */
+    QUIRK_NO_SEEDS = 1u << 2,         /* /chosen has no kaslr-seed and no rng-seed */
+    QUIRK_OLD_PMU = 1u << 3,          /* a cycle counter is all there is */
+    QUIRK_UNALIGNED_DEVICE = 1u << 4, /* unaligned accesses to Device memory that is RAM work */
+    QUIRK_STALE_CODE = 1u << 5,       /* code changed without IC maintenance runs as it was */
+    QUIRK_OLD_PART_IDS = 1u << 6,     /* PrimeCell identification registers */
+    QUIRK_NO_16K = 1u << 7,           /* cpu-model max has no 16 KiB granule */
+    QUIRK_LOOPS_RUN = 1u << 8,        /* exceptions that repeat for ever do not end a VM */
+};
+#define MACHINE_QUIRKS 0x1ffu /* all of them */
+
+#endif
