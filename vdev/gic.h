@@ -25,6 +25,8 @@ struct gic_outputs {
 /* The device behind `vdev gic`; `v` must be of that type. */
 void gic_connect(struct vdev *v, struct gic_outputs outputs);
 unsigned gic_version(const struct vdev *v);
+/* Firmware starts the vCPU, and wakes its redistributor (GICR_WAKER) before. */
+void gic_vcpu_started(struct vdev *v, unsigned vcpu);
 /* An input line: SPIs (line >= 32) are shared, PPIs (16-31) belong to `vcpu`. Level or edge is what
  * the guest configured (GICD_ICFGR / GICR_ICFGR1). */
 void gic_set_spi(void *v, unsigned intid, bool level); /* has struct wire's shape */

@@ -1,3 +1,4 @@
+#include "emu/machine.h"
 #include "test_vdev_fixture.h"
 
 enum { GICD, GICR };
@@ -263,6 +264,39 @@ START_TEST(what_keeps_an_interrupt_away)
     ck_assert(!w.vcpu_irq[0]);
     put(&w, ICACTIVE + 4, 2);
     ck_assert(w.vcpu_irq[0]);
+    close_world();
+}
+END_TEST
+
+/* As firmware leaves them, and as it makes them when it starts a vCPU again. */
+START_TEST(redistributors_start_awake)
+{
+    world_open(&w, "gic", 2, NULL);
+    for (unsigned vcpu = 0; vcpu < 2; vcpu++)
+        ck_assert_uint_eq(get_redist(vcpu, WAKER), 0);
+    close_world();
+    open_running(2);
+    enable_spi(40);
+    put_redist(0, WAKER, 2);
+    gic_set_spi(w.v, 40, true);
+    ck_assert(!w.vcpu_irq[0]);
+    gic_vcpu_started(w.v, 1);
+    ck_assert_uint_eq(get_redist(0, WAKER), 6);
+    gic_vcpu_started(w.v, 0);
+    ck_assert_uint_eq(get_redist(0, WAKER), 0);
+    ck_assert(w.vcpu_irq[0]);
+    close_world();
+}
+END_TEST
+
+START_TEST(redistributors_of_the_past_start_asleep)
+{
+    world_quirks = QUIRK_GICR_ASLEEP;
+    world_open(&w, "gic", 2, NULL);
+    world_quirks = 0;
+    ck_assert_uint_eq(get_redist(1, WAKER), 6);
+    gic_vcpu_started(w.v, 1);
+    ck_assert_uint_eq(get_redist(1, WAKER), 6);
     close_world();
 }
 END_TEST
@@ -604,6 +638,8 @@ int main(void)
     tcase_add_test(t, edge_is_latched_once);
     tcase_add_test(t, pending_by_software);
     tcase_add_test(t, what_keeps_an_interrupt_away);
+    tcase_add_test(t, redistributors_start_awake);
+    tcase_add_test(t, redistributors_of_the_past_start_asleep);
     tcase_add_test(t, group_0_is_fiq);
     tcase_add_test(t, highest_priority_then_lowest_number);
     tcase_add_test(t, preemption_by_group_priority);

@@ -106,6 +106,9 @@ static inline bool world_entropy(void *context, void *to, size_t size)
     return true;
 }
 
+/* Of the worlds that are opened next: emu/machine.h. */
+static uint32_t world_quirks;
+
 /* `options`: name, value, name, value, ..., NULL; or NULL for none. False if create refuses. */
 static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
                              const char *const *options, struct error *e)
@@ -117,6 +120,7 @@ static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
                                .events = &w->events,
                                .vcpu_count = vcpus,
                                .wall_clock_s = 1700000000,
+                               .quirks = world_quirks,
                                .output = world_output,
                                .request_exit = world_exit,
                                .request_dump = world_dump,
