@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "emu/check.h"
+#include "emu/crc32.h"
 
 #define LIKELY_RATIO 8
 #define PIECE_SIZE   ((size_t)1 << 16) /* output is made in pieces of this size, on the stack */
@@ -145,5 +146,10 @@ bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
 
 uint32_t crc32_of(const void *data, size_t size)
 {
-    return (uint32_t)crc32_z(0, pointer_or_nothing(data), size);
+    const uint8_t *rest = pointer_or_nothing(data);
+    uint8_t folded[CRC32_FOLDED];
+    size_t done = crc32_fold(rest, size, folded);
+    /* What was folded begins with a register of zeros; zlib shows the register inverted. */
+    uLong crc = done ? crc32_z(UINT32_MAX, folded, sizeof folded) : 0;
+    return (uint32_t)crc32_z(crc, rest + done, size - done);
 }

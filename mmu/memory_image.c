@@ -9,8 +9,19 @@
 /* Pages, groups and images count who points at them. A page of zeros is NULL; so is a group of
  * nothing else. */
 struct page_copy {
-    size_t users;
+    union {
+        size_t users;
+        struct page_copy *next_free;
+    };
     uint8_t contents[PAGE_SIZE];
+};
+
+/* Copies come by the slab and stay until the images go: memory that was in use before is there, and
+ * new memory costs the host ten times what the copy costs us. */
+#define SLAB_PAGES 510
+struct page_slab {
+    struct page_slab *next;
+    struct page_copy pages[SLAB_PAGES];
 };
 
 struct group_copy {
@@ -46,10 +57,39 @@ static void release(struct memory_images *s, void *p, size_t size)
     free(p);
 }
 
+static void free_page(struct memory_images *s, struct page_copy *page)
+{
+    page->next_free = s->free_pages;
+    s->free_pages = page;
+}
+
+static void add_slab(struct memory_images *s)
+{
+    struct page_slab *slab = malloc(sizeof *slab);
+    CHECK(slab);
+    slab->next = s->slabs;
+    s->slabs = slab;
+    for (size_t i = SLAB_PAGES; i-- > 0;)
+        free_page(s, &slab->pages[i]);
+}
+
+static struct page_copy *new_page(struct memory_images *s)
+{
+    if (!s->free_pages)
+        add_slab(s);
+    struct page_copy *page = s->free_pages;
+    s->free_pages = page->next_free;
+    s->bytes += sizeof *page;
+    page->users = 1;
+    return page;
+}
+
 static void drop_page(struct memory_images *s, struct page_copy *page)
 {
-    if (page && --page->users == 0)
-        release(s, page, sizeof *page);
+    if (!page || --page->users)
+        return;
+    s->bytes -= sizeof *page;
+    free_page(s, page);
 }
 
 static void drop_group(struct memory_images *s, struct group_copy *group)
@@ -93,7 +133,11 @@ void images_free(struct memory_images *s)
 {
     images_drop(s, s->last);
     CHECK(s->bytes == 0);
-    s->last = NULL;
+    for (struct page_slab *next; s->slabs; s->slabs = next) {
+        next = s->slabs->next;
+        free(s->slabs);
+    }
+    *s = (struct memory_images){.memory = s->memory};
 }
 
 /* Taking ----------------------------------------------------------------------------------------*/
@@ -148,8 +192,7 @@ static void take_page(struct memory_images *s, struct group_copy **group, size_t
     own->pages[page] = NULL;
     if (memory_page_is_zero(contents))
         return;
-    struct page_copy *copy = allocate(s, sizeof *copy);
-    copy->users = 1;
+    struct page_copy *copy = new_page(s);
     memcpy(copy->contents, contents, PAGE_SIZE);
     own->pages[page] = copy;
 }

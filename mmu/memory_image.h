@@ -13,11 +13,15 @@
 #include "mmu/memory.h"
 
 struct memory_image;
+struct page_copy;
+struct page_slab;
 
 struct memory_images {
-    struct memory *memory;     /* borrowed */
-    struct memory_image *last; /* of which the marks of the memory say what has changed since */
-    size_t bytes;              /* that all images take */
+    struct memory *memory;        /* borrowed */
+    struct memory_image *last;    /* of which the marks of the memory say what has changed since */
+    size_t bytes;                 /* that all images take */
+    struct page_slab *slabs;      /* owned: where copies of pages are, */
+    struct page_copy *free_pages; /* and those of them that are nobody's */
 };
 
 void images_init(struct memory_images *s, struct memory *m);

@@ -13,6 +13,15 @@
 
 /* Appends the contents of a file (stdin is not one). */
 bool host_read_file(const char *path, struct bytes *out, struct error *e);
+/* A file to look at: what is not looked at is not read. It must stay as it is; where it does not, the
+ * program ends and says so. */
+struct host_view {
+    const uint8_t *data;
+    size_t size;
+    struct bytes copy; /* owned: of what cannot be seen in place, such as a pipe */
+};
+bool host_view_open(const char *path, struct host_view *v, struct error *e);
+void host_view_close(struct host_view *v);
 /* The first bytes of a regular file; how many there are, 0 for anything else. */
 size_t host_read_start(const char *path, void *to, size_t size);
 bool host_write_file(const char *path, const void *data, size_t size, struct error *e);

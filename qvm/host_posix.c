@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -40,17 +41,55 @@ static bool read_all(int fd, const char *path, size_t likely, struct bytes *out,
     return got == 0 || error_set(e, "cannot read '%s': %s", path, strerror(errno));
 }
 
-bool host_read_file(const char *path, struct bytes *out, struct error *e)
+/* `*likely`: how many bytes it may have. */
+static int open_to_read(const char *path, size_t *likely, struct error *e)
 {
     int fd = open(path, O_RDONLY);
     struct stat st;
-    if (fd < 0)
-        return error_set(e, "cannot open '%s': %s", path, strerror(errno));
-    bool ok = fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode);
-    ok = ok ? read_all(fd, path, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, out, e)
-            : error_set(e, "'%s' is a directory", path);
+    if (fd < 0) {
+        error_set(e, "cannot open '%s': %s", path, strerror(errno));
+        return -1;
+    }
+    if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        *likely = S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+        return fd;
+    }
+    error_set(e, "'%s' is a directory", path);
     close(fd);
+    return -1;
+}
+
+bool host_read_file(const char *path, struct bytes *out, struct error *e)
+{
+    size_t likely;
+    int fd = open_to_read(path, &likely, e);
+    bool ok = fd >= 0 && read_all(fd, path, likely, out, e);
+    if (fd >= 0)
+        close(fd);
     return ok;
+}
+
+bool host_view_open(const char *path, struct host_view *v, struct error *e)
+{
+    size_t likely;
+    int fd = open_to_read(path, &likely, e);
+    *v = (struct host_view){0};
+    if (fd < 0)
+        return false;
+    void *mapped = likely ? mmap(NULL, likely, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    bool ok = mapped != MAP_FAILED || read_all(fd, path, likely, &v->copy, e);
+    close(fd);
+    v->data = mapped != MAP_FAILED ? mapped : v->copy.data;
+    v->size = mapped != MAP_FAILED ? likely : v->copy.size;
+    return ok;
+}
+
+void host_view_close(struct host_view *v)
+{
+    if (v->data && !v->copy.data)
+        munmap((void *)(uintptr_t)v->data, v->size);
+    bytes_free(&v->copy);
+    *v = (struct host_view){0};
 }
 
 size_t host_read_start(const char *path, void *to, size_t size)
@@ -482,9 +521,22 @@ static void on_signal(int number)
             arrived[signals[i].meaning]++;
 }
 
-/* A bug of ours, of the kind that CHECK did not see. */
-static void on_fault(int number)
+/* A page of a host_view that its file no longer has: somebody cut it short. */
+static _Noreturn void lose_view(void)
 {
+    static const char why[] = "qvm: a file was cut short while it was in use\n";
+    host_console_close();
+    ssize_t ignored = write(STDERR_FILENO, why, sizeof why - 1);
+    (void)ignored;
+    _exit(64); /* a shortage of the host's */
+}
+
+/* Else a bug of ours, of the kind that CHECK did not see. */
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (number == SIGBUS && info->si_code == BUS_ADRERR)
+        lose_view();
     check_stop(number == SIGSEGV  ? "a signal, SIGSEGV"
                : number == SIGBUS ? "a signal, SIGBUS"
                : number == SIGFPE ? "a signal, SIGFPE"
@@ -496,8 +548,8 @@ static void catch_faults(void)
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     struct sigaction action, before;
     memset(&action, 0, sizeof action);
-    action.sa_handler = on_fault;
-    action.sa_flags = (int)SA_RESETHAND;
+    action.sa_sigaction = on_fault;
+    action.sa_flags = (int)SA_RESETHAND | SA_SIGINFO;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         if (sigaction(faults[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
             sigaction(faults[i], &action, NULL); /* a sanitizer's own handler says more */

@@ -140,11 +140,11 @@ static bool read_trace(struct player *p, const char *path, struct error *e)
 {
     struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
     struct error why = {0};
-    bool ok = host_read_file(path, &p->file, e);
+    bool ok = host_view_open(path, &p->file, e);
     if (ok && !trace_parse(&p->trace, p->file.data, p->file.size, &log, &why))
         ok = error_set(e, "'%s': %s", path, why.text);
     if (ok && !p->trace.snapshot_count)
-        bytes_free(&p->file);
+        host_view_close(&p->file);
     return ok || error_exit_status(e, STATUS_USAGE);
 }
 
@@ -177,7 +177,7 @@ void player_close(struct player *p)
     free(p->configs);
     board_config_free(&p->board_config);
     trace_free(&p->trace);
-    bytes_free(&p->file);
+    host_view_close(&p->file);
     *p = (struct player){0};
 }
 

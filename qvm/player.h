@@ -5,9 +5,10 @@
 
 #include "emu/trace.h"
 #include "hv/board.h"
+#include "qvm/host.h"
 
 struct player {
-    struct bytes file; /* the trace's snapshots are in it */
+    struct host_view file; /* the trace's snapshots are in it */
     struct trace trace;
     struct vm_config *configs; /* owned, one a VM */
     size_t vm_count;

@@ -601,6 +601,7 @@ int session_run_from(const char *path, const struct session_options *options)
         return session_report_error(&e, STATUS_USAGE);
     s.chaos_from_here = live.board.chaos;
     live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
+    live.board.quirks = p.options.quirks;
     const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
     const char *command = options->trust ? NULL : trust_command_in(&p);
     if (command) {

@@ -185,6 +185,28 @@ START_TEST(the_crc_is_the_common_one)
 }
 END_TEST
 
+static uint32_t crc_by_bits(const uint8_t *data, size_t size)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    return ~crc;
+}
+
+/* Parts of it may be done by an instruction of the host: at each size, from each address. */
+START_TEST(the_crc_is_that_of_the_definition)
+{
+    uint8_t *data = sample(1024);
+    for (size_t from = 0; from < 17; from++)
+        for (size_t size = 0; size < 700; size++)
+            ck_assert_uint_eq(crc32_of(data + from, size), crc_by_bits(data + from, size));
+    free(data);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("emu_compress");
@@ -201,6 +223,7 @@ int main(void)
     tcase_add_loop_test(tests, zstd_round_trip, 0, (int)(sizeof sizes / sizeof sizes[0]));
     tcase_add_test(tests, a_bomb_costs_no_more_than_its_limit);
     tcase_add_test(tests, the_crc_is_the_common_one);
+    tcase_add_test(tests, the_crc_is_that_of_the_definition);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
