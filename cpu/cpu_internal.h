@@ -22,6 +22,8 @@ static inline void new_regime(struct vcpu *v)
     v->regime++;
 }
 bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word);
+/* Would a load by the instruction that was refused fail, too? */
+bool read_fails(struct vcpu *v, gva_t a);
 /* AT S1E1R ...: PAR_EL1 for the address. */
 uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access);
 
@@ -37,6 +39,8 @@ void take_undefined(struct vcpu *v, uint64_t pc);
 uint32_t esr_of(enum esr_ec ec, uint32_t iss);
 /* The synchronous exception of an abort recorded in v->fault, at the exact address. */
 void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m);
+/* WnR of that abort, or of one that a hypervisor sees. */
+bool abort_is_by_write(struct vcpu *v, gva_t a, const struct insn_memory *m);
 /* mmio.c: after ENGINE_FILL. */
 void handle_refused_fill(struct vcpu *v);
 /* An access to a device that the engine does not try. */

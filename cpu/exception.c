@@ -2,6 +2,7 @@
 #include "cpu/cpu_internal.h"
 
 #include "emu/check.h"
+#include "emu/machine.h"
 
 uint32_t esr_of(enum esr_ec ec, uint32_t iss)
 {
@@ -50,11 +51,20 @@ void take_undefined(struct vcpu *v, uint64_t pc)
 static uint32_t abort_iss(const struct fault *f, const struct insn_memory *m)
 {
     uint32_t iss = fault_status_code(f);
-    if (m && f->write)
-        iss |= 1u << 6;
-    if (m && m->class == INSN_CACHE)
-        iss |= 1u << 8;
+    if (m)
+        iss |= (uint32_t)f->write << 6 | (insn_syndrome(m) & ISS_CM);
     return iss;
+}
+
+/* D19.2.37, WnR: of an instruction that reads and writes it is 0 if a read would have failed, too;
+ * it is only for want of permission that a write alone fails. */
+bool abort_is_by_write(struct vcpu *v, gva_t a, const struct insn_memory *m)
+{
+    if (m->class == INSN_NOT_MEMORY) /* new code in the place of what the engine runs */
+        return v->fault_access.kind == ACCESS_WRITE;
+    if (m->class != INSN_ATOMIC || (v->world->quirks & QUIRK_ATOMICS_WRITE))
+        return m->is_write;
+    return v->fault.class == FAULT_PERMISSION && !read_fails(v, a);
 }
 
 void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m)
@@ -63,7 +73,7 @@ void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_me
     enum esr_ec ec = m ? (lower ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT)
                        : (lower ? EC_INSN_ABORT_LOWER : EC_INSN_ABORT);
     if (m)
-        v->fault.write = m->is_write;
+        v->fault.write = abort_is_by_write(v, address, m);
     take_exception(v, VECTOR_SYNC, esr_of(ec, abort_iss(&v->fault, m)), pc, true, address.v);
 }
 

@@ -1,6 +1,8 @@
 /* What an A64 load, store or address-taking instruction at PC does with memory: enough to find the
  * exact address of an abort (only the page is known to the engine) and to carry out a trapped
- * access. Encodings: Arm ARM C4.1.91 "Loads and Stores", C4.1.90 (system instructions). */
+ * access. All that the models advertise (Armv8.0, FEAT_LSE, FEAT_LRCPC2); what is unallocated, and
+ * prefetches, which never fault, do nothing with it. Encodings: Arm ARM C4.1.91 "Loads and Stores",
+ * C4.1.90 (system instructions). */
 #ifndef CPU_INSN_H
 #define CPU_INSN_H
 
@@ -22,12 +24,12 @@ enum insn_memory_class {
 
 struct insn_memory {
     enum insn_memory_class class;
-    uint64_t address;  /* of the first byte */
-    uint64_t size;     /* bytes in all */
-    bool is_write;     /* data goes to memory (atomics: also) */
-    bool unprivileged; /* LDTR, STTR */
-    /* INSN_SINGLE and INSN_PAIR: */
-    unsigned access_size; /* of one register's access: 1, 2, 4, 8 */
+    uint64_t address;     /* of the first byte */
+    uint64_t size;        /* bytes in all */
+    uint64_t argument;    /* INSN_ZERO, INSN_CACHE: the register's value, which FAR_ELx shows */
+    bool is_write;        /* data goes to memory (atomics: also) */
+    bool unprivileged;    /* LDTR, STTR */
+    unsigned access_size; /* of one register's access, or of one element of a SIMD structure */
     bool sign_extend;     /* SSE */
     bool to_64;           /* SF: the destination is an X register */
     bool ordered;         /* AR: acquire/release */
@@ -39,6 +41,12 @@ struct insn_memory {
 
 /* Decodes `word` at `pc`, with registers from the engine. */
 struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t word);
+/* ISS of a Data Abort, as far as the instruction decides it: ISV, SAS, SSE, SRT, SF, AR, CM
+ * (D19.2.37). EL1 sees only CM of it. */
+#define ISS_CM (1u << 8)
+uint32_t insn_syndrome(const struct insn_memory *m);
+/* What the address must be a multiple of, where alignment is checked at all (Arm ARM B2.9.2). */
+unsigned insn_alignment(const struct insn_memory *m);
 /* LDTR*, STTR*: an access with EL0's rights. */
 bool insn_is_unprivileged(uint32_t word);
 /* LDXR*, LDAXR*, LDXP, LDAXP: sets the exclusive monitor. */

@@ -17,18 +17,10 @@ static uint64_t truncated(uint64_t value, unsigned size)
 }
 
 /* ESR_EL2 for the abort as a hypervisor would see it: ISS of a Data Abort from a lower EL. */
-static uint32_t hypervisor_esr(const struct vcpu *v, const struct insn_memory *m)
+static uint32_t hypervisor_esr(struct vcpu *v, const struct insn_memory *m, gva_t a)
 {
-    uint32_t iss = fault_status_code(&v->fault) | (uint32_t)m->is_write << 6;
-    if (m->syndrome_valid) {
-        uint32_t sas = m->access_size == 1   ? 0
-                       : m->access_size == 2 ? 1
-                       : m->access_size == 4 ? 2
-                                             : 3;
-        iss |= 1u << 24 | sas << 22 | (uint32_t)m->sign_extend << 21 | (uint32_t)m->rt << 16 |
-               (uint32_t)m->to_64 << 15 | (uint32_t)m->ordered << 14;
-    }
-    return esr_of(EC_DATA_ABORT_LOWER, iss);
+    return esr_of(EC_DATA_ABORT_LOWER, insn_syndrome(m) | fault_status_code(&v->fault) |
+                                           (uint32_t)abort_is_by_write(v, a, m) << 6);
 }
 
 static enum exit_result exit_for_register(struct vcpu *v, const struct insn_memory *m,
@@ -53,7 +45,7 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
         .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
         .size = (uint8_t)m->access_size,
         .is_write = m->is_write,
-        .esr = hypervisor_esr(v, m),
+        .esr = hypervisor_esr(v, m, a),
         .hpfar = v->fault_gpa_page.v >> 12 << 4,
     };
     if (m->class == INSN_CACHE) /* nothing is cached: maintenance of a device page does nothing */
@@ -94,8 +86,8 @@ static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
                                          const struct insn_memory *m)
 {
     struct engine *e = v->world->engine;
-    bool unaligned = m->access_size && (a.v & (m->access_size - 1));
-    if (unaligned && v->fault_is_device) {
+    unsigned alignment = insn_alignment(m);
+    if (alignment && (a.v & (alignment - 1)) && v->fault_is_device) {
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
         take_abort(v, pc, a, m);
         return ENGINE_LEFT;
@@ -158,10 +150,13 @@ static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
 }
 
 /* The failing address: what the instruction says if that is in the failing page, else (a page
- * crossing access whose second page failed) the page's start. */
+ * crossing access whose second page failed) the page's start. Of DC it is the register's value
+ * (D19.2.40, FAR_EL1). */
 static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
 {
     uint64_t page = v->fault.gva.v & ~PAGE_MASK;
+    if (m->class == INSN_ZERO || m->class == INSN_CACHE)
+        return gva(m->argument);
     return gva((m->address & ~PAGE_MASK) == page ? m->address : page);
 }
 

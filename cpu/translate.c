@@ -129,25 +129,41 @@ static struct access current_access(struct vcpu *v, enum access_kind kind)
     };
 }
 
+/* Without a trace in what a refused fill left. */
+static bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page)
+{
+    struct fault keep = v->fault;
+    struct access keep_access = v->fault_access;
+    gpa_t keep_page = v->fault_gpa_page;
+    bool keep_device = v->fault_is_device;
+    unsigned permits;
+    bool found = vcpu_translate(v, gva(a.v & ~PAGE_MASK), access, page, &permits);
+    v->fault = keep;
+    v->fault_access = keep_access;
+    v->fault_gpa_page = keep_page;
+    v->fault_is_device = keep_device;
+    return found;
+}
+
+bool read_fails(struct vcpu *v, gva_t a)
+{
+    struct access access = v->fault_access;
+    hpa_t page;
+    access.kind = ACCESS_READ;
+    return !translate_aside(v, a, &access, &page);
+}
+
 /* The instruction at `pc`, which is about to execute: its page is readable as code. */
 bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
 {
     uint64_t page_va = pc & ~PAGE_MASK;
     if (v->code.regime != v->regime || v->code.page_va != page_va) {
-        struct fault keep = v->fault;
-        struct access keep_access = v->fault_access, access = current_access(v, ACCESS_FETCH);
-        gpa_t keep_page = v->fault_gpa_page;
-        bool keep_device = v->fault_is_device;
+        struct access access = current_access(v, ACCESS_FETCH);
         hpa_t page;
-        unsigned permits;
-        bool found = vcpu_translate(v, gva(page_va), &access, &page, &permits);
+        bool found = translate_aside(v, gva(page_va), &access, &page);
         v->code.host = found ? memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) : NULL;
         v->code.page_va = page_va;
         v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
-        v->fault = keep;
-        v->fault_access = keep_access;
-        v->fault_gpa_page = keep_page;
-        v->fault_is_device = keep_device;
     }
     if (v->code.host)
         *word = load_le32(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3));

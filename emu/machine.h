@@ -18,7 +18,8 @@ enum machine_quirk {
     QUIRK_OLD_PART_IDS = 1u << 6,     /* PrimeCell identification registers */
     QUIRK_NO_16K = 1u << 7,           /* cpu-model max has no 16 KiB granule */
     QUIRK_LOOPS_RUN = 1u << 8,        /* exceptions that repeat for ever do not end a VM */
+    QUIRK_ATOMICS_WRITE = 1u << 9,    /* ESR_EL1.WnR = 1 for every abort of an atomic */
 };
-#define MACHINE_QUIRKS 0x1ffu /* all of them */
+#define MACHINE_QUIRKS 0x3ffu /* all of them */
 
 #endif
