@@ -825,6 +825,14 @@ uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
     return esr_of(EC_UNKNOWN, 0);
 }
 
+bool vcpu_has_granule(const struct vcpu *v, unsigned kib)
+{
+    uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0));
+    return kib == 16   ? (mmfr0 >> 20 & 15) != 0
+           : kib == 64 ? (mmfr0 >> 24 & 15) == 0
+                       : (mmfr0 >> 28 & 15) != 15;
+}
+
 /* Reset -------------------------------------------------------------------------------------------
  */
 
@@ -833,8 +841,8 @@ static void note_features(struct vcpu *v)
     uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0)), mmfr1 = identity(v, SYSREG(3, 0, 0, 7, 1));
     static const uint8_t pa_bits[16] = {32, 36, 40, 42, 44, 48, 48, 48, 48};
     v->stage1.pa_bits = pa_bits[mmfr0 & 15] ? pa_bits[mmfr0 & 15] : 48;
-    v->stage1.has_16k = (mmfr0 >> 20 & 15) != 0;
-    v->stage1.has_64k = (mmfr0 >> 24 & 15) == 0;
+    v->stage1.has_16k = vcpu_has_granule(v, 16);
+    v->stage1.has_64k = vcpu_has_granule(v, 64);
     v->stage1.has_ha = (mmfr1 & 15) >= 1;
     v->stage1.has_hd = (mmfr1 & 15) >= 2;
     v->stage1.has_hpd = (mmfr1 >> 12 & 15) != 0;

@@ -210,6 +210,8 @@ const char *vcpu_sysreg_name(unsigned index);
 uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index);
 /* The name of a system register (SYSREG) that the vCPU answers itself; NULL: it would exit. */
 const char *vcpu_own_sysreg(const struct vcpu *v, unsigned encoding);
+/* Whether the model has stage 1 pages of 4, 16 or 64 KiB (ID_AA64MMFR0_EL1); also before reset. */
+bool vcpu_has_granule(const struct vcpu *v, unsigned kib);
 
 /* vcpu_translate: gva to hpa for an access with the current regime and EL; a fault is recorded in
  * v->fault. `permits` gets all rights of the page for this EL. */

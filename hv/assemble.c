@@ -1,5 +1,6 @@
 /* Assembly of a board and its VMs, from top to bottom in the documented order: stage 2 and memory,
  * vCPUs, devices, blobs, start. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,40 @@ static bool reserve(struct board *b, uint64_t start, uint64_t length, struct err
     return true;
 }
 
-static bool add_memory(struct board *b, struct error *e)
+/* The default board is as large as the VMs want it: the largest of their ranges is what the host
+ * has no room for. */
+static bool no_room(const struct vm_config *configs, size_t count, struct error *e)
+{
+    const struct ram_config *largest = NULL;
+    struct error cause = *e;
+    for (size_t i = 0; i < count; i++)
+        for (size_t r = 0; r < configs[i].ram_count; r++)
+            if (!largest || configs[i].rams[r].length > largest->length)
+                largest = &configs[i].rams[r];
+    if (largest) {
+        *e = (struct error){0};
+        error_at(e, largest->place.file, largest->place.line,
+                 "%s of 0x%" PRIx64 " bytes is too much for this host: %s",
+                 largest->is_rom ? "rom" : "ram", largest->length, cause.text);
+    }
+    return error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+static bool add_banks(struct memory *m, const struct board_config *c, struct error *e)
+{
+    for (size_t i = 0; i < c->bank_count; i++)
+        if (!memory_add_bank(m, hpa(c->banks[i].start), c->banks[i].length, e))
+            return false;
+    return true;
+}
+
+static bool add_memory(struct board *b, const struct vm_config *configs, size_t count,
+                       struct error *e)
 {
     const struct board_config *c = b->config;
-    for (size_t i = 0; i < c->bank_count; i++)
-        if (!memory_add_bank(&b->memory, hpa(c->banks[i].start), c->banks[i].length, e))
-            return error_exit_status(e, STATUS_NOT_STARTED);
+    if (!add_banks(&b->memory, c, e))
+        return c == &b->default_config ? no_room(configs, count, e)
+                                       : error_exit_status(e, STATUS_NOT_STARTED);
     for (size_t i = 0; i < c->hole_count; i++)
         if (!reserve(b, c->holes[i].start, c->holes[i].length, e))
             return false;
@@ -379,7 +408,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     for (size_t i = 0; i < count; i++)
         vcpus += configs[i].cpu_count;
     if (!same_engine(configs, count, e) || !different_names(configs, count, e) ||
-        !read_wall_clock(b, e) || !add_memory(b, e))
+        !read_wall_clock(b, e) || !add_memory(b, configs, count, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = plays_script(b)
@@ -393,6 +422,20 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
         if (!make_vm(b, &configs[i], e))
             return false;
     return true;
+}
+
+bool board_fits_host(const struct board_config *config, const struct vm_config *configs,
+                     size_t count, struct error *e)
+{
+    struct board_config own = {0};
+    struct memory memory = {0};
+    if (!config)
+        board_config_default(&own, memory_needed(configs, count));
+    bool fits = add_banks(&memory, config ? config : &own, e) ||
+                (config ? false : no_room(configs, count, e));
+    memory_free(&memory);
+    board_config_free(&own);
+    return fits;
 }
 
 struct board *board_new(const struct board_config *config, const struct vm_config *configs,

@@ -4,17 +4,14 @@
 
 #include "hv/config_strings.h"
 #include "hv/fdt.h"
+#include "hv/image.h"
 
 #define FDT_ROOM 0x200000 /* the boot protocol wants it inside one 2 MiB block */
 
-#define EXTENTS_MAX 64
 struct plan {
     bool has_entry;
     uint64_t entry;
-    struct {
-        uint64_t start, end;
-    } used[EXTENTS_MAX]; /* where something was loaded */
-    size_t used_count;
+    struct placement placement;
     struct fdt_inputs inputs;
     struct user_tree {
         const struct load_config *load;
@@ -23,47 +20,22 @@ struct plan {
     size_t tree_count;
 };
 
-static bool is_used(const struct plan *plan, uint64_t start, uint64_t size)
-{
-    for (size_t i = 0; i < plan->used_count; i++)
-        if (start < plan->used[i].end && plan->used[i].start < start + size)
-            return true;
-    return false;
-}
-
-static void use(struct plan *plan, uint64_t start, uint64_t end)
-{
-    if (plan->used_count < EXTENTS_MAX) {
-        plan->used[plan->used_count].start = start;
-        plan->used[plan->used_count++].end = end;
-    }
-}
-
-static const struct ram_config *first_ram(const struct vm *vm)
-{
-    for (size_t i = 0; i < vm->config->ram_count; i++)
-        if (!vm->config->rams[i].is_rom)
-            return &vm->config->rams[i];
-    return NULL;
-}
-
-/* The initial ramdisk goes to the end of the first RAM range, the device tree below it. */
+/* The initial ramdisk goes to the end of the guest's home, the device tree below it. */
 static bool load_initrd(struct vm *vm, const struct load_config *load, const struct bytes *file,
                         struct plan *plan, struct error *e)
 {
-    const struct ram_config *ram = first_ram(vm);
-    uint64_t size = (file->size + PAGE_MASK) & ~PAGE_MASK;
-    if (!load->has_address && (!ram || size > ram->length))
+    uint64_t size = (file->size + PAGE_MASK) & ~PAGE_MASK, at = load->address;
+    if (!load->has_address && size > plan->placement.home.length)
         return error_at(e, load->place.file, load->place.line, "'%s' is larger than guest RAM",
                         load->path);
-    uint64_t at = load->has_address ? load->address : ram->start + ram->length - size;
-    if (is_used(plan, at, file->size))
+    if (load->has_address ? placement_is_used(&plan->placement, at, file->size)
+                          : !placement_last(&plan->placement, file->size, &at))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest RAM beside the guest image", load->path);
     if (!vm_write(vm, gpa(at), file->data, file->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest memory", load->path);
-    use(plan, at, at + size);
+    placement_use(&plan->placement, at, at + size);
     plan->inputs.initrd_start = at;
     plan->inputs.initrd_size = file->size;
     return true;
@@ -84,10 +56,37 @@ static void free_trees(struct plan *plan)
     free(plan->trees);
 }
 
+/* A file without a type, or a guest image: what it is shows inside. */
+static bool load_sniffed(const struct load_config *load, const struct bytes *file,
+                         struct plan *plan, struct error *e)
+{
+    struct loaded_image image = {0};
+    struct bytes expanded = {0};
+    bool ok = load->type == BLOB_DATA || image_expand(load, file, &expanded, e);
+    const struct bytes *contents = expanded.size ? &expanded : file;
+    bool is_tree = ok && load->type != BLOB_DATA && image_is_tree(contents);
+    if (is_tree && load->type == BLOB_GUEST) {
+        ok = error_at(e, load->place.file, load->place.line,
+                      "'%s': it is a device tree, no guest image: 'fdt load'", load->path);
+    } else if (is_tree) {
+        keep_tree(load, contents, plan);
+    } else if (ok) {
+        ok = image_load(&plan->placement, load, contents, &image, e);
+        placement_use(&plan->placement, image.start, image.end);
+    }
+    bytes_free(&expanded);
+    if (ok && image.has_entry && !plan->has_entry) {
+        plan->has_entry = true;
+        plan->entry = image.entry;
+        if (image.was_placed)
+            placement_settle(&plan->placement, image.entry);
+    }
+    return ok;
+}
+
 static bool load_one(struct vm *vm, const struct load_config *load, struct plan *plan,
                      struct error *e)
 {
-    struct loaded_image image = {0};
     const struct bytes *file = journal_pull_file(vm->board->journal, load->path, e);
     bool ok = file;
     if (!ok) {
@@ -102,12 +101,7 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
         ok = error_at(e, load->place.file, load->place.line,
                       "'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')");
     } else {
-        ok = image_load(vm, load, file, &image, e);
-        use(plan, image.start, image.end);
-        if (ok && image.has_entry && !plan->has_entry) {
-            plan->has_entry = true;
-            plan->entry = image.entry;
-        }
+        ok = load_sniffed(load, file, plan, e);
     }
     journal_give_back(vm->board->journal);
     return ok;
@@ -115,28 +109,30 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
 
 /* Where nothing else is: below the initial ramdisk or at the end of RAM, in a 2 MiB block of its
  * own; in small or crowded RAM at its very start. */
-static bool fdt_address(const struct vm *vm, const struct plan *plan, uint64_t size, uint64_t *at)
+static bool fdt_address(const struct plan *plan, uint64_t size, uint64_t *at)
 {
-    const struct ram_config *ram = first_ram(vm);
-    if (!ram)
+    const struct memory_range *home = &plan->placement.home;
+    if (!home->length || home->is_rom)
         return false;
-    if (!is_used(plan, ram->start, FDT_ROOM) && size <= ram->length) {
-        *at = ram->start;
+    if (!placement_is_used(&plan->placement, home->start, FDT_ROOM) && size <= home->length) {
+        *at = home->start;
         return true;
     }
-    uint64_t top = ram->start + ram->length;
+    uint64_t top = home->start + home->length;
     if (plan->inputs.initrd_size && plan->inputs.initrd_start < top &&
-        plan->inputs.initrd_start >= ram->start)
+        plan->inputs.initrd_start >= home->start)
         top = plan->inputs.initrd_start;
-    if (top - ram->start < FDT_ROOM)
+    if (top - home->start < FDT_ROOM)
         return false;
     *at = (top - FDT_ROOM) & ~(uint64_t)(FDT_ROOM - 1);
-    return *at >= ram->start && !is_used(plan, *at, size);
+    return *at >= home->start && !placement_is_used(&plan->placement, *at, size);
 }
 
 static bool build_tree(struct vm *vm, const struct plan *plan, struct bytes *tree, struct error *e)
 {
-    bool ok = fdt_build(vm, &plan->inputs, tree, e);
+    struct fdt_inputs inputs = plan->inputs;
+    inputs.has_user_tree = plan->tree_count != 0;
+    bool ok = fdt_build(vm, &inputs, tree, e);
     for (size_t i = 0; ok && i < plan->tree_count; i++)
         ok = fdt_merge(vm, tree, plan->trees[i].load, &plan->trees[i].file, e);
     return ok;
@@ -157,10 +153,10 @@ static bool write_fdt(struct vm *vm, const struct plan *plan, const struct bytes
 {
     const struct load_config *wanted = wanted_address(plan);
     if (!wanted)
-        return !fdt_address(vm, plan, tree->size, at) ||
-               vm_write(vm, gpa(*at), tree->data, tree->size);
+        return !fdt_address(plan, tree->size, at) || vm_write(vm, gpa(*at), tree->data, tree->size);
     *at = wanted->address;
-    return (!is_used(plan, *at, tree->size) && vm_write(vm, gpa(*at), tree->data, tree->size)) ||
+    return (!placement_is_used(&plan->placement, *at, tree->size) &&
+            vm_write(vm, gpa(*at), tree->data, tree->size)) ||
            error_at(e, wanted->place.file, wanted->place.line,
                     "the device tree, 0x%llx bytes, does not fit at 0x%llx",
                     (unsigned long long)tree->size, (unsigned long long)*at);
@@ -187,10 +183,12 @@ bool load_blobs(struct vm *vm, struct error *e)
     struct plan plan = {0};
     uint64_t fdt = 0;
     bool ok = true;
+    placement_init(&plan.placement, vm);
     for (size_t i = 0; ok && i < vm->config->load_count; i++)
         ok = load_one(vm, &vm->config->loads[i], &plan, e);
     ok = ok && place_fdt(vm, &plan, &fdt, e);
     free_trees(&plan);
+    placement_free(&plan.placement);
     if (!ok)
         return false;
     if (!plan.has_entry && !vm->config->dryrun)

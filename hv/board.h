@@ -178,6 +178,10 @@ struct board {
     struct check_context where;        /* for messages of CHECK */
 };
 
+/* Whether this host has room for such a board's memory; the error says what is too much. */
+bool board_fits_host(const struct board_config *config, const struct vm_config *configs,
+                     size_t count, struct error *e);
+
 /* Assembles a board for these configurations (borrowed until board_free); `config` NULL: the
  * default one, as large as they need. Errors carry the exit
  * status: 64 for a shortage, 65 for something wrong with the configuration. */

@@ -70,7 +70,7 @@ static void add_range(struct parser *p, const struct word *option, const struct 
 
 static HANDLER(handle_bank)
 {
-    p->said_ram = true;
+    p->said_memory = true;
     add_range(p, option, arguments, &p->board->banks, &p->board->bank_count, BOARD_BANKS_MAX);
 }
 

@@ -11,7 +11,7 @@ static void check_presence(struct parser *p)
     struct place start = {p->words.place.file ? p->words.place.file : "board", 1};
     if (!b->name)
         errors_add(p->errors, start, "a board begins with 'board NAME'");
-    if (!p->said_ram)
+    if (!p->said_memory)
         errors_add(p->errors, start, "the board has no 'ram START,LENGTH'");
     for (size_t i = 0; i < b->device_count; i++) {
         const struct board_device *d = &b->devices[i];

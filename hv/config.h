@@ -149,8 +149,18 @@ struct vm_config {
     char *semihosting_dir;   /* `set semihosting DIR`; NULL = semihosting off, "" = no files */
     char **accepted;         /* "[file:line] text": what is understood and has no effect here */
     size_t accepted_count;
+    char **notes; /* "[file:line] text": what became other than it was written */
+    size_t note_count;
     struct config_strings strings; /* owns every string above */
 };
+
+/* Memory of the guest: RAM and ROM in the order in which they were written, then what `pass` gives
+ * with attribute m. False: there are not so many. */
+struct memory_range {
+    uint64_t start, length;
+    bool is_rom;
+};
+bool config_memory(const struct vm_config *config, size_t i, struct memory_range *range);
 
 struct board_config;
 

@@ -48,8 +48,8 @@ struct parser {
     struct board_config *board;   /* or of a board */
     struct config_errors *errors;
     enum context context;
-    bool started;  /* an option has been read */
-    bool said_ram; /* a `ram` or `rom`, right or wrong */
+    bool started;     /* an option has been read */
+    bool said_memory; /* a `ram` or `rom`, right or wrong, or a `pass` of memory */
     bool said_too_many_cpus;
     unsigned pass_statements;
     /* A blob-type word that waits for its `load` or `pass`; text NULL if none does. */
@@ -91,6 +91,9 @@ char *parser_keep(struct parser *p, struct piece piece);
 /* Notes something that is understood and has no effect. */
 void parser_accept(struct parser *p, const struct word *word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Notes something that became other than it was written. */
+void parser_note(struct parser *p, const struct word *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Takes `mem:`, `io:` or `pci:` off the front. */
 enum location_space { SPACE_MEMORY, SPACE_IO, SPACE_PCI };
 enum location_space location_space(struct piece *text);
@@ -100,6 +103,10 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
 /* `severities destination`, of `logger` and of a vdev's `log`. */
 bool parser_logger(struct parser *p, const struct word *arguments, bool is_vdev,
                    struct logger_config *logger);
+
+/* config_hints.c: " (write `sched 21`)", or "" if nothing is known about such a word. */
+#define HINT_TEXT 128
+const char *config_hint(const struct parser *p, const char *word, char text[HINT_TEXT]);
 
 /* config_vdev.c */
 /* The type that the argument of `vdev` names, in any of its spellings; NULL and an error if there
@@ -146,6 +153,7 @@ HANDLER(handle_set);    /* config_set.c */
 HANDLER(handle_logger); /* config_policy.c */
 HANDLER(handle_unsupported);
 HANDLER(handle_dryrun);
+HANDLER(handle_debug);
 HANDLER(handle_dump);
 HANDLER(handle_safety);
 

@@ -46,10 +46,21 @@ static bool start_is_right(struct parser *p, const struct word *word, uint64_t s
     return true;
 }
 
+/* A length more likely than an address. */
+static bool ends_in_unit(struct piece text)
+{
+    return text.size && strchr("KMGkmg", text.text[text.size - 1]);
+}
+
 static void add_memory(struct parser *p, const struct word *option, const struct word *argument,
                        bool is_rom)
 {
     struct piece length_text = word_piece(argument), start_text = {0};
+    if (!argument->bad && strchr(argument->text, '=')) {
+        parser_error(p, argument, "'%s' is not [START,]LENGTH (write `%s 0x80000000,64M`)",
+                     argument->text, option->text);
+        return;
+    }
     struct ram_config ram = {.place = option->place, .is_rom = is_rom};
     bool has_start = strchr(argument->text, ',') != NULL;
     if (has_start)
@@ -63,6 +74,10 @@ static void add_memory(struct parser *p, const struct word *option, const struct
         ram.start = place_for(p->config, ram.length);
     if (!start_is_right(p, argument, ram.start, ram.length))
         return;
+    if (has_start && ends_in_unit(start_text) && !ends_in_unit(length_text))
+        parser_note(p, argument, "%s %s: it starts at 0x%llx and has 0x%llx bytes (START is first)",
+                    option->text, argument->text, (unsigned long long)ram.start,
+                    (unsigned long long)ram.length);
     struct vm_config *c = p->config;
     c->rams = array_grow(c->rams, c->ram_count, sizeof ram);
     c->rams[c->ram_count++] = ram;
@@ -70,13 +85,13 @@ static void add_memory(struct parser *p, const struct word *option, const struct
 
 HANDLER(handle_ram)
 {
-    p->said_ram = true;
+    p->said_memory = true;
     add_memory(p, option, arguments, false);
 }
 
 HANDLER(handle_rom)
 {
-    p->said_ram = true;
+    p->said_memory = true;
     add_memory(p, option, arguments, true);
 }
 
@@ -174,8 +189,9 @@ HANDLER(handle_blob)
 
 static bool is_memory(const struct vm_config *c, uint64_t address)
 {
-    for (size_t i = 0; i < c->ram_count; i++)
-        if (address >= c->rams[i].start && address - c->rams[i].start < c->rams[i].length)
+    struct memory_range r;
+    for (size_t i = 0; config_memory(c, i, &r); i++)
+        if (address >= r.start && address - r.start < r.length)
             return true;
     return false;
 }
@@ -195,7 +211,7 @@ static bool load_address(struct parser *p, const struct word *word, struct piece
     load->has_address = true;
     if (!parser_number(p, word, first, NUMBER_ADDRESS, &load->address))
         return false;
-    if (p->said_ram && !is_memory(p->config, load->address))
+    if (p->said_memory && !is_memory(p->config, load->address))
         return parser_error(p, word, "0x%llx is not in the guest memory given so far",
                             (unsigned long long)load->address);
     return true;
@@ -207,7 +223,7 @@ HANDLER(handle_load)
     if (p->blob_word.text)
         load.type = p->blob;
     p->blob_word.text = NULL;
-    if (!p->said_ram)
+    if (!p->said_memory)
         parser_error(p, option, "'load' before any 'ram' or 'rom': there is nowhere to load to");
     struct piece path = word_piece(arguments);
     if (arguments->bad || !load_address(p, arguments, &path, &load))

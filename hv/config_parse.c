@@ -46,7 +46,7 @@ const struct option config_options[] = {
     {"hostvector", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
     {"pass", OPENS(CONTEXT_PASS), 0, handle_pass, "",
      "memory and interrupts of the host for the guest; repeatable"},
-    {"loc", APPLIES(CONTEXT_PASS), 1, handle_pass_loc, "[mem:|io:]START,LENGTH,ATTRS[=HOST]",
+    {"loc", APPLIES(CONTEXT_PASS), 1, handle_pass_loc, "[mem:]START[,LENGTH],ATTRS[=HOST]",
      "a range of host memory; repeatable"},
     {"intr", APPLIES(CONTEXT_PASS), 1, handle_pass_intr, "PIC:LINE[,FLAGS][=VECTOR]",
      "a host interrupt; repeatable"},
@@ -62,6 +62,7 @@ const struct option config_options[] = {
      "what follows an instruction, reference or register nobody has: abort, fail, ignore"},
     {"set", NEITHER, 2, handle_set, "VARIABLE VALUE", "sets a variable (qvm set ?)"},
     {"dryrun", NEITHER, 0, handle_dryrun, "", "assemble everything, then stop"},
+    {"debug", NEITHER, 0, handle_debug, "", "accepted without effect"},
     {"dump", NEITHER, 1, handle_dump, "DIRECTORY or \"|COMMAND\"", "where guest dumps go"},
     {"safety", NEITHER, 1, handle_safety, "none|warn|required", "accepted without effect"},
     {NULL, NEITHER, 0, NULL, NULL, NULL},
@@ -88,6 +89,34 @@ void parser_accept(struct parser *p, const struct word *word, const char *format
     c->accepted = array_grow(c->accepted, c->accepted_count, sizeof *c->accepted);
     c->accepted[c->accepted_count++] =
         strings_format(&c->strings, "[%s:%u] %s", word->place.file, word->place.line, text);
+}
+
+void parser_note(struct parser *p, const struct word *word, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct vm_config *c = p->config;
+    c->notes = array_grow(c->notes, c->note_count, sizeof *c->notes);
+    c->notes[c->note_count++] =
+        strings_format(&c->strings, "[%s:%u] %s", word->place.file, word->place.line, text);
+}
+
+bool config_memory(const struct vm_config *c, size_t i, struct memory_range *range)
+{
+    if (i < c->ram_count) {
+        *range = (struct memory_range){c->rams[i].start, c->rams[i].length, c->rams[i].is_rom};
+        return true;
+    }
+    i -= c->ram_count;
+    for (size_t k = 0; k < c->pass_count; k++)
+        if (c->passes[k].m && i-- == 0) {
+            *range = (struct memory_range){c->passes[k].guest, c->passes[k].length, false};
+            return true;
+        }
+    return false;
 }
 
 struct piece word_piece(const struct word *word)
@@ -162,7 +191,11 @@ HANDLER(handle_system)
     }
     if (arguments->bad)
         return;
-    if (!arguments->text[0] || strpbrk(arguments->text, "/="))
+    const char *equals = strchr(arguments->text, '=');
+    if (equals && equals[1])
+        parser_error(p, arguments, "'%s' is not a name for a system (write `system %s`)",
+                     arguments->text, equals + 1);
+    else if (!arguments->text[0] || strpbrk(arguments->text, "/="))
         parser_error(p, arguments, "'%s' is not a name for a system", arguments->text);
     p->config->system = parser_keep(p, word_piece(arguments));
 }
@@ -202,8 +235,13 @@ static bool explain_misplaced(struct parser *p, const struct word *word)
 
 static void report_unknown(struct parser *p, const struct word *word)
 {
+    char hint[HINT_TEXT];
     if (word->bad || explain_misplaced(p, word))
         return;
+    if (*config_hint(p, word->text, hint)) {
+        parser_error(p, word, "unknown option '%.64s'%s", word->text, hint);
+        return;
+    }
     struct nearest nearest = nearest_to(word->text);
     for (const struct option *o = p->options; o->name; o++)
         if (o->class != OPTION_APPLIES || o->context == p->context)
@@ -311,6 +349,7 @@ void config_free(struct vm_config *config)
     free(config->reserve_intrs);
     free(config->loggers);
     free(config->accepted);
+    free(config->notes);
     strings_free(&config->strings);
     *config = (struct vm_config){0};
 }

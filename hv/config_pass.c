@@ -12,6 +12,8 @@ HANDLER(handle_pass)
     p->pass_statements++;
 }
 
+#define ATTRIBUTES "rwxcestdnm"
+
 static bool *attribute(struct pass_config *pass, char letter)
 {
     switch (letter) {
@@ -77,31 +79,78 @@ static bool range_is_right(struct parser *p, const struct word *word,
 {
     if (pass->length == 0)
         return parser_error(p, word, "the length is 0");
-    if (!parser_aligned(p, word, "guest address", pass->guest) ||
-        !parser_aligned(p, word, "length", pass->length) ||
-        !parser_aligned(p, word, "host address", pass->host))
-        return false;
+    if ((pass->guest & PAGE_MASK) != (pass->host & PAGE_MASK))
+        return parser_error(p, word,
+                            "the guest address 0x%llx and the host address 0x%llx are at different "
+                            "places of a page",
+                            (unsigned long long)pass->guest, (unsigned long long)pass->host);
     if (!range_inside(pass->guest, pass->length, GUEST_SPACE) ||
         !range_inside(pass->host, pass->length, GUEST_SPACE))
         return parser_error(p, word, "the range ends beyond the 48-bit addresses");
     return true;
 }
 
+/* START[,LENGTH],ATTRIBUTES[=HOST]: a length begins with a digit, attributes never do. Release 8.0
+ * writes a comma before the `=`, too. */
 static bool numbers(struct parser *p, const struct word *word, struct piece text,
                     struct pass_config *pass)
 {
-    struct piece host = text, region = piece_next(&host, '=');
-    struct piece guest = piece_next(&region, ','), length = piece_next(&region, ',');
-    if (!region.text)
-        return parser_error(p, word, "'%s' is not START,LENGTH,ATTRIBUTES[=HOST]", word->text);
+    struct piece host = text, letters = piece_next(&host, '=');
+    struct piece guest = piece_next(&letters, ','), length = {0};
+    if (letters.size && letters.text[0] >= '0' && letters.text[0] <= '9')
+        length = piece_next(&letters, ',');
     pass->has_host = host.text != NULL;
+    if (pass->has_host && letters.size && letters.text[letters.size - 1] == ',')
+        letters.size--;
+    if (!letters.text)
+        return parser_error(p, word,
+                            "'%s' is not START[,LENGTH],ATTRIBUTES[=HOST]: without attributes (r, "
+                            "w, x and others) the guest has no right to anything there",
+                            word->text);
+    pass->length = PAGE_SIZE;
     if (!parser_number(p, word, guest, NUMBER_ADDRESS, &pass->guest) ||
-        !parser_number(p, word, length, NUMBER_LENGTH, &pass->length))
+        (length.text && !parser_number(p, word, length, NUMBER_LENGTH, &pass->length)))
         return false;
     pass->host = pass->guest;
     if (pass->has_host && !parser_number(p, word, host, NUMBER_ADDRESS, &pass->host))
         return false;
-    return attributes(p, word, region, pass);
+    return attributes(p, word, letters, pass);
+}
+
+/* Stage 2 gives whole pages. */
+static bool widen(struct parser *p, const struct word *word, struct pass_config *pass)
+{
+    uint64_t before = pass->guest & PAGE_MASK;
+    uint64_t length = (before + pass->length + PAGE_MASK) & ~PAGE_MASK;
+    if (length == pass->length)
+        return false;
+    pass->guest -= before;
+    pass->host -= before;
+    pass->length = length;
+    parser_note(p, word, "pass loc %s: the guest gets whole pages, 0x%llx bytes at 0x%llx",
+                word->text, (unsigned long long)length, (unsigned long long)pass->guest);
+    return true;
+}
+
+static bool same_attributes(struct pass_config *a, struct pass_config *b)
+{
+    for (const char *letter = ATTRIBUTES; *letter; letter++)
+        if (*attribute(a, *letter) != *attribute(b, *letter))
+            return false;
+    return true;
+}
+
+/* Registers of several devices may be in one page: it is given once. */
+static bool is_given(struct parser *p, struct pass_config *pass)
+{
+    for (size_t i = 0; i < p->config->pass_count; i++) {
+        struct pass_config *other = &p->config->passes[i];
+        if (pass->guest - pass->host == other->guest - other->host && pass->guest >= other->guest &&
+            range_inside(pass->guest - other->guest, pass->length, other->length) &&
+            same_attributes(pass, other))
+            return true;
+    }
+    return false;
 }
 
 HANDLER(handle_pass_loc)
@@ -118,6 +167,9 @@ HANDLER(handle_pass_loc)
         return;
     }
     if (!numbers(p, arguments, text, &pass) || !range_is_right(p, arguments, &pass))
+        return;
+    p->said_memory |= pass.m;
+    if (widen(p, arguments, &pass) && is_given(p, &pass))
         return;
     struct vm_config *c = p->config;
     c->passes = array_grow(c->passes, c->pass_count, sizeof pass);

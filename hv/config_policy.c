@@ -87,6 +87,12 @@ HANDLER(handle_dryrun)
     p->config->dryrun = true;
 }
 
+HANDLER(handle_debug)
+{
+    (void)arguments;
+    parser_accept(p, option, "debug");
+}
+
 HANDLER(handle_dump)
 {
     (void)option;

@@ -184,6 +184,10 @@ static void report_text(const struct vm_config *c, struct bytes *out)
     passes(c, out);
     loads(c, out);
     policies(c, out);
+    if (c->note_count)
+        text_put(out, "\nNotes\n");
+    for (size_t i = 0; i < c->note_count; i++)
+        text_put(out, "  %s\n", c->notes[i]);
     if (c->accepted_count)
         text_put(out, "\nAccepted without effect\n");
     for (size_t i = 0; i < c->accepted_count; i++)

@@ -199,6 +199,10 @@ void report_json(const struct vm_config *c, struct bytes *out)
     loads(&j, c);
     json_string(&j, "cmdline", c->cmdline);
     policies(&j, c, &text);
+    json_open(&j, "notes", '[');
+    for (size_t i = 0; i < c->note_count; i++)
+        json_string(&j, NULL, c->notes[i]);
+    json_close(&j, ']');
     json_open(&j, "accepted_without_effect", '[');
     for (size_t i = 0; i < c->accepted_count; i++)
         json_string(&j, NULL, c->accepted[i]);

@@ -28,6 +28,13 @@ static void refuse_type(struct parser *p, const struct word *word, const char *n
                      known->is_x86 ? " (x86 guests only)" : "");
         return;
     }
+    if (strpbrk(name, ",=")) {
+        parser_error(p, word,
+                     "unknown vdev type '%.64s' (options are words of their own: `vdev TYPE loc "
+                     "ADDRESS intr PIC:LINE`)",
+                     name);
+        return;
+    }
     struct nearest nearest = nearest_to(name);
     for (size_t i = 0; vdev_types[i]; i++)
         nearest_try(&nearest, vdev_types[i]->name);

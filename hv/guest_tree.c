@@ -65,15 +65,10 @@ static void end(void *tree)
 
 /* Devices that came with a `pass` are behind the configuration's own. A user's tree describes them
  * as the board does, so that they are not described twice. */
-static bool is_described(const struct vm *vm, size_t vdev)
+static bool is_described(const struct vm *vm, const struct fdt_inputs *inputs, size_t vdev)
 {
-    const struct vm_config *c = vm->config;
-    bool by_user = false;
-    for (size_t i = 0; i < c->load_count; i++)
-        by_user |= c->loads[i].type == BLOB_FDT;
-    if (vdev >= c->vdev_count && by_user)
-        return false;
-    return vm->vdevs[vdev]->type->describe != NULL;
+    return vm->vdevs[vdev]->type->describe &&
+           (vdev < vm->config->vdev_count || !inputs->has_user_tree);
 }
 
 static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
@@ -86,7 +81,7 @@ static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *input
         put_u64(tree, "linux,initrd-end", inputs->initrd_start + inputs->initrd_size);
     }
     for (size_t i = 0; i < vm->vdev_count; i++) {
-        if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0 || !is_described(vm, i))
+        if (strcmp(vm->vdevs[i]->type->name, "pl011") != 0 || !is_described(vm, inputs, i))
             continue;
         char path[64];
         snprintf(path, sizeof path, "/serial@%llx", (unsigned long long)vm->vdevs[i]->loc);
@@ -98,16 +93,16 @@ static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *input
 
 static void put_memory(struct vm *vm, void *tree)
 {
-    for (size_t i = 0; i < vm->config->ram_count; i++) {
-        const struct ram_config *ram = &vm->config->rams[i];
-        if (ram->is_rom)
+    struct memory_range r;
+    for (size_t i = 0; config_memory(vm->config, i, &r); i++) {
+        if (r.is_rom)
             continue;
         char name[64];
-        snprintf(name, sizeof name, "memory@%llx", (unsigned long long)ram->start);
+        snprintf(name, sizeof name, "memory@%llx", (unsigned long long)r.start);
         begin(tree, name);
         put_string(tree, "device_type", "memory");
-        CELLS(tree, "reg", (uint32_t)(ram->start >> 32), (uint32_t)ram->start,
-              (uint32_t)(ram->length >> 32), (uint32_t)ram->length);
+        CELLS(tree, "reg", (uint32_t)(r.start >> 32), (uint32_t)r.start, (uint32_t)(r.length >> 32),
+              (uint32_t)r.length);
         end(tree);
     }
 }
@@ -178,7 +173,7 @@ static void put_clock(void *tree)
     end(tree);
 }
 
-static void put_devices(struct vm *vm, void *tree)
+static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
 {
     const struct describer describer = {
         .begin_node = begin,
@@ -189,7 +184,7 @@ static void put_devices(struct vm *vm, void *tree)
         .context = tree,
     };
     for (size_t i = 0; i < vm->vdev_count; i++)
-        if (is_described(vm, i))
+        if (is_described(vm, inputs, i))
             vm->vdevs[i]->type->describe(vm->vdevs[i], &describer);
 }
 
@@ -206,7 +201,7 @@ static void put_root(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
     put_firmware(tree);
     put_timer(vm, tree);
     put_clock(tree);
-    put_devices(vm, tree);
+    put_devices(vm, tree, inputs);
 }
 
 bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e)

@@ -89,18 +89,10 @@ void retry_input(void *context, uint64_t due_ticks);
 /* vm.c: a VM's output goes to its sink and its digest. */
 void vm_output(void *vm, unsigned channel, const void *data, size_t size);
 
-/* image.c: what kind of file a blob is, and where its parts go. */
-struct loaded_image {
-    bool has_entry;
-    uint64_t entry;
-    uint64_t start, end; /* guest-physical: from its first byte to behind its last */
-};
-bool image_load(struct vm *vm, const struct load_config *load, const struct bytes *file,
-                struct loaded_image *image, struct error *e);
-
 /* guest_tree.c: the device tree of what was assembled. */
 struct fdt_inputs {
     uint64_t initrd_start, initrd_size; /* size 0: none */
+    bool has_user_tree;                 /* one will be merged */
 };
 bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e);
 

@@ -1,13 +1,16 @@
-/* Guest images: what kind of file a blob is, and where its parts go. ELF64 (System V ABI), the
- * arm64 Image (Documentation/arch/arm64/booting in Linux), gzip around either (RFC 1952), and EFI
- * zboot; anything else is raw. The file is hostile. */
+/* ELF64 (System V ABI), the arm64 Image (Documentation/arch/arm64/booting in Linux), gzip (RFC
+ * 1952) or zstd (RFC 8878) around either, and EFI zboot; anything else is raw. */
+#include "hv/image.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "emu/compress.h"
 #include "hv/hv_internal.h"
 
-#define EXPANDED_MAX ((size_t)1 << 30)
+#define EXPANDED_MAX    ((size_t)1 << 30)
+#define KERNEL_BOUNDARY 0x200000
+#define PADDING_MAX     0x10000 /* of the last section, which need not be in the file */
 
 static bool at_least(const struct bytes *f, size_t size)
 {
@@ -34,25 +37,14 @@ static bool fail(const struct load_config *load, struct error *e, const char *wh
     return error_at(e, load->place.file, load->place.line, "'%s': %s", load->path, what);
 }
 
-static bool place(struct vm *vm, const struct load_config *load, uint64_t at, const uint8_t *data,
-                  uint64_t size, struct error *e)
+static bool place(struct placement *p, const struct load_config *load, uint64_t at,
+                  const uint8_t *data, uint64_t size, struct error *e)
 {
-    if (vm_write(vm, gpa(at), data, size))
+    if (vm_write(p->vm, gpa(at), data, size))
         return true;
     return error_at(e, load->place.file, load->place.line,
                     "'%s' (%" PRIu64 " bytes) does not fit into guest memory at %#" PRIx64,
                     load->path, size, at);
-}
-
-/* Whether all of it is RAM or ROM. Ends at the first page that is not, so that no size is too large
- * and nothing wraps around. */
-static bool is_memory(struct vm *vm, uint64_t at, uint64_t size)
-{
-    uint8_t byte;
-    for (uint64_t done = 0; done < size; done += PAGE_SIZE - ((at + done) & PAGE_MASK))
-        if (!vm_read(vm, gpa(at + done), &byte, 1))
-            return false;
-    return true;
 }
 
 static void include(struct loaded_image *image, uint64_t start, uint64_t end)
@@ -64,7 +56,7 @@ static void include(struct loaded_image *image, uint64_t start, uint64_t end)
 }
 
 /* ELF64, little-endian, AArch64: PT_LOAD segments go to their physical addresses. */
-static bool load_elf(struct vm *vm, const struct load_config *load, const struct bytes *f,
+static bool load_elf(struct placement *p, const struct load_config *load, const struct bytes *f,
                      struct loaded_image *image, struct error *e)
 {
     if (!at_least(f, 64))
@@ -84,9 +76,9 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
                  size = u64(f, h + 32), memory_size = u64(f, h + 40);
         if (!range_inside(offset, size, f->size) || memory_size < size)
             return fail(load, e, "an ELF segment is outside of the file");
-        if (!place(vm, load, at, f->data + offset, size, e))
+        if (!place(p, load, at, f->data + offset, size, e))
             return false;
-        if (!is_memory(vm, at, memory_size))
+        if (!placement_is_memory(p, at, memory_size))
             return fail(load, e, "an ELF segment does not fit into guest memory");
         include(image, at, at + memory_size);
         /* The entry is a virtual address; the guest starts with stage 1 off. */
@@ -101,43 +93,65 @@ static bool load_elf(struct vm *vm, const struct load_config *load, const struct
     return true;
 }
 
-static uint64_t first_ram(const struct vm *vm)
+/* Bits 1 and 2 of the flags: 0 does not say. */
+static bool has_granule(struct placement *p, const struct load_config *load, const struct bytes *f,
+                        struct error *e)
 {
-    for (size_t i = 0; i < vm->config->ram_count; i++)
-        if (!vm->config->rams[i].is_rom)
-            return vm->config->rams[i].start;
-    return vm->config->rams[0].start;
+    unsigned kib = (unsigned[]){0, 4, 16, 64}[u64(f, 24) >> 1 & 3];
+    if (!kib || vcpu_has_granule(p->vm->vcpus[0], kib))
+        return true;
+    return error_at(e, load->place.file, load->place.line,
+                    "'%s': the kernel has pages of %u KiB, which cpu-model %s has not (set "
+                    "cpu-model)",
+                    load->path, kib, p->vm->config->cpu_model);
+}
+
+static bool is_whole(const struct load_config *load, const struct bytes *f, struct error *e)
+{
+    uint64_t size = image_linux_size(f);
+    return f->size + PADDING_MAX >= size ||
+           error_at(e, load->place.file, load->place.line,
+                    "'%s': the kernel was cut short: its header says at least %" PRIu64
+                    " bytes, the file has %zu",
+                    load->path, size, f->size);
 }
 
 /* text_offset bytes behind a 2 MiB aligned base near the start of RAM. */
-static bool load_linux(struct vm *vm, const struct load_config *load, const struct bytes *f,
+static bool load_linux(struct placement *p, const struct load_config *load, const struct bytes *f,
                        struct loaded_image *image, struct error *e)
 {
-    uint64_t image_size = u64(f, 16);
+    uint64_t image_size = u64(f, 16), at = load->address;
     uint64_t text_offset = image_size ? u64(f, 8) : 0x80000; /* before Linux 3.17 */
-    uint64_t base = (first_ram(vm) + 0x1fffff) & ~(uint64_t)0x1fffff;
-    uint64_t at = load->has_address ? load->address : base + text_offset;
-    if (!is_memory(vm, at, image_size))
+    uint64_t size = image_size > f->size ? image_size : f->size;
+    if (!is_whole(load, f, e) || !has_granule(p, load, f, e))
+        return false;
+    bool fits = load->has_address
+                    ? placement_is_memory(p, at, size)
+                    : placement_first(p, size, KERNEL_BOUNDARY, text_offset, false, &at);
+    if (!fits)
         return fail(load, e,
                     "the kernel (image_size in its header) does not fit into guest memory");
-    if (!place(vm, load, at, f->data, f->size, e))
-        return false;
     image->has_entry = true;
+    image->was_placed = !load->has_address;
     image->entry = at;
-    include(image, at, at + (image_size > f->size ? image_size : f->size));
-    return true;
+    include(image, at, at + size);
+    return place(p, load, at, f->data, f->size, e);
 }
 
-static bool load_raw(struct vm *vm, const struct load_config *load, const struct bytes *f,
+/* To the address that was given, or the first place where nothing is. */
+static bool load_raw(struct placement *p, const struct load_config *load, const struct bytes *f,
                      struct loaded_image *image, struct error *e)
 {
-    if (!load->has_address && !vm->config->ram_count)
-        return fail(load, e, "there is no guest memory to load it to");
-    uint64_t at = load->has_address ? load->address : vm->config->rams[0].start;
+    uint64_t at = load->address;
+    if (!load->has_address && !placement_first(p, f->size, PAGE_SIZE, 0, true, &at))
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s' (%zu bytes) does not fit into guest memory%s", load->path, f->size,
+                        p->used_count ? " beside what was loaded before" : "");
     image->has_entry = load->type != BLOB_DATA;
+    image->was_placed = !load->has_address;
     image->entry = at;
     include(image, at, at + f->size);
-    return place(vm, load, at, f->data, f->size, e);
+    return place(p, load, at, f->data, f->size, e);
 }
 
 static bool is_zboot(const struct bytes *f)
@@ -151,12 +165,6 @@ static bool not_expanded(const struct load_config *load, struct error *e)
     struct error cause = *e;
     *e = (struct error){0};
     return fail(load, e, cause.text);
-}
-
-static bool expand_raw_gzip(const struct load_config *load, const struct bytes *f,
-                            struct bytes *out, struct error *e)
-{
-    return expand_gzip(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
 }
 
 /* EFI zboot header: payload offset at 8, size at 12, compression type (a string) at 24. */
@@ -173,32 +181,53 @@ static bool expand_zboot(const struct load_config *load, const struct bytes *f, 
     if (strncmp(type, "zstd", 4) == 0)
         return expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
                not_expanded(load, e);
-    return fail(load, e, "the zboot payload is neither gzip nor zstd");
+    return error_at(e, load->place.file, load->place.line,
+                    "'%s': the zboot payload is neither gzip nor zstd, but '%.8s'", load->path,
+                    type);
 }
 
-static bool load_plain(struct vm *vm, const struct load_config *load, const struct bytes *f,
+bool image_expand(const struct load_config *load, const struct bytes *f, struct bytes *out,
+                  struct error *e)
+{
+    bool ok;
+    if (is_zboot(f))
+        ok = expand_zboot(load, f, out, e);
+    else if (at_least(f, 2) && memcmp(f->data, "\x1f\x8b", 2) == 0)
+        ok = expand_gzip(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
+    else if (at_least(f, 4) && memcmp(f->data, "\x28\xb5\x2f\xfd", 4) == 0)
+        ok = expand_zstd(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
+    else
+        return true;
+    return ok && (out->size || fail(load, e, "nothing is in it"));
+}
+
+bool image_is_tree(const struct bytes *f)
+{
+    return at_least(f, 4) && memcmp(f->data, "\xd0\x0d\xfe\xed", 4) == 0;
+}
+
+static bool load_guest(struct placement *p, const struct load_config *load, const struct bytes *f,
                        struct loaded_image *image, struct error *e)
 {
-    if (load->type != BLOB_DATA && f->size == 0)
+    if (f->size == 0)
         return fail(load, e, "the file is empty");
-    if (load->type != BLOB_DATA && at_least(f, 4) && memcmp(f->data, "\177ELF", 4) == 0)
-        return load_elf(vm, load, f, image, e);
-    if (load->type != BLOB_DATA && at_least(f, 64) && memcmp(f->data + 0x38, "ARM\x64", 4) == 0)
-        return load_linux(vm, load, f, image, e);
-    return load_raw(vm, load, f, image, e);
+    if (at_least(f, 4) && memcmp(f->data, "\177ELF", 4) == 0)
+        return load_elf(p, load, f, image, e);
+    if (at_least(f, 64) && memcmp(f->data + 0x38, "ARM\x64", 4) == 0)
+        return load_linux(p, load, f, image, e);
+    const char *foreign = image_foreign(f);
+    if (foreign)
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s': %s (`data load` copies a file as it is)", load->path, foreign);
+    if (image_is_text(f))
+        log_write(&p->vm->log, LOG_WARN, "'%s' looks like text, and is loaded as instructions",
+                  load->path);
+    return load_raw(p, load, f, image, e);
 }
 
-bool image_load(struct vm *vm, const struct load_config *load, const struct bytes *file,
+bool image_load(struct placement *p, const struct load_config *load, const struct bytes *f,
                 struct loaded_image *image, struct error *e)
 {
-    struct bytes expanded = {0};
-    bool ok;
-    if (load->type != BLOB_DATA && at_least(file, 2) && memcmp(file->data, "\x1f\x8b", 2) == 0)
-        ok = expand_raw_gzip(load, file, &expanded, e) && load_plain(vm, load, &expanded, image, e);
-    else if (load->type != BLOB_DATA && is_zboot(file))
-        ok = expand_zboot(load, file, &expanded, e) && load_plain(vm, load, &expanded, image, e);
-    else
-        ok = load_plain(vm, load, file, image, e);
-    bytes_free(&expanded);
-    return ok;
+    return load->type == BLOB_DATA ? load_raw(p, load, f, image, e)
+                                   : load_guest(p, load, f, image, e);
 }

@@ -33,7 +33,7 @@ static void connect(struct console *c, size_t vm, size_t channel, const struct v
         c->input_target = (int)(vm << 8 | channel);
 }
 
-/* `delayed SEC`, `delayed forever`; the virtio devices' `delayed` is for ever. */
+/* `delayed SEC`, `delayed forever`. */
 static void read_delay(struct console_channel *to, const struct vdev_option *o)
 {
     uint64_t seconds;

@@ -10,6 +10,7 @@
 #include "hv/config_help.h"
 #include "hv/config_report.h"
 #include "qvm/chaos.h"
+#include "qvm/check.h"
 #include "qvm/debug.h"
 #include "qvm/exit_replay.h"
 #include "qvm/help.h"
@@ -79,14 +80,21 @@ struct command_line {
     size_t file_count;
 };
 
-static bool parse_count(const char *text, uint64_t *value, struct error *e, const char *option)
+/* `word`: what the option takes, too. */
+static bool parse_count_or(const char *text, const char *word, uint64_t *value, struct error *e,
+                           const char *option)
 {
     char *end;
     errno = 0;
     *value = strtoull(text, &end, 0);
     if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0)
         return true;
-    return error_set(e, "%s wants a number, not '%s'", option, text);
+    return error_set(e, "%s wants a number%s%s, not '%s'", option, *word ? " or " : "", word, text);
+}
+
+static bool parse_count(const char *text, uint64_t *value, struct error *e, const char *option)
+{
+    return parse_count_or(text, "", value, e, option);
 }
 
 static bool parse_severities(const char *text, unsigned *set, struct error *e)
@@ -216,11 +224,11 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         return parse_count(value, &o->board.digest_every, e, name);
     if (strcmp(name, "--wall-clock") == 0) {
         o->clock_of_host = strcmp(value, "now") == 0;
-        return o->clock_of_host || parse_count(value, &o->wall_clock_s, e, name);
+        return o->clock_of_host || parse_count_or(value, "'now'", &o->wall_clock_s, e, name);
     }
     if (strcmp(name, "--entropy") == 0) {
         o->entropy_of_host = strcmp(value, "host") == 0;
-        return o->entropy_of_host || parse_count(value, &o->entropy_seed, e, name);
+        return o->entropy_of_host || parse_count_or(value, "'host'", &o->entropy_seed, e, name);
     }
     if (strcmp(name, "--chaos") == 0) {
         o->board.chaos.on = true;
@@ -458,48 +466,11 @@ static int command_gdb(struct command_line *c)
                        &c->options);
 }
 
-static int check_one(const struct command_line *c, const struct vm_words *vm,
-                     const struct config_reader *reader, struct bytes *report)
-{
-    struct vm_config config;
-    struct error e = {0};
-    if (!config_parse(&config, vm->words, vm->count, reader, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
-    config_report(&config, report, c->json);
-    config_free(&config);
-    return STATUS_OK;
-}
-
 static int command_check(struct command_line *c)
 {
-    int worst = STATUS_OK;
-    struct board_config board = {0};
-    struct config_reader reader = session_config_reader();
-    struct error e = {0};
     if (!c->count)
         return need_words("check");
-    if (c->options.board_file) {
-        if (!board_config_parse(&board, &c->options.board_file, 1, &reader, &e))
-            return session_report_error(&e, STATUS_CONFIGURATION);
-        reader.board = &board;
-    }
-    struct bytes report = {0};
-    if (c->json && c->vm_count > 1) /* several VMs are a list */
-        bytes_put(&report, "[", 1);
-    for (size_t i = 0; i < c->vm_count; i++) {
-        int status = check_one(c, &c->vms[i], &reader, &report);
-        worst = status > worst ? status : worst;
-        if (c->json && i + 1 < c->vm_count)
-            bytes_put(&report, ",\n", 2);
-    }
-    if (c->json && c->vm_count > 1)
-        bytes_put(&report, "]\n", 2);
-    if (worst == STATUS_OK)
-        host_print(report.data, report.size);
-    host_flush();
-    bytes_free(&report);
-    board_config_free(&board);
-    return worst;
+    return check_vms(c->vms, c->vm_count, c->options.board_file, c->json);
 }
 
 static int print_version(void)

@@ -7,7 +7,7 @@ repository="$(cd "$(dirname "$0")/.." && pwd)"
 [ $# = 1 ] || { echo "usage: language.sh QVM" >&2; exit 2; }
 qvm="$(realpath -e "$1")" || exit 2
 cd "$repository" || exit 2
-for tool in dtc fdtget python3; do
+for tool in dtc fdtget python3 zstd; do
     command -v $tool >/dev/null || { echo "language.sh needs $tool" >&2; exit 2; }
 done
 . tests/support.sh
@@ -336,10 +336,153 @@ PYTHON
     done
 }
 
+# Images -------------------------------------------------------------------------------------------
+
+# where: an arm64 Image that prints its own address and powers off; code: the same without a header.
+make_images() {
+    python3 - "$work" <<'PYTHON'
+import bz2, gzip, lzma, struct, sys
+folder = sys.argv[1]
+
+def write(name, data):
+    open(folder + '/' + name, 'wb').write(data)
+
+# adr x5,_start; movz x1,#0x900,lsl #16; mov x6,#60
+# 1: lsr x7,x5,x6; and x7,x7,#15; cmp x7,#10; add x8,x7,#48; add x9,x7,#87; csel x8,x8,x9,lo
+#    str w8,[x1]; subs x6,x6,#4; b.ge 1b
+# mov w2,#10; str w2,[x1]; movz w0,#0x8400,lsl #16; movk w0,#8; hvc #0
+words = bytes.fromhex('10fffe05 d2a12001 d2800786 9ac624a7 92400ce7 f10028ff 9100c0e8 91015ce9 '
+    '9a893108 b9000028 f10010c6 54ffff0a 52800142 b9000022 52b08000 72800100 d4000002')
+words = b''.join(words[i:i + 4][::-1] for i in range(0, len(words), 4))
+
+def image(flags=0, pe=0, size=0):
+    header = struct.pack('<IIQQQQQQ', 0x14000010, 0, 0, size, flags, 0, 0, 0) + b'ARM\x64'
+    return header + struct.pack('<I', pe) + words
+
+write('where', image())
+code = bytearray(image())
+code[0x38:0x3c] = bytes(4)
+write('code', code)
+write('where.gz', gzip.compress(image()))
+for name, flags in (('4k', 2), ('16k', 4), ('64k', 6)):
+    write('where-' + name, image(flags))
+write('where.xz', lzma.compress(image()))
+write('where.lzma', lzma.compress(image(), format=lzma.FORMAT_ALONE))
+write('where.bz2', bz2.compress(image()))
+write('where.lz4', bytes.fromhex('04224d18') + bytes(60))
+write('where-l.lz4', bytes.fromhex('02214c18') + bytes(60))
+write('uimage', bytes.fromhex('27051956') + bytes(60) + image())
+write('android', b'ANDROID!' + bytes(4096))
+write('rootfs', b'070701' + bytes(200))
+write('zimage', bytes(0x24) + bytes.fromhex('18286f01') + bytes(100))
+write('zeros', bytes(16 << 20))
+write('text', b'#!/bin/sh\nexec true\n')
+# A PE header at 256 whose only section ends at 1 MiB.
+header = bytearray(image(pe=256, size=1 << 20).ljust(256, b'\0'))
+header[0:2] = b'MZ'
+header += b'PE\0\0' + struct.pack('<HHIIIHH', 0xaa64, 1, 0, 0, 0, 0, 0)
+header += b'.text\0\0\0' + struct.pack('<IIIIIIHHI', 0, 0, (1 << 20) - 512, 512, 0, 0, 0, 0, 0)
+write('cut', header.ljust(1 << 19, b'\0'))
+header[0x38:0x3c] = bytes(4)
+write('efi', header)
+PYTHON
+    zstd -q -c "$work/where" >"$work/where.zst"
+}
+
+cat >"$work/board.qvmconf" <<'QVMCONF'
+ram 0x40000000,16M
+vdev gic gicd 0x08000000 gicr 0x080a0000
+vdev pl011 loc 0x09000000 intr gic:33 hostdev >-
+QVMCONF
+
+# starts ADDRESS WORD...: the guest image of this VM prints that it is there.
+starts() {
+    local line
+    line="$(printf '%016x' "$1")"
+    shift
+    says 0 "$line" run --limit-insns 100000 "$work/board.qvmconf" "$@"
+}
+
+images() {
+    local file
+    make_images
+    starts 0x40080000 load "$work/where"
+    starts 0x40080000 load "$work/where.gz"
+    starts 0x40080000 load "$work/where.zst"
+    starts 0x40000000 load "$work/code"
+    starts 0x40010000 load "0x40010000,$work/code"
+    # A second raw file and a tree do not go over the first; a kernel goes behind what is there.
+    starts 0x40000000 load "$work/code" load "$work/first.dtb" load "$work/code" data load "$work/rootfs"
+    starts 0x40280000 data load "0x40080000,$work/code" load "$work/where"
+    starts 0x40080000 load "$work/where" load "$work/first.dtb" set fdt-dump-file "$work/out.dtb"
+    is x /b memory-region "$(fdtget -t x "$work/out.dtb" /a phandle)"
+    says 65 "does not fit into guest memory beside what was loaded before" run "$work/board.qvmconf" \
+        load "$work/code" load "$work/zeros"
+    # Memory that is passed.
+    printf 'board b\ncpus 8\nram 0x80000000,1G\nregion a 0xa0000000,64M\nregion b 0x90000000,32M\n' >"$work/b.board"
+    says 0 00000000a0080000 run --limit-insns 100000 --board "$work/b.board" \
+        vdev gic gicd 0x08000000 gicr 0x080a0000 vdev pl011 loc 0x09000000 intr gic:33 hostdev '>-' \
+        pass loc 0xa0000000,64M,rwcxm loc '0x90000000,32M,rwcxm' load "$work/where" initrd load "$work/rootfs" \
+        ram 0xd1c30000,4K data load "0xd1c30000,$work/code" set fdt-dump-file "$work/out.dtb"
+    is x /memory@a0000000 reg "0 a0000000 0 4000000"
+    is x /memory@90000000 reg "0 90000000 0 2000000"
+    is x /chosen linux,initrd-start "0 a3fff000"
+    # What is none.
+    while read -r file line; do
+        says 65 "'$work/$file': $line" run "$work/board.qvmconf" load "$work/$file"
+        says 65 "'$work/$file': $line" run "$work/board.qvmconf" guest load "$work/$file" dryrun
+    done <<'ROWS'
+where.xz it is compressed by xz: `xz -dc` unpacks it (`data load` copies a file as it is)
+where.lzma it is compressed by lzma: `xz --format=lzma -dc` unpacks it
+where.bz2 it is compressed by bzip2: `bzip2 -dc` unpacks it
+where.lz4 it is compressed by lz4: `lz4 -dc` unpacks it
+where-l.lz4 it is compressed by lz4, as `lz4 -l` does: `lz4 -dc` unpacks it
+uimage it is a legacy uImage of U-Boot: behind its first 64 bytes (`tail -c +65`) is the image
+android it is an Android boot image: `unpack_bootimg` takes kernel and ramdisk out
+rootfs it is a cpio archive: `initrd load` hands it to the guest
+zimage it is a zImage of 32-bit Arm: the vCPUs have AArch64
+efi it is a program for UEFI or Windows (PE): firmware that runs it is wanted
+cut the kernel was cut short: its header says at least 1048576 bytes, the file has 524288
+where-16k the kernel has pages of 16 KiB, which cpu-model a57 has not (set cpu-model)
+ROWS
+    says 65 "'$work/all.dtb': it is a device tree, no guest image: 'fdt load'" \
+        run "$work/board.qvmconf" guest load "$work/all.dtb"
+    starts 0x40080000 load "$work/where-4k"
+    starts 0x40080000 load "$work/where-64k"
+    tail -c +65 "$work/uimage" >"$work/unpacked"
+    starts 0x40080000 load "$work/unpacked"
+    run run --limit-insns 1000 "$work/board.qvmconf" load "$work/text"
+    verdict "a text as instructions" "$(grep -q "'$work/text' looks like text, and is loaded as instructions" \
+        "$work/err" || head -n 1 "$work/err")"
+}
+
+# check --------------------------------------------------------------------------------------------
+
+checks() {
+    says 65 "vdev virtio-console: delayed 5x is neither seconds nor forever" check "$work/board.qvmconf" \
+        vdev virtio-console loc 0x20000000 intr gic:42 delayed 5x
+    says 65 "vdev pl011: delayed x is neither seconds nor forever" check "$work/board.qvmconf" \
+        vdev pl011 loc 0x20000000 intr gic:42 delayed x
+    says 64 "KiB left for ram" check --board "$work/b.board" ram 0x40000000,2G
+    says 65 "both called 'a'" check system a ram 1M + system a ram 1M
+    says 0 "  [cmdline:3] debug" check ram 1M debug cpu
+    says 0 "  [cmdline:5] pass loc 0xe6055400,0x050,rwn: the guest gets whole pages, 0x1000 bytes at 0xe6055000" \
+        check ram 1M pass loc 0xe6055400,0x050,rwn
+    says 0 "  [cmdline:2] ram 64M,0x8000000: it starts at 0x4000000 and has 0x8000000 bytes (START is first)" \
+        check ram 64M,0x8000000
+    run check ram 1M load "$work/nothing"
+    verdict "check of an image that is not there" "$([ $status = 0 ] &&
+        grep -qxF "[cmdline:3] '$work/nothing' is not there now" "$work/err" || cat "$work/err")"
+    says 64 "[cmdline:1] ram of 0xc80000000000 bytes is too much for this host" run ram 0x80000000,204800G load x
+    says 2 "--entropy wants a number or 'host', not 'foo'" run ram 1M --entropy foo
+}
+
 help
 vdevs
 forms
 good_trees
 bad_trees
 damaged_trees
+images
+checks
 finish

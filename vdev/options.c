@@ -40,6 +40,17 @@ bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, u
                     o->value);
 }
 
+bool vdev_check_delayed(const struct vdev *v, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(v, "delayed");
+    uint64_t seconds;
+    if (!o || strcmp(o->value, "forever") == 0 ||
+        vdev_number(o->value, strlen(o->value), 10, &seconds))
+        return true;
+    return error_at(e, o->file, o->line, "vdev %s: delayed %s is neither seconds nor forever",
+                    v->type->name, o->value);
+}
+
 void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count)
 {
     uint32_t cells[4 * VDEV_REGIONS_MAX];

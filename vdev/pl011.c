@@ -429,23 +429,12 @@ static bool read_batch(struct pl011 *u, struct error *e)
     return true;
 }
 
-static bool check_delayed(const struct vdev *v, struct error *e)
-{
-    const struct vdev_option *o = vdev_option_find(v, "delayed");
-    uint64_t seconds;
-    if (!o || strcmp(o->value, "forever") == 0 ||
-        vdev_number(o->value, strlen(o->value), 10, &seconds))
-        return true;
-    return error_at(e, o->file, o->line, "vdev pl011: delayed %s is neither seconds nor forever",
-                    o->value);
-}
-
 /* Reset values: DDI 0183G, summary of registers; the baud rate is 115200, as firmware would leave
  * it. */
 static bool pl011_create(struct vdev *v, struct error *e)
 {
     struct pl011 *u = pl011_of(v);
-    if (!read_batch(u, e) || !check_delayed(v, e))
+    if (!read_batch(u, e) || !vdev_check_delayed(v, e))
         return false;
     v->regions[0] = (struct vdev_region){v->loc, 0x1000};
     v->region_count = 1;

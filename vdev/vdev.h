@@ -199,6 +199,9 @@ bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value
 bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, uint64_t *value,
                         struct error *e);
 
+/* `delayed SEC|forever`, of devices with a `hostdev`: is it one of both? */
+bool vdev_check_delayed(const struct vdev *v, struct error *e);
+
 /* "UARTDR", or "register offset 0x4c" if it has no name. */
 void vdev_register_name(const struct vdev *v, unsigned region, uint64_t offset, char *name,
                         size_t size);

@@ -120,9 +120,8 @@ static size_t console_input(struct vdev *v, const uint8_t *data, size_t size)
 
 static bool console_create(struct vdev *v, struct error *e)
 {
-    (void)e;
     virtio_init(&console_of(v)->virtio, v, &console_virtio);
-    return true;
+    return vdev_check_delayed(v, e);
 }
 
 static enum bus_answer console_access(struct vdev *v, unsigned region, struct bus_access *a)
@@ -148,7 +147,7 @@ static void console_destroy(struct vdev *v)
 
 static const struct vdev_option_type console_options[] = {
     {"hostdev", "[<|>]DEV", "none", "where bytes come from and go to", true, false},
-    {"delayed", NULL, NULL, "waits for a host device that is not there yet", false, false},
+    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, false},
     {"legacy", NULL, NULL, "the interface before virtio 1.0", false, true},
     {"sched", "PRIO", NULL, "priority of its host notifications", false, true},
     VDEV_OPTIONS_END,

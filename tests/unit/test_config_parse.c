@@ -297,7 +297,7 @@ static const struct {
 } bad[] = {
     /* unknown words */
     {"lod guest.ifs", "[vm.qvmconf:1] unknown option 'lod' (did you mean 'load'?)"},
-    {"smmu x\ndefine y", "[vm.qvmconf:1] unknown option 'smmu'\n"
+    {"smmu x\ndefine y", "[vm.qvmconf:1] unknown option 'smmu' (write `vdev smmu`)\n"
                          "[vm.qvmconf:2] unknown option 'define'"},
     {"lod x ram 4096 rum 1M", "[vm.qvmconf:1] unknown option 'lod' (did you mean 'load'?)\n"
                               "[vm.qvmconf:1] unknown option 'rum' (did you mean 'ram'?)"},
@@ -311,7 +311,7 @@ static const struct {
      "[vm.qvmconf:1] unknown option 'hostdv' (did you mean 'hostdev'?)"},
     {"vdev pl011 loc 0x1c090000 intr gic:37 peer x", "[vm.qvmconf:1] unknown option 'peer'"},
     {"set clok-rate 5", "[vm.qvmconf:1] unknown variable 'clok-rate' (did you mean 'clock-rate'?)"},
-    {"cpu 2", "[vm.qvmconf:1] unknown option '2'"},
+    {"cpu 2", "[vm.qvmconf:1] unknown option '2' (one `cpu` for each vCPU: `cpu cpu` are two)"},
     {"\"a\tb\"", "[vm.qvmconf:1] unknown option 'a?b'"},
     /* words out of place */
     {"loc 0x1000", "[vm.qvmconf:1] 'loc' belongs behind 'vdev', 'pass', 'reserve'"},
@@ -402,12 +402,11 @@ static const struct {
      "[vm.qvmconf:1] pass from host 0x2f130000 0x2f130000-0x2f130fff overlaps vdev gic "
      "redistributors 0x2f100000-0x2f13ffff"},
     /* pass and reserve */
-    {"pass loc 0x1000,0x50,rwn",
-     "[vm.qvmconf:1] the length 0x50 is not a multiple of the page size 0x1000"},
-    {"pass loc 0x1000,0x1000,rw=0x10",
-     "[vm.qvmconf:1] the host address 0x10 is not a multiple of the page size 0x1000"},
-    {"pass loc 0x1000,0x1000", "[vm.qvmconf:1] '0x1000,0x1000' is not "
-                               "START,LENGTH,ATTRIBUTES[=HOST]"},
+    {"pass loc 0x1000,0x1000,rw=0x10", "[vm.qvmconf:1] the guest address 0x1000 and the host "
+                                       "address 0x10 are at different places of a page"},
+    {"pass loc 0x1000,0x1000",
+     "[vm.qvmconf:1] '0x1000,0x1000' is not START[,LENGTH],ATTRIBUTES[=HOST]: without attributes "
+     "(r, w, x and others) the guest has no right to anything there"},
     {"pass loc 0x1000,4K,rq", "[vm.qvmconf:1] unknown attribute 'q' in '0x1000,4K,rq'"},
     {"pass loc 0x1000,4K,md", "[vm.qvmconf:1] attributes 'd' and 'm' exclude each other"},
     {"pass loc 0x1000,4K,rwdn", "[vm.qvmconf:1] attributes 'd' and 'n' exclude each other"},
@@ -541,7 +540,7 @@ START_TEST(the_report_shows_what_was_resolved)
         "{\"severities\":\"fatal,internal,error,warn,info\","
         "\"destination\":\"stderr\"}],\"counter_offset\":\"0xffffffffffffffff\","
         "\"semihosting\":false,\"semihosting_dir\":null,\"fdt_dump_file\":null,"
-        "\"dump\":null,\"dryrun\":false,\"accepted_without_effect\":["
+        "\"dump\":null,\"dryrun\":false,\"notes\":[],\"accepted_without_effect\":["
         "\"[vm.qvmconf:3] safety none\"]}\n");
     bytes_free(&out);
     config_free(&config);

@@ -44,18 +44,26 @@ static const struct {
     {"cmdline $env{NOWHERE}", AT "environment variable 'NOWHERE' is not set"},
     {"cmdline $asinfo_start{/foo/x}", AT "no asinfo entry '/foo/x': there is no board file"},
     {"cmdline $asinfo_length{x}", AT "no asinfo entry 'x': there is no board file"},
-    {"system name=x", AT "'name=x' is not a name for a system"},
-    {"ram addr=0x1000,size=4096", AT "'addr=0x1000' is not an address"},
-    {"cpu sched=21", AT "unknown option 'sched=21'"},
-    {"cpu 2", AT "unknown option '2'"},
-    {"pass 0,0,0x1000", AT "unknown option '0,0,0x1000'"},
-    {"vdev gicd,addr=1", AT "unknown vdev type 'gicd,addr=1'"},
+    {"system name=x", AT "'name=x' is not a name for a system (write `system x`)"},
+    {"system a/b", AT "'a/b' is not a name for a system"},
+    {"ram addr=0x1000,size=4096",
+     AT "'addr=0x1000,size=4096' is not [START,]LENGTH (write `ram 0x80000000,64M`)"},
+    {"rom addr=0x1000", AT "'addr=0x1000' is not [START,]LENGTH (write `rom 0x80000000,64M`)"},
+    {"cpu sched=21", AT "unknown option 'sched=21' (write `sched 21`)"},
+    {"cpu 2", AT "unknown option '2' (one `cpu` for each vCPU: `cpu cpu` are two)"},
+    {"cpus 2", AT "unknown option 'cpus' (write `cpu` once for each vCPU: `cpu cpu`)"},
+    {"pass 0,0,0x1000",
+     AT "unknown option '0,0,0x1000' (write `pass loc START[,LENGTH],ATTRS[=HOST]`)"},
+    {"vdev gicd,addr=1",
+     AT "unknown vdev type 'gicd,addr=1' (options are words of their own: `vdev "
+        "TYPE loc ADDRESS intr PIC:LINE`)"},
+    {"ram 1M kernel x", AT "unknown option 'kernel' (write `load FILE`)"},
     {"define x", AT "unknown option 'define'"},
     {"generate x", AT "unknown option 'generate'"},
-    {"dumpdir x", AT "unknown option 'dumpdir'"},
+    {"dumpdir x", AT "unknown option 'dumpdir' (write `dump DIRECTORY`)"},
     {"tolerance x", AT "unknown option 'tolerance'"},
-    {"psci x", AT "unknown option 'psci'"},
-    {"smmu x", AT "unknown option 'smmu'"},
+    {"psci x", AT "unknown option 'psci' (write `set psci-supported on`)"},
+    {"smmu x", AT "unknown option 'smmu' (write `vdev smmu`)"},
     {"user 5", AT "unknown option 'user'"},
     {"log error none", AT "'log' belongs behind 'vdev'"},
     /* order */
@@ -80,7 +88,7 @@ static const struct {
     {"vdev wdt-sp805 intr gic:44 log error",
      AT "missing argument of 'log' (FILTER{,FILTER} DESTINATION)"},
     {"vdev gic hostvector", AT "missing argument of 'hostvector' (N)"},
-    {"pass loc", AT "missing argument of 'loc' ([mem:|io:]START,LENGTH,ATTRS[=HOST])"},
+    {"pass loc", AT "missing argument of 'loc' ([mem:]START[,LENGTH],ATTRS[=HOST])"},
     {"pass intr", AT "missing argument of 'intr' (PIC:LINE[,FLAGS][=VECTOR])"},
     {"reserve loc", AT "missing argument of 'loc' ([mem:]START,LENGTH)"},
     {"reserve intr", AT "missing argument of 'intr' (NUMBER)"},
@@ -108,13 +116,14 @@ static const struct {
     {"cpu sched 8 s", AT "'s' belongs behind 'sched HI,LO,MAXREPL,PERIOD,BUDGET'"},
     {"cpu cpu cpu cpu cpu cpu cpu cpu cpu", AT "more than 8 vCPUs"},
     /* pass */
-    {"pass loc 0xfd120000,0x1000", AT "'0xfd120000,0x1000' is not START,LENGTH,ATTRIBUTES[=HOST]"},
-    {"pass loc 0xfd120000,0x050,rwn",
-     AT "the length 0x50 is not a multiple of the page size 0x1000"},
-    {"pass loc 0xfd120010,4K,rwn",
-     AT "the guest address 0xfd120010 is not a multiple of the page size 0x1000"},
+    {"pass loc 0xfd120000,0x1000",
+     AT "'0xfd120000,0x1000' is not START[,LENGTH],ATTRIBUTES[=HOST]: without attributes (r, w, x "
+        "and others) the guest has no right to anything there"},
+    {"pass loc 0x1000", AT "'0x1000' is not START[,LENGTH],ATTRIBUTES[=HOST]: without attributes "
+                           "(r, w, x and others) the guest has no right to anything there"},
     {"pass loc 0x1000,4K,rwn=10",
-     AT "the host address 0x10 is not a multiple of the page size 0x1000"},
+     AT "the guest address 0x1000 and the host address 0x10 are at different places of a page"},
+    {"pass loc 0x1000,0,rwn", AT "the length is 0"},
     {"pass loc 0x1000,4K,rq", AT "unknown attribute 'q' in '0x1000,4K,rq'"},
     {"pass loc 0x1000,4K,md", AT "attributes 'd' and 'm' exclude each other"},
     {"pass loc 0x1000,4K,rwdn", AT "attributes 'd' and 'n' exclude each other"},
@@ -199,6 +208,7 @@ END_TEST
 
 #define UART "vdev pl011 loc 0x1000 intr gic:37 "
 static const char *const accepted[] = {
+    "debug",
     "set exit-on-halt on",
     "set exit-on-halt off",
     "set grow-heap 0x4000",
@@ -407,6 +417,58 @@ START_TEST(attributes_are_as_written)
     ck_assert_uint_eq(found, attributes[_i].attributes);
     ck_assert(p->guest == 0x10000000 && p->length == 0x2000 && p->host == 0x20000000);
     ck_assert(p->has_host && !p->is_io);
+    config_free(&c);
+}
+END_TEST
+
+/* Without a length a page; of parts of pages the whole ones. */
+static const struct {
+    const char *text;
+    uint64_t guest, length, host;
+    const char *note;
+} passed[] = {
+    {"pass loc mem:0x2000,r=0x1000", 0x2000, 0x1000, 0x1000, NULL},
+    {"pass loc 2000,0x3000,rw", 0x2000, 0x3000, 0x2000, NULL},
+    {"pass loc 0x2000,0x1000,rw,=0x1000", 0x2000, 0x1000, 0x1000, NULL},
+    {"pass loc 0xe6055400,0x050,rwn", 0xe6055000, 0x1000, 0xe6055000,
+     AT "pass loc 0xe6055400,0x050,rwn: the guest gets whole pages, 0x1000 bytes at 0xe6055000"},
+    {"pass loc 0x2ff0,0x20,rwn=0x7ff0", 0x2000, 0x2000, 0x7000,
+     AT "pass loc 0x2ff0,0x20,rwn=0x7ff0: the guest gets whole pages, 0x2000 bytes at 0x2000"},
+    {"pass loc 0x2010,rwn", 0x2000, 0x2000, 0x2000,
+     AT "pass loc 0x2010,rwn: the guest gets whole pages, 0x2000 bytes at 0x2000"},
+    /* registers of two devices in one page */
+    {"pass loc 0x2400,0x50,rwn loc 0x2800,0x50,rwn", 0x2000, 0x1000, 0x2000,
+     AT "pass loc 0x2400,0x50,rwn: the guest gets whole pages, 0x1000 bytes at 0x2000"},
+};
+
+START_TEST(pages_are_passed_as_written)
+{
+    struct vm_config c = parsed(passed[_i].text);
+    ck_assert_uint_eq(c.pass_count, 1);
+    ck_assert_uint_eq(c.passes[0].guest, passed[_i].guest);
+    ck_assert_uint_eq(c.passes[0].length, passed[_i].length);
+    ck_assert_uint_eq(c.passes[0].host, passed[_i].host);
+    ck_assert(!passed[_i].note == !c.note_count);
+    if (c.note_count)
+        ck_assert_str_eq(c.notes[0], passed[_i].note);
+    config_free(&c);
+}
+END_TEST
+
+/* What `load` may use, in its order. */
+START_TEST(memory_is_ram_and_what_is_passed_as_such)
+{
+    struct vm_config c = parsed("pass loc 0x90000000,8M,m loc 0xa0000000,4K,rwn load 0x90000000,x "
+                                "rom 0x1000,4K ram 0x80000000,4M");
+    static const struct memory_range expected[] = {
+        {0x1000, 0x1000, true}, {0x80000000, 0x400000, false}, {0x90000000, 0x800000, false}};
+    struct memory_range r;
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(config_memory(&c, i, &r));
+        ck_assert(r.start == expected[i].start && r.length == expected[i].length);
+        ck_assert(r.is_rom == expected[i].is_rom);
+    }
+    ck_assert(!config_memory(&c, 3, &r));
     config_free(&c);
 }
 END_TEST
@@ -680,6 +742,9 @@ int main(void)
     tcase_add_loop_test(tests, vcpus_are_as_written, 0, COUNT(cpus));
     tcase_add_loop_test(tests, loads_are_as_written, 0, COUNT(loads));
     tcase_add_loop_test(tests, attributes_are_as_written, 0, COUNT(attributes));
+    tcase_add_loop_test(tests, pages_are_passed_as_written, 0,
+                        (int)(sizeof passed / sizeof passed[0]));
+    tcase_add_test(tests, memory_is_ram_and_what_is_passed_as_such);
     tcase_add_test(tests, pass_statements_keep_their_parts);
     tcase_add_loop_test(tests, severities_are_a_set, 0, COUNT(severities));
     tcase_add_test(tests, unsupported_policies_are_as_written);
