@@ -46,6 +46,18 @@ void handle_refused_fill(struct vcpu *v);
 /* An access to a device that the engine does not try. */
 enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word);
 
+/* loop.c: an exception is about to be entered: `attempt` was the instruction, PSTATE `from` becomes
+ * `to`, PC `vector`. */
+struct exception_entry {
+    enum vector_kind kind;
+    uint32_t esr;
+    uint64_t attempt, return_pc, vector;
+    bool has_far;
+    uint64_t far;
+    uint64_t from, to;
+};
+void loop_note(struct vcpu *v, const struct exception_entry *x);
+
 /* illegal.c: illegal exception returns and PSTATE.IL. */
 void illegal_note_spsr(struct vcpu *v, uint64_t spsr);
 uint64_t illegal_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate);

@@ -26,6 +26,10 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
                    PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F;
     if (v->has_pan && !(v->stage1.sctlr & SCTLR_SPAN))
         new |= PSTATE_PAN;
+    uint64_t vector = v->vbar + vector_base(old) + kind;
+    bool is_behind = kind == VECTOR_SYNC && esr >> ESR_EC_SHIFT == EC_SVC;
+    loop_note(v, &(struct exception_entry){kind, esr, return_pc - (is_behind ? 4 : 0), return_pc,
+                                           vector, has_far, far, old, new});
     engine_set_elr(e, return_pc);
     if (kind == VECTOR_SYNC)
         engine_set_esr(e, esr);
@@ -36,7 +40,7 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
         engine_set_sp(e, engine_banked_sp(e, 1));
     }
     engine_set_pstate(e, new);
-    engine_set_pc(e, v->vbar + vector_base(old) + kind);
+    engine_set_pc(e, vector);
     /* Last, because it makes the engine rebuild what it derived from PSTATE. */
     engine_set_sysreg(e, SYS_SPSR_EL1, old);
     illegal_note_spsr(v, old);

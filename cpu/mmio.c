@@ -99,9 +99,11 @@ static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
         return ENGINE_DONE;
     case EXIT_UNDEFINED:
         take_undefined(v, pc);
+        v->repeats = false;
         break;
     case EXIT_ABORT:
         external_abort(v, pc, a, m);
+        v->repeats = false; /* a device was asked, and may answer the next time */
         break;
     case EXIT_STOPPED:
         engine_set_pc(e, pc + 4);

@@ -184,6 +184,7 @@ void vcpu_power_on(struct vcpu *v, uint64_t entry, uint64_t x0)
 {
     v->on = true;
     v->halted = false;
+    v->repeats = false;
     v->reset_pending = true;
     v->reset_entry = entry;
     v->reset_x0 = x0;
@@ -206,6 +207,7 @@ static void reset(struct vcpu *v)
     static const uint64_t zero[2];
     v->reset_pending = false;
     v->spsr_is_odd = v->spsr_is_illegal = false;
+    v->chain = (struct exception_chain){.vector = UINT64_MAX};
     sysregs_reset(v);
     timers_reset(v);
     for (unsigned i = 0; i < 31; i++)
@@ -260,11 +262,16 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         return false;
     v->halted = false;
     *why = ENGINE_SOFT;
+    bool repeated = v->repeats;
+    v->repeats = false;
     if (!v->world->scripted && take_pending(v))
         return true;
-    if (v->world->points && points_before(v->world->points, v, engine_pc(e), engine_executed(e)))
+    if (v->world->points && points_before(v->world->points, v, engine_pc(e), engine_executed(e))) {
+        v->repeats = repeated;
         return true;
+    }
     vcpu_update_watch(v);
+    uint64_t before = engine_executed(e);
     *why = engine_run(e, budget);
     switch (*why) {
     case ENGINE_FILL:
@@ -289,6 +296,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     default:
         break;
     }
+    if (engine_executed(e) == before) /* it was stopped before it could try again */
+        v->repeats |= repeated;
     return true;
 }
 
@@ -335,6 +344,9 @@ const struct field vcpu_fields[] = {
     FIELD_END,
 };
 
+/* In the byte of engine_sequence. */
+#define SEQUENCE_REPEATS 4u
+
 static void save_engine_registers(struct vcpu *v, struct bytes *out)
 {
     struct engine *e = v->world->engine;
@@ -351,7 +363,7 @@ static void save_engine_registers(struct vcpu *v, struct bytes *out)
         bytes_put_int(out, vector[0], 8);
         bytes_put_int(out, vector[1], 8);
     }
-    bytes_put_int(out, engine_sequence(e), 1);
+    bytes_put_int(out, engine_sequence(e) | (v->repeats ? SEQUENCE_REPEATS : 0u), 1);
     bytes_put_int(out, engine_fpcr(e), 4);
     bytes_put_int(out, engine_fpsr(e), 4);
     struct engine_monitor monitor = engine_monitor(e);
@@ -420,7 +432,13 @@ static void restore_engine_registers(struct vcpu *v, struct reader *in)
     engine_set_banked_sp(e, sp_el0_in_use ? 1 : 0, sp[sp_el0_in_use ? 1 : 0]);
     engine_set_monitor(e, monitor);
     engine_set_pc(e, pc);
-    engine_set_sequence(e, sequence);
+    engine_set_sequence(e, sequence & ~SEQUENCE_REPEATS);
+    v->repeats = sequence & SEQUENCE_REPEATS;
+    v->chain = (struct exception_chain){
+        .vector = pc,
+        .last_esr = (uint32_t)engine_sysreg(e, SYS_ESR_EL1),
+        .last_far = engine_sysreg(e, SYS_FAR_EL1),
+    };
 }
 
 bool vcpu_restore(struct vcpu *v, struct reader *in)
@@ -487,6 +505,7 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
     bool borrowed = borrow(v, loaded);
     if (v->reset_pending)
         reset(v);
+    v->repeats = false;
     uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
     engine_set_pstate(e, r->pstate);
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr);

@@ -108,6 +108,15 @@ struct vcpu {
     bool reset_pending;
     uint64_t reset_entry, reset_x0;
     bool irq, fiq; /* what the interrupt controller signals */
+    bool repeats;  /* the last attempt was an exception that left all as it was (loop.c) */
+    struct exception_chain {
+        uint64_t vector; /* where the last exception entry went: the next one there belongs to it */
+        bool is_known;   /* its beginning is; otherwise that was before a snapshot */
+        uint64_t first_instruction, first_pc, first_far, last_far;
+        uint32_t first_esr, last_esr; /* `last`: of those that repeat */
+        gpa_t no_memory;              /* where a fetch that repeats finds nothing */
+        bool said;                    /* for whoever reports it */
+    } chain;                          /* no state */
 
     /* Copies of engine registers that translation and exceptions need at once. */
     struct stage1 stage1;
@@ -171,6 +180,8 @@ void vcpu_load(struct vcpu *v, struct vcpu *before);
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
 /* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not)? */
 bool vcpu_is_runnable(const struct vcpu *v);
+/* loop.c: of one that `repeats`, which exceptions it takes, and why for ever. */
+void vcpu_loop_text(const struct vcpu *v, char *text, size_t size);
 /* The debugger's points were changed. The caller flushes the engine's TLB. */
 void vcpu_points_changed(struct vcpu *v);
 /* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */

@@ -54,6 +54,15 @@ struct log_routes {
     struct vm *vm;
     unsigned to_stdout, to_stderr; /* sets of severities */
 };
+/* Accesses that come to nothing: the first of a page is told, the others are counted. Not saved:
+ * what the guest sees does not depend on it. */
+#define LOST_PAGES_MAX 16
+struct lost_accesses {
+    uint64_t unanswered, refused; /* no device or register there; not permitted by stage 2 */
+    gpa_t pages[LOST_PAGES_MAX];  /* that were told of */
+    unsigned page_count;
+    bool full; /* and this, too */
+};
 #define VM_VDEVS_MAX 64
 #define VM_NAME_SIZE 64
 
@@ -88,8 +97,9 @@ struct vm {
     unsigned restarts;
     uint64_t entropy_pulls;
     int exit_status;
-    char ending[256]; /* how it ended, one sentence */
+    char ending[512]; /* how it ended, one sentence */
     uint64_t exits[EXIT_REASONS];
+    struct lost_accesses lost;
     struct sha256 output; /* everything it printed, by channel */
     uint64_t output_bytes;
 };

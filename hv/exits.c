@@ -13,6 +13,46 @@ static const char *policy_subject(enum exit_reason reason)
                                                                     : "unsupported reference";
 }
 
+/* Accesses that come to nothing -------------------------------------------------------------------
+ */
+
+/* Is it the first of its page? With a full table nobody knows, and that is said once. */
+static bool is_first(struct vm *vm, gpa_t page)
+{
+    struct lost_accesses *l = &vm->lost;
+    for (unsigned i = 0; i < l->page_count; i++)
+        if (l->pages[i].v == page.v)
+            return false;
+    if (l->page_count < LOST_PAGES_MAX) {
+        l->pages[l->page_count++] = page;
+        return true;
+    }
+    if (!l->full)
+        log_write(&vm->log, LOG_WARN, "accesses like these of more pages are only counted");
+    l->full = true;
+    return false;
+}
+
+static const char *consequence(const struct guest_exit *x, enum unsupported_action action)
+{
+    return action == UNSUPPORTED_ABORT  ? "the VM ends"
+           : action == UNSUPPORTED_FAIL ? "the guest gets an abort"
+           : x->is_write                ? "it is ignored"
+                                        : "it reads as all ones";
+}
+
+static void note_lost(struct vm *vm, const struct vcpu *v, const struct guest_exit *x,
+                      uint64_t *count, const char *what)
+{
+    ++*count;
+    if (is_first(vm, gpa(x->gpa.v & ~PAGE_MASK)))
+        log_write(&vm->log, LOG_WARN,
+                  "vCPU %u, PC %#" PRIx64 ": %s %s of %u bytes at guest-physical %#" PRIx64
+                  ": %s; further ones of this page are only counted",
+                  v->index, x->pc.v, what, x->is_write ? "a write" : "a read", x->size, x->gpa.v,
+                  consequence(x, vm->config->unsupported_reference));
+}
+
 /* `unsupported TYPE ACTION` for something nobody handles. */
 static enum exit_result apply_policy(struct vm *vm, enum unsupported_action action,
                                      enum exit_result failure, struct guest_exit *x)
@@ -58,8 +98,9 @@ static enum exit_result on_mmio(struct vm *vm, struct vcpu *v, struct guest_exit
     case BUS_REFUSED:
         return EXIT_ABORT;
     default:
-        log_guest(&vm->log, "no device for a %s of %u bytes at %#" PRIx64,
-                  x->is_write ? "write" : "read", x->size, x->gpa.v);
+        note_lost(vm, v, x, &vm->lost.unanswered,
+                  x->handler ? "a device is there, and has no register for"
+                             : "nothing is there for");
         return apply_policy(vm, vm->config->unsupported_reference, EXIT_ABORT, x);
     }
 }
@@ -83,14 +124,12 @@ static bool tables_are_broken(const struct guest_exit *x)
 /* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
 static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    (void)v;
     if (tables_are_broken(x)) {
         vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged (DFSC %#x)",
                       x->gpa.v, x->esr & 0x3f);
         return EXIT_STOPPED;
     }
-    log_guest(&vm->log, "stage 2 forbids a %s at %#" PRIx64, x->is_write ? "write" : "read",
-              x->gpa.v);
+    note_lost(vm, v, x, &vm->lost.refused, "the guest's memory there does not permit");
     return apply_policy(vm, vm->config->unsupported_reference, EXIT_ABORT, x);
 }
 

@@ -12,6 +12,19 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
 /* run.c: the tick of the next event or input. */
 uint64_t next_due(const struct board *b);
 
+/* hang.c: everybody who could run takes the same exception for ever, if anybody could. */
+bool nobody_gets_on(const struct board *b);
+/* Something happened that may have changed memory: their next attempt may be another one. */
+void try_again(struct board *b);
+/* A vCPU takes the same exception for ever: its VM ends, or the user is told. */
+void note_repetition(struct vm *vm, struct vcpu *v);
+/* Nothing will happen any more. */
+void end_waiting(struct board *b);
+/* The power button: the guest was `told` of it before, or cannot be. */
+void end_by_button(struct vm *vm, bool told);
+/* "instruction limit reached", and what nobody would have ended. */
+void end_by_limit(struct board *b, const char *which);
+
 /* assemble.c: the vCPU sees these; and another vCPU of the board can run that could not before. */
 void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void vcpu_has_woken(struct board *b);

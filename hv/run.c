@@ -6,7 +6,8 @@
  *      at a WFE, or when the vCPU halts; under chaos otherwise (chaos.h)
  *   3. the vCPU runs, at most until the next input, event, digest or limit
  *
- * With every vCPU halted time moves to the next event at once. */
+ * With every vCPU halted, or taking the same exception for ever (hang.c), time moves to the next
+ * event at once. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -71,7 +72,7 @@ static void press_button(struct vm *vm)
     /* ARM has no standard button: immediate termination unless a device handles it. A second press
      * is not for the guest. */
     if (!told || vm->button_pressed)
-        vm_end(vm, STATUS_OK, "terminated by the power button");
+        end_by_button(vm, told);
     vm->button_pressed = true;
 }
 
@@ -119,6 +120,8 @@ static bool poll_inputs(struct board *b)
         deliver(b, &p);
         any = true;
     }
+    if (any)
+        try_again(b);
     return any;
 }
 
@@ -130,6 +133,15 @@ static void deliver_inputs(struct board *b)
 
 /* Running -----------------------------------------------------------------------------------------
  */
+
+static void fire_events(struct board *b)
+{
+    uint64_t now = vtime_ticks(&b->vtime);
+    if (event_next(&b->events) > now)
+        return;
+    event_fire_due(&b->events, now);
+    try_again(b);
+}
 
 uint64_t next_due(const struct board *b)
 {
@@ -261,7 +273,7 @@ static bool limit_is_reached(struct board *b)
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
     if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
-    end_all(b, STATUS_LIMIT, insns ? "instruction limit reached" : "time limit reached");
+    end_by_limit(b, insns ? "instruction limit reached" : "time limit reached");
     return true;
 }
 
@@ -278,7 +290,7 @@ static bool is_stuck(struct board *b)
 }
 
 /* What no architecture defines, confined to the VM that runs. */
-static void check_vm(struct board *b, struct vm *vm, const struct vcpu *v, enum engine_stop why)
+static void check_vm(struct board *b, struct vm *vm, struct vcpu *v, enum engine_stop why)
 {
     uint64_t pc = engine_pc(b->engine);
     if (is_stuck(b)) {
@@ -288,6 +300,8 @@ static void check_vm(struct board *b, struct vm *vm, const struct vcpu *v, enum 
         vm_safe_state(vm, "vCPU %u: an exception without a name at PC %#" PRIx64, v->index, pc);
     } else if (why == ENGINE_FAILED) {
         vm_safe_state(vm, "vCPU %u: the engine cannot go on at PC %#" PRIx64, v->index, pc);
+    } else if (v->repeats) {
+        note_repetition(vm, v);
     }
 }
 
@@ -299,10 +313,11 @@ static uint64_t quantum_for(const struct board *b, const struct choice *c)
                      : b->options.quantum;
 }
 
-/* Under chaos whether others wait or not: who waits may change where nobody looks. */
-static bool turn_is_over(const struct board *b, enum engine_stop why)
+/* Under chaos whether others wait or not: who waits may change where nobody looks. Who takes the
+ * same exception for ever has nothing to do with the rest of its turn. */
+static bool turn_is_over(const struct board *b, const struct vcpu *v, enum engine_stop why)
 {
-    return why == ENGINE_TURN ||
+    return why == ENGINE_TURN || v->repeats ||
            (b->options.chaos.on && b->vtime.instructions >= b->schedule.quantum_end);
 }
 
@@ -322,8 +337,11 @@ static void run_turn(struct board *b, const struct choice *c)
     vcpu_run(v, budget_for(b, c), &why);
     uint64_t before = b->where.instructions;
     b->vtime.instructions = engine_executed(b->engine);
-    schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, turn_is_over(b, why));
-    if (why == ENGINE_TURN)
+    schedule_account(&b->schedule, c->turn, b->vtime.instructions - before,
+                     turn_is_over(b, v, why));
+    if (v->repeats)
+        script_loop(b, c->turn);
+    else if (why == ENGINE_TURN)
         script_turn(b, c->turn);
     b->pause_wanted |= v->world->points && v->world->points->is_hit;
     check_vm(b, c->turn->vm, v, why);
@@ -344,7 +362,7 @@ bool board_run_to(struct board *b, uint64_t instructions)
     b->pause_wanted = false;
     while (!all_ended(b)) {
         deliver_inputs(b);
-        event_fire_due(&b->events, vtime_ticks(&b->vtime));
+        fire_events(b);
         finish_ended(b);
         take_digest_if_due(b);
         take_snapshot_if_due(b);
@@ -353,10 +371,10 @@ bool board_run_to(struct board *b, uint64_t instructions)
         if (b->vtime.instructions >= b->pause_at || b->pause_wanted)
             return false;
         struct choice next = schedule_choose(&b->schedule);
-        if (next.turn)
+        if (next.turn && !(next.turn->vcpu->repeats && nobody_gets_on(b)))
             run_turn(b, &next);
         else if (!idle(b))
-            end_all(b, STATUS_UNEXPECTED, "every vCPU waits and nothing will wake it");
+            end_waiting(b);
         finish_ended(b);
     }
     finish_ended(b);

@@ -217,12 +217,22 @@ void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uin
     put(vm->board, &entry);
 }
 
-void script_turn(struct board *b, const struct turn *t)
+static void put_turn(struct board *b, const struct turn *t, enum script_kind kind)
 {
     if (!b->options.script)
         return;
-    struct script_entry entry = entry_of(t->vm, t->vcpu->index, SCRIPT_TURN);
+    struct script_entry entry = entry_of(t->vm, t->vcpu->index, kind);
     put(b, &entry);
+}
+
+void script_turn(struct board *b, const struct turn *t)
+{
+    put_turn(b, t, SCRIPT_TURN);
+}
+
+void script_loop(struct board *b, const struct turn *t)
+{
+    put_turn(b, t, SCRIPT_LOOP);
 }
 
 /* Guest memory ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ const char *script_kind_name(enum script_kind kind)
         [SCRIPT_LINES] = "a change of the interrupt lines",
         [SCRIPT_TIMER] = "a timer write",
         [SCRIPT_TURN] = "the end of a turn",
+        [SCRIPT_LOOP] = "the same exception again",
     };
     return names[kind];
 }
@@ -150,6 +151,7 @@ static bool get_body(struct reader *in, struct script_entry *entry)
         entry->timer.value = reader_varint(in);
         return true;
     case SCRIPT_TURN:
+    case SCRIPT_LOOP:
         return true;
     default:
         return false;

@@ -15,6 +15,7 @@ enum script_kind {
     SCRIPT_LINES,    /* the interrupt lines of a vCPU change */
     SCRIPT_TIMER,    /* a vCPU writes a register of one of its timers: not an exit */
     SCRIPT_TURN,     /* its turn is over, for a reason that is in the guest's code */
+    SCRIPT_LOOP,     /* the same, as it took the same exception again (cpu/loop.c) */
     SCRIPT_KINDS
 };
 

@@ -9,7 +9,8 @@ static const struct turn *running(const struct script *s)
 
 static bool is_act(const struct script_entry *entry)
 {
-    return entry->kind == SCRIPT_EXIT || entry->kind == SCRIPT_TIMER || entry->kind == SCRIPT_TURN;
+    return entry->kind == SCRIPT_EXIT || entry->kind == SCRIPT_TIMER ||
+           entry->kind == SCRIPT_TURN || entry->kind == SCRIPT_LOOP;
 }
 
 static bool is_of_running(const struct script *s)
@@ -66,6 +67,9 @@ static enum engine_stop do_act(struct script *s, struct vcpu *v)
         vcpu_write_timer(v, s->head.timer.physical, s->head.timer.op2, s->head.timer.value);
         engine_count_attempt(e);
         return ENGINE_SOFT;
+    case SCRIPT_LOOP:
+        v->repeats = true;
+        return ENGINE_TURN;
     default:
         return ENGINE_TURN;
     }

@@ -7,12 +7,7 @@
 bool ended_badly(int status)
 {
     return status == STATUS_WATCHDOG || status == STATUS_UNSUPPORTED || status == STATUS_VDEV ||
-           status == STATUS_UNEXPECTED || status == STATUS_STARTED;
-}
-
-bool trial_failed(int status)
-{
-    return ended_badly(status) || status == STATUS_LIMIT ||
+           status == STATUS_UNEXPECTED || status == STATUS_LIMIT || status == STATUS_STARTED ||
            (status >= STATUS_USER && status < STATUS_NOT_STARTED);
 }
 

@@ -59,8 +59,8 @@ static const char usage[] =
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --exits            record: keep the guest exits; replay: the exit logic alone on them\n"
     "  --no-images        record: references to guest images instead of their contents\n"
-    "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 96); else\n"
-    "                     it is left in $TMPDIR or /tmp, and its name is said\n"
+    "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 32 to 63,\n"
+    "                     67, 96, SIGTERM); else it is left in $TMPDIR or /tmp, and its name said\n"
     "On a terminal Ctrl-A x ends a run.\n";
 
 #define DEFAULT_GDB_PORT "1234"

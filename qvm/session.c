@@ -425,14 +425,23 @@ static bool assemble(struct session *s, struct error *e)
 static int end_trial(struct session *s, const struct trace_end *end)
 {
     struct trial *trial = s->options->trial;
-    trial->failed = trial_failed(end->exit_status);
+    trial->failed = ended_badly(end->exit_status);
     snprintf(trial->ending, sizeof trial->ending, "%s", end->sentence);
     if (trial->failed)
         keep_failure(s, end);
     return end->exit_status;
 }
 
-/* Runs the assembled board and says how it ended. */
+/* The guest did nothing to end, as when `timeout` is tired of a run that hangs. */
+static bool ended_by_button(const struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++)
+        if (b->vms[i]->button_pressed)
+            return true;
+    return false;
+}
+
+/* Runs the assembled board and says how it ended. `replay --verify` asks for agreement alone. */
 static int run(struct session *s)
 {
     uint64_t cpu_from = host_cpu_ns();
@@ -455,7 +464,7 @@ static int run(struct session *s)
     if (s->trace)
         divergence_ended(&s->divergence, &end);
     verdict_print(s->board, &end);
-    if (ended_badly(status) && is_kept(s))
+    if ((ended_badly(status) || ended_by_button(s->board)) && is_kept(s))
         keep_failure(s, &end);
     if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);
@@ -469,7 +478,9 @@ static int run(struct session *s)
     complete = close_events(s) && complete && !s->console.output_lost;
     if (!complete && status == STATUS_OK)
         status = STATUS_USAGE;
-    return s->divergence.found ? STATUS_DIVERGED : status;
+    if (s->divergence.found)
+        return STATUS_DIVERGED;
+    return s->options->verify ? STATUS_OK : status;
 }
 
 static void end_session(struct session *s)

@@ -29,18 +29,34 @@ struct trace_end verdict_of(struct board *b, int status, char *sentence, size_t 
     };
 }
 
+/* " (150000 accesses that nobody answers)", or nothing. */
+static void print_lost(const struct vm *vm)
+{
+    const struct lost_accesses *l = &vm->lost;
+    if (l->unanswered)
+        fprintf(stderr, " (%" PRIu64 " accesses that nobody answers%s", l->unanswered,
+                l->refused ? "" : ")");
+    if (l->refused)
+        fprintf(stderr, "%s%" PRIu64 " that its memory does not permit)",
+                l->unanswered ? ", " : " (", l->refused);
+}
+
 void verdict_print(const struct board *b, const struct trace_end *end)
 {
     char hex[DIGEST_TEXT];
     digest_text(end->state, hex);
     uint64_t ns = vtime_ns(&b->vtime);
-    for (size_t i = 0; i < b->vm_count && b->vm_count > 1; i++)
-        fprintf(stderr, "qvm: %s: %s (exit status %d)\n", b->vms[i]->name, b->vms[i]->ending,
-                b->vms[i]->exit_status);
-    if (b->vm_count > 1)
+    for (size_t i = 0; i < b->vm_count && b->vm_count > 1; i++) {
+        fprintf(stderr, "qvm: %s: %s", b->vms[i]->name, b->vms[i]->ending);
+        print_lost(b->vms[i]);
+        fprintf(stderr, " (exit status %d)\n", b->vms[i]->exit_status);
+    }
+    if (b->vm_count > 1) {
         fprintf(stderr, "qvm: %zu VMs", b->vm_count);
-    else
+    } else {
         fprintf(stderr, "qvm: %s", end->sentence);
+        print_lost(b->vms[0]);
+    }
     fprintf(stderr, "; %" PRIu64 " instructions, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
             end->instructions, ns / 1000000000, ns % 1000000000, hex);
 }

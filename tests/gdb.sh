@@ -35,7 +35,7 @@ from support import REPOSITORY_BOARD, SECONDS, Run, finish, verdict
 qvm, gdb, lldb, work, guest = sys.argv[1:]
 ELF = 'build/guests/tests/ipi.elf'
 MACHINE = ['configs/test-arm64.qvmconf', 'cpu', 'cpu', 'cpu', 'cpu', 'load', ELF]
-ENDLESS = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/jump.elf']
+ENDLESS = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/endless.elf']
 TRACE = work + '/ipi.qtrace'
 PIPE = 'target remote | %s gdb %s --pipe' % (shlex.quote(qvm), TRACE)
 HOPS = '*(unsigned *) ((char *) &shared + 36)'  # in tests/guest/ipi.c
@@ -443,7 +443,7 @@ def interrupt_gdb():
     except subprocess.TimeoutExpired:
         process.kill()
         text = 'gdb does not end: %r' % process.communicate()[0]
-    says('Ctrl-C in gdb', text, r'Program received signal SIGINT', r'^pc +0x200 ',
+    says('Ctrl-C in gdb', text, r'Program received signal SIGINT', r'^pc +0x4[0-9a-f]+ ',
          r'^\[Inferior 1 .*killed\]$')
     verdict('kill in gdb', server.end().problem(3, 'ended by the debugger'))
 

@@ -133,7 +133,7 @@ def replay_problem(trace, status, output, recorded):
     return ''
 
 
-BOARD = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/jump.elf']
+BOARD = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/endless.elf']
 
 
 def bare():

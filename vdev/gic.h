@@ -35,6 +35,8 @@ void gic_set_ppi(struct vdev *v, unsigned vcpu, unsigned intid, bool level);
  * False: no such register (also for version 2): the instruction is UNDEFINED. */
 bool gic_sysreg_read(struct vdev *v, unsigned vcpu, unsigned encoding, uint64_t *value);
 bool gic_sysreg_write(struct vdev *v, unsigned vcpu, unsigned encoding, uint64_t value);
+/* Why the vCPU gets no interrupt: what is pending and what holds it, or that nothing is. */
+void gic_explain(const struct vdev *v, unsigned vcpu, char *text, size_t size);
 /* MPIDR affinity of vCPU n: Aff0 = n. */
 
 #endif

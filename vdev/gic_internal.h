@@ -9,6 +9,7 @@
  *   gic_distributor.c    GICD_*        gic_redistributor.c  GICR_* (version 3)
  *   gic_cpu.c            acknowledge, priority drop, deactivate
  *   gic_cpu_v2.c         GICC_*        gic_cpu_v3.c         ICC_*_EL1
+ *   gic_why.c            why a vCPU gets no interrupt
  *   gic_names.c          the registers' names
  *   gic.c                the device: options, device tree, restore
  */

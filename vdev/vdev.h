@@ -161,6 +161,8 @@ struct vdev_type {
     /* The power button was pressed: true if the device told the guest, so that the VM may go on
      * until the guest ends it. May be NULL. */
     bool (*button)(struct vdev *v);
+    /* Will it end the VM if the guest does nothing more? May be NULL. */
+    bool (*watches)(const struct vdev *v);
     /* The VM has ended, and its memory is still there: let go of what others hold too. May be
      * NULL; called once. */
     void (*terminate)(struct vdev *v);

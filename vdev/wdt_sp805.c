@@ -389,6 +389,12 @@ static const struct vdev_register *sp805_registers(const struct vdev *v, unsigne
     return table;
 }
 
+static bool sp805_watches(const struct vdev *v)
+{
+    const struct sp805 *w = (const struct sp805 *)(const void *)v;
+    return w->zero_ticks != EVENT_NEVER && w->control & CONTROL_RESEN && !w->is_fiq;
+}
+
 const struct vdev_type wdt_sp805_type = {
     .name = "wdt-sp805",
     .summary = "PrimeCell watchdog (SP805)",
@@ -401,6 +407,7 @@ const struct vdev_type wdt_sp805_type = {
     .registers = sp805_registers,
     .describe = sp805_describe,
     .status = sp805_status,
+    .watches = sp805_watches,
     .restored = sp805_restored,
     .destroy = sp805_destroy,
 };

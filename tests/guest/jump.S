@@ -1,6 +1,6 @@
-/* vcpus: 1  model: a57  ends: limit */
+/* vcpus: 1  model: a57  ends: stuck */
 /* Jumps to an address where nothing is. There is no vector table either (VBAR_EL1 is 0, where
- * nothing is), so this faults for ever: for runs with a limit. */
+ * nothing is), so this would fault for ever. */
     .text
     .global start
 start:

@@ -3,10 +3,11 @@
 # under QVM, twice for each CPU model in a program's first line; both runs must end in the same
 # state. One line a program and model, a count at the end, exit status 1 if anything failed.
 #
-# The first line of a program: vcpus: N  model: M[,M...]  [ends: limit|watchdog|waiting]
+# The first line of a program: vcpus: N  model: M[,M...]  [ends: limit|watchdog|waiting|stuck]
 # Programs end with exit status 0; those that `ends: limit` must reach the instruction limit (67),
 # those that `ends: watchdog` are ended by one (4);
-# those that `ends: waiting` wait for input, which does not come (7).
+# those that `ends: waiting` wait for input, which does not come (7);
+# those that `ends: stuck` take the same exception for ever (7).
 # What a program needs beyond the common board is in NAME.qvmconf.
 set -u
 [ $# -ge 2 ] || { echo "usage: run.sh QVM OUTDIR [NAME...]" >&2; exit 2; }
@@ -52,7 +53,7 @@ verdict() {
         limit=300000
     elif [ "$4" = watchdog ]; then
         expected=4
-    elif [ "$4" = waiting ]; then
+    elif [ "$4" = waiting ] || [ "$4" = stuck ]; then
         expected=7
     fi
     run_once "$1" "$2" "$3" "$limit" 1

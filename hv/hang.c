@@ -1,0 +1,219 @@
+/* VMs that do not get on: which they are, and why, in words.
+ *
+ * A vCPU waits (WFI, CPU_SUSPEND), or it takes the same exception for ever (cpu/loop.c). Of the
+ * latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything else;
+ * so what is done about it is a function of the machine's state, as everything else is. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/hv_internal.h"
+
+static bool can_run(const struct turn *t)
+{
+    return !t->vm->ended && vcpu_is_runnable(t->vcpu);
+}
+
+bool nobody_gets_on(const struct board *b)
+{
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        if (can_run(&b->schedule.turns[i]) && !b->schedule.turns[i].vcpu->repeats)
+            return false;
+    return true;
+}
+
+void try_again(struct board *b)
+{
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        b->schedule.turns[i].vcpu->repeats = false;
+}
+
+/* Words -------------------------------------------------------------------------------------------
+ */
+
+static void add(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void add(char *text, size_t size, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+}
+
+enum { CTL_ENABLE = 1, CTL_IMASK = 2 }; /* CNTV_CTL_EL0, CNTP_CTL_EL0: D19.12 */
+
+static void add_timer(const struct board *b, const struct vcpu_timer *t, const char *name,
+                      char *text, size_t size)
+{
+    if (!(t->ctl & CTL_ENABLE))
+        return;
+    if (t->ctl & CTL_IMASK) {
+        add(text, size, ", its %s timer is masked (IMASK)", name);
+    } else if (t->event.when_ticks != EVENT_NEVER) {
+        uint64_t ns = vtime_scale(t->event.when_ticks, 1000000000, b->vtime.rate_hz);
+        add(text, size, ", its %s timer is due at %" PRIu64 ".%09" PRIu64 " s", name,
+            ns / 1000000000, ns % 1000000000);
+    }
+}
+
+static void add_timers(const struct board *b, const struct vcpu *v, char *text, size_t size)
+{
+    add_timer(b, &v->timer_virtual, "virtual", text, size);
+    add_timer(b, &v->timer_physical, "physical", text, size);
+    if (!((v->timer_virtual.ctl | v->timer_physical.ctl) & CTL_ENABLE))
+        add(text, size, ", its timers are off");
+}
+
+/* PC is behind the instruction that made it wait. */
+static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
+{
+    struct vcpu_registers r;
+    char why[160];
+    vcpu_read_registers(v, vm->board->current, &r);
+    gic_explain(vm->gic, v->index, why, sizeof why);
+    add(text, size, "waits at PC %#" PRIx64 ": %s", r.pc - 4, why);
+    add_timers(vm->board, v, text, size);
+}
+
+#define INSN_B_ITSELF 0x14000000u
+
+/* `b .` with interrupts masked: how many programs end that have no other way. */
+static bool is_parked(struct vm *vm, struct vcpu *v, uint64_t *pc)
+{
+    struct vcpu_registers r;
+    uint32_t word = 0;
+    if (v != vm->board->current || v->reset_pending)
+        return false;
+    vcpu_read_registers(v, v, &r);
+    *pc = r.pc;
+    return (r.pstate >> 6 & 3) == 3 && vcpu_read_memory(v, gva(r.pc), &word, sizeof word) &&
+           word == INSN_B_ITSELF;
+}
+
+/* False: it runs. */
+static bool add_vcpu(struct vm *vm, struct vcpu *v, char *text, size_t size)
+{
+    uint64_t pc;
+    bool runs = vcpu_is_runnable(v) && !v->repeats, parked = runs && is_parked(vm, v, &pc);
+    if (!v->on || (runs && !parked))
+        return !runs;
+    add(text, size, "%svCPU %u ", *text ? "; " : "", v->index);
+    if (parked)
+        add(text, size, "is in `b .` at PC %#" PRIx64 " with interrupts masked", pc);
+    else if (v->repeats)
+        vcpu_loop_text(v, text + strlen(text), size - strlen(text));
+    else
+        add_waiting(vm, v, text, size);
+    return true;
+}
+
+/* Of each vCPU that does not get on why; false: some do. */
+static bool explain(struct vm *vm, char *text, size_t size)
+{
+    bool all = true;
+    *text = 0;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        all &= add_vcpu(vm, vm->vcpus[i], text, size);
+    return all;
+}
+
+/* Ends --------------------------------------------------------------------------------------------
+ */
+
+static bool any_repeats(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpus[i]->on && vm->vcpus[i]->repeats)
+            return true;
+    return false;
+}
+
+static bool all_repeat(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpus[i]->on && !vm->vcpus[i]->repeats)
+            return false;
+    return true;
+}
+
+/* A watchdog is there for just this; and memory that others share may be changed by them. */
+static bool may_be_helped(const struct vm *vm)
+{
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->watches && vm->vdevs[i]->type->watches(vm->vdevs[i]))
+            return true;
+    return vm->board->shmem && vm->board->vm_count > 1;
+}
+
+void note_repetition(struct vm *vm, struct vcpu *v)
+{
+    char text[sizeof vm->ending];
+    if (vm->ended)
+        return;
+    if (all_repeat(vm) && !may_be_helped(vm)) {
+        explain(vm, text, sizeof text);
+        vm_end(vm, STATUS_UNEXPECTED, "%s", text);
+        vm->may_restart = true; /* it crashed */
+    } else if (!v->chain.said) {
+        v->chain.said = true;
+        vcpu_loop_text(v, text, sizeof text);
+        log_write(&vm->log, LOG_WARN, "vCPU %u %s", v->index, text);
+    }
+}
+
+void end_waiting(struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        struct vm *vm = b->vms[i];
+        char text[sizeof vm->ending];
+        if (vm->ended)
+            continue;
+        explain(vm, text, sizeof text);
+        vm_end(vm, STATUS_UNEXPECTED, "%s: %s",
+               any_repeats(vm) ? "no vCPU gets on" : "every vCPU waits and nothing will wake it",
+               text);
+        vm->may_restart = false;
+    }
+}
+
+static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t size)
+{
+    struct vcpu_registers r;
+    if (!v->on)
+        return;
+    vcpu_read_registers(v, vm->board->current, &r);
+    add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index, v->halted ? "waiting before" : "at",
+        r.pc);
+}
+
+void end_by_button(struct vm *vm, bool told)
+{
+    char text[sizeof vm->ending] = "";
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        add_whereabouts(vm, vm->vcpus[i], text, sizeof text);
+    vm_end(vm, STATUS_OK, "terminated by the power button (SIGTERM, SIGINT): %s%s",
+           told ? "the guest was told, and did not power off until it was pressed again"
+                : "nothing here tells the guest of it",
+           text);
+}
+
+void end_by_limit(struct board *b, const char *which)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        struct vm *vm = b->vms[i];
+        char text[sizeof vm->ending];
+        if (vm->ended)
+            continue;
+        bool all = explain(vm, text, sizeof text);
+        vm_end(vm, STATUS_LIMIT, "%s%s%s", which,
+               !*text || !all      ? ""
+               : any_repeats(vm)   ? ": "
+               : nobody_gets_on(b) ? " while every vCPU waits: "
+                                   : ": ",
+               all ? text : "");
+        vm->may_restart = false;
+    }
+}
