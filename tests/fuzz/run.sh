@@ -8,7 +8,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board tree gdb import script)
+[ $# -gt 0 ] || targets=(trace config board tree gdb import script exits judge image snapshot)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -25,7 +25,10 @@ sources_of() {
     import) echo hv/import*.c hv/seen.c emu/*.c ;;
     tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
     gdb) echo qvm/gdb_{hex,packets,points,query,registers,run,server}.c hv/config_text.c vdev/*.c mmu/*.c emu/*.c ;;
-    script) echo hv/*.c $(ls cpu/*.c | grep -v -e unicorn -e disasm -e interpose) vdev/*.c mmu/*.c emu/*.c ;;
+    script | exits | judge | image | snapshot)
+        echo hv/*.c $(ls cpu/*.c | grep -v -e unicorn -e disasm -e interpose) vdev/*.c mmu/*.c emu/*.c \
+            tests/fuzz/machine.c
+        ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac
 }
