@@ -262,7 +262,7 @@ static void script_drop_code(struct engine *e, hpa_t a, uint64_t size)
 static struct engine_context *script_context_new(struct engine *e)
 {
     struct engine_context *c = malloc(sizeof *c);
-    CHECK(c);
+    CHECK_ROOM(c);
     *c = e->now;
     return c;
 }
@@ -342,7 +342,7 @@ static const struct engine_ops script_ops = {
 struct engine *engine_script_new(const struct engine_script *script)
 {
     struct engine *e = calloc(1, sizeof *e);
-    CHECK(e);
+    CHECK_ROOM(e);
     e->head.ops = &script_ops;
     e->script = *script;
     script_clear_monitor(e);

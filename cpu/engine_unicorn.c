@@ -288,13 +288,31 @@ static uint32_t on_write(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *
 
 /* Set-up --------------------------------------------------------------------------------------- */
 
-#define SCR_EL3           SYSREG(3, 6, 1, 1, 0)
-#define HCR_EL2           SYSREG(3, 4, 1, 1, 0)
-#define CODE_BUFFER_BYTES (64u << 20)
+#define SCR_EL3              SYSREG(3, 6, 1, 1, 0)
+#define HCR_EL2              SYSREG(3, 4, 1, 1, 0)
+#define CODE_BUFFER_BYTES    ((size_t)64 << 20)
+#define LIBRARY_TABLES_BYTES ((size_t)32 << 20)
 
 static bool check_uc(uc_err err, const char *what, struct error *e)
 {
-    return err == UC_ERR_OK || error_set(e, "Unicorn: %s: %s", what, uc_strerror(err));
+    if (err == UC_ERR_OK)
+        return true;
+    error_set(e, "Unicorn: %s: %s", what, uc_strerror(err));
+    return err != UC_ERR_NOMEM ? false : error_exit_status(e, CHECK_SHORTAGE_STATUS);
+}
+
+/* The library ends the process, without a word, when it cannot have what it starts with: its buffer
+ * for code, and tables of its own. The pointer is volatile, or a compiler would leave it all out.
+ */
+static bool library_has_room(struct error *e)
+{
+    const size_t wanted = CODE_BUFFER_BYTES + LIBRARY_TABLES_BYTES;
+    void *volatile room = malloc(wanted);
+    free(room);
+    if (room)
+        return true;
+    error_set(e, "the host has no room for the engine: %zu MiB", wanted >> 20);
+    return error_exit_status(e, CHECK_SHORTAGE_STATUS);
 }
 
 static bool library_is_new_enough(struct error *e)
@@ -327,7 +345,7 @@ static int model_number(const char *model)
 static bool open_library(struct engine *g, const char *model, struct error *e)
 {
     int number = model_number(model);
-    return library_is_new_enough(e) &&
+    return library_is_new_enough(e) && library_has_room(e) &&
            (number >= 0 || error_set(e, "unknown CPU model '%s': a53, a57, a72 or max", model)) &&
            check_uc(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &g->uc), "open", e) &&
            check_uc(uc_ctl_set_page_size(g->uc, 4096), "page size", e) &&
@@ -346,7 +364,7 @@ static bool map_board(struct engine *g, struct error *e)
             return false;
     }
     g->stub_allocation = calloc(2, PAGE_SIZE);
-    CHECK(g->stub_allocation);
+    CHECK_ROOM(g->stub_allocation);
     g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
     write_stub(g->stub);
     return check_uc(
@@ -458,7 +476,7 @@ void library_restore(struct engine *e)
 static struct engine_context *unicorn_context_new(struct engine *e)
 {
     struct engine_context *c = calloc(1, sizeof *c);
-    CHECK(c && uc_context_alloc(e->uc, &c->uc) == UC_ERR_OK);
+    CHECK_ROOM(c && uc_context_alloc(e->uc, &c->uc) == UC_ERR_OK);
     engine_context_save(e, c);
     return c;
 }
@@ -542,7 +560,7 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
                                   struct error *e)
 {
     struct engine *g = aligned_alloc(64, sizeof *g);
-    CHECK(g);
+    CHECK_ROOM(g);
     memset(g, 0, sizeof *g);
     g->head.ops = &unicorn_ops;
     g->memory = memory;
@@ -554,7 +572,7 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
     /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
     engine_set_sysreg(g, SCR_EL3, 0x531);
     engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
-    CHECK(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
+    CHECK_ROOM(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
     find_monitor(g);
     if (find_registers(g, e)) {
         live_registers_found = g->live;

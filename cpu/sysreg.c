@@ -342,7 +342,7 @@ static void note_asked(struct sysreg_map *map)
 struct sysreg_map *sysregs_new(struct engine *e)
 {
     struct sysreg_map *map = calloc(1, sizeof *map);
-    CHECK(map);
+    CHECK_ROOM(map);
     for (size_t i = 1; i < ROWS; i++) {
         map->row[rows[i].encoding] = (uint8_t)i;
         if (rows[i].kind == IDENTITY)

@@ -145,7 +145,7 @@ bool vcpu_is_runnable(const struct vcpu *v)
 struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct error *e)
 {
     struct vcpu *v = calloc(1, sizeof *v);
-    CHECK(v);
+    CHECK_ROOM(v);
     v->world = world;
     v->index = index;
     v->regime = 1;
@@ -163,7 +163,8 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
     v->context = engine_context_new(world->engine);
     if (!v->tlb) {
         vcpu_free(v);
-        error_set(e, "out of memory");
+        error_set(e, "the host has no room for a vCPU");
+        error_exit_status(e, CHECK_SHORTAGE_STATUS);
         return NULL;
     }
     timers_add(v);

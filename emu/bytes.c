@@ -16,26 +16,35 @@ void bytes_clear(struct bytes *b)
     b->size = 0;
 }
 
-static void set_capacity(struct bytes *b, size_t capacity)
+static bool set_capacity(struct bytes *b, size_t capacity)
 {
-    b->data = realloc(b->data, capacity);
-    CHECK(b->data != NULL);
+    uint8_t *data = realloc(b->data, capacity);
+    if (!data)
+        return false;
+    b->data = data;
     b->capacity = capacity;
+    return true;
+}
+
+bool bytes_try_reserve(struct bytes *b, uint64_t size)
+{
+    return size <= b->capacity - b->size ||
+           (size <= PTRDIFF_MAX - b->size && set_capacity(b, b->size + (size_t)size));
 }
 
 void bytes_reserve(struct bytes *b, size_t size)
 {
-    if (size > b->capacity - b->size)
-        set_capacity(b, b->size + size);
+    CHECK_ROOM(bytes_try_reserve(b, size));
 }
 
 void bytes_put(struct bytes *b, const void *data, size_t size)
 {
     if (size > b->capacity - b->size) {
         size_t capacity = b->capacity ? b->capacity : 256;
+        CHECK_ROOM(size <= PTRDIFF_MAX / 2 - b->size);
         while (size > capacity - b->size)
             capacity *= 2;
-        set_capacity(b, capacity);
+        CHECK_ROOM(set_capacity(b, capacity));
     }
     if (size)
         memcpy(b->data + b->size, data, size);

@@ -17,6 +17,8 @@ void bytes_free(struct bytes *b);
 void bytes_clear(struct bytes *b);
 /* Makes room for `size` more bytes at once. */
 void bytes_reserve(struct bytes *b, size_t size);
+/* The same, and false if the host has none: for sizes that come from a file. */
+bool bytes_try_reserve(struct bytes *b, uint64_t size);
 void bytes_put(struct bytes *b, const void *data, size_t size);
 /* Appends the low `size` bytes (1 to 8) of `value`. */
 void bytes_put_int(struct bytes *b, uint64_t value, size_t size);

@@ -11,6 +11,12 @@ void check_set_context(const struct check_context *context)
     current = context;
 }
 
+static _Noreturn void keep_and_exit(const struct check_context *c)
+{
+    c->last_words(c->context);
+    _Exit(c->exit_status);
+}
+
 /* Whatever goes wrong in here must not come here again. */
 static _Noreturn void stop(void)
 {
@@ -25,8 +31,7 @@ static _Noreturn void stop(void)
                 c->trace_path, c->instructions);
     if (!c->last_words)
         abort();
-    c->last_words(c->context);
-    _Exit(c->exit_status);
+    keep_and_exit(c);
 }
 
 void check_failed(const char *expression, const char *file, int line)
@@ -39,4 +44,16 @@ void check_stop(const char *what)
 {
     fprintf(stderr, "qvm: internal error: %s\n", what);
     stop();
+}
+
+void check_shortage(void)
+{
+    const struct check_context *c = current;
+    static int status = CHECK_SHORTAGE_STATUS;
+    current = NULL;
+    fprintf(stderr, "qvm: the host has no memory left\n");
+    if (!c || !c->last_words)
+        _Exit(status);
+    status = c->exit_status;
+    keep_and_exit(c);
 }

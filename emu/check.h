@@ -23,6 +23,15 @@ _Noreturn void check_failed(const char *expression, const char *file, int line);
 /* The same for what no expression says, such as a signal. */
 _Noreturn void check_stop(const char *what);
 
+/* The host has no more memory: said, and the end of the program. Before a machine runs that is a
+ * shortage, status 64; behind its start the design safe state, as above. */
+#define CHECK_SHORTAGE_STATUS 64
+_Noreturn void check_shortage(void);
+
+/* For what an allocation gave. Where its size comes from a file or a guest the caller refuses it
+ * instead. */
+#define CHECK_ROOM(x) ((x) ? (void)0 : check_shortage())
+
 #define CHECK(x) ((x) ? (void)0 : check_failed(#x, __FILE__, __LINE__))
 
 #endif

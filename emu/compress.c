@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "emu/check.h"
 #include "emu/crc32.h"
@@ -49,6 +50,7 @@ static bool expand_frames(ZSTD_DCtx *context, ZSTD_inBuffer in, size_t limit, st
         ZSTD_outBuffer to = {piece, sizeof piece, 0};
         size_t in_before = in.pos;
         wanted = ZSTD_decompressStream(context, &to, &in);
+        CHECK_ROOM(ZSTD_getErrorCode(wanted) != ZSTD_error_memory_allocation);
         if (ZSTD_isError(wanted))
             return error_set(e, "the zstd data is damaged: %s", ZSTD_getErrorName(wanted));
         if (!put_piece(out, before, limit, piece, to.pos, e))
@@ -62,7 +64,7 @@ static bool expand_frames(ZSTD_DCtx *context, ZSTD_inBuffer in, size_t limit, st
 bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
-    CHECK(context);
+    CHECK_ROOM(context);
     size_t before = out->size, likely = size < limit / LIKELY_RATIO ? size * LIKELY_RATIO : limit;
     ZSTD_inBuffer in = {pointer_or_nothing(data), size, 0};
     bytes_reserve(out, likely); /* whatever the data claims, no more than it may well need */
@@ -77,7 +79,7 @@ bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
 struct expander *expander_new(void)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
-    CHECK(context);
+    CHECK_ROOM(context);
     return (struct expander *)context;
 }
 
@@ -116,6 +118,7 @@ static bool expand_members(z_stream *z, size_t left, size_t limit, struct bytes 
         z->next_out = piece;
         z->avail_out = sizeof piece;
         int result = inflate(z, Z_NO_FLUSH);
+        CHECK_ROOM(result != Z_MEM_ERROR);
         if (result == Z_BUF_ERROR)
             return error_set(e, "the gzip data ends early");
         if (result != Z_OK && result != Z_STREAM_END)
@@ -135,7 +138,7 @@ bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
 {
     /* zlib never writes through next_in, it only lacks the const in older versions. */
     z_stream z = {.next_in = (Bytef *)(uintptr_t)pointer_or_nothing(data)};
-    CHECK(inflateInit2(&z, 15 + 16) == Z_OK); /* 32 KiB window; + 16: gzip, not zlib, format */
+    CHECK_ROOM(inflateInit2(&z, 15 + 16) == Z_OK); /* 32 KiB window; + 16: gzip, not zlib, format */
     size_t before = out->size;
     bool good = expand_members(&z, size, limit, out, e);
     if (!good)

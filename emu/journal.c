@@ -7,7 +7,8 @@
 #include "emu/journal_records.h"
 
 /* Pull stream: kind (1), key (string), then for a file its SHA-256 (32), else size (varint) and
- * bytes; an input that was absent has PULL_ABSENT in its kind and size 0. Push stream: tick since
+ * bytes; a file that was not given has PULL_ABSENT in its kind, and as bytes why: none (there was
+ * no such file) or enum probe_answer. Push stream: tick since
  * the last push (varint), kind (1), target (varint), size (varint), bytes. */
 
 void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host)
@@ -161,7 +162,7 @@ static const struct journal_image *find_image(const struct journal *j, struct di
 static struct journal_image *new_image(struct journal *j, struct digest digest)
 {
     struct journal_image *images = realloc(j->images, (j->image_count + 1) * sizeof *images);
-    CHECK(images);
+    CHECK_ROOM(images);
     j->images = images;
     images[j->image_count] = (struct journal_image){.digest = digest};
     return &images[j->image_count++];
@@ -196,15 +197,17 @@ static void record_pull(struct journal *j, enum pull_kind kind, const char *key,
     }
 }
 
-static void record_absent(struct journal *j, enum pull_kind kind, const char *key)
+static void record_absent(struct journal *j, const char *key, enum probe_answer why)
 {
-    bytes_put_int(&j->pulls, (uint64_t)kind | PULL_ABSENT, 1);
+    bytes_put_int(&j->pulls, PULL_FILE | PULL_ABSENT, 1);
     bytes_put_string(&j->pulls, key);
-    bytes_put_varint(&j->pulls, 0);
+    bytes_put_varint(&j->pulls, why != PROBE_ABSENT);
+    if (why != PROBE_ABSENT)
+        bytes_put_int(&j->pulls, why, 1);
 }
 
-/* `present` is NULL when the input must be there. */
-static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, bool *present,
+/* `absent` is NULL when the input must be there. */
+static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, bool *absent,
                        struct error *e)
 {
     struct reader *r = &j->pull_reader;
@@ -212,10 +215,10 @@ static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, 
     const uint8_t *recorded_key = reader_bytes(r, (size_t)key_size);
     if (!recorded_key)
         return error_set(e, "the machine asks for input '%s' that the trace does not hold", key);
-    bool absent = present && (recorded_kind & PULL_ABSENT);
-    if (present)
-        *present = !absent;
-    if (recorded_kind != ((uint64_t)kind | (absent ? PULL_ABSENT : 0)) || key_size != strlen(key) ||
+    uint64_t flag = absent ? recorded_kind & PULL_ABSENT : 0;
+    if (absent)
+        *absent = flag != 0;
+    if (recorded_kind != ((uint64_t)kind | flag) || key_size != strlen(key) ||
         memcmp(recorded_key, key, (size_t)key_size) != 0)
         return error_set(e, "the machine asks for input '%s' where the trace holds '%.*s'", key,
                          (int)(key_size < 200 ? key_size : 200), (const char *)recorded_key);
@@ -240,31 +243,61 @@ static const struct bytes *replay_file(struct journal *j, const char *key, struc
     return NULL;
 }
 
-static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
-                        bool *present, struct error *e)
+static bool replay_contents(struct journal *j, const char *key, struct bytes *out, struct error *e)
 {
-    struct reader *r = &j->pull_reader;
-    if (!replay_key(j, kind, key, present, e))
-        return false;
-    if (kind == PULL_FILE && (!present || *present)) {
-        const struct bytes *file = replay_file(j, key, e);
-        if (file)
-            bytes_put(out, file->data, file->size);
-        return file;
-    }
-    uint64_t size = reader_varint(r);
-    const uint8_t *data = reader_bytes(r, (size_t)size);
+    const struct bytes *file = replay_file(j, key, e);
+    if (file)
+        bytes_put(out, file->data, file->size);
+    return file;
+}
+
+/* Behind its key. */
+static const uint8_t *replay_bytes(struct journal *j, const char *key, size_t *size,
+                                   struct error *e)
+{
+    *size = (size_t)reader_varint(&j->pull_reader);
+    const uint8_t *data = reader_bytes(&j->pull_reader, *size);
     if (!data)
-        return error_set(e, "the trace ends inside the input '%s'", key);
-    bytes_put(out, data, (size_t)size);
-    return true;
+        error_set(e, "the trace ends inside the input '%s'", key);
+    return data;
+}
+
+static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
+                        struct error *e)
+{
+    size_t size;
+    if (!replay_key(j, kind, key, NULL, e))
+        return false;
+    if (kind == PULL_FILE)
+        return replay_contents(j, key, out, e);
+    const uint8_t *data = replay_bytes(j, key, &size, e);
+    if (data)
+        bytes_put(out, data, size);
+    return data;
+}
+
+static bool replay_probe(struct journal *j, const char *key, struct bytes *out,
+                         enum probe_answer *answer, struct error *e)
+{
+    size_t size;
+    bool absent;
+    *answer = PROBE_PRESENT;
+    if (!replay_key(j, PULL_FILE, key, &absent, e))
+        return false;
+    if (!absent)
+        return replay_contents(j, key, out, e);
+    const uint8_t *why = replay_bytes(j, key, &size, e);
+    *answer = !why || !size             ? PROBE_ABSENT
+              : *why == PROBE_TOO_LARGE ? PROBE_TOO_LARGE
+                                        : PROBE_REFUSED;
+    return why;
 }
 
 bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                   struct bytes *out, struct error *e)
 {
     if (j->mode == JOURNAL_REPLAY)
-        return replay_pull(j, kind, key, out, NULL, e);
+        return replay_pull(j, kind, key, out, e);
     size_t before = out->size;
     if (!j->host.pull(j->host.context, kind, key, size, out, e))
         return false;
@@ -302,20 +335,38 @@ void journal_give_back(struct journal *j)
     bytes_free(&j->lent);
 }
 
-bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
-                   struct bytes *out, bool *present, struct error *e)
+static void probe_host(struct journal *j, const char *folder, const char *name, const char *key,
+                       size_t limit, struct bytes *out, enum probe_answer *answer)
 {
-    if (j->mode == JOURNAL_REPLAY)
-        return replay_pull(j, kind, key, out, present, e);
-    struct error why_absent = {0};
     size_t before = out->size;
-    *present = journal_pull(j, kind, key, size, out, &why_absent);
-    if (!*present) {
+    *answer =
+        j->host.probe ? j->host.probe(j->host.context, folder, name, limit, out) : PROBE_ABSENT;
+    if (*answer != PROBE_PRESENT)
         out->size = before;
-        if (j->mode == JOURNAL_RECORD)
-            record_absent(j, kind, key);
-    }
-    return true;
+    if (j->mode != JOURNAL_RECORD)
+        return;
+    if (*answer == PROBE_PRESENT)
+        record_pull(j, PULL_FILE, key, out->size > before ? out->data + before : NULL,
+                    out->size - before);
+    else
+        record_absent(j, key, *answer);
+}
+
+bool journal_probe(struct journal *j, const char *folder, const char *name, size_t limit,
+                   struct bytes *out, enum probe_answer *answer, struct error *e)
+{
+    struct bytes path = {0};
+    bytes_put(&path, folder, strlen(folder));
+    bytes_put(&path, "/", 1);
+    bytes_put(&path, name, strlen(name) + 1);
+    const char *key = (const char *)path.data;
+    bool ok = true;
+    if (j->mode == JOURNAL_REPLAY)
+        ok = replay_probe(j, key, out, answer, e);
+    else
+        probe_host(j, folder, name, key, limit, out, answer);
+    bytes_free(&path);
+    return ok;
 }
 
 void journal_pass(struct journal *j, enum pull_kind kind, const char *key)

@@ -23,8 +23,16 @@ enum pull_kind {
     PULL_ENTROPY = 2,    /* as many bytes as asked for */
     PULL_FILE = 3,       /* the contents of the host file `key` */
 };
-/* In the stream, added to a kind: it was asked for, and the host had none. */
+/* In the stream, added to a kind: it was asked for, and the host gave none. */
 #define PULL_ABSENT 0x80
+
+/* What the host says of a file whose name the guest made up. The numbers are in the stream. */
+enum probe_answer {
+    PROBE_ABSENT = 0,
+    PROBE_REFUSED = 1, /* no regular file, or not below its folder, or the host's user may not */
+    PROBE_TOO_LARGE = 2,
+    PROBE_PRESENT,
+};
 
 enum push_kind {
     PUSH_CONSOLE = 1,      /* bytes for the device `target` */
@@ -48,6 +56,10 @@ struct journal_host {
     /* Appends the answer to `out`; `size` is how many bytes are wanted (0: all there are). */
     bool (*pull)(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e);
+    /* The file `name` below `folder`, if it has at most `limit` bytes. Both together, with a '/',
+     * are the input's key. NULL: there are no such files. */
+    enum probe_answer (*probe)(void *context, const char *folder, const char *name, size_t limit,
+                               struct bytes *out);
     /* Something the host offers now (kind, target, size, data)? Does not wait. */
     bool (*poll)(void *context, struct push *p);
     void *context;
@@ -86,11 +98,10 @@ void journal_free(struct journal *j);
  * else is an error (the machine asks for other things than it did). */
 bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_t size,
                   struct bytes *out, struct error *e);
-/* The same for an input that need not be there, such as a file whose name the guest made up. That
- * the host had none is an answer, too (`*present` is false), recorded and replayed like any other;
- * false only if a replay does not fit. */
-bool journal_probe(struct journal *j, enum pull_kind kind, const char *key, size_t size,
-                   struct bytes *out, bool *present, struct error *e);
+/* The same for a file that need not be there: see journal_host. That there is none is an answer,
+ * too, recorded and replayed like any other; false only if a replay does not fit. */
+bool journal_probe(struct journal *j, const char *folder, const char *name, size_t limit,
+                   struct bytes *out, enum probe_answer *answer, struct error *e);
 /* A whole file, which may be large: what is recorded or replayed is lent, not copied. NULL: error.
  * To be given back, before anything else is pulled. */
 const struct bytes *journal_pull_file(struct journal *j, const char *path, struct error *e);

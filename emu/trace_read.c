@@ -72,7 +72,7 @@ static char *read_string(struct reader *r)
     if (!from || memchr(from, 0, (size_t)size))
         return NULL;
     char *s = malloc((size_t)size + 1);
-    CHECK(s);
+    CHECK_ROOM(s);
     memcpy(s, from, (size_t)size);
     s[size] = 0;
     return s;
@@ -85,7 +85,7 @@ static bool read_texts(struct parser *p, const struct chunk *c, struct reader *r
     if (stated > TRACE_TEXTS_MAX)
         return damaged(p, c->offset, "a list is longer than any that is ever written");
     *texts = calloc((size_t)stated + 1, sizeof **texts);
-    CHECK(*texts);
+    CHECK_ROOM(*texts);
     while (*count < stated) {
         struct trace_text *text = &(*texts)[(*count)++]; /* counted at once: freed with the rest */
         text->name = read_string(r);
@@ -134,7 +134,7 @@ static struct trace_image *find_image(struct trace *t, struct digest digest)
 static struct trace_image *add_image(struct trace *t, struct digest digest, uint64_t size)
 {
     struct trace_image *images = realloc(t->images, (t->image_count + 1) * sizeof *images);
-    CHECK(images);
+    CHECK_ROOM(images);
     t->images = images;
     images[t->image_count] = (struct trace_image){.image = {.digest = digest}, .size = size};
     return &images[t->image_count++];
@@ -210,7 +210,7 @@ static bool read_digests(struct parser *p, const struct chunk *c, struct reader 
     /* An entry has 33 bytes or more, so this many will do. */
     size_t room = t->digest_count + r->size / 33;
     struct trace_digest *digests = realloc(t->digests, (room + 1) * sizeof *digests);
-    CHECK(digests);
+    CHECK_ROOM(digests);
     t->digests = digests;
     uint64_t last = 0;
     while (!reader_at_end(r)) {
@@ -268,7 +268,7 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
     if (t->snapshot_count == TRACE_SNAPSHOTS_MAX)
         return damaged(p, c->offset, "there are more snapshots than are ever written");
     t->snapshots = realloc(t->snapshots, (t->snapshot_count + 1) * sizeof *t->snapshots);
-    CHECK(t->snapshots);
+    CHECK_ROOM(t->snapshots);
     struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
     s->before = t->snapshot_count - 1;
@@ -518,7 +518,7 @@ void trace_into_journal(struct trace *t, struct journal *j)
     *j = (struct journal){.pulls = t->pulls, .pushes = t->pushes};
     t->pulls = t->pushes = (struct bytes){0};
     j->images = calloc(t->image_count + 1, sizeof *j->images);
-    CHECK(j->images);
+    CHECK_ROOM(j->images);
     for (size_t i = 0; i < t->image_count; i++) {
         if (!t->images[i].here)
             continue;

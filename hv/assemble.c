@@ -226,7 +226,7 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
                         "vdev %s: line %u of the gic belongs to each vCPU; devices use 32 and up",
                         c->type->name, c->intr_line);
     struct vdev *v = calloc(1, c->type->size);
-    CHECK(v);
+    CHECK_ROOM(v);
     v->type = c->type;
     v->env = vdev_env_init(vm, vm->vdev_count, loggers_of_vdev(vm, vm->vdev_count, c));
     v->channel = (unsigned)vm->vdev_count;
@@ -239,6 +239,7 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
         v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
     if (!vm->pending[vm->vdev_count].data)
         vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
+    CHECK_ROOM(vm->pending[vm->vdev_count].data);
     vm->vdevs[vm->vdev_count++] = v;
     return v->type->create(v, e) && bus_add(&vm->bus, v, e);
 }
@@ -275,7 +276,7 @@ static bool load_guest(struct vm *vm, struct error *e)
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {
     struct vm *vm = calloc(1, sizeof *vm);
-    CHECK(vm);
+    CHECK_ROOM(vm);
     vm->board = b;
     vm->number = (unsigned)b->vm_count;
     vm->config = config;
@@ -443,7 +444,7 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
                         const struct board_sinks *sinks, struct error *e)
 {
     struct board *b = calloc(1, sizeof *b);
-    CHECK(b);
+    CHECK_ROOM(b);
     b->journal = journal;
     b->options = *options;
     if (!b->options.quantum)

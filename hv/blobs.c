@@ -170,7 +170,7 @@ static bool place_fdt(struct vm *vm, const struct plan *plan, uint64_t *at, stru
     if (ok && vm->config->fdt_dump_file) {
         const struct board_sinks *sinks = &vm->board->sinks;
         ok = !sinks->file ||
-             sinks->file(sinks->context, vm->config->fdt_dump_file, tree.data, tree.size, e);
+             sinks->file(sinks->context, NULL, vm->config->fdt_dump_file, tree.data, tree.size, e);
         if (ok)
             log_write(&vm->log, LOG_INFO, "FDT saved to '%s'", vm->config->fdt_dump_file);
     }

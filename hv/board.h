@@ -107,8 +107,10 @@ struct vm {
 /* What leaves the board. None of it comes back: outputs are not inputs. NULL: nobody wants it. */
 struct board_sinks {
     void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
-    /* A file the guest wrote (semihosting), complete, at its close. */
-    bool (*file)(void *context, const char *path, const void *data, size_t size, struct error *e);
+    /* A file the guest wrote (semihosting), complete, at its close: the guest made up its name, and
+     * it stays below `folder`. Without one it is the user's. */
+    bool (*file)(void *context, const char *folder, const char *name, const void *data, size_t size,
+                 struct error *e);
     /* A dump of a guest, in pieces; data NULL: so many zeros. dump_begin NULL, or false without an
      * error: nobody wants it. */
     bool (*dump_begin)(void *context, const struct vm *vm, struct error *e);

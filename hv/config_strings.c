@@ -12,7 +12,7 @@ void *array_grow(void *items, size_t count, size_t size)
 {
     if ((count & (count - 1)) == 0) {
         items = realloc(items, (count ? 2 * count : 1) * size);
-        CHECK(items != NULL);
+        CHECK_ROOM(items);
     }
     memset((char *)items + count * size, 0, size);
     return items;
@@ -22,7 +22,7 @@ static char *room_for(struct config_strings *strings, size_t size)
 {
     strings->items = array_grow(strings->items, strings->count, sizeof *strings->items);
     char *copy = malloc(size + 1);
-    CHECK(copy != NULL);
+    CHECK_ROOM(copy);
     strings->items[strings->count++] = copy;
     copy[size] = '\0';
     return copy;

@@ -11,7 +11,7 @@
 static void *copy(const void *data, size_t size)
 {
     void *kept = malloc(size + 1);
-    CHECK(kept);
+    CHECK_ROOM(kept);
     if (size)
         memcpy(kept, data, size);
     return kept;
@@ -20,7 +20,7 @@ static void *copy(const void *data, size_t size)
 struct dt_node *dt_node_new(const char *name)
 {
     struct dt_node *node = calloc(1, sizeof *node);
-    CHECK(node);
+    CHECK_ROOM(node);
     node->name = copy(name, strlen(name) + 1);
     return node;
 }

@@ -274,7 +274,7 @@ void dump_write(struct vm *vm, const char *why)
     struct dump d = {.vm = vm, .segments = calloc(SEGMENTS_MAX, sizeof(struct segment))};
     struct bytes headers = {0};
     struct error e = {0};
-    CHECK(d.segments);
+    CHECK_ROOM(d.segments);
     if (sinks->dump_begin && sinks->dump_begin(sinks->context, vm, &e)) {
         put_vcpus(&d);
         add_ram(&d);

@@ -186,6 +186,8 @@ static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit 
 
 static enum exit_result on_semihosting(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
+    if (!vm->semihosting) /* then the vCPU has its exception; the script is of another VM */
+        return EXIT_UNDEFINED;
     x->handler = "semihosting";
     return semihosting_call(vm, v);
 }

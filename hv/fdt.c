@@ -69,7 +69,7 @@ bool fdt_write(const struct dt_node *root, struct bytes *out, struct error *e)
 {
     size_t room = room_for(root) + 0x1000;
     void *fdt = malloc(room);
-    CHECK(fdt);
+    CHECK_ROOM(fdt);
     fdt_create(fdt, (int)room);
     fdt_finish_reservemap(fdt);
     write_node(fdt, root);

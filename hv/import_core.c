@@ -184,7 +184,7 @@ static bool take_all(struct import_core *c, const struct file *f, struct error *
 {
     uint64_t count = load_le(f->data + 56, 2);
     c->segments = calloc((size_t)count + 1, sizeof *c->segments);
-    CHECK(c->segments);
+    CHECK_ROOM(c->segments);
     for (uint64_t i = 0; i < count; i++) {
         struct program_header p;
         if (!program_header(f, i, &p, e) || (p.type == PT_NOTE && !take_notes(c, f, &p, e)) ||

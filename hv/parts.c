@@ -154,7 +154,7 @@ static char *get_name(struct reader *in)
     if (!reader_string(in, name, sizeof name))
         return NULL;
     char *copy = malloc(strlen(name) + 1);
-    CHECK(copy);
+    CHECK_ROOM(copy);
     return strcpy(copy, name);
 }
 
@@ -168,7 +168,7 @@ static void get_parts(struct reader *in, struct parts_entry *entry)
     }
     entry->hashes = calloc((size_t)count, sizeof *entry->hashes);
     entry->names = entry->is_start ? calloc((size_t)count, sizeof *entry->names) : NULL;
-    CHECK(entry->hashes && (entry->names || !entry->is_start));
+    CHECK_ROOM(entry->hashes && (entry->names || !entry->is_start));
     for (; entry->count < count && !in->failed; entry->count++) {
         entry->hashes[entry->count] = (uint32_t)reader_int(in, 4);
         if (entry->names)

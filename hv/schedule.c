@@ -18,7 +18,8 @@ void schedule_init(struct schedule *s, size_t turns, unsigned pcpus, const struc
     s->current_pcpu = pcpus - 1; /* the first is next */
     s->turns = calloc(turns, sizeof *s->turns);
     s->placed = calloc(turns, sizeof *s->placed);
-    CHECK(s->turns && s->placed && pcpus <= SCHEDULE_PCPUS_MAX);
+    CHECK(pcpus <= SCHEDULE_PCPUS_MAX);
+    CHECK_ROOM(s->turns && s->placed);
     for (unsigned i = 0; i < SCHEDULE_PCPUS_MAX; i++)
         s->on_pcpu[i] = SCHEDULE_NONE;
 }

@@ -19,7 +19,7 @@ struct seen_exit *seen_stream_add(struct seen_stream *s)
     if (s->count == s->capacity) {
         s->capacity = s->capacity ? 2 * s->capacity : 64;
         s->exits = realloc(s->exits, s->capacity * sizeof *s->exits);
-        CHECK(s->exits);
+        CHECK_ROOM(s->exits);
     }
     struct seen_exit *x = &s->exits[s->count++];
     *x = (struct seen_exit){.known = 0};

@@ -82,8 +82,6 @@ struct handle {
 struct semihosting {
     const char *folder; /* borrowed; "" = no files */
     unsigned error;     /* of the last operation that failed */
-    size_t path_room;
-    char *path; /* scratch: folder/name */
     struct handle handles[HANDLES];
 };
 
@@ -99,11 +97,8 @@ struct call {
 struct semihosting *semihosting_new(const char *folder)
 {
     struct semihosting *s = calloc(1, sizeof *s);
-    CHECK(s);
+    CHECK_ROOM(s);
     s->folder = folder;
-    s->path_room = strlen(folder) + 1 + NAME_ROOM;
-    s->path = malloc(s->path_room);
-    CHECK(s->path);
     return s;
 }
 
@@ -113,7 +108,6 @@ void semihosting_free(struct semihosting *s)
         return;
     for (size_t i = 0; i < HANDLES; i++)
         bytes_free(&s->handles[i].contents);
-    free(s->path);
     free(s);
 }
 
@@ -190,28 +184,25 @@ static bool name_is_safe(const char *name)
     }
 }
 
-static const char *path_of(struct semihosting *s, const struct handle *h)
-{
-    snprintf(s->path, s->path_room, "%s/%s", s->folder, h->name);
-    return s->path;
-}
-
 /* The file's contents, for r and a. A file that is not there is an answer, an input like its
- * contents; anything else wrong means that a replay does not fit its recording. */
+ * contents; anything else wrong means that a replay does not fit its recording. One that is there
+ * and not given must not be taken for a new one: its close would empty it. */
 static uint64_t pull(const struct call *c, struct handle *h, bool must_exist)
 {
     struct error e = {0};
-    bool present = false;
-    if (!journal_probe(c->vm->board->journal, PULL_FILE, path_of(c->s, h), 0, &h->contents,
-                       &present, &e)) {
+    enum probe_answer answer;
+    if (!journal_probe(c->vm->board->journal, c->s->folder, h->name, (size_t)FILE_MAX, &h->contents,
+                       &answer, &e)) {
         vm_end(c->vm, STATUS_DIVERGED, "%s", e.text);
         return UINT64_MAX;
     }
-    if (!present && must_exist)
+    if (answer == PROBE_ABSENT && must_exist)
         return fail(c, NOT_FOUND);
-    if (h->contents.size > FILE_MAX)
+    if (answer == PROBE_REFUSED)
+        return fail(c, NOT_ALLOWED);
+    if (answer == PROBE_TOO_LARGE || h->contents.size > FILE_MAX) /* older recordings have it */
         return fail(c, TOO_BIG);
-    h->changed = !present;
+    h->changed = answer == PROBE_ABSENT;
     return 0;
 }
 
@@ -283,7 +274,7 @@ static uint64_t sys_close(const struct call *c)
         return fail(c, BAD_HANDLE);
     const struct board_sinks *sinks = &c->vm->board->sinks;
     if (h->changed && sinks->file &&
-        !sinks->file(sinks->context, path_of(c->s, h), h->contents.data, h->contents.size, &e))
+        !sinks->file(sinks->context, c->s->folder, h->name, h->contents.data, h->contents.size, &e))
         log_write(&c->vm->log, LOG_ERROR, "semihosting: file '%s' is lost: %s", h->name, e.text);
     release(h);
     return 0;

@@ -134,7 +134,7 @@ static void list_pages(struct search *s)
         if (memory_page_is_zero(memory_at(m, page, PAGE_SIZE, MEMORY_READ)))
             continue;
         s->pages = realloc(s->pages, (s->page_count + 1) * sizeof *s->pages);
-        CHECK(s->pages);
+        CHECK_ROOM(s->pages);
         s->pages[s->page_count++] = page.v;
     }
     s->result->pages = s->result->pages_kept = s->page_count;

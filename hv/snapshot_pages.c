@@ -210,7 +210,7 @@ static bool find_frames(struct part *p, struct reader *in)
     size_t count = (p->own_count + FRAME_PAGES - 1) / FRAME_PAGES;
     const uint8_t *sizes = reader_bytes(in, count * 4);
     p->frames = calloc(count + 1, sizeof *p->frames);
-    CHECK(p->frames);
+    CHECK_ROOM(p->frames);
     for (size_t i = 0; sizes && i < count; i++) {
         p->frames[i].size = load_le32(sizes + 4 * i);
         p->frames[i].data = reader_bytes(in, p->frames[i].size);
@@ -231,7 +231,7 @@ static bool open_part(struct part *p, struct reader *in)
     if (!p->table)
         return false;
     p->own = calloc(p->count + 1, sizeof *p->own);
-    CHECK(p->own);
+    CHECK_ROOM(p->own);
     for (size_t i = 0; i < p->count; i++) {
         if (i && page_address(p, i).v <= page_address(p, i - 1).v)
             return false;
@@ -255,7 +255,8 @@ bool snapshot_pages_are_whole(const struct reader *in)
 bool snapshot_restore_pages(struct memory *m, struct reader *parts, size_t count)
 {
     struct page_source *s = calloc(1, sizeof *s);
-    CHECK(s && count && count <= SNAPSHOT_CHAIN_MAX);
+    CHECK_ROOM(s);
+    CHECK(count && count <= SNAPSHOT_CHAIN_MAX);
     s->expander = expander_new();
     s->count = count;
     memory_clear(m);

@@ -136,7 +136,7 @@ static void make_room(struct timeline *t)
 static struct turn_notes *turns_now(const struct schedule *s)
 {
     struct turn_notes *notes = calloc(s->turn_count, sizeof *notes);
-    CHECK(notes);
+    CHECK_ROOM(notes);
     for (size_t i = 0; i < s->turn_count; i++)
         notes[i] = (struct turn_notes){s->turns[i].in_guest, s->turns[i].entered_at};
     return notes;
@@ -158,7 +158,7 @@ static void note(struct timeline *t, bool near)
     struct moment m = {.instructions = b->vtime.instructions, .near = near};
     size_t at = t->count ? moment_at(t, m.instructions) + 1 : 0;
     m.footprint = calloc(1, sizeof *m.footprint);
-    CHECK(m.footprint);
+    CHECK_ROOM(m.footprint);
     if (at && m.instructions < t->farthest)
         *m.footprint = *t->moments[at - 1].footprint;
     m.turns = turns_now(&b->schedule);
@@ -189,7 +189,7 @@ static void remember(struct timeline *t, bool near)
 struct timeline *timeline_new(struct board *b, size_t budget_bytes)
 {
     struct timeline *t = calloc(1, sizeof *t);
-    CHECK(t);
+    CHECK_ROOM(t);
     t->board = b;
     t->every = MOMENT_EVERY;
     images_init(&t->images, &b->memory);

@@ -46,7 +46,7 @@ static size_t groups_of(const struct memory *m)
 static void *allocate(struct memory_images *s, size_t size)
 {
     void *p = malloc(size);
-    CHECK(p);
+    CHECK_ROOM(p);
     s->bytes += size;
     return p;
 }

@@ -59,7 +59,7 @@ void console_init(struct console *c, const struct board *b, bool realtime)
 {
     *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = b->vm_count};
     c->vms = calloc(c->vm_count, sizeof *c->vms);
-    CHECK(c->vms);
+    CHECK_ROOM(c->vms);
     for (size_t i = 0; i < c->vm_count; i++) {
         c->vms[i].name = b->vms[i]->name;
         c->vms[i].channels[VM_VDEVS_MAX].to_stdout = true;

@@ -5,20 +5,24 @@
 #include "qvm/host.h"
 
 /* SYSTEM-YYYYMMDD-hhmmss.gcore; if that exists, with -1 to -9 before the dot. */
-static bool choose_name(struct dumps *d, const struct vm *vm)
+static struct host_file *create(struct dumps *d, const struct vm *vm, struct error *e)
 {
     char stamp[16];
+    struct host_file *file = NULL;
+    bool taken = true;
     host_time_stamp(stamp);
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 10 && !file && taken; i++) {
+        struct error why = {0};
         char number[4] = "";
         if (i)
             snprintf(number, sizeof number, "-%u", i);
         snprintf(d->place, sizeof d->place, "%s/%s-%s%s.gcore", vm->config->dump, vm->name, stamp,
                  number);
-        if (!host_exists(d->place))
-            return true;
+        file = host_create_new(d->place, &taken, &why);
+        if (!file && (!taken || i == 9))
+            error_set(e, "%s", why.text);
     }
-    return false;
+    return file;
 }
 
 bool dumps_begin(struct dumps *d, const struct vm *vm, struct error *e)
@@ -27,8 +31,8 @@ bool dumps_begin(struct dumps *d, const struct vm *vm, struct error *e)
     if (to[0] == '|') {
         snprintf(d->place, sizeof d->place, "%s", to);
         d->file = host_pipe(to + 1, e);
-    } else if (choose_name(d, vm)) {
-        d->file = host_create(d->place, e);
+    } else {
+        d->file = create(d, vm, e);
     }
     return d->file != NULL;
 }

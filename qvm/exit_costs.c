@@ -30,7 +30,7 @@ static struct cost_row *row_of(struct exit_costs *c, const struct vm *vm,
         if (is_row(&c->rows[c->last], vm, x, handler))
             return &c->rows[c->last];
     c->rows = realloc(c->rows, (c->count + 1) * sizeof *c->rows);
-    CHECK(c->rows);
+    CHECK_ROOM(c->rows);
     c->rows[c->count] = (struct cost_row){.vm = vm, .reason = x->reason, .handler = handler};
     return &c->rows[c->count++];
 }

@@ -186,7 +186,7 @@ bool question_export(char *const *words, int count, struct error *e)
     const char *path, *format = NULL, *to = NULL;
     const struct question_option options[] = {
         {.name = "--format", .text = &format}, {.name = "-o", .text = &to}, {0}};
-    CHECK(x.perfetto);
+    CHECK_ROOM(x.perfetto);
     bool ok =
         question_words(words, count, options, &path, 1,
                        "qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto "

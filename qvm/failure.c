@@ -11,18 +11,20 @@ bool ended_badly(int status)
            (status >= STATUS_USER && status < STATUS_NOT_STARTED);
 }
 
-void failure_path(const char *vm, const struct trial *trial, char *path, size_t size)
+/* The folder is everybody's: what is there under that name already may be somebody's trap. */
+struct host_file *failure_create(const char *vm, char *path, size_t size, struct error *e)
 {
     char stamp[16];
     const char *folder = host_environment("TMPDIR");
-    if (trial && trial->trace_path) {
-        snprintf(path, size, "%s", trial->trace_path);
-        return;
-    }
+    struct host_file *file = NULL;
+    bool taken = true;
     host_time_stamp(stamp);
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 100 && !file && taken; i++) {
+        struct error why = {0};
         snprintf(path, size, "%s/%s-%s-%u.qtrace", folder ? folder : "/tmp", vm, stamp, i);
-        if (!host_exists(path))
-            break;
+        file = host_create_new(path, &taken, &why);
+        if (!file && (!taken || i == 99))
+            error_set(e, "%s", why.text);
     }
+    return file;
 }

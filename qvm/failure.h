@@ -7,8 +7,7 @@
 /* Also by what the guest says, or as it did not end. A power cut is not: whoever did it knows why.
  */
 bool ended_badly(int status);
-/* Into `path`: what the trial says, or a file that does not exist yet, named after the VM, in
- * $TMPDIR or /tmp. `trial` may be NULL. */
-void failure_path(const char *vm, const struct trial *trial, char *path, size_t size);
+/* A file that did not exist, named after the VM, in $TMPDIR or /tmp; its name goes into `path`. */
+struct host_file *failure_create(const char *vm, char *path, size_t size, struct error *e);
 
 #endif

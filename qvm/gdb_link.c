@@ -50,7 +50,7 @@ static void link_met(void *context)
 static void open_link(struct gdb_link *link, struct host_link *host)
 {
     struct peer *p = malloc(sizeof *p);
-    CHECK(p);
+    CHECK_ROOM(p);
     *p = (struct peer){.host = host};
     *link =
         (struct gdb_link){.read = link_read, .write = link_write, .met = link_met, .context = p};

@@ -90,7 +90,7 @@ static char *as_file(const char *word)
 {
     size_t size = strlen(word) + 2;
     char *marked = malloc(size);
-    CHECK(marked);
+    CHECK_ROOM(marked);
     snprintf(marked, size, "%s%s", word[0] == '@' ? "" : "@", word);
     return marked;
 }
@@ -99,7 +99,7 @@ static int format_words(const char *board_path, char *const *words, size_t count
 {
     struct config_reader reader = session_config_reader();
     const char **all = calloc(count, sizeof *all);
-    CHECK(all);
+    CHECK_ROOM(all);
     for (size_t i = 1; i < count; i++)
         all[i] = words[i];
     char *first = as_file(words[0]), *board = board_path ? as_file(board_path) : NULL;

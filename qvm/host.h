@@ -10,8 +10,15 @@
 
 #include "emu/bytes.h"
 #include "emu/error.h"
+#include "emu/journal.h"
 
-/* Appends the contents of a file (stdin is not one). */
+/* Before anything else: descriptors that this program was started without are taken, so that no
+ * file becomes its standard output. */
+void host_start(void);
+
+/* Appends the contents of a file (stdin is not one). What has no size that is known before, such as
+ * a pipe, may have HOST_STREAM_MAX bytes. */
+#define HOST_STREAM_MAX ((size_t)1 << 30)
 bool host_read_file(const char *path, struct bytes *out, struct error *e);
 /* A file to look at: what is not looked at is not read. It must stay as it is; where it does not, the
  * program ends and says so. */
@@ -26,8 +33,18 @@ void host_view_close(struct host_view *v);
 size_t host_read_start(const char *path, void *to, size_t size);
 bool host_write_file(const char *path, const void *data, size_t size, struct error *e);
 
+/* Files that a guest names, `name` below the user's `folder`: no link is followed below it, nothing
+ * but a regular file is read or written, and nothing waits for anybody. The caller has seen to it
+ * that no part of the name is "..". */
+enum probe_answer host_read_below(const char *folder, const char *name, size_t limit,
+                                  struct bytes *out);
+bool host_write_below(const char *folder, const char *name, const void *data, size_t size,
+                      struct error *e);
+
 struct host_file;
 struct host_file *host_create(const char *path, struct error *e);
+/* A file that is not there yet, not even as a link that leads nowhere; otherwise *taken is set. */
+struct host_file *host_create_new(const char *path, bool *taken, struct error *e);
 /* Something that is there already, such as a device; nothing of it is lost. */
 struct host_file *host_open(const char *path, struct error *e);
 /* A command that reads what is written. */

@@ -4,9 +4,11 @@
 #include "qvm/host.h"
 
 #include "emu/check.h"
+#include "hv/board.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,20 +27,51 @@
 /* Files -------------------------------------------------------------------------------------------
  */
 
-/* `likely` bytes, or more, or fewer. */
-static bool read_all(int fd, const char *path, size_t likely, struct bytes *out, struct error *e)
+/* Each is opened so that using it fails, as it would have: what is printed is known to be lost. */
+void host_start(void)
+{
+    static const int useless[] = {
+        [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+    for (int fd = 0; fd < (int)(sizeof useless / sizeof useless[0]); fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) != fd)
+            _exit(EXIT_FAILURE); /* there is no way to say why */
+}
+
+/* Up to `most` bytes. */
+static bool read_part(int fd, size_t most, struct bytes *out)
 {
     uint8_t part[65536];
-    ssize_t got;
-    bytes_reserve(out, likely);
-    for (size_t left = likely; left; left -= (size_t)got, out->size += (size_t)got) {
+    ssize_t got = 1;
+    for (; most && got > 0; most -= (size_t)got) {
+        got = read(fd, part, most < sizeof part ? most : sizeof part);
+        if (got > 0)
+            bytes_put(out, part, (size_t)got);
+        else
+            break;
+    }
+    return got >= 0;
+}
+
+/* As many bytes as the file says that it has, without a copy; then those it has got since, or all
+ * that a stream has. */
+static bool read_all(int fd, const char *path, uint64_t likely, struct bytes *out, struct error *e)
+{
+    ssize_t got = 1;
+    if (!bytes_try_reserve(out, likely)) {
+        error_set(e, "the host has no room for the %llu bytes of '%s'", (unsigned long long)likely,
+                  path);
+        return error_exit_status(e, STATUS_NOT_STARTED);
+    }
+    for (size_t left = (size_t)likely; left; left -= (size_t)got, out->size += (size_t)got) {
         got = read(fd, out->data + out->size, left);
         if (got <= 0)
             break;
     }
-    while ((got = read(fd, part, sizeof part)) > 0)
-        bytes_put(out, part, (size_t)got);
-    return got == 0 || error_set(e, "cannot read '%s': %s", path, strerror(errno));
+    size_t before = out->size;
+    if (got < 0 || !read_part(fd, HOST_STREAM_MAX + 1, out))
+        return error_set(e, "cannot read '%s': %s", path, strerror(errno));
+    return out->size - before <= HOST_STREAM_MAX ||
+           error_set(e, "'%s' goes on behind %zu MiB", path, HOST_STREAM_MAX >> 20);
 }
 
 /* `*likely`: how many bytes it may have. */
@@ -92,6 +125,52 @@ void host_view_close(struct host_view *v)
     *v = (struct host_view){0};
 }
 
+static int close_keeping_errno(int fd)
+{
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+/* Part by part, as a link may stand for any of them. */
+static int open_below(const char *folder, const char *name, int flags)
+{
+    int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char part[NAME_MAX + 1];
+    for (const char *slash; at >= 0 && (slash = strchr(name, '/')); name = slash + 1) {
+        int above = at;
+        snprintf(part, sizeof part, "%.*s", (int)(slash - name), name);
+        at = openat(above, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        close_keeping_errno(above);
+    }
+    if (at < 0)
+        return -1;
+    int fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+    close_keeping_errno(at);
+    return fd;
+}
+
+enum probe_answer host_read_below(const char *folder, const char *name, size_t limit,
+                                  struct bytes *out)
+{
+    enum probe_answer answer = PROBE_REFUSED;
+    size_t before = out->size;
+    struct stat st;
+    int fd = open_below(folder, name, O_RDONLY);
+    if (fd < 0)
+        return errno == ENOENT ? PROBE_ABSENT : PROBE_REFUSED;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        bool small = (uint64_t)st.st_size <= limit;
+        bool read = small && read_part(fd, limit + 1, out);
+        answer = !small || out->size - before > limit ? PROBE_TOO_LARGE
+                 : read                               ? PROBE_PRESENT
+                                                      : PROBE_REFUSED;
+    }
+    close(fd);
+    return answer;
+}
+
 size_t host_read_start(const char *path, void *to, size_t size)
 {
     struct stat st;
@@ -128,6 +207,23 @@ struct host_file *host_create(const char *path, struct error *e)
 {
     signal(SIGXFSZ, SIG_IGN); /* that a file may not grow is said where it is written */
     return opened(fopen(path, "wb"), false, path, e);
+}
+
+/* The file descriptor is the file's from then on; negative: it could not be opened. */
+static struct host_file *opened_at(int fd, const char *path, struct error *e)
+{
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    signal(SIGXFSZ, SIG_IGN); /* as above */
+    if (fd >= 0 && !file)
+        close_keeping_errno(fd);
+    return opened(file, false, path, e);
+}
+
+struct host_file *host_create_new(const char *path, bool *taken, struct error *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+    *taken = fd < 0 && errno == EEXIST;
+    return opened_at(fd, path, e);
 }
 
 struct host_file *host_open(const char *path, struct error *e)
@@ -192,14 +288,33 @@ bool host_close(struct host_file *f)
     return ok;
 }
 
-bool host_write_file(const char *path, const void *data, size_t size, struct error *e)
+static bool write_whole(struct host_file *f, const char *path, const void *data, size_t size,
+                        struct error *e)
 {
-    struct host_file *f = host_create(path, e);
     if (!f)
         return false;
     bool ok = host_append(f, data, size);
     ok = host_close(f) && ok;
     return ok || error_set(e, "cannot write '%s': %s", path, strerror(errno));
+}
+
+bool host_write_file(const char *path, const void *data, size_t size, struct error *e)
+{
+    return write_whole(host_create(path, e), path, data, size, e);
+}
+
+bool host_write_below(const char *folder, const char *name, const void *data, size_t size,
+                      struct error *e)
+{
+    struct stat st;
+    int fd = open_below(folder, name, O_WRONLY | O_CREAT);
+    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+        close(fd);
+        return error_set(e, "it is no regular file");
+    }
+    if (fd >= 0 && ftruncate(fd, 0) != 0)
+        fd = close_keeping_errno(fd);
+    return write_whole(opened_at(fd, name, e), name, data, size, e);
 }
 
 struct host_input {
@@ -383,7 +498,7 @@ struct host_link {
 static struct host_link *new_link(void)
 {
     struct host_link *l = malloc(sizeof *l);
-    CHECK(l);
+    CHECK_ROOM(l);
     *l = (struct host_link){.listener = -1, .in = -1, .out = -1};
     signal(SIGPIPE, SIG_IGN); /* a debugger that is gone ends nothing */
     return l;

@@ -34,7 +34,7 @@ static bool parse_machine(struct importing *i, const char *const *words, size_t 
         reader.board = &p->board_config;
     }
     p->configs = calloc(1, sizeof *p->configs);
-    CHECK(p->configs);
+    CHECK_ROOM(p->configs);
     if (!config_parse(&p->configs[0], words, count, &reader, e))
         return error_exit_status(e, STATUS_CONFIGURATION);
     p->vm_count = 1;

@@ -122,7 +122,7 @@ static bool parse_severities(const char *text, unsigned *set, struct error *e)
 static const char *as_file(struct command_line *c, const char *word)
 {
     char *marked = malloc(strlen(word) + 2);
-    CHECK(marked);
+    CHECK_ROOM(marked);
     sprintf(marked, "@%s", word);
     c->files[c->file_count++] = marked;
     return marked;
@@ -504,7 +504,7 @@ static int run_command(size_t which, char **arguments, size_t count)
     c.words = calloc(count + 1, sizeof *c.words);
     c.vms = calloc(count + 1, sizeof *c.vms);
     c.files = calloc(2 * count + 1, sizeof *c.files);
-    CHECK(c.words && c.vms && c.files);
+    CHECK_ROOM(c.words && c.vms && c.files);
     if (!check_use(commands[which].name, arguments, &e) || !parse_arguments(&c, arguments, &e) ||
         (commands[which].takes_vms && !split_vms(&c, &e)))
         status = session_report_error(&e, STATUS_USAGE);
@@ -558,6 +558,7 @@ static int answer(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    host_start();
     int status = answer(argc, argv);
     host_flush();
     if (fflush(stdout) == 0 && !host_output_is_lost())

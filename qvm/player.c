@@ -41,7 +41,7 @@ static const char *refuse_environment(void *context, const char *name)
 static bool parse_configs(struct player *p, const struct config_reader *reader, struct error *e)
 {
     p->configs = calloc(p->trace.config_count, sizeof *p->configs);
-    CHECK(p->configs);
+    CHECK_ROOM(p->configs);
     p->vm_count = p->trace.config_count;
     for (size_t i = 0; i < p->vm_count; i++) {
         const char *text = p->trace.configs[i].text;

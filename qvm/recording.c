@@ -36,7 +36,7 @@ bool may_overwrite(const char *path, bool by_a_trace, struct error *e)
 static bool write_configs(struct recording *r, const struct recording_source *source)
 {
     struct trace_text *texts = calloc(source->count, sizeof *texts);
-    CHECK(texts);
+    CHECK_ROOM(texts);
     for (size_t i = 0; i < source->count; i++) {
         struct bytes text = {0};
         config_print(&source->configs[i], &text);
@@ -91,11 +91,14 @@ bool recording_begin(struct recording *r, const char *path, const struct recordi
                      struct error *e)
 {
     *r = (struct recording){.path = path};
-    if (!may_overwrite(path, true, e))
-        return false;
-    r->file = host_create(path, e);
-    if (!r->file)
-        return false;
+    struct host_file *file = may_overwrite(path, true, e) ? host_create(path, e) : NULL;
+    return file && recording_begin_in(r, file, path, source, e);
+}
+
+bool recording_begin_in(struct recording *r, struct host_file *file, const char *path,
+                        const struct recording_source *source, struct error *e)
+{
+    *r = (struct recording){.path = path, .file = file};
     bool ok =
         trace_writer_begin(&r->writer,
                            (struct trace_sink){.write = append, .replace = replace, .context = r},

@@ -36,6 +36,9 @@ bool may_overwrite(const char *path, bool by_a_trace, struct error *e);
 /* Creates the file and writes what the machine is. */
 bool recording_begin(struct recording *r, const char *path, const struct recording_source *source,
                      struct error *e);
+/* The same in a file that was just created, which becomes the recording's. */
+bool recording_begin_in(struct recording *r, struct host_file *file, const char *path,
+                        const struct recording_source *source, struct error *e);
 /* The inputs that came since the last call; says so, once, if they cannot be written. */
 void recording_step(struct recording *r, const struct journal *j, struct error *e);
 /* The machine as it is. */

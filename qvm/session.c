@@ -192,6 +192,19 @@ static void begin_keeping(struct session *s, const struct trace_snapshot *from)
         keeper_start_here(&s->keeper, s->board);
 }
 
+/* Where the trial says, or in a file of its own. */
+static bool begin_failure(const struct session *s, struct recording *r, char *path, size_t size,
+                          const struct recording_source *source, struct error *e)
+{
+    const struct trial *trial = s->options->trial;
+    if (trial && trial->trace_path) {
+        snprintf(path, size, "%s", trial->trace_path);
+        return recording_begin(r, path, source, e);
+    }
+    struct host_file *file = failure_create(s->board->vms[0]->name, path, size, e);
+    return file && recording_begin_in(r, file, path, source, e);
+}
+
 /* What happened is worth a file. `end` NULL: it happened to this program. */
 static void keep_failure(struct session *s, const struct trace_end *end)
 {
@@ -199,9 +212,8 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     struct recording file;
     struct error e = {0};
     char path[1024];
-    failure_path(s->board->vms[0]->name, s->options->trial, path, sizeof path);
     source.no_images = false;
-    if (!recording_begin(&file, path, &source, &e)) {
+    if (!begin_failure(s, &file, path, sizeof path, &source, &e)) {
         session_report_error(&e, 0);
         return;
     }
@@ -253,6 +265,13 @@ static bool pull(void *context, enum pull_kind kind, const char *key, size_t siz
                  struct bytes *out, struct error *e)
 {
     return pull_from_host(((struct session *)context)->options, kind, key, size, out, e);
+}
+
+static enum probe_answer probe(void *context, const char *folder, const char *name, size_t limit,
+                               struct bytes *out)
+{
+    (void)context;
+    return host_read_below(folder, name, limit, out);
 }
 
 static bool poll_host(void *context, struct push *p)
@@ -310,10 +329,14 @@ static void on_dump_end(void *context, const struct vm *vm, bool complete, const
     dumps_end(&((struct session *)context)->dumps, vm, complete, why);
 }
 
-static bool on_file(void *context, const char *path, const void *data, size_t size, struct error *e)
+static bool on_file(void *context, const char *folder, const char *name, const void *data,
+                    size_t size, struct error *e)
 {
     struct session *s = context;
-    return s->trace ? true : host_write_file(path, data, size, e);
+    if (s->trace)
+        return true;
+    return folder ? host_write_below(folder, name, data, size, e)
+                  : host_write_file(name, data, size, e);
 }
 
 static bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
@@ -505,7 +528,7 @@ static bool parse_all(struct session *s, const struct vm_words *vms, size_t coun
 {
     bool ok = true;
     s->configs = calloc(count, sizeof *s->configs);
-    CHECK(s->configs);
+    CHECK_ROOM(s->configs);
     s->vm_count = count;
     for (size_t i = 0; i < count; i++) {
         struct error e = {0};
@@ -541,8 +564,9 @@ static bool is_dry(const struct session *s)
 static void go_live(struct session *s)
 {
     bool record = s->options->record_path || is_kept(s);
-    journal_live(&s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
-                 (struct journal_host){.pull = pull, .poll = poll_host, .context = s});
+    journal_live(
+        &s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
+        (struct journal_host){.pull = pull, .probe = probe, .poll = poll_host, .context = s});
 }
 
 /* `from` NULL: from the start. */

@@ -34,7 +34,7 @@ static void grow(struct bus *bus)
         return;
     bus->capacity = bus->capacity ? bus->capacity * 2 : 16;
     bus->regions = realloc(bus->regions, bus->capacity * sizeof bus->regions[0]);
-    CHECK(bus->regions);
+    CHECK_ROOM(bus->regions);
 }
 
 bool bus_open(struct bus *bus, struct vdev *v, unsigned index, struct vdev_region region,

@@ -42,7 +42,7 @@ static void add_chunk(struct shmem_regions *r, struct memory_chunk chunk)
 {
     size_t size = (r->chunk_count + 1) * sizeof r->chunks[0];
     r->chunks = realloc(r->chunks, size);
-    CHECK(r->chunks);
+    CHECK_ROOM(r->chunks);
     r->chunks[r->chunk_count++] = chunk;
     r->page_count += chunk.size >> PAGE_BITS;
 }
@@ -50,7 +50,7 @@ static void add_chunk(struct shmem_regions *r, struct memory_chunk chunk)
 struct shmem_regions *shmem_regions_new(struct memory *m, uint64_t size, struct error *e)
 {
     struct shmem_regions *r = calloc(1, sizeof *r);
-    CHECK(r);
+    CHECK_ROOM(r);
     for (uint64_t done = 0; done < size;) {
         struct memory_chunk chunk;
         if (!memory_take(m, size - done, &chunk)) {

@@ -85,7 +85,8 @@ int main(void)
         .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
     struct board_sinks sinks = {.idle = on_idle};
     struct memory_images images;
-    journal_live(&j, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, &image});
+    journal_live(&j, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &image});
     struct board *b = config_parse(&config, text, 1, &reader, &e)
                           ? board_new(NULL, &config, 1, &j, &options, &sinks, &e)
                           : NULL;

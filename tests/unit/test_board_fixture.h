@@ -66,7 +66,8 @@ static inline void machine_assemble(struct machine *m, const uint32_t *words, si
     *m = (struct machine){.image = {words, count}, .vm_count = vms};
     for (size_t i = 0; i < vms; i++)
         ck_assert_msg(config_parse(&m->configs[i], text, 1, &reader, &e), "%s", e.text);
-    journal_live(&m->journal, JOURNAL_LIVE, (struct journal_host){pull, poll_nothing, &m->image});
+    journal_live(&m->journal, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &m->image});
     m->board = board_new(NULL, m->configs, vms, &m->journal, &options, &sinks, &e);
     ck_assert_msg(m->board != NULL, "%s", e.text);
 }

@@ -50,7 +50,7 @@ static struct journal new_journal(enum journal_mode mode)
     asked = polled = 0;
     offered = 0;
     host_now = 0;
-    journal_live(&j, mode, (struct journal_host){host_pull, host_poll, NULL});
+    journal_live(&j, mode, (struct journal_host){.pull = host_pull, .poll = host_poll});
     return j;
 }
 

@@ -117,7 +117,8 @@ START_TEST(the_end_is_kept)
     enum { UNTIL = 25000000 };
     struct journal j;
     struct bytes file = {0};
-    journal_live(&j, JOURNAL_RECORD, (struct journal_host){pull, offer, &image});
+    journal_live(&j, JOURNAL_RECORD,
+                 (struct journal_host){.pull = pull, .poll = offer, .context = &image});
     struct board *b = board(&j, false);
     keeper_begin(&keeper, budgets[_i], &j, NULL);
     run(b, &j, UNTIL);
@@ -141,7 +142,8 @@ START_TEST(files_stay_as_long_as_they_are_named)
     struct journal j;
     struct bytes out = {0};
     struct error e = {0};
-    journal_live(&j, JOURNAL_RECORD, (struct journal_host){pull, offer, &image});
+    journal_live(&j, JOURNAL_RECORD,
+                 (struct journal_host){.pull = pull, .poll = offer, .context = &image});
     ck_assert(journal_pull(&j, PULL_FILE, "before", 0, &out, &e));
     struct journal_mark mark = journal_mark(&j);
     ck_assert_uint_eq(journal_bytes_since(&j, mark), 0);

@@ -155,25 +155,33 @@ static struct bytes *host_file(const char *path, bool create)
     return NULL;
 }
 
-static bool host_pull(void *context, enum pull_kind kind, const char *key, size_t size,
-                      struct bytes *out, struct error *e)
+static const char *path_below(const char *folder, const char *name)
 {
-    (void)context;
-    ck_assert_int_eq(kind, PULL_FILE);
-    ck_assert_uint_eq(size, 0);
-    host_asked++;
-    const struct bytes *file = host_file(key, false);
-    if (!file) {
-        bytes_put(out, "torn", 4); /* a read that failed half-way */
-        return error_set(e, "no such file");
-    }
-    bytes_put(out, file->data, file->size);
-    return true;
+    static char path[sizeof host[0].path];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
 }
 
-static bool host_keep(void *context, const char *path, const void *data, size_t size,
-                      struct error *e)
+static enum probe_answer host_probe(void *context, const char *folder, const char *name,
+                                    size_t limit, struct bytes *out)
 {
+    (void)context;
+    host_asked++;
+    const struct bytes *file = host_file(path_below(folder, name), false);
+    bytes_put(out, "torn", 4); /* a read that failed half-way */
+    if (!file)
+        return strcmp(name, "link") == 0 ? PROBE_REFUSED : PROBE_ABSENT;
+    if (file->size > limit)
+        return PROBE_TOO_LARGE;
+    out->size -= 4;
+    bytes_put(out, file->data, file->size);
+    return PROBE_PRESENT;
+}
+
+static bool host_keep(void *context, const char *folder, const char *name, const void *data,
+                      size_t size, struct error *e)
+{
+    const char *path = path_below(folder, name);
     (void)context;
     host_kept++;
     if (host_full)
@@ -212,7 +220,7 @@ static void end(void)
 
 static void open_world(void)
 {
-    journal_live(&journal, JOURNAL_RECORD, (struct journal_host){.pull = host_pull});
+    journal_live(&journal, JOURNAL_RECORD, (struct journal_host){.probe = host_probe});
     host_asked = host_kept = 0;
     host_full = false;
     executed = 0;
@@ -765,28 +773,33 @@ END_TEST
 /* journal_probe itself. */
 START_TEST(absence_in_the_stream)
 {
-    static const uint8_t expected[] = {0x83, 1, 'k', 0, 0x82, 1, 'e', 0};
+    static const uint8_t expected[] = {0x83, 3,   'd', '/', 'k', 0,    0x83, 6,   'd', '/', 'l',
+                                       'i',  'n', 'k', 1,   1,   0x82, 3,    'd', '/', 'e', 0};
+    static const struct {
+        const char *name;
+        enum probe_answer answer;
+    } files[] = {{"k", PROBE_ABSENT}, {"link", PROBE_REFUSED}};
     struct bytes out = {0};
     struct error e = {0};
-    bool present = true;
+    enum probe_answer answer;
     open_world();
     bytes_put(&out, "kept", 4);
-    ck_assert(journal_probe(&journal, PULL_FILE, "k", 0, &out, &present, &e));
-    ck_assert(!present);
-    assert_text(&out, "kept"); /* nothing of the failed attempt */
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert(journal_probe(&journal, "d", files[i % 2].name, 1, &out, &answer, &e));
+        ck_assert_int_eq(answer, files[i % 2].answer);
+        assert_text(&out, "kept"); /* nothing of the failed attempt */
+        if (i != 1)
+            continue;
+        bytes_put(&journal.pulls, expected + 16, 6);
+        ck_assert_uint_eq(journal.pulls.size, sizeof expected);
+        ck_assert(memcmp(journal.pulls.data, expected, sizeof expected) == 0);
+        journal_replay(&journal);
+    }
     ck_assert_str_eq(e.text, "");
-    bytes_put(&journal.pulls, expected + 4, 4);
-    ck_assert_uint_eq(journal.pulls.size, sizeof expected);
-    ck_assert(memcmp(journal.pulls.data, expected, sizeof expected) == 0);
-
-    journal_replay(&journal);
-    ck_assert(journal_probe(&journal, PULL_FILE, "k", 0, &out, &present, &e));
-    ck_assert(!present);
-    assert_text(&out, "kept");
     /* another kind, and a machine that cannot do without it */
-    ck_assert(!journal_probe(&journal, PULL_FILE, "e", 0, &out, &present, &e));
+    ck_assert(!journal_probe(&journal, "d", "e", 1, &out, &answer, &e));
     journal_replay(&journal);
-    ck_assert(!journal_pull(&journal, PULL_FILE, "k", 0, &out, &e));
+    ck_assert(!journal_pull(&journal, PULL_FILE, "d/k", 0, &out, &e));
     bytes_free(&out);
     close_world();
 }
@@ -796,11 +809,11 @@ START_TEST(live_keeps_no_stream)
 {
     struct bytes out = {0};
     struct error e = {0};
-    bool present = true;
+    enum probe_answer answer;
     open_world();
-    journal_live(&journal, JOURNAL_LIVE, (struct journal_host){.pull = host_pull});
-    ck_assert(journal_probe(&journal, PULL_FILE, "k", 0, &out, &present, &e));
-    ck_assert(!present);
+    journal_live(&journal, JOURNAL_LIVE, (struct journal_host){.probe = host_probe});
+    ck_assert(journal_probe(&journal, "d", "k", 1, &out, &answer, &e));
+    ck_assert_int_eq(answer, PROBE_ABSENT);
     ck_assert_uint_eq(journal.pulls.size, 0);
     bytes_free(&out);
     close_world();
@@ -819,7 +832,7 @@ START_TEST(absence_survives_a_trace_file)
     struct trace_writer w;
     struct trace t;
     struct error e = {0};
-    bool present = true;
+    enum probe_answer answer = PROBE_PRESENT;
     char name[] = "vm", text[] = "system vm";
     open_world();
     open_name("absent", 0);
@@ -831,8 +844,8 @@ START_TEST(absence_survives_a_trace_file)
     journal_free(&journal);
     ck_assert_msg(trace_parse(&t, file.data, file.size, NULL, &e), "%s", e.text);
     trace_into_journal(&t, &journal);
-    ck_assert(journal_probe(&journal, PULL_FILE, "box/absent", 0, &out, &present, &e));
-    ck_assert(!present);
+    ck_assert(journal_probe(&journal, "box", "absent", 1, &out, &answer, &e));
+    ck_assert_int_eq(answer, PROBE_ABSENT);
     trace_free(&t);
     bytes_free(&file);
     bytes_free(&out);

@@ -322,7 +322,8 @@ static void record(struct trace_writer *w, struct journal *j)
     struct bytes got = {0};
     struct error e = {0};
     ck_assert(trace_write_config(w, configs, 2));
-    journal_live(j, JOURNAL_RECORD, (struct journal_host){host_pull, host_poll, &left});
+    journal_live(j, JOURNAL_RECORD,
+                 (struct journal_host){.pull = host_pull, .poll = host_poll, .context = &left});
     for (size_t i = 0; i < 4; i++) {
         struct push p;
         ck_assert(journal_pull(j, PULL_FILE, keys[i], 0, &got, &e));
