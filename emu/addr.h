@@ -59,4 +59,10 @@ static inline _Bool range_inside(uint64_t off, uint64_t size, uint64_t total)
     return off <= total && size <= total - off;
 }
 
+/* Have [a, a+a_size) and [b, b+b_size) anything in common? Either may end at 2^64. */
+static inline _Bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a_size && b_size && (b - a < a_size || a - b < b_size);
+}
+
 #endif

@@ -1,4 +1,5 @@
 /* Assembly step 7: blobs into guest memory, the device tree, and vCPU 0's start. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,13 +148,24 @@ static const struct load_config *wanted_address(const struct plan *plan)
     return NULL;
 }
 
-/* A guest without room for a tree starts without one. */
+/* A guest without room for a tree starts without one; a tree that no boot protocol allows is a
+ * mistake. */
+static bool write_where_free(struct vm *vm, const struct plan *plan, const struct bytes *tree,
+                             uint64_t *at, struct error *e)
+{
+    if (tree->size > FDT_ROOM)
+        return error_set(e, "the device tree has %zu bytes, more than the %d of a guest's",
+                         tree->size, FDT_ROOM);
+    return !fdt_address(plan, tree->size, at) || vm_write(vm, gpa(*at), tree->data, tree->size) ||
+           error_set(e, "the device tree, %zu bytes, does not fit at %#" PRIx64, tree->size, *at);
+}
+
 static bool write_fdt(struct vm *vm, const struct plan *plan, const struct bytes *tree,
                       uint64_t *at, struct error *e)
 {
     const struct load_config *wanted = wanted_address(plan);
     if (!wanted)
-        return !fdt_address(plan, tree->size, at) || vm_write(vm, gpa(*at), tree->data, tree->size);
+        return write_where_free(vm, plan, tree, at, e);
     *at = wanted->address;
     return (!placement_is_used(&plan->placement, *at, tree->size) &&
             vm_write(vm, gpa(*at), tree->data, tree->size)) ||

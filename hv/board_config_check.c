@@ -162,12 +162,12 @@ static size_t list_ranges(const struct board_config *b, struct range *ranges)
 
 static bool overlap(const struct range *a, const struct range *b)
 {
-    return a->start < b->start + b->length && b->start < a->start + a->length;
+    return ranges_overlap(a->start, a->length, b->start, b->length);
 }
 
 static bool is_within(const struct range *a, const struct range *whole)
 {
-    return a->start >= whole->start && a->start + a->length <= whole->start + whole->length;
+    return range_inside(a->start - whole->start, a->length, whole->length);
 }
 
 /* A region may name a part of a bank, or where devices are. `a` has the smaller kind. */

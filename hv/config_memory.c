@@ -21,7 +21,7 @@ static uint64_t place_for(const struct vm_config *c, uint64_t length)
     for (size_t i = 0; i < c->reserve_count; i++) {
         const struct reserve_config *r = &c->reserves[i];
         uint64_t end = (r->base + r->length + PAGE_MASK) & ~PAGE_MASK;
-        if (start < end && r->base < start + length) {
+        if (ranges_overlap(start, length, r->base, end - r->base)) {
             start = end;
             i = (size_t)-1; /* the new place may meet one that was passed already */
         }

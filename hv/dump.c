@@ -132,6 +132,14 @@ static void add_segment(struct dump *d, struct segment s)
         d->segments[d->segment_count++] = s;
 }
 
+/* Memory in more pieces than an ELF file can name has no dump. */
+static bool has_room(const struct vm *vm, struct error *e)
+{
+    return vm->config->ram_count <= SEGMENTS_MAX ||
+           error_set(e, "its memory is in %zu pieces, a core has at most %d", vm->config->ram_count,
+                     SEGMENTS_MAX);
+}
+
 static void add_ram(struct dump *d)
 {
     uint64_t offset = 0;
@@ -275,7 +283,7 @@ void dump_write(struct vm *vm, const char *why)
     struct bytes headers = {0};
     struct error e = {0};
     CHECK_ROOM(d.segments);
-    if (sinks->dump_begin && sinks->dump_begin(sinks->context, vm, &e)) {
+    if (sinks->dump_begin && has_room(vm, &e) && sinks->dump_begin(sinks->context, vm, &e)) {
         put_vcpus(&d);
         add_ram(&d);
         add_mappings(&d);

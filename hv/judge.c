@@ -57,6 +57,12 @@ static void judge_mapped(struct judgement *j, const struct seen_exit *x, bool la
     differ(j, "the board faulted, the model does not");
 }
 
+/* What a load or store of one register moves; 0: not known. */
+static bool is_register_size(unsigned size)
+{
+    return size <= 8 && (size & (size - 1)) == 0;
+}
+
 /* The device at the address, asked as the guest did. */
 static void judge_device(struct vm *vm, const struct seen_exit *x, struct judgement *j,
                          const char *fault)
@@ -68,6 +74,11 @@ static void judge_device(struct vm *vm, const struct seen_exit *x, struct judgem
                                 .is_write = seen_access_kind(x) == ACCESS_WRITE};
     bool has_syndrome = !(x->esr_known & 1u << 24) || x->esr >> 24 & 1;
     enum bus_answer answer = BUS_HANDLED;
+    if (!is_register_size(access.size)) {
+        say(j, "%s: vdev %s is there, and no register of %u bytes is", fault, a->place_name,
+            access.size);
+        return;
+    }
     if (access.size && has_syndrome)
         answer = bus_access(&vm->bus, a->gpa, &access);
     if (!has_syndrome)

@@ -23,23 +23,38 @@ static void on_request_dump(void *context, const char *why)
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
+/* A device is as little allowed to write ROM, or to read what is for writing only, as a vCPU is. */
+static bool is_permitted(struct vm *vm, gpa_t from, uint64_t size, unsigned permit)
 {
-    return script_read_gpa(context, from, to, size);
-}
-
-/* A device is as little allowed to write ROM as a vCPU is. */
-static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
-{
-    struct vm *vm = context;
-    for (uint64_t at = 0; at < size; at += PAGE_SIZE - ((to.v + at) & PAGE_MASK)) {
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE - ((from.v + at) & PAGE_MASK)) {
         struct stage2_leaf leaf;
         struct fault fault = {0};
-        if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(to.v + at), NULL, &leaf, &fault) ||
-            !(leaf.permits & PERMIT_W))
+        if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(from.v + at), NULL, &leaf,
+                            &fault) ||
+            !(leaf.permits & permit))
             return false;
     }
-    return vm_write(vm, to, from, size);
+    return true;
+}
+
+static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
+{
+    return is_permitted(context, from, size, PERMIT_R) && script_read_gpa(context, from, to, size);
+}
+
+static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
+{
+    return is_permitted(context, to, size, PERMIT_W) && vm_write(context, to, from, size);
+}
+
+/* Its tables are in the board's memory, and lead to nothing else. What a device wants of them comes
+ * while the VM runs, when they may be damaged. */
+static bool tables_are_sound(struct vm *vm, gpa_t at, uint64_t size)
+{
+    if (stage2_is_sound(&vm->stage2, &vm->board->memory, at, size))
+        return true;
+    vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged", at.v);
+    return false;
 }
 
 static void forget_translations(struct vm *vm)
@@ -53,6 +68,8 @@ static bool on_map_memory(void *context, gpa_t at, hpa_t memory, uint64_t size)
 {
     struct vm *vm = context;
     struct error ignored = {0};
+    if (!tables_are_sound(vm, at, size))
+        return false;
     bool ok = stage2_map(&vm->stage2, &vm->board->memory, at, memory, size, PERMIT_R | PERMIT_W,
                          &ignored);
     forget_translations(vm);
@@ -63,6 +80,8 @@ static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
 {
     struct vm *vm = context;
     struct error ignored = {0};
+    if (!tables_are_sound(vm, at, size))
+        return;
     /* Taking pages away needs memory only where a block has to be split; what was mapped in
      * pieces is unmapped in the same pieces. */
     CHECK(stage2_unmap(&vm->stage2, &vm->board->memory, at, size, &ignored));
@@ -79,7 +98,7 @@ static uint64_t behind_what_is_there(struct vm *vm, uint64_t at, uint64_t size)
     struct fault fault = {0};
     for (uint64_t offset = 0; offset < size;) {
         const struct bus_region *r = bus_next(&vm->bus, gpa(at + offset));
-        if (r && r->base < at + size)
+        if (r && ranges_overlap(r->base, r->size, at, size))
             return (r->base + r->size + PAGE_MASK) & ~PAGE_MASK;
         bool mapped =
             stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at + offset), NULL, &leaf, &fault);

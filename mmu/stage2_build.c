@@ -174,14 +174,19 @@ static bool range_is_acceptable(const struct builder *b, struct error *e)
     return true;
 }
 
+static struct shape shape_of(const struct stage2 *s2)
+{
+    CHECK(bits(s2->vtcr, 15, 14) == 0); /* 4 KiB granule: made by stage2_new */
+    return (struct shape){.page_bits = PAGE_BITS,
+                          .input_bits = ipa_bits_of(s2),
+                          .output_bits = output_size_bits(bits(s2->vtcr, 18, 16)),
+                          .start = 2 - (int)bits(s2->vtcr, 7, 6)};
+}
+
 static bool build(struct builder *b, struct error *e)
 {
     const struct stage2 *s2 = b->s2;
-    CHECK(bits(s2->vtcr, 15, 14) == 0); /* 4 KiB granule: made by stage2_new */
-    b->shape = (struct shape){.page_bits = PAGE_BITS,
-                              .input_bits = ipa_bits_of(s2),
-                              .output_bits = output_size_bits(bits(s2->vtcr, 18, 16)),
-                              .start = 2 - (int)bits(s2->vtcr, 7, 6)};
+    b->shape = shape_of(s2);
     uint64_t table = first_table(&b->shape, s2->vttbr);
     if (!range_is_acceptable(b, e))
         return false;
@@ -192,6 +197,31 @@ static bool build(struct builder *b, struct error *e)
                          b->from.v, b->size);
     commit(b, table, b->shape.start, b->from.v, b->size);
     return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as there are levels. */
+static bool is_sound(const struct shape *s, struct memory *m, uint64_t table, int level,
+                     struct piece whole)
+{
+    for (struct piece p; whole.size; whole.at += p.size, whole.size -= p.size) {
+        p = piece_at(whole.at, whole.size, level);
+        hpa_t at = hpa(table + 8 * (uint64_t)level_index(s, level, p.at));
+        const uint8_t *host = memory_at(m, at, 8, MEMORY_READ);
+        if (!host)
+            return false;
+        uint64_t desc = desc_load(host);
+        if (desc_kind(s, level, desc) == KIND_TABLE &&
+            !is_sound(s, m, desc_table(s, desc), level + 1, p))
+            return false;
+    }
+    return true;
+}
+
+bool stage2_is_sound(const struct stage2 *s2, struct memory *m, gpa_t from, uint64_t size)
+{
+    struct shape s = shape_of(s2);
+    return range_inside(from.v, size, (uint64_t)1 << s.input_bits) &&
+           is_sound(&s, m, first_table(&s, s2->vttbr), s.start, (struct piece){from.v, size});
 }
 
 static uint64_t template_for(unsigned attributes)

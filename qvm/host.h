@@ -20,8 +20,8 @@ void host_start(void);
  * a pipe, may have HOST_STREAM_MAX bytes. */
 #define HOST_STREAM_MAX ((size_t)1 << 30)
 bool host_read_file(const char *path, struct bytes *out, struct error *e);
-/* A file to look at: what is not looked at is not read. It must stay as it is; where it does not, the
- * program ends and says so. */
+/* A file to look at: what is not looked at is not read. It must stay as it is; where it does not,
+ * the program ends and says so. */
 struct host_view {
     const uint8_t *data;
     size_t size;

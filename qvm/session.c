@@ -638,9 +638,9 @@ int session_run_from(const char *path, const struct session_options *options)
     live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
     live.board.quirks = p.options.quirks;
     const struct trace_snapshot *from = player_snapshot(&p, UINT64_MAX);
-    const char *command = options->trust ? NULL : trust_command_in(&p);
-    if (command) {
-        error_set(&e, "'%s' wants to run the command '%s': --trust allows that", path, command);
+    char wish[512];
+    if (!options->trust && trust_is_needed(&p, wish, sizeof wish)) {
+        error_set(&e, "'%s' wants to %s: --trust allows that", path, wish);
         status = session_report_error(&e, STATUS_USAGE);
     } else if (!from) {
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);

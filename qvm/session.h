@@ -35,7 +35,7 @@ struct session_options {
     bool verify;             /* replay: ends at the first difference, and looks closer */
     uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */
     const char *record_path; /* NULL: no trace is wanted */
-    bool trust;              /* run --from: the file's configuration may run commands */
+    bool trust;              /* run --from: the file may run commands and write files */
     bool no_record;          /* not even of a run that ends badly */
     struct trial *trial;     /* run: one of many, in silence; NULL: it is not */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */

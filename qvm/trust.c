@@ -1,28 +1,65 @@
-/* A file that somebody gave away must not run commands here just because it is continued. */
+/* A file that somebody gave away must neither run commands here nor write files just because it is
+ * continued. */
 #include "qvm/trust.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const char *command_among(const struct vdev_option *options, size_t count)
+struct wish {
+    char *text;
+    size_t size;
+};
+
+static bool wishes(const struct wish *w, const char *what, const char *name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(options[i].value, ">|", 2) == 0)
-            return options[i].value + 2;
-    return NULL;
+    snprintf(w->text, w->size, "%s '%s'", what, name);
+    return true;
 }
 
-const char *trust_command_in(const struct player *p)
+/* `>|COMMAND`, `>FILE` or a device that is read and written; not `-`, `>-`, `<-`, `<FILE`. */
+static bool wishes_output(const struct wish *w, const char *hostdev)
 {
-    const char *command = NULL;
-    for (size_t i = 0; i < p->vm_count && !command; i++) {
-        const struct vm_config *c = &p->configs[i];
-        if (c->dump && c->dump[0] == '|')
-            command = c->dump + 1;
-        for (size_t k = 0; k < c->vdev_count && !command; k++)
-            command = command_among(c->vdevs[k].options, c->vdevs[k].option_count);
-    }
+    const char *name = hostdev + (*hostdev == '>');
+    if (*hostdev == '<' || strcmp(name, "-") == 0)
+        return false;
+    if (name != hostdev && *name == '|')
+        return wishes(w, "run the command", name + 1);
+    return wishes(w, "write the file", name);
+}
+
+static bool device_wishes(const struct wish *w, const struct vdev_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(options[i].name, "hostdev") == 0 && wishes_output(w, options[i].value))
+            return true;
+    return false;
+}
+
+static bool vm_wishes(const struct wish *w, const struct vm_config *c)
+{
+    if (c->dump && c->dump[0] == '|')
+        return wishes(w, "run the command", c->dump + 1);
+    if (c->dump)
+        return wishes(w, "write dumps into the folder", c->dump);
+    if (c->semihosting_dir && *c->semihosting_dir)
+        return wishes(w, "read and write files in the folder", c->semihosting_dir);
+    if (c->fdt_dump_file)
+        return wishes(w, "write the file", c->fdt_dump_file);
+    for (size_t i = 0; i < c->vdev_count; i++)
+        if (device_wishes(w, c->vdevs[i].options, c->vdevs[i].option_count))
+            return true;
+    return false;
+}
+
+bool trust_is_needed(const struct player *p, char *text, size_t size)
+{
+    const struct wish w = {text, size};
     const struct board_config *b = &p->board_config;
-    for (size_t i = 0; i < b->device_count && !command; i++)
-        command = command_among(b->devices[i].options, b->devices[i].option_count);
-    return command;
+    for (size_t i = 0; i < p->vm_count; i++)
+        if (vm_wishes(&w, &p->configs[i]))
+            return true;
+    for (size_t i = 0; i < b->device_count; i++)
+        if (device_wishes(&w, b->devices[i].options, b->devices[i].option_count))
+            return true;
+    return false;
 }

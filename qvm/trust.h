@@ -4,7 +4,8 @@
 
 #include "qvm/player.h"
 
-/* The first command of this host that it would run (hostdev ">|...", dump "|..."); NULL: none. */
-const char *trust_command_in(const struct player *p);
+/* Would it run a command of this host (hostdev ">|...", dump "|...") or write a file (hostdev
+ * ">...", dump, semihosting, fdt-dump-file)? `text` gets the first: "write the file 'x'". */
+bool trust_is_needed(const struct player *p, char *text, size_t size);
 
 #endif

@@ -316,6 +316,80 @@ no_room() {
     fi
 }
 
+# Without descriptors 0 to 2 no file of ours becomes one of them.
+closed() {
+    local trace="$files/closed.qtrace" how
+    for how in '>&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        printf '#!/bin/sh\nexec %s "$@" %s\n' "$qvm" "$how" >"$files/closed"
+        chmod +x "$files/closed"
+        rm -f "$trace"
+        run "$files/closed" record -o "$trace" $board load $programs/hello.elf
+        verdict "recording with $how" "$(catastrophe)"
+        expect 0 "powered off" replay "$trace"
+        run "$files/closed" run $board load $programs/hello.elf vdev pl011 loc 0x09020000 \
+            intr gic:40 hostdev ">$files/device"
+        check "a device's file with $how" [ -e "$files/device" -a ! -s "$files/device" ]
+    done
+}
+
+# What is there already under the name of a file that nobody asked for is left alone.
+planted() {
+    local folder="$work/planted" second
+    mkdir -p "$folder"
+    sed 's/loc 0x09030000/& action dump,terminate/' configs/watchdog-arm64.qvmconf \
+        >"$files/biting.qvmconf"
+    for second in $(seq -2 20); do
+        second="watchdog-$(date -d "$second seconds" +%Y%m%d-%H%M%S)"
+        ln -sf "$folder/target" "$folder/$second-0.qtrace"
+        ln -sf "$folder/target" "$folder/$second.gcore"
+    done
+    TMPDIR="$folder" expect 4 "qvm replay $folder/watchdog-" run "$files/biting.qvmconf" \
+        dump "$folder"
+    check "a trace beside a planted link" compgen -G "$folder/watchdog-*-1.qtrace" >"$work/found"
+    check "a dump beside a planted link" compgen -G "$folder/watchdog-*-1.gcore" >"$work/found"
+    check "a planted link is not followed" [ ! -e "$folder/target" ]
+    rm -rf "$folder"
+}
+
+# As little memory as it takes to start, and a bit more, and so on: it runs, or says what is missing.
+shortages() {
+    local limit
+    for limit in 20 30 40 50 60 70 80 90 100 110 120 130 140 150 160 170 200 240; do
+        printf '#!/bin/sh\nulimit -v %s\nexec %s "$@"\n' $((limit * 1024)) "$qvm" >"$files/short"
+        chmod +x "$files/short"
+        run "$files/short" --version
+        [ $status = 0 ] || continue # not even its libraries are there
+        run "$files/short" run $board load $programs/hello.elf
+        if [ $status != 0 ]; then
+            check "$limit MiB: status $status" [ $status = 64 ]
+            check "$limit MiB" grep -q 'the host has no' "$work/err"
+        fi
+    done
+}
+
+# A stranger's machine writes nothing here unless that is allowed.
+trust() {
+    local word snapshot="$files/stranger.qtrace"
+    config stranger.qvmconf "system stranger
+ram 0x40000000,4M
+vdev gic gicd 0x08000000 gicr 0x080a0000
+set semihosting on
+load $programs/hello.elf"
+    mkdir -p "$files/box"
+    for word in "dump $files/box" "dump |cat" "set semihosting $files/box" \
+        "set fdt-dump-file $files/box/fdt" \
+        "vdev pl011 loc 0x09000000 intr gic:33 hostdev >$files/box/console" \
+        "vdev pl011 loc 0x09000000 intr gic:33 hostdev >|cat"; do
+        config word.qvmconf "$word"
+        run "$qvm" run "$files/stranger.qvmconf" @"$files/word.qvmconf" \
+            --save-at insn=20 "$snapshot"
+        rm -f "$files/box"/*
+        expect 2 "': --trust allows that" run --from "$snapshot"
+        check "nothing was written for '$word'" [ -z "$(ls "$files/box")" ]
+        expect 0 "powered off" run --from "$snapshot" --trust
+    done
+}
+
 # Guests --------------------------------------------------------------------------------------------
 
 guests() {
@@ -323,6 +397,52 @@ guests() {
         --limit-insns 300000
     expect 5 "unsupported reference: fetch at PC 0xa800000" run $board unsupported reference abort load $programs/jump.elf \
         --limit-insns 300000
+}
+
+# Whatever a guest finds or makes up below its folder: no link is followed, nothing waits, nothing
+# large is read.
+semihosting() {
+    local box="$work/box" outside="$work/outside"
+    rm -rf "$box" "$outside"
+    mkdir -p "$box/folder" "$outside"
+    printf secret >"$outside/secret"
+    printf inside >"$box/file"
+    printf below >"$box/folder/file"
+    truncate -s 100G "$box/sparse"
+    mkfifo "$box/fifo"
+    ln -s "$outside/secret" "$box/link"
+    ln -s "$outside" "$box/way"
+    ln -s "$outside/new" "$box/dangling"
+    ln -s /dev/zero "$box/zero"
+    expect 0 "the guest" record -o "$files/box.qtrace" $board set semihosting "$box" \
+        load $programs/vms/opener.elf cmdline "file folder/file none folder link way/secret zero \
+fifo sparse +link +way/new +dangling +fifo +folder/new &link &sparse &fifo"
+    cat >"$work/wanted" <<'SAID'
+file reads inside
+folder/file reads below
+none: error 02
+folder: error 13
+link: error 13
+way/secret: error 13
+zero: error 13
+fifo: error 13
+sparse: error 27
+link is written
+way/new is written
+dangling is written
+fifo is written
+folder/new is written
+link: error 13
+sparse: error 27
+fifo: error 13
+0 checks passed, 0 failed
+SAID
+    check "what a guest gets of its folder" diff "$work/wanted" "$work/out"
+    check "nothing outside was written" [ "$(cat "$outside"/*)" = secret ]
+    check "a large file is left alone" [ "$(stat -c %s "$box/sparse")" = $((100 << 30)) ]
+    check "a new file below a folder" [ "$(cat "$box/folder/new")" = "by the guest" ]
+    rm -rf "$box"
+    expect 0 "the guest" replay "$files/box.qtrace"
 }
 
 # Traces --------------------------------------------------------------------------------------------
@@ -432,6 +552,11 @@ for qvm in "${binaries[@]}"; do
     commands
     guests
     no_room
+    closed
+    planted
+    shortages
+    trust
+    semihosting
     traces
     random_damage
 done

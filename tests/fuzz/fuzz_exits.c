@@ -14,9 +14,6 @@ static const char *const machines[] = {
     "system dry set semihosting dry cpu ram 0x80000000,64K vdev gic gicd 0x08000000 gicr "
     "0x080a0000 vdev virtio-console loc 0x09000000 intr gic:33",
     "system a cpu ram 0x40000000,64K set semihosting on+system b cpu cpu ram 0x40000000,64K",
-    "system a cpu ram 0x40000000,64K vdev shmem loc 0x09000000 intr gic:33 create x,0x1000+system "
-    "b "
-    "cpu ram 0x40000000,64K vdev shmem loc 0x08000000 intr gic:33 allow x",
 };
 #define MACHINES (sizeof machines / sizeof machines[0])
 
