@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/machine.h"
 #include "hv/config_strings.h"
 #include "hv/fdt.h"
 #include "hv/image.h"
@@ -14,10 +15,7 @@ struct plan {
     uint64_t entry;
     struct placement placement;
     struct fdt_inputs inputs;
-    struct user_tree {
-        const struct load_config *load;
-        struct bytes file;
-    } * trees; /* to merge, in order */
+    struct user_tree *trees; /* to merge, in order */
     size_t tree_count;
 };
 
@@ -65,7 +63,8 @@ static bool load_sniffed(const struct load_config *load, const struct bytes *fil
     struct bytes expanded = {0};
     bool ok = load->type == BLOB_DATA || image_expand(load, file, &expanded, e);
     const struct bytes *contents = expanded.size ? &expanded : file;
-    bool is_tree = ok && load->type != BLOB_DATA && image_is_tree(contents);
+    bool is_old = plan->placement.vm->board->options.quirks & QUIRK_OLD_LOADS;
+    bool is_tree = ok && load->type != BLOB_DATA && !is_old && image_is_tree(contents);
     if (is_tree && load->type == BLOB_GUEST) {
         ok = error_at(e, load->place.file, load->place.line,
                       "'%s': it is a device tree, no guest image: 'fdt load'", load->path);
@@ -134,9 +133,7 @@ static bool build_tree(struct vm *vm, const struct plan *plan, struct bytes *tre
     struct fdt_inputs inputs = plan->inputs;
     inputs.has_user_tree = plan->tree_count != 0;
     bool ok = fdt_build(vm, &inputs, tree, e);
-    for (size_t i = 0; ok && i < plan->tree_count; i++)
-        ok = fdt_merge(vm, tree, plan->trees[i].load, &plan->trees[i].file, e);
-    return ok;
+    return ok && (!plan->tree_count || fdt_merge(vm, tree, plan->trees, plan->tree_count, e));
 }
 
 /* Where the last `fdt load` with an address wants it; NULL: nowhere. */

@@ -36,6 +36,7 @@ struct dt_node {
     enum dt_fate fate;
     struct dt_node *counterpart;       /* in our tree; NULL: none */
     uint32_t old_phandle, new_phandle; /* 0: none */
+    bool is_movable;                   /* of our tree: no user's tree knows its phandle */
 };
 
 struct dt_node *dt_node_new(const char *name);
@@ -65,18 +66,32 @@ struct dt_vdev {
     const char *node; /* its node's name, below the root; "": it has none */
 };
 
+/* The VM's own tree, before anything is merged into it. */
+void dt_mark_movable(struct dt_node *ours);
 /* Adds what `theirs` has to `ours`, by the rules in docs/configuration.md ("The device tree"), and
  * takes it apart: it is only good for dt_node_free then. On failure `ours` is not usable. The error
- * is one sentence without a place. */
+ * is one sentence without a place. `renumbers_all`: as machines with QUIRK_OLD_LOADS did, every
+ * phandle of `theirs` gets a new number. */
 bool dt_merge(struct dt_node *ours, struct dt_node *theirs, const struct dt_vdev *vdevs,
-              size_t vdev_count, struct error *e);
+              size_t vdev_count, bool renumbers_all, struct error *e);
 
-/* The nodes of a user's tree that have a phandle, by `old_phandle`. */
+/* The nodes of a tree that have a phandle, by `old_phandle`. */
 struct dt_index {
-    struct dt_node **nodes;
+    struct dt_node **nodes; /* owned */
     size_t count;
 };
+/* device_tree_phandles.c: those of the tree. False: one is no phandle, or is there twice. */
+bool dt_index_phandles(struct dt_index *index, struct dt_node *root, struct error *e);
+struct dt_node *dt_node_of_phandle(const struct dt_index *index, uint32_t phandle);
+/* Gives every node of `theirs` that references can go to its `new_phandle`, which is in its
+ * property then; nodes of `ours` that get another number get it in all references, too. `index` is
+ * that of `theirs`. */
+bool dt_number_phandles(struct dt_node *ours, struct dt_node *theirs, const struct dt_index *index,
+                        bool renumbers_all, struct error *e);
 /* device_tree_references.c: rewrites phandles in the properties of one node. */
 bool dt_rewrite_references(const struct dt_index *index, struct dt_node *node, struct error *e);
+/* device_tree_cells.c: addresses and sizes of a root with other cells than ours become as ours are.
+ */
+bool dt_widen_cells(const struct dt_node *ours, struct dt_node *theirs, struct error *e);
 
 #endif

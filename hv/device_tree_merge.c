@@ -1,11 +1,9 @@
-/* A user's tree is added to ours. First every node's fate is decided and every phandle gets its new
+/* A user's tree is added to ours. First every node's fate is decided and every phandle gets its
  * number, then references are rewritten, and only then nodes move: until then both trees can be
  * looked at as they were. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config_strings.h"
 #include "hv/device_tree.h"
 
 struct merge {
@@ -13,7 +11,6 @@ struct merge {
     const struct dt_vdev *vdevs;
     size_t vdev_count;
     struct dt_index index;
-    uint32_t next_phandle;
     struct error *e;
 };
 
@@ -21,22 +18,24 @@ struct merge {
  * -----------------------------------------------------------------------
  */
 
-static bool root_cells_agree(struct merge *m, const char *name)
+/* What is in `__overlay__` is for a tree that is not here; what is in `__fixups__`, too. */
+static bool is_overlay(const struct dt_node *root, const char **by)
 {
-    uint32_t ours = 0, theirs;
-    dt_get_cell(m->ours, name, &ours);
-    if (!dt_get_cell(m->theirs, name, &theirs) || theirs == ours)
-        return true;
-    return error_set(m->e,
-                     "its root has %s = <%lu>; the VM's has <%lu>, so its nodes would be misread",
-                     name, (unsigned long)theirs, (unsigned long)ours);
+    *by = dt_child(root, "__fixups__") ? "__fixups__" : "__overlay__";
+    bool found = dt_child(root, "__fixups__") != NULL;
+    for (size_t i = 0; i < root->child_count && !found; i++)
+        found = dt_child(root->children[i], "__overlay__") != NULL;
+    return found;
 }
 
 static bool is_mergeable(struct merge *m)
 {
-    if (dt_child(m->theirs, "__fixups__"))
-        return error_set(m->e, "it is an overlay (it has __fixups__); a complete tree is needed");
-    return root_cells_agree(m, "#address-cells") && root_cells_agree(m, "#size-cells");
+    const char *by;
+    if (is_overlay(m->theirs, &by))
+        return error_set(m->e, "it is an overlay (it has %s); a complete tree is needed", by);
+    if (dt_child(m->theirs, "images") && dt_child(m->theirs, "configurations"))
+        return error_set(m->e, "it is a FIT image of U-Boot: `dumpimage` takes out what is in it");
+    return true;
 }
 
 /* Fates
@@ -113,82 +112,9 @@ static bool decide(struct merge *m, struct dt_node *node)
     return true;
 }
 
-/* Phandles
- * -----------------------------------------------------------------------------------------
+/* References
+ * ---------------------------------------------------------------------------------------
  */
-
-static uint32_t highest_phandle(const struct dt_node *node)
-{
-    uint32_t highest = 0;
-    dt_get_cell(node, "phandle", &highest);
-    for (size_t i = 0; i < node->child_count; i++) {
-        uint32_t below = highest_phandle(node->children[i]);
-        highest = below > highest ? below : highest;
-    }
-    return highest;
-}
-
-static bool read_phandle(struct merge *m, struct dt_node *node)
-{
-    char path[DT_PATH_MAX];
-    const char *name = dt_property(node, "phandle") ? "phandle" : "linux,phandle";
-    if (!dt_property(node, name))
-        return true;
-    if (!dt_get_cell(node, name, &node->old_phandle) || node->old_phandle == 0 ||
-        node->old_phandle == UINT32_MAX)
-        return error_set(m->e, "the phandle of node '%s' is not one", dt_path(node, path));
-    m->index.nodes = array_grow(m->index.nodes, m->index.count, sizeof(struct dt_node *));
-    m->index.nodes[m->index.count++] = node;
-    return true;
-}
-
-/* Where references to the node go. */
-static void renumber(struct merge *m, struct dt_node *node)
-{
-    struct dt_node *target = node->fate == DT_ADDED ? node : node->counterpart;
-    if (!target)
-        return;
-    if (node->fate == DT_ADDED || !dt_get_cell(target, "phandle", &node->new_phandle)) {
-        node->new_phandle = m->next_phandle++;
-        dt_set_cell(target, "phandle", node->new_phandle);
-    }
-    dt_remove(node, "linux,phandle");
-}
-
-static bool collect_phandles(struct merge *m, struct dt_node *node)
-{
-    if (!read_phandle(m, node))
-        return false;
-    for (size_t i = 0; i < node->child_count; i++)
-        if (!collect_phandles(m, node->children[i]))
-            return false;
-    return true;
-}
-
-static int by_phandle(const void *left, const void *right)
-{
-    uint32_t a = (*(struct dt_node *const *)left)->old_phandle;
-    uint32_t b = (*(struct dt_node *const *)right)->old_phandle;
-    return (a > b) - (a < b);
-}
-
-static bool number_phandles(struct merge *m)
-{
-    char path[DT_PATH_MAX], other[DT_PATH_MAX];
-    m->next_phandle = highest_phandle(m->ours) + 1;
-    if (!collect_phandles(m, m->theirs))
-        return false;
-    for (size_t i = 0; i < m->index.count; i++)
-        renumber(m, m->index.nodes[i]);
-    if (m->index.count)
-        qsort(m->index.nodes, m->index.count, sizeof m->index.nodes[0], by_phandle);
-    for (size_t i = 1; i < m->index.count; i++)
-        if (m->index.nodes[i]->old_phandle == m->index.nodes[i - 1]->old_phandle)
-            return error_set(m->e, "the nodes '%s' and '%s' have the same phandle",
-                             dt_path(m->index.nodes[i - 1], other),
-                             dt_path(m->index.nodes[i], path));
-    return true;
-}
 
 static bool rewrite(struct merge *m, struct dt_node *node)
 {
@@ -312,11 +238,13 @@ static void keep_interrupt_parent(struct merge *m)
 }
 
 bool dt_merge(struct dt_node *ours, struct dt_node *theirs, const struct dt_vdev *vdevs,
-              size_t vdev_count, struct error *e)
+              size_t vdev_count, bool renumbers_all, struct error *e)
 {
     struct merge m = {
         .ours = ours, .theirs = theirs, .vdevs = vdevs, .vdev_count = vdev_count, .e = e};
-    bool ok = is_mergeable(&m) && decide(&m, theirs) && number_phandles(&m) && rewrite(&m, theirs);
+    bool ok = is_mergeable(&m) && dt_widen_cells(ours, theirs, e) && decide(&m, theirs) &&
+              dt_index_phandles(&m.index, theirs, e) &&
+              dt_number_phandles(ours, theirs, &m.index, renumbers_all, e) && rewrite(&m, theirs);
     if (ok) {
         redirect_paths(&m);
         keep_interrupt_parent(&m);

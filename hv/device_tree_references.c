@@ -1,8 +1,7 @@
-/* Phandles in the properties of a user's tree. A flattened tree does not say which cells are
+/* Phandles in the properties of a tree. A flattened tree does not say which cells are
  * phandles; the names of properties do (Devicetree Specification 0.4, sections 2.4 and 2.5, and the
  * common bindings). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hv/device_tree.h"
@@ -98,21 +97,6 @@ struct cursor {
     struct error *e;
 };
 
-static int compare(const void *key, const void *element)
-{
-    uint32_t phandle = *(const uint32_t *)key;
-    uint32_t other = (*(struct dt_node *const *)element)->old_phandle;
-    return (phandle > other) - (phandle < other);
-}
-
-static struct dt_node *node_of_phandle(const struct dt_index *index, uint32_t phandle)
-{
-    struct dt_node **found = index->count ? bsearch(&phandle, index->nodes, index->count,
-                                                    sizeof index->nodes[0], compare)
-                                          : NULL;
-    return found ? *found : NULL;
-}
-
 static bool wrong(const struct cursor *c, const char *what)
 {
     char path[DT_PATH_MAX];
@@ -144,7 +128,7 @@ static bool rewrite_one(struct cursor *c, struct dt_node **target)
     if (!dt_cell(c->property, c->at, &phandle))
         return wrong(c, "ends in the middle of an entry");
     if (phandle != 0 && phandle != UINT32_MAX) {
-        *target = node_of_phandle(c->index, phandle);
+        *target = dt_node_of_phandle(c->index, phandle);
         if (!*target) {
             snprintf(text, sizeof text, "refers to phandle 0x%lx, which no node has",
                      (unsigned long)phandle);

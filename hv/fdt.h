@@ -11,9 +11,13 @@ struct dt_node *fdt_read(const struct bytes *file, struct error *e);
 /* Replaces what is in `out`. */
 bool fdt_write(const struct dt_node *root, struct bytes *out, struct error *e);
 
-/* user_tree.c: adds the tree in `file`, which `load` names, to the VM's `tree`. The error has the
- * place of `load`. */
-bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load,
-               const struct bytes *file, struct error *e);
+/* user_tree.c: adds trees of users to the VM's `tree`, in order. The error has the place of the
+ * `load` that names the one that is wrong. */
+struct user_tree {
+    const struct load_config *load;
+    struct bytes file; /* owned */
+};
+bool fdt_merge(struct vm *vm, struct bytes *tree, const struct user_tree *trees, size_t count,
+               struct error *e);
 
 #endif

@@ -2,13 +2,15 @@
 
 #include <stdlib.h>
 
+#include "emu/machine.h"
 #include "hv/config_strings.h"
 #include "hv/hv_internal.h"
 
 void placement_init(struct placement *p, struct vm *vm)
 {
     struct memory_range r;
-    *p = (struct placement){.vm = vm};
+    *p = (struct placement){.vm = vm,
+                            .is_blind = (vm->board->options.quirks & QUIRK_OLD_LOADS) != 0};
     for (size_t i = 0; config_memory(vm->config, i, &r); i++)
         if (!p->home.length || (p->home.is_rom && !r.is_rom))
             p->home = r;
@@ -69,7 +71,7 @@ static bool first_in(const struct placement *p, const struct memory_range *r, ui
     const struct extent *u;
     do {
         *at = next;
-        u = contains(r, *at) ? find_used(p, *at, size) : NULL;
+        u = contains(r, *at) && !p->is_blind ? find_used(p, *at, size) : NULL;
         next = u ? align_up(u->end, alignment) + offset : *at;
     } while (next > *at); /* an offset may be anything, and wrap around */
     return !u && contains(r, *at) && placement_is_memory(p, *at, size);

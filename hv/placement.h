@@ -15,6 +15,7 @@ struct placement {
     } * used; /* owned: what has been loaded so far */
     size_t used_count;
     struct memory_range home; /* length 0: there is no memory */
+    bool is_blind; /* QUIRK_OLD_LOADS: what goes to the first place does not look for others */
 };
 
 /* Home is the first range of RAM, or if there is only ROM that. */

@@ -1,6 +1,7 @@
 /* Trees of users are merged into the one of the VM. */
 #include <stdio.h>
 
+#include "emu/machine.h"
 #include "hv/device_tree.h"
 #include "hv/fdt.h"
 
@@ -78,7 +79,8 @@ static bool merge_trees(struct vm *vm, struct dt_node *ours, struct dt_node *the
         vdevs[count] = (struct dt_vdev){vm->vdevs[i]->name, nodes[count].text};
         count++;
     }
-    return dt_merge(ours, theirs, vdevs, count, e);
+    bool renumbers_all = vm->board->options.quirks & QUIRK_OLD_LOADS;
+    return dt_merge(ours, theirs, vdevs, count, renumbers_all, e);
 }
 
 /* Names of a user's nodes go into messages. */
@@ -89,16 +91,28 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-bool fdt_merge(struct vm *vm, struct bytes *tree, const struct load_config *load,
-               const struct bytes *file, struct error *e)
+static bool merge_one(struct vm *vm, struct dt_node *ours, const struct user_tree *tree,
+                      struct error *e)
 {
     struct error cause = {0};
-    struct dt_node *theirs = fdt_read(file, &cause), *ours = fdt_read(tree, &cause);
-    bool ok =
-        theirs && ours && merge_trees(vm, ours, theirs, &cause) && fdt_write(ours, tree, &cause);
+    struct dt_node *theirs = fdt_read(&tree->file, &cause);
+    bool ok = theirs && merge_trees(vm, ours, theirs, &cause);
     dt_node_free(theirs);
-    dt_node_free(ours);
     make_printable(cause.text);
-    return ok ||
-           error_at(e, load->place.file, load->place.line, "'%s': %s", load->path, cause.text);
+    return ok || error_at(e, tree->load->place.file, tree->load->place.line, "'%s': %s",
+                          tree->load->path, cause.text);
+}
+
+bool fdt_merge(struct vm *vm, struct bytes *tree, const struct user_tree *trees, size_t count,
+               struct error *e)
+{
+    struct dt_node *ours = fdt_read(tree, e);
+    bool ok = ours;
+    if (ok)
+        dt_mark_movable(ours);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = merge_one(vm, ours, &trees[i], e);
+    ok = ok && fdt_write(ours, tree, e);
+    dt_node_free(ours);
+    return ok;
 }

@@ -173,7 +173,7 @@ good_trees() {
         };
         uart: serial@20001000 {
             clocks = <&osc>, <&osc>; reset-gpios = <&gpio 4 1>, <0>; vcc-supply = <&osc>;
-            friend-supply = <&console>; cpu = <&boot>; pinctrl-0 = <&osc &gpio>; iommus = <&iommu 5>;
+            friend-supply = <&console>; acme,own = <&gic &osc &gpio &console>; cpu = <&boot>; pinctrl-0 = <&osc &gpio>; iommus = <&iommu 5>;
         };
         pci {
             #address-cells = <3>; #interrupt-cells = <1>;
@@ -182,9 +182,13 @@ good_trees() {
         };
     };'
     merge all
+    local gic clock
+    gic="$(fdtget -t x "$work/out.dtb" /intc@2f000000 phandle)"
+    clock="$(fdtget -t x "$work/out.dtb" /apb-pclk phandle)"
     # What the VM's own tree says stays.
     is s / model QVM-v8A
-    is x / interrupt-parent 1
+    is x / interrupt-parent "$gic"
+    is x /serial@1c090000 clocks "$clock $clock"
     is x /memory@80000000 reg "0 80000000 0 4000000"
     is s /psci method hvc
     is s /chosen stdout-path /serial@1c090000
@@ -205,9 +209,8 @@ good_trees() {
     # Aliases of vdevs are gone, and references to them are to the VM's nodes.
     absent /interrupt-controller@8000000
     absent /soc/gpio@20000000/console
-    is x /intc@2f000000 phandle 1
-    is x /soc/gpio@20000000 interrupts-extended "1 0 9 4 1 0 a 4"
-    is x /soc/pci interrupt-map "0 0 0 1 1 0 0 0 c 4 0 0 0 2 1 0 0 0 d 4"
+    is x /soc/gpio@20000000 interrupts-extended "$gic 0 9 4 $gic 0 a 4"
+    is x /soc/pci interrupt-map "0 0 0 1 $gic 0 0 0 c 4 0 0 0 2 $gic 0 0 0 d 4"
     local osc gpio tty cpu iommu
     osc="$(fdtget -t x "$work/out.dtb" /osc phandle)"
     gpio="$(fdtget -t x "$work/out.dtb" /soc/gpio@20000000 phandle)"
@@ -219,6 +222,7 @@ good_trees() {
     is x /soc/serial@20001000 vcc-supply "$osc"
     is x /soc/serial@20001000 friend-supply "$tty"
     is x /soc/serial@20001000 cpu "$cpu"
+    is x /soc/serial@20001000 acme,own "$gic $osc $gpio $tty"
     is x /soc/serial@20001000 pinctrl-0 "$osc $gpio"
     is x /soc/serial@20001000 iommus "$iommu 5"
     is x /soc/pci iommu-map "0 $iommu 0 8 8 $iommu 8 8"
@@ -227,7 +231,7 @@ good_trees() {
     is i /soc/gpio@20000000 ngpios 8
     # All different, and not those of the VM's own nodes.
     local numbers
-    numbers="$(printf '%s\n' 1 2 "$osc" "$gpio" "$tty" "$cpu" "$iommu" | sort -u | wc -l)"
+    numbers="$(printf '%s\n' "$gic" "$clock" "$osc" "$gpio" "$tty" "$cpu" "$iommu" | sort -u | wc -l)"
     [ "$numbers" = 7 ] && numbers= || numbers="$numbers instead of 7"
     verdict "different phandles" "$numbers"
 
@@ -235,16 +239,50 @@ good_trees() {
     tree other 'interrupt-parent = <&pic>; pic: pic { #interrupt-cells = <1>; interrupt-controller; };
     dev { interrupts = <5>; }; both { interrupt-parent = <&gic>; }; gic: gic { qvm,vdev = "gic"; };'
     merge other
-    is x / interrupt-parent 1
+    is x / interrupt-parent "$(fdtget -t x "$work/out.dtb" /intc@2f000000 phandle)"
     is x /dev interrupt-parent "$(fdtget -t x "$work/out.dtb" /pic phandle)"
-    is x /both interrupt-parent 1
+    is x /both interrupt-parent "$(fdtget -t x "$work/out.dtb" /intc@2f000000 phandle)"
     # Two trees, and the interrupt controller by another name.
     tree first 'a: a { }; b { memory-region = <&a>; };'
     tree second 'a: c { }; d { memory-region = <&a>; interrupt-parent = <&gic>; }; gic: g { qvm,vdev = "pic"; };'
     run run "$work/vm.qvmconf" vdev gic name pic fdt load "$work/first.dtb" fdt load 0x82000000,"$work/second.dtb" set fdt-dump-file "$work/out.dtb"
     is x /b memory-region "$(fdtget -t x "$work/out.dtb" /a phandle)"
     is x /d memory-region "$(fdtget -t x "$work/out.dtb" /c phandle)"
-    is x /d interrupt-parent 1
+    is x /d interrupt-parent "$(fdtget -t x "$work/out.dtb" /intc@2f000000 phandle)"
+    # Numbers stay in the first tree, those of the VM get out of the way; the second gives way, too.
+    tree high 'a { phandle = <1>; }; b { phandle = <2>; }; c { phandle = <0x10>; acme,own = <1 2 0x10>; };'
+    tree same 'd: d { phandle = <1>; }; e { memory-region = <&d>; };'
+    run run "$work/vm.qvmconf" fdt load "$work/high.dtb" fdt load "$work/same.dtb" set fdt-dump-file "$work/out.dtb"
+    is x /a phandle 1
+    is x /c phandle 10
+    is x /e memory-region "$(fdtget -t x "$work/out.dtb" /d phandle)"
+    local all
+    all="$(for node in $(fdtget -l "$work/out.dtb" /); do fdtget -t x "$work/out.dtb" "/$node" phandle 2>/dev/null; done)"
+    verdict "all numbers differ" "$(sort <<<"$all" | uniq -d)"
+    is x / interrupt-parent "$(fdtget -t x "$work/out.dtb" /intc@2f000000 phandle)"
+    # A root that counts cells otherwise.
+    printf '%s\n' '/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; x@5000 { reg = <0x5000 0x100 0x6000 0x10>; };
+        bus { #address-cells = <1>; #size-cells = <1>; ranges = <0x7000 0xf000 0x1000>; dma-ranges = <0 0x8000 0x10>;
+            y@7000 { reg = <0x7000 1>; }; };
+        plain { ranges; };
+        reserved-memory { #address-cells = <1>; #size-cells = <1>; ranges; r@9000 { reg = <0x9000 0x1000>; };
+            pool { size = <0x2000>; alignment = <0x1000>; alloc-ranges = <0x80000000 0x10000>; }; }; };' |
+        dtc -f -q -I dts -O dtb -o "$work/one.dtb"
+    merge one
+    is x /x@5000 reg "0 5000 0 100 0 6000 0 10"
+    is x /bus ranges "7000 0 f000 1000"
+    is x /bus dma-ranges "0 0 8000 10"
+    is x /bus/y@7000 reg "7000 1"
+    is x /reserved-memory "#size-cells" 2
+    is x /reserved-memory/r@9000 reg "0 9000 0 1000"
+    is x /reserved-memory/pool size "0 2000"
+    is x /reserved-memory/pool alloc-ranges "0 80000000 0 10000"
+    printf '%s\n' '/dts-v1/; / { #address-cells = <2>; #size-cells = <1>; x@5000 { reg = <1 0x5000 0x100>; };
+        bus { #address-cells = <1>; #size-cells = <1>; ranges = <0x7000 0 0xf000 0x1000>; }; };' |
+        dtc -f -q -I dts -O dtb -o "$work/one.dtb"
+    merge one
+    is x /x@5000 reg "1 5000 0 100"
+    is x /bus ranges "7000 0 f000 1000"
     # A device of the board is described by the user's tree, or else by its model.
     local words=(run --board configs/boards/two-clusters.board "$work/vm.qvmconf"
         pass loc 0x1c0a0000,0x1000,rwn intr gic:38 set fdt-dump-file "$work/out.dtb")
@@ -284,8 +322,16 @@ bad_trees() {
     refused nothing "the phandle of node '/a' is not one"
     tree overlay '__fixups__ { };'
     refused overlay "it is an overlay (it has __fixups__); a complete tree is needed"
-    printf '/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; };' | dtc -f -q -I dts -O dtb -o "$work/narrow.dtb"
-    refused narrow "its root has #address-cells = <1>; the VM's has <2>, so its nodes would be misread"
+    printf '/dts-v1/; /plugin/; &{/} { acme { status = "okay"; }; };' | dtc -f -q -I dts -O dtb -o "$work/plugin.dtb"
+    refused plugin "it is an overlay (it has __overlay__); a complete tree is needed"
+    tree fit 'images { }; configurations { };'
+    refused fit "it is a FIT image of U-Boot"
+    tree last 'a { phandle = <0xfffffffe>; }; b { phandle = <1>; };'
+    refused last "its phandles leave no numbers for those of the VM's nodes"
+    printf '/dts-v1/; / { #address-cells = <3>; #size-cells = <1>; };' | dtc -f -q -I dts -O dtb -o "$work/wide.dtb"
+    refused wide "its root has #address-cells = <3>, #size-cells = <1>: the VM's has room for 2 and 2"
+    printf '/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; x { reg = <1>; }; };' | dtc -f -q -I dts -O dtb -o "$work/odd-reg.dtb"
+    refused odd-reg "'reg' of node '/x' is no list of entries of 8 bytes"
     python3 -c 'print("a { " * 70 + "};" * 70)' >"$work/deep"
     tree deep "$(cat "$work/deep")"
     refused deep "its nodes are nested deeper than 63"

@@ -54,17 +54,23 @@ static void put_base(struct bytes *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct vm_config config;
-    static struct vm vm = {.config = &config, .vdevs = {&controller}, .vdev_count = 1};
+    static struct board board;
+    static struct vm vm = {
+        .config = &config, .board = &board, .vdevs = {&controller}, .vdev_count = 1};
     const struct load_config load = {.place = {"fuzz", 1}, .path = (char[]){"f"}};
-    struct bytes tree = {0}, file = {0};
+    struct bytes tree = {0};
+    struct user_tree theirs[2] = {{.load = &load}, {.load = &load}};
     struct error e = {0};
     put_base(&tree);
-    bytes_put(&file, data, size);
-    if (fdt_merge(&vm, &tree, &load, &file, &e))
+    for (size_t i = 0; i < 2; i++)
+        bytes_put(&theirs[i].file, data, size);
+    /* Twice, so that its numbers are taken. */
+    if (fdt_merge(&vm, &tree, theirs, 2, &e))
         CHECK(fdt_check_full(tree.data, tree.size) == 0);
     else
         CHECK(e.text[0] && !strchr(e.text, '\n'));
-    bytes_free(&file);
+    for (size_t i = 0; i < 2; i++)
+        bytes_free(&theirs[i].file);
     bytes_free(&tree);
     return 0;
 }
