@@ -48,6 +48,8 @@ enum esr_ec {
 #define ESR_EC_SHIFT 26
 #define ESR_IL       (1u << 25)
 
+#define INSN_ERET 0xd69f03e0u
+
 /* Vector offsets from VBAR_EL1 (D1.3.1.5): kind plus where it came from. */
 enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 };
 

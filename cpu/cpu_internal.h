@@ -93,7 +93,7 @@ void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t va
 void timers_reset(struct vcpu *v);
 void timers_restored(struct vcpu *v);
 
-/* debug.c: breakpoints, watchpoints and software step that the guest programs. */
+/* debug.c: breakpoints and watchpoints that the guest programs. */
 bool debug_is_active(const struct vcpu *v);
 /* Must a debug exception be taken before the instruction at PC? Takes it. */
 bool debug_take_pending(struct vcpu *v);
@@ -106,12 +106,22 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
 bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
 /* MDSCR_EL1 or the OS Lock were written. */
 void debug_regime_changed(struct vcpu *v);
-/* MDSCR_EL1.SS. */
-bool debug_steps(const struct vcpu *v);
-/* An instruction was carried out by us: D2.12.5, PSTATE.SS becomes 0 and the step is pending. */
-void debug_advance_step(struct vcpu *v);
-/* The engine reports the end of a software step like an undefined instruction. */
-bool debug_take_step_reported_as_undefined(struct vcpu *v);
+/* Are debug exceptions enabled with that PSTATE? */
+bool debug_enabled_here(const struct vcpu *v, uint64_t pstate);
+bool debug_os_lock(const struct vcpu *v);
+
+/* step.c: software step that the guest programs. */
+bool step_is_on(const struct vcpu *v);
+/* Must a step exception be taken before the instruction at PC? Takes it. Uses one instruction. */
+bool step_take_pending(struct vcpu *v);
+uint64_t step_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate);
+/* Around a run of the engine: of one instruction, where that is what may run, with what follows. */
+void step_begin(struct vcpu *v, struct engine_budget *budget);
+void step_end(struct vcpu *v);
+/* SVC: the step is over before its exception is taken (SSAdvance). */
+void step_over_call(struct vcpu *v);
+/* PSTATE.SS behind an exception return. */
+bool step_ss_after_return(const struct vcpu *v, uint64_t from, uint64_t spsr, uint64_t to);
 
 /* vcpu.c: decides whether blocks must be looked at one by one. */
 void vcpu_update_watch(struct vcpu *v);

@@ -1,27 +1,28 @@
-/* Self-hosted debug (Arm ARM D2): breakpoints, watchpoints and software step as a guest programs
+/* Self-hosted debug (Arm ARM D2): breakpoints and watchpoints as a guest programs
  * them in DBGBCR, DBGWCR and MDSCR. Blocks are looked at one by one while breakpoints are armed;
  * watched pages are withheld from the engine and their instructions run one at a time. */
 #include "cpu/cpu_internal.h"
 
-static bool os_lock(const struct vcpu *v)
+bool debug_os_lock(const struct vcpu *v)
 {
     return v->oslsr & 2;
 }
 
-/* The engine steps, but knows of no OS Lock, under which no debug exception is enabled (D2.4).
- * Pages that are watched are withheld from now on, or no more. */
+/* The engine knows of no step (step.c). Pages that are watched are withheld from now on, or no
+ * more.
+ */
 void debug_regime_changed(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
-    engine_set_sysreg(e, SYS_MDSCR_EL1, os_lock(v) ? v->mdscr & ~(uint64_t)MDSCR_SS : v->mdscr);
+    engine_set_sysreg(e, SYS_MDSCR_EL1, v->mdscr & ~(uint64_t)MDSCR_SS);
     engine_flush_tlb(e);
     vcpu_update_watch(v);
 }
 
-/* Are debug exceptions enabled at the current EL? D2.4. */
-static bool enabled_here(const struct vcpu *v, uint64_t pstate)
+/* Under the OS Lock none is: D2.4. */
+bool debug_enabled_here(const struct vcpu *v, uint64_t pstate)
 {
-    if (os_lock(v))
+    if (debug_os_lock(v))
         return false;
     return at_el0(pstate) || ((v->mdscr & MDSCR_KDE) && !(pstate & PSTATE_D));
 }
@@ -57,7 +58,7 @@ static bool breakpoint_matches(const struct vcpu *v, unsigned n, uint64_t pc, ui
 bool debug_take_pending(struct vcpu *v)
 {
     uint64_t pstate = engine_pstate(v->world->engine), pc = engine_pc(v->world->engine);
-    if (!debug_is_active(v) || !enabled_here(v, pstate))
+    if (!debug_is_active(v) || !debug_enabled_here(v, pstate))
         return false;
     for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
         if (!breakpoint_matches(v, i, pc, pstate))
@@ -72,7 +73,7 @@ bool debug_take_pending(struct vcpu *v)
 uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes)
 {
     uint64_t pstate = engine_pstate(v->world->engine);
-    if (!enabled_here(v, pstate))
+    if (!debug_enabled_here(v, pstate))
         return UINT64_MAX;
     for (uint64_t at = pc; at < pc + size_bytes; at += 4)
         for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++)
@@ -94,7 +95,7 @@ static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
 
 bool debug_watches_page(const struct vcpu *v, uint64_t page_va)
 {
-    if (!(v->mdscr & MDSCR_MDE) || os_lock(v))
+    if (!(v->mdscr & MDSCR_MDE) || debug_os_lock(v))
         return false;
     for (unsigned i = 0; i < DEBUG_WATCHPOINTS; i++) {
         uint64_t size, base = watched_block(v, i, &size);
@@ -118,7 +119,7 @@ static bool watches_bytes(const struct vcpu *v, unsigned n, uint64_t address, ui
 
 static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, uint64_t pstate)
 {
-    if (!enabled_here(v, pstate) || m->class == INSN_CACHE)
+    if (!debug_enabled_here(v, pstate) || m->class == INSN_CACHE)
         return false;
     for (unsigned i = 0; i < DEBUG_WATCHPOINTS; i++) {
         unsigned load_store = v->dbgwcr[i] >> 3 & 3;
@@ -163,43 +164,4 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
     engine_flush_tlb(e);
     if (why == ENGINE_FILL) /* it fails for another reason, such as its second page */
         handle_refused_fill(v);
-}
-
-/* ISS of a Software Step exception (ESR_EL1, EC 0x32): ISV and EX tell what was executed. */
-static uint32_t step_iss(struct vcpu *v)
-{
-    uint64_t size, pc = engine_block(v->world->engine, &size);
-    uint32_t word;
-    if (size == 0)
-        return 0x22;
-    bool exclusive = read_instruction(v, pc, &word) && insn_is_load_exclusive(word);
-    return 1u << 24 | (uint32_t)exclusive << 6 | 0x22;
-}
-
-bool debug_steps(const struct vcpu *v)
-{
-    return (v->mdscr & MDSCR_SS) && !os_lock(v);
-}
-
-/* Software step (D2.12): the engine does the stepping, and reports its end as an undefined
- * instruction. In the active-pending state PSTATE.SS is 0. */
-bool debug_take_step_reported_as_undefined(struct vcpu *v)
-{
-    struct engine *e = v->world->engine;
-    uint64_t pstate = engine_pstate(e), pc = engine_pc(e);
-    if (!debug_steps(v) || !enabled_here(v, pstate) || (pstate & PSTATE_SS))
-        return false;
-    enum esr_ec ec = at_el0(pstate) ? EC_STEP_LOWER : EC_STEP;
-    take_exception(v, VECTOR_SYNC, esr_of(ec, step_iss(v)), pc, false, 0);
-    return true;
-}
-
-void debug_advance_step(struct vcpu *v)
-{
-    struct engine *e = v->world->engine;
-    if (!debug_steps(v))
-        return;
-    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
-    engine_set_pstate(e, engine_pstate(e) & ~(uint64_t)PSTATE_SS);
-    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }

@@ -114,7 +114,6 @@ struct engine_ops {
     void (*use)(struct engine *e, const struct engine_callbacks *callbacks);
     enum engine_stop (*run)(struct engine *e, struct engine_budget budget);
     uint64_t (*executed)(const struct engine *e);
-    uint64_t (*block)(const struct engine *e, uint64_t *size_bytes);
     void (*stop_soon)(struct engine *e);
     void (*watch)(struct engine *e, bool all, const uint64_t *places, size_t count);
     void (*note_code)(struct engine *e, struct code_set *to);
@@ -190,13 +189,6 @@ static inline enum engine_stop engine_run(struct engine *e, struct engine_budget
 static inline uint64_t engine_executed(const struct engine *e)
 {
     return ((const struct engine_head *)e)->ops->executed(e);
-}
-
-/* In `exception`: where the block that it ended began, and its size. After a software step that is
- * the stepped instruction, or of size 0 when nothing was executed. */
-static inline uint64_t engine_block(const struct engine *e, uint64_t *size_bytes)
-{
-    return ((const struct engine_head *)e)->ops->block(e, size_bytes);
 }
 
 /* In callbacks: stop at the next instruction boundary that the engine can reach. */

@@ -48,12 +48,6 @@ static uint64_t script_executed(const struct engine *e)
     return e->executed;
 }
 
-static uint64_t script_block(const struct engine *e, uint64_t *size_bytes)
-{
-    *size_bytes = 0;
-    return e->now.pc;
-}
-
 /* It stops at every act. */
 static void script_stop_soon(struct engine *e)
 {
@@ -293,7 +287,6 @@ static const struct engine_ops script_ops = {
     .use = script_use,
     .run = script_run,
     .executed = script_executed,
-    .block = script_block,
     .stop_soon = script_stop_soon,
     .watch = script_watch,
     .note_code = script_note_code,

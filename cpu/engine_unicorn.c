@@ -510,7 +510,6 @@ static const struct engine_ops unicorn_ops = {
     .use = unicorn_use,
     .run = unicorn_run,
     .executed = unicorn_executed,
-    .block = unicorn_block,
     .stop_soon = unicorn_stop_soon,
     .watch = unicorn_watch,
     .note_code = unicorn_note_code,

@@ -30,6 +30,7 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
     bool is_behind = kind == VECTOR_SYNC && esr >> ESR_EC_SHIFT == EC_SVC;
     loop_note(v, &(struct exception_entry){kind, esr, return_pc - (is_behind ? 4 : 0), return_pc,
                                            vector, has_far, far, old, new});
+    v->step.excepted = true;
     engine_set_elr(e, return_pc);
     if (kind == VECTOR_SYNC)
         engine_set_esr(e, esr);
@@ -105,7 +106,6 @@ static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, ui
     struct engine *e = v->world->engine;
     switch (result) {
     case EXIT_DONE:
-        debug_advance_step(v);
         engine_set_pc(e, next_pc);
         break;
     case EXIT_UNDEFINED:
@@ -125,8 +125,6 @@ static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, ui
 static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
-    if (debug_take_step_reported_as_undefined(v))
-        return;
     if (!read_instruction(v, pc, &word)) {
         take_undefined(v, pc);
         return;
@@ -137,7 +135,6 @@ static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
         return;
     }
     if (sysreg_is_undefined(v, word) && undefined_sysreg(v, word)) {
-        debug_advance_step(v);
         engine_set_pc(v->world->engine, pc + 4);
         expect_exit(v, pc, word & 31);
         return;
@@ -170,6 +167,7 @@ bool take_engine_exception(void *cpu, unsigned number)
     switch (number) {
     case ENGINE_SVC:
         read_instruction(v, pc - 4, &word);
+        step_over_call(v);
         take_exception(v, VECTOR_SYNC, esr_of(EC_SVC, word >> 5 & 0xffff), pc, false, 0);
         break;
     case ENGINE_BREAKPOINT:
@@ -199,10 +197,10 @@ bool take_engine_exception(void *cpu, unsigned number)
 /* Exits that the engine does not try ------------------------------------------------------------
  */
 
-/* A debugger looks at accesses, and steps of the guest's own end at the engine's exceptions. */
+/* A debugger looks at accesses, and what the guest steps runs alone. */
 static bool may_carry_out(const struct vcpu *v)
 {
-    return !v->world->points && !debug_steps(v);
+    return !v->world->points && !step_is_on(v);
 }
 
 void expect_exit(struct vcpu *v, uint64_t pc, unsigned n)

@@ -4,8 +4,7 @@
  * and whatever has PSTATE.IL set takes an Illegal State exception. */
 #include "cpu/cpu_internal.h"
 
-#define INSN_ERET 0xd69f03e0u
-#define PSTATE_M  0x1fu
+#define PSTATE_M 0x1fu
 
 /* M[4:0] a return from EL1 may have: EL0t, EL1t, EL1h, all AArch64. */
 static bool mode_is_legal(uint64_t spsr)
@@ -42,7 +41,8 @@ static void return_illegally(struct vcpu *v, uint64_t spsr)
     uint64_t taken = spsr & (PSTATE_NZCV | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F);
     engine_count_attempt(e);
     engine_set_pc(e, engine_sysreg(e, SYS_ELR_EL1));
-    engine_set_pstate(e, kept | taken | PSTATE_IL);
+    uint64_t from = engine_pstate(e), to = kept | taken | PSTATE_IL;
+    engine_set_pstate(e, to | (step_ss_after_return(v, from, spsr, to) ? PSTATE_SS : 0));
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }
 

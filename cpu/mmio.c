@@ -94,7 +94,6 @@ static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
     }
     switch (exit_for_access(v, m, a)) {
     case EXIT_DONE:
-        debug_advance_step(v);
         write_back(v, m);
         return ENGINE_DONE;
     case EXIT_UNDEFINED:

@@ -145,7 +145,7 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
             library_stop(e);
         return;
     }
-    if (e->fast.left + e->room >= size && size && !(address & 3) && !has_place(e, address, size)) {
+    if (e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size)) {
         note_code(e, address, size);
         begin_block(e, address, size);
         return;
@@ -157,8 +157,7 @@ void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
     (void)uc;
-    /* A block of size 0 is a software step that is pending: an exception, which counts. */
-    if (e->fast.left >= size && size && !(address & 3))
+    if (e->fast.left >= size && !(address & 3))
         begin_block(e, address, size);
     else
         look_at_block(e, address, size);
@@ -175,11 +174,8 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     }
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
     uint64_t pc = library_pc(e);
-    /* A software step that ends in a taken branch is reported with PC outside of its block. */
-    bool in_block = pc - e->fast.address <= e->fast.size;
-    uint64_t done = in_block ? counted_to_pc(e, pc) : counted_to_block_end(e);
+    uint64_t done = counted_to_pc(e, pc);
     e->block_address = e->fast.address;
-    e->block_size = e->fast.size;
     /* From here on nothing of the last block is left. */
     e->fast.address = pc;
     e->fast.size = behind ? 0 : 4;
@@ -190,12 +186,6 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     if (taken)
         return;
     stop(e, ENGINE_EXCEPTION);
-}
-
-uint64_t unicorn_block(const struct engine *e, uint64_t *size_bytes)
-{
-    *size_bytes = e->block_size;
-    return e->block_address;
 }
 
 void unicorn_stop_soon(struct engine *e)

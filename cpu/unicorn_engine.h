@@ -75,9 +75,9 @@ struct engine {
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
     enum engine_stop reason;
-    bool stopped;                       /* `reason` is set */
-    uint64_t block_address, block_size; /* the block that an exception ended */
-    const uint64_t *places;             /* blocks with one of these are watched */
+    bool stopped;           /* `reason` is set */
+    uint64_t block_address; /* of the block that an exception ended */
+    const uint64_t *places; /* blocks with one of these are watched */
     size_t place_count;
     struct code_set *code_seen; /* NULL: nobody wants to know which blocks ran */
     /* Blocks that are in code_seen, by (address >> 2) % NOTED_SLOTS: address and size. */
@@ -150,7 +150,6 @@ void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded);
 void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
 uint64_t unicorn_executed(const struct engine *e);
-uint64_t unicorn_block(const struct engine *e, uint64_t *size_bytes);
 void unicorn_stop_soon(struct engine *e);
 void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t count);
 void unicorn_note_code(struct engine *e, struct code_set *to);

@@ -69,9 +69,6 @@ static void run_truncated(struct engine *e, uint64_t count)
 
 void run_aside(struct engine *e, uint64_t from, uint64_t start)
 {
-    uint64_t mdscr = engine_sysreg(e, SYS_MDSCR_EL1);
-    if (mdscr & MDSCR_SS) /* a software step of the guest is not for this */
-        engine_set_sysreg(e, SYS_MDSCR_EL1, mdscr & ~(uint64_t)MDSCR_SS);
     e->aside = true;
     e->aside_start = start;
     e->aside_size = 0;
@@ -79,8 +76,6 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start)
     e->fast.left = 0;
     library_run(e, from);
     e->aside = false;
-    if (mdscr & MDSCR_SS)
-        engine_set_sysreg(e, SYS_MDSCR_EL1, mdscr);
 }
 
 /* What the first block is sequential to, or not. */

@@ -106,6 +106,10 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
         uint64_t debug = debug_may_run(v, pc, size_bytes);
         may_run = debug < may_run ? debug : may_run;
     }
+    if (step_is_on(v)) {
+        uint64_t step = step_may_run(v, pc, size_bytes, pstate);
+        may_run = step < may_run ? step : may_run;
+    }
     if (v->world->points) {
         uint64_t points =
             points_may_run(v->world->points, pc, size_bytes, engine_executed(v->world->engine));
@@ -123,7 +127,8 @@ void vcpu_update_watch(struct vcpu *v)
     const struct points *points = v->world->points;
     if (v->loaded)
         engine_watch(v->world->engine,
-                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd,
+                     v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd ||
+                         step_is_on(v),
                      points ? points->code : NULL, points ? points->code_count : 0);
 }
 
@@ -252,8 +257,10 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
  * and the caller has to look. */
 static bool take_pending(struct vcpu *v)
 {
-    return !take_interrupt(v) && !debug_take_pending(v) &&
-           (illegal_take_pending(v) || take_fp_trap(v));
+    if (take_interrupt(v))
+        return false;
+    return step_take_pending(v) ||
+           (!debug_take_pending(v) && (illegal_take_pending(v) || take_fp_trap(v)));
 }
 
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why)
@@ -271,6 +278,7 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         v->repeats = repeated;
         return true;
     }
+    step_begin(v, &budget);
     vcpu_update_watch(v);
     uint64_t before = engine_executed(e);
     *why = engine_run(e, budget);
@@ -299,6 +307,7 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     }
     if (engine_executed(e) == before) /* it was stopped before it could try again */
         v->repeats |= repeated;
+    step_end(v);
     return true;
 }
 

@@ -134,6 +134,16 @@ struct vcpu {
     uint64_t pmcr, pmcntenset, pmuserenr, pmintenset, pmovsset, pmselr, pmccfiltr;
     uint64_t pmccntr_base, pmccntr_since; /* value at instruction count */
 
+    struct vcpu_step {
+        bool alone;     /* the next instruction runs alone, since */
+        uint64_t from;  /* that many were attempted; */
+        bool active;    /* it is stepped; */
+        bool is_return; /* it is an ERET, with */
+        uint64_t from_pstate, spsr;
+        bool exclusive; /* it is LDXR, or one like it */
+        bool excepted;  /* an exception was taken meanwhile */
+    } step;
+
     /* A refused fill, handled after the engine stopped. */
     struct fault fault;
     struct access fault_access;

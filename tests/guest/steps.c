@@ -62,6 +62,43 @@ static void single_steps(void)
     CHECK_EQ("SPSR.SS after SVC", t.spsr & SPSR_SS, 0);
 }
 
+TRAP_CODE(aborts, "ldr x0, [x0]");
+TRAP_CODE(waits, "wfi\nmov x0, #9");
+TRAP_CODE(returns, "adr x1, 1f\nmsr elr_el1, x1\nmsr spsr_el1, x0\neret\n"
+                   "1: mov x0, #1\nmov x0, #2\nsvc #0x70");
+
+/* Exceptions of what is stepped, and returns. */
+static void corners(void)
+{
+    uint64_t d_clear = SPSR_EL1H & ~(1u << 9);
+    struct trap t = step((uint64_t)aborts, d_clear | SPSR_SS, 0x90000000);
+    CHECK_TRAP("step of an abort", t, ESR(EC_DABORT_EL1, FSC_TRANSLATION + 1), 0x200,
+               (uint64_t)aborts);
+    CHECK_EQ("it is to be stepped again", t.spsr & SPSR_SS, SPSR_SS);
+    t = step((uint64_t)waits, d_clear | SPSR_SS, 0);
+    CHECK_TRAP("step of WFI", t, ESR(EC_STEP_EL1, STEP_ISV | DEBUG_FSC), 0x200,
+               (uint64_t)(waits + 1));
+    /* From D = 1, where no step is active, to D = 0. */
+    t = step((uint64_t)returns, SPSR_EL1H, d_clear | SPSR_SS);
+    CHECK_TRAP("ERET with SS = 1", t, ESR(EC_STEP_EL1, STEP_ISV | DEBUG_FSC), 0x200,
+               (uint64_t)(returns + 5));
+    CHECK_EQ("one instruction behind it", t.x[0], 1);
+    t = step((uint64_t)returns, SPSR_EL1H, d_clear);
+    CHECK_TRAP("ERET with SS = 0", t, ESR(EC_STEP_EL1, DEBUG_FSC), 0x200, (uint64_t)(returns + 4));
+    CHECK_EQ("none behind it", t.x[0], d_clear);
+    /* From where a step is active SS becomes 0 (DebugExceptionReturnSS). */
+    uint64_t spsr = d_clear | SPSR_SS;
+    t = step((uint64_t)returns, SPSR_EL1H, SPSR_EL1H | SPSR_SS);
+    CHECK_TRAP("ERET to D = 1", t, ESR(EC_SVC, 0x70), 0x200, (uint64_t)(returns + 7));
+    for (unsigned i = 0; i < 4; i++) {
+        t = step((uint64_t)(returns + i), spsr, spsr);
+        CHECK_TRAP("step up to an ERET", t, ESR(EC_STEP_EL1, STEP_ISV | DEBUG_FSC), 0x200, t.elr);
+        if (i == 3)
+            break;
+        CHECK_EQ("in sequence", t.elr, (uint64_t)(returns + i + 1));
+    }
+}
+
 /* The OS Lock disables debug exceptions (D2.4): the code runs to its SVC. */
 static void no_steps(void)
 {
@@ -110,6 +147,7 @@ int main(void)
     for (unsigned i = 0; i < ROUNDS; i++) {
         single_steps();
         single_steps_el0();
+        corners();
     }
     done = 1;
     finish();
