@@ -69,6 +69,8 @@ enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 }
 #define SCTLR_NTWI (1u << 16)
 #define SCTLR_NTWE (1u << 18)
 #define SCTLR_SPAN (1u << 23)
+#define SCTLR_E0E  (1u << 24)
+#define SCTLR_EE   (1u << 25)
 #define SCTLR_UCI  (1u << 26)
 
 /* Registers the engine holds. */

@@ -16,6 +16,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine
 uint16_t current_asid(const struct stage1 *s1);
 /* Does an access of the current EL to the page end at stage 2, in v->fault? */
 bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind);
+/* Is it withheld only because code was translated from it? */
+bool finds_code(struct vcpu *v, uint64_t page_va);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -57,6 +59,15 @@ struct exception_entry {
     uint64_t from, to;
 };
 void loop_note(struct vcpu *v, const struct exception_entry *x);
+
+/* What an access that we carry out does to its base register. */
+void write_back(struct vcpu *v, const struct insn_memory *m);
+
+/* code_store.c: stores to pages of code, which v->code_page is after fill_page refused one. */
+bool is_simple_code_store(const struct vcpu *v, const struct insn_memory *m);
+void store_to_code(struct vcpu *v, const struct insn_memory *m);
+void run_code_store(struct vcpu *v, const struct insn_memory *m, gva_t a);
+void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change);
 
 /* illegal.c: illegal exception returns and PSTATE.IL. */
 void illegal_note_spsr(struct vcpu *v, uint64_t spsr);
@@ -102,6 +113,8 @@ bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
 /* An access to a watched page: a watchpoint exception, or the instruction alone with the page open.
  */
 void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* The instruction at PC, of which the count knows, with no page withheld. */
+void run_alone(struct vcpu *v);
 /* Must the access that was refused wait for the debugger of the whole board (points.h)? */
 bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
 /* MDSCR_EL1 or the OS Lock were written. */

@@ -154,8 +154,12 @@ void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_
         engine_uncount_attempt(e);
         return;
     }
-    /* Not this one: the instruction alone, with the page open. It was counted when it was refused.
-     */
+    run_alone(v); /* not this one */
+}
+
+void run_alone(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
     v->watchpoint_pass = true;
     engine_uncount_attempt(e);
     enum engine_stop why =

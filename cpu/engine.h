@@ -67,6 +67,7 @@ struct engine_page {
     uint64_t hpa;
     unsigned permits; /* PERMIT_*: what the guest may do there */
     bool local;       /* until engine_change_space */
+    bool coherent;    /* fetches see what was stored, without IC instructions */
 };
 
 /* What became of an instruction that the engine left to `carry_out`. */
@@ -74,6 +75,13 @@ enum engine_outcome {
     ENGINE_REFUSED, /* nothing: the engine has to try it after all */
     ENGINE_DONE,    /* carried out; PC is still at the instruction */
     ENGINE_LEFT,    /* carried out or given up, and PC set to where to go on */
+};
+
+/* Who changed code, and when. */
+struct engine_change {
+    uint64_t at; /* instructions attempted before */
+    uint64_t pc; /* of the store, if a vCPU made it */
+    bool by_guest;
 };
 
 struct engine_callbacks {
@@ -87,6 +95,9 @@ struct engine_callbacks {
     /* Of watched blocks: called before each with its place and size; how many of its
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
+    /* Code at `pc` ran that had been executed, then changed without an IC instruction, which did
+     * not come a little later either. Of each page the first time. */
+    void (*ran_changed_code)(void *cpu, uint64_t pc, const struct engine_change *change);
     const struct engine_asked *asked;
     /* An instruction that engine_expect_exit was told of; what is there by now. */
     enum engine_outcome (*carry_out)(void *cpu, uint64_t pc);
@@ -152,6 +163,9 @@ struct engine_ops {
     void (*change_space)(struct engine *e);
     void (*drop_code)(struct engine *e, hpa_t a, uint64_t size);
     void (*flush_code_soon)(struct engine *e);
+    void (*store_begins)(struct engine *e, hpa_t a, uint64_t size, bool alone);
+    void (*store_ends)(struct engine *e);
+    void (*tell_changes)(struct engine *e);
     void (*clear_monitor)(struct engine *e);
     struct engine_context *(*context_new)(struct engine *e);
     void (*context_free)(struct engine *e, struct engine_context *c);
@@ -409,6 +423,26 @@ static inline void engine_drop_code(struct engine *e, hpa_t a, uint64_t size)
 static inline void engine_flush_code_soon(struct engine *e)
 {
     ((const struct engine_head *)e)->ops->flush_code_soon(e);
+}
+
+/* `fill` refused a write to a page because memory_is_code; now the store is made, by us or,
+ * `alone`, by a run of the engine for which `fill` lets it through. [a, a + size) is in that page.
+ */
+static inline void engine_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
+{
+    ((const struct engine_head *)e)->ops->store_begins(e, a, size, alone);
+}
+
+/* After a run flush the TLB as well. */
+static inline void engine_store_ends(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->store_ends(e);
+}
+
+/* A VM ends: nothing makes up any more for what ran_changed_code is for. */
+static inline void engine_tell_changes(struct engine *e)
+{
+    ((const struct engine_head *)e)->ops->tell_changes(e);
 }
 
 /* Clears the loaded vCPU's exclusive monitor (Arm ARM B2.9: allowed at any time). */

@@ -277,6 +277,11 @@ static void script_context_load(struct engine *e, struct engine_context *c)
     e->now = *c;
 }
 
+static void script_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
+{
+    (void)e, (void)a, (void)size, (void)alone;
+}
+
 static void script_free(struct engine *e)
 {
     free(e);
@@ -325,6 +330,9 @@ static const struct engine_ops script_ops = {
     .change_space = script_flush,
     .drop_code = script_drop_code,
     .flush_code_soon = script_flush,
+    .store_begins = script_store_begins,
+    .store_ends = script_flush,
+    .tell_changes = script_flush,
     .clear_monitor = script_clear_monitor,
     .context_new = script_context_new,
     .context_free = script_context_free,

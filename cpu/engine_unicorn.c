@@ -236,6 +236,12 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     return true;
 }
 
+static void on_translated(uc_engine *uc, uc_tb *block, uc_tb *before, void *user)
+{
+    (void)uc, (void)before;
+    icache_translated(user, block->pc, block->size);
+}
+
 static uint32_t on_sysop(struct engine *e, const struct engine_sysop *op)
 {
     if (op->is_read && op->encoding == EXIT_ENCODING)
@@ -388,8 +394,9 @@ static bool add_instruction_hook(struct engine *g, void *function, int instructi
 
 /* Never called, as everything outside of the board's memory is refused by on_fill. That it exists
  * for an address keeps the library from taking write permission from a page whenever code is
- * translated there (a search through the whole TLB). Sound because code becomes new by IC
- * instructions only; host-physical addresses must be left out. */
+ * translated there (a search through the whole TLB). Sound because a page that has
+ * code is not writable (unicorn_sides.c), or its code becomes new by IC instructions only;
+ * host-physical addresses must be left out. */
 static bool on_fetch_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
                               int64_t value, void *user)
 {
@@ -414,6 +421,7 @@ static bool add_hooks(struct engine *g, struct error *e)
     return add_hook(g, UC_HOOK_BLOCK, block, 1, 0, e) &&
            add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
            add_hook(g, UC_HOOK_INTR, (void *)on_interrupt, 1, 0, e) &&
+           add_hook(g, UC_HOOK_EDGE_GENERATED, (void *)on_translated, 1, 0, e) &&
            add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
            add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
            add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
@@ -426,6 +434,9 @@ static void unicorn_free(struct engine *g)
         uc_context_free(g->scratch);
     if (g->uc)
         uc_close(g->uc);
+    memory_watch_code(g->memory, NULL, NULL);
+    icache_free(g);
+    free(g->sides);
     free(g->stub_allocation);
     free(g);
 }
@@ -548,6 +559,9 @@ static const struct engine_ops unicorn_ops = {
     .change_space = unicorn_change_space,
     .drop_code = unicorn_drop_code,
     .flush_code_soon = unicorn_flush_code_soon,
+    .store_begins = unicorn_store_begins,
+    .store_ends = unicorn_store_ends,
+    .tell_changes = unicorn_tell_changes,
     .clear_monitor = unicorn_clear_monitor,
     .context_new = unicorn_context_new,
     .context_free = unicorn_context_free,
@@ -564,6 +578,8 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
     g->head.ops = &unicorn_ops;
     g->memory = memory;
     g->yields = yields;
+    sides_new(g);
+    icache_new(g);
     if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
         engine_free(g);
         return NULL;

@@ -64,7 +64,7 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
     return result;
 }
 
-static void write_back(struct vcpu *v, const struct insn_memory *m)
+void write_back(struct vcpu *v, const struct insn_memory *m)
 {
     struct engine *e = v->world->engine;
     if (!m->writeback)
@@ -122,6 +122,10 @@ enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word)
 {
     struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
     enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
+    if (is_simple_code_store(v, &m) && finds_code(v, m.address & ~PAGE_MASK)) {
+        store_to_code(v, &m);
+        return ENGINE_DONE;
+    }
     if (!is_plain(&m) || !finds_device(v, m.address & ~PAGE_MASK, kind))
         return ENGINE_REFUSED;
     return handle_stage2(v, pc, gva(m.address), &m);
@@ -161,6 +165,18 @@ static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
     return gva((m->address & ~PAGE_MASK) == page ? m->address : page);
 }
 
+static void handle_code_store(struct vcpu *v, uint64_t pc, const struct insn_memory *m, gva_t a)
+{
+    if (!is_simple_code_store(v, m)) {
+        run_code_store(v, m, a);
+        return;
+    }
+    store_to_code(v, m);
+    engine_set_pc(v->world->engine, pc + 4);
+    engine_continue_at(v->world->engine, pc + 4);
+    expect_exit(v, pc, m->rn);
+}
+
 void handle_refused_fill(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
@@ -180,7 +196,10 @@ void handle_refused_fill(struct vcpu *v)
     struct insn_memory m = insn_memory_decode(e, pc, v->fault_word);
     gva_t a = failing_address(v, &m);
     if (v->fault.class == FAULT_NONE) {
-        debug_handle_watched_access(v, pc, &m);
+        if (v->writes_code)
+            handle_code_store(v, pc, &m, a);
+        else
+            debug_handle_watched_access(v, pc, &m);
         return;
     }
     if (v->fault.stage != 2)

@@ -102,6 +102,7 @@ static bool translate(struct vcpu *v, gva_t a, const struct access *access,
         return false;
     }
     page->hpa = below.page.v;
+    page->coherent = v->world->coherent;
     page->permits = page_permits(&leaf, &below, access);
     page->local = !leaf.global || a.v >> 63 == 0 || stage1_strip_tag(&v->stage1, a).v != a.v ||
                   !is_everybodys(v, a, &leaf);
@@ -209,6 +210,7 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
 {
     struct memory *m = v->world->memory;
     enum access_kind kind = access->kind;
+    v->writes_code = false;
     if (v->world->footprint && kind != ACCESS_FETCH)
         page_set_add(&v->world->footprint->data, page_va);
     if (is_known_device(v, page_va, access))
@@ -221,7 +223,9 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
     }
     bool watched = debug_watches_page(v, page_va) ||
                    (v->world->points && points_watch_page(v->world->points, page_va));
-    if (kind != ACCESS_FETCH && watched && !v->watchpoint_pass)
+    v->code_page = hpa(page->hpa);
+    v->writes_code = kind == ACCESS_WRITE && !watched && memory_is_code(m, v->code_page);
+    if (((kind != ACCESS_FETCH && watched) || v->writes_code) && !v->watchpoint_pass)
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
     if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,
@@ -261,6 +265,13 @@ bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind)
         return true;
     return !find_page(v, page_va, &access, &page) && v->fault.stage == 2 &&
            v->fault.class != FAULT_NONE && !v->fault.s1ptw;
+}
+
+bool finds_code(struct vcpu *v, uint64_t page_va)
+{
+    struct access access = current_access(v, ACCESS_WRITE);
+    struct engine_page page;
+    return !find_page(v, page_va, &access, &page) && v->fault.class == FAULT_NONE && v->writes_code;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */

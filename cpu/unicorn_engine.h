@@ -4,6 +4,8 @@
  *   unicorn_run.c      runs, and stops inside blocks
  *   unicorn_exits.c    instructions that exit again and again
  *   unicorn_pages.c    the library's TLB and translated code
+ *   unicorn_sides.c    pages of code, pages of data
+ *   unicorn_icache.c   what an instruction cache might still hold
  *   unicorn_yield.c    WFE as the end of a turn
  *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
@@ -53,6 +55,25 @@ struct live_registers {
     uint32_t pstate; /* of it, ENGINE_MODE */
 };
 
+/* Code that ran as it was changed: to be told. */
+struct noticed_change {
+    bool is_set;
+    hpa_t place;
+    uint64_t pc, at;
+    struct engine_change change;
+    const struct engine_callbacks *callbacks; /* of the vCPU that ran it */
+};
+
+/* Of each page of the board. */
+struct page_side {
+    uint32_t writable_in; /* the last of the library's TLBs that may have it writable */
+    uint32_t stores;      /* to it, while it was code */
+    uint64_t executed;    /* its lines of 64 bytes that an instruction cache may hold, */
+    uint32_t icache;      /* if this is icache_number */
+    uint8_t patience;     /* how often it became data too soon */
+    bool is_told;         /* that it was executed after a change */
+};
+
 struct engine {
     struct engine_head head;
     _Alignas(64) struct fast fast;
@@ -100,6 +121,15 @@ struct engine {
     uint64_t local[LOCAL_PAGES];
     size_t local_count;
     struct page_set code_pages; /* host-physical pages that code was ever fetched from */
+
+    struct page_side *sides; /* by memory_page_number */
+    uint32_t tlb_number;     /* changes with each flush */
+    bool is_storing;         /* a store to code is carried out: */
+    hpa_t store_page;
+    struct kept_page *kept; /* unicorn_icache.c */
+    uint32_t icache_number; /* changes when all of it is invalidated */
+    struct noticed_change noticed;
+    unsigned told_count;
 
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     bool yields;
@@ -189,6 +219,30 @@ void unicorn_flush_tlb(struct engine *e);
 void unicorn_change_space(struct engine *e);
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
 void unicorn_flush_code_soon(struct engine *e);
+
+/* Of what lies there nothing that was translated is used any more. */
+void drop_translated(struct engine *e, hpa_t a, uint64_t size);
+
+/* unicorn_sides.c -------------------------------------------------------------------------------*/
+
+void sides_new(struct engine *e);
+/* A page for the library's TLB: on the side that the access puts it, or without W. */
+void side_fetched(struct engine *e, const struct engine_page *page);
+void side_accessed(struct engine *e, struct engine_page *page, enum access_kind kind);
+void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone);
+void unicorn_store_ends(struct engine *e);
+
+/* unicorn_icache.c ------------------------------------------------------------------------------*/
+
+void icache_new(struct engine *e);
+void icache_free(struct engine *e);
+/* Within one page. */
+void icache_before_change(struct engine *e, hpa_t a, uint64_t size, bool by_guest);
+void icache_translated(struct engine *e, uint64_t pc, uint64_t size);
+void icache_tell_in_time(struct engine *e, uint64_t now);
+void unicorn_tell_changes(struct engine *e);
+void icache_invalidate(struct engine *e, hpa_t a, uint64_t size);
+void icache_invalidate_all(struct engine *e);
 
 /* unicorn_yield.c -------------------------------------------------------------------------------*/
 

@@ -67,7 +67,7 @@ void translate_as_it_is(struct engine *e, struct exiting *x)
     if (!x->is_translated)
         return;
     x->is_translated = false;
-    engine_drop_code(e, hpa(x->hpa), 4);
+    drop_translated(e, hpa(x->hpa), 4);
 }
 
 /* A block may have become shorter meanwhile, or end before EXIT_END for its length. */
@@ -86,7 +86,7 @@ void translate_expected(struct engine *e)
     memcpy(kept, words, sizeof kept);
     store_le(words, EXIT_WORD | x->n, 4);
     store_le(words + 4, EXIT_END, 4);
-    engine_drop_code(e, hpa(at.v - before), before + 4);
+    drop_translated(e, hpa(at.v - before), before + 4);
     run_aside(e, e->expected_from, UINT64_MAX);
     memcpy(words, kept, sizeof kept);
     x->from = e->expected_from;

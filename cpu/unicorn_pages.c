@@ -44,6 +44,10 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
         note_wfe_words_once(e, page->hpa);
     if (page->local)
         note_local(e, va & ~PAGE_MASK);
+    if (kind == ACCESS_FETCH)
+        side_fetched(e, page);
+    else
+        side_accessed(e, page, kind);
     /* Never W and X together: that makes every store to the page several times slower. */
     page->permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
     return true;
@@ -53,6 +57,7 @@ void unicorn_flush_tlb(struct engine *e)
 {
     library_flush_tlb(e);
     e->local_count = 0;
+    e->tlb_number++;
 }
 
 /* A TLBI of one page, as if the guest had executed it: what the library drops is that page in all
@@ -70,23 +75,29 @@ void unicorn_change_space(struct engine *e)
     e->local_count = 0;
 }
 
+void drop_translated(struct engine *e, hpa_t a, uint64_t size)
+{
+    if (page_set_has(&e->code_pages, a.v))
+        library_drop_code(e, a.v, a.v + size);
+}
+
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
 {
     uint64_t end = a.v + size;
     for (uint64_t at = a.v; at < end;) {
         uint64_t page_end = (at | PAGE_MASK) + 1;
         uint64_t until = page_end < end ? page_end : end;
-        bool has_code = page_set_has(&e->code_pages, at);
-        if (e->yields && has_code)
+        if (e->yields && page_set_has(&e->code_pages, at))
             note_wfe_words(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
-        if (has_code)
-            library_drop_code(e, at, until);
+        drop_translated(e, hpa(at), until - at);
+        icache_invalidate(e, hpa(at), until - at);
         at = until;
     }
 }
 
 void unicorn_flush_code_soon(struct engine *e)
 {
+    icache_invalidate_all(e);
     e->flush_code_wanted = true;
     look_at_next_block(e);
 }

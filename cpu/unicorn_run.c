@@ -53,14 +53,14 @@ static void run_truncated(struct engine *e, uint64_t count)
     e->watching = false;
     e->place_count = 0;
     grant(e, e->counted);
-    engine_drop_code(e, at, 4 * count);
+    drop_translated(e, at, 4 * count);
     library_end_code(e, &exit_address);
     start(e);
     e->watching = watching;
     e->place_count = place_count;
     library_end_code(e, NULL);
     /* By its place: by address it could call `fill`, and spoil what a refusal left. */
-    engine_drop_code(e, at, 4 * count);
+    drop_translated(e, at, 4 * count);
     if (el0)
         engine_set_sysreg(e, SYS_SCTLR_EL1, sctlr);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
@@ -90,6 +90,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     if (e->expected)
         translate_expected(e);
     uint64_t from = e->counted;
+    icache_tell_in_time(e, from);
     e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
     e->soft_at = budget.soft > UINT64_MAX - from ? UINT64_MAX : from + budget.soft;
     e->turn_at = budget.turn > UINT64_MAX - from ? UINT64_MAX : from + budget.turn;

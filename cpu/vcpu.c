@@ -160,6 +160,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
         .sysop = system_operation,
         .exception = take_engine_exception,
         .watch = watch,
+        .ran_changed_code = ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
         .carry_out = carry_out,
         .cpu = v,

@@ -15,6 +15,7 @@
 #include "cpu/points.h"
 #include "emu/event.h"
 #include "emu/fields.h"
+#include "emu/log.h"
 #include "emu/vtime.h"
 #include "mmu/memory.h"
 #include "mmu/mmu.h"
@@ -74,6 +75,7 @@ struct vcpu_world {
     struct event_queue *events;
     bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
     bool semihosting;
+    bool coherent;   /* fetches see what was stored, without IC instructions */
     bool scripted;   /* the engine executes nothing: interrupts and traps are in its script */
     uint32_t quirks; /* of an older machine (emu/machine.h) */
     uint64_t counter_offset; /* guest counter = board counter - offset */
@@ -85,6 +87,7 @@ struct vcpu_world {
      * CNTV_CVAL_EL0 (2): about to be done. */
     void (*timer)(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
     void *context;
+    const struct log *log;
     struct points *points;       /* a debugger's; NULL: there is none */
     struct footprint *footprint; /* of what runs now: its data; NULL: nobody wants it */
 };
@@ -149,7 +152,9 @@ struct vcpu {
     struct access fault_access;
     gpa_t fault_gpa_page;
     bool fault_is_device; /* stage 1 says Device memory */
-    bool watchpoint_pass; /* the next instruction may touch watched pages */
+    bool writes_code;     /* nothing but memory_is_code of this page is in the way */
+    hpa_t code_page;
+    bool watchpoint_pass; /* the next instruction may touch watched pages, and those of code */
 
     /* What was found for pages that are used again and again; each is good for one `regime`, a
      * number that changes whenever a translation may. */

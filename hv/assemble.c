@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "emu/machine.h"
 #include "hv/hv_internal.h"
 #include "hv/script.h"
 
@@ -200,6 +201,8 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .timer = note_timer,
         .scripted = plays_script(b),
         .quirks = b->options.quirks,
+        .coherent = !vm->config->icache_exact && !(b->options.quirks & QUIRK_STALE_CODE),
+        .log = &vm->log,
         .context = vm,
     };
     for (unsigned i = 0; i < vm->world.vcpu_count; i++) {

@@ -146,6 +146,7 @@ struct vm_config {
     char *cpu_model;         /* "a57" (default), "a53", "a72", "max" */
     uint64_t clock_rate_hz;  /* default 1000000000 */
     uint64_t counter_offset; /* default all ones = guest counter starts at 0 */
+    bool icache_exact;       /* `set icache exact`: code changes by IC instructions only */
     char *semihosting_dir;   /* `set semihosting DIR`; NULL = semihosting off, "" = no files */
     char **accepted;         /* "[file:line] text": what is understood and has no effect here */
     size_t accepted_count;

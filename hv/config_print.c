@@ -33,6 +33,7 @@ static void print_variables(const struct vm_config *c, struct bytes *out)
     text_put(out, "set counter-offset 0x%llx\n", (unsigned long long)c->counter_offset);
     const char *dir = c->semihosting_dir;
     put_statement(out, "set semihosting", !dir ? "off" : !*dir ? "on" : dir);
+    text_put(out, "set icache %s\n", c->icache_exact ? "exact" : "coherent");
     put_statement(out, "set fdt-dump-file", c->fdt_dump_file);
 }
 

@@ -161,6 +161,8 @@ static void policies(const struct vm_config *c, struct bytes *out)
              : !*dir ? "on, no files"
                      : "on, files in ",
              dir ? dir : "");
+    if (c->icache_exact)
+        text_put(out, "  instruction cache exact: code changes by IC instructions only\n");
     if (c->counter_offset == UINT64_MAX)
         text_put(out, "  guest counter starts at 0\n");
     else

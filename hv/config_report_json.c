@@ -176,6 +176,7 @@ static void policies(struct json *j, const struct vm_config *c, struct bytes *te
     loggers(j, c->loggers, c->logger_count, text);
     text_put(text, "0x%llx", (unsigned long long)c->counter_offset);
     member_text(j, "counter_offset", text);
+    json_string(j, "icache", c->icache_exact ? "exact" : "coherent");
     json_bool(j, "semihosting", c->semihosting_dir != NULL);
     json_string(j, "semihosting_dir", c->semihosting_dir);
     json_string(j, "fdt_dump_file", c->fdt_dump_file);

@@ -50,6 +50,14 @@ static void set_semihosting(struct parser *p, const struct word *word, uint64_t 
         p->config->semihosting_dir = NULL;
 }
 
+static void set_icache(struct parser *p, const struct word *word, uint64_t value)
+{
+    (void)value;
+    if (strcmp(word->text, "coherent") && strcmp(word->text, "exact"))
+        parser_error(p, word, "'%.64s' is neither coherent nor exact", word->text);
+    p->config->icache_exact = !strcmp(word->text, "exact");
+}
+
 static bool is_true(const char *text)
 {
     return !strcmp(text, "on") || !strcmp(text, "1") || !strcmp(text, "yes") ||
@@ -98,6 +106,8 @@ const struct variable config_variables[] = {
      "the vCPUs' model: a57 (default), a53, a72, max"},
     {"clock-rate", VARIABLE_NUMBER, false, true, set_clock_rate,
      "instructions a second of virtual time, 1000 to 10^12; default 10^9"},
+    {"icache", VARIABLE_STRING, false, true, set_icache,
+     "coherent (default), or exact: code that changes without IC instructions may run as it was"},
     {"semihosting", VARIABLE_STRING, false, true, set_semihosting,
      "off (default), on without files, or a directory for files"},
     {NULL, VARIABLE_STRING, false, false, NULL, NULL},

@@ -19,11 +19,12 @@ static bool bank_allocate(struct memory_bank *b)
     b->dirty = calloc(pages / 64, sizeof *b->dirty);
     b->changed = calloc(pages / 64, sizeof *b->changed);
     b->expected = calloc(pages / 64, sizeof *b->expected);
+    b->code = calloc(pages / 64, sizeof *b->code);
     b->dirty_groups = calloc(b->group_count / 64 + 1, sizeof *b->dirty_groups);
     b->page_hash = calloc(pages, sizeof *b->page_hash);
     b->group_hash = calloc(b->group_count, sizeof *b->group_hash);
     return b->allocation && b->used && b->touched && b->dirty && b->changed && b->expected &&
-           b->dirty_groups && b->page_hash && b->group_hash;
+           b->code && b->dirty_groups && b->page_hash && b->group_hash;
 }
 
 static void bank_free(struct memory_bank *b)
@@ -34,6 +35,7 @@ static void bank_free(struct memory_bank *b)
     free(b->dirty);
     free(b->changed);
     free(b->expected);
+    free(b->code);
     free(b->dirty_groups);
     free(b->page_hash);
     free(b->group_hash);
@@ -136,6 +138,57 @@ void memory_load(struct memory *m)
         load(m, &m->banks[i], 0, m->banks[i].group_count * GROUP_PAGES - 1);
 }
 
+static void tell_of_code(struct memory *m, const struct memory_bank *b, hpa_t a, uint64_t size)
+{
+    for (uint64_t part; size; size -= part, a.v += part) {
+        uint64_t rest = PAGE_SIZE - (a.v & PAGE_MASK);
+        part = rest < size ? rest : size;
+        if (bit_test(b->code, bank_page(b, a)) && m->before_code_changes)
+            m->before_code_changes(m->code_context, a, part);
+    }
+}
+
+void memory_watch_code(struct memory *m, void (*before)(void *context, hpa_t a, uint64_t size),
+                       void *context)
+{
+    m->before_code_changes = before;
+    m->code_context = context;
+}
+
+void memory_set_code(struct memory *m, hpa_t page, bool is_code)
+{
+    struct memory_bank *b = bank_of(m, page, 1);
+    size_t p = b ? bank_page(b, page) : 0;
+    CHECK(m->before_code_changes || !is_code);
+    if (b && is_code)
+        bit_set(b->code, p);
+    else if (b)
+        b->code[p / 64] &= ~((uint64_t)1 << p % 64);
+}
+
+bool memory_is_code(const struct memory *m, hpa_t page)
+{
+    const struct memory_bank *b = bank_of(m, page, 1);
+    return b && bit_test(b->code, bank_page(b, page));
+}
+
+size_t memory_page_count(const struct memory *m)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->bank_count; i++)
+        count += (size_t)(m->banks[i].size >> PAGE_BITS);
+    return count;
+}
+
+size_t memory_page_number(const struct memory *m, hpa_t page)
+{
+    size_t number = 0, i = 0;
+    for (; i < m->bank_count && page.v - m->banks[i].base.v >= m->banks[i].size; i++)
+        number += (size_t)(m->banks[i].size >> PAGE_BITS);
+    return i < m->bank_count ? number + (size_t)((page.v - m->banks[i].base.v) >> PAGE_BITS)
+                             : number;
+}
+
 void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access)
 {
     struct memory_bank *b = bank_of(m, a, size);
@@ -143,8 +196,10 @@ void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access acc
         return NULL;
     if (m->expected_pages && size)
         load(m, b, bank_page(b, a), bank_page(b, hpa(a.v + size - 1)));
-    if (access == MEMORY_WRITE && size)
+    if (access == MEMORY_WRITE && size) {
+        tell_of_code(m, b, a, size);
         mark_written(b, bank_page(b, a), bank_page(b, hpa(a.v + size - 1)));
+    }
     return b->host + (a.v - b->base.v);
 }
 

@@ -38,6 +38,7 @@ struct memory_bank {
     uint64_t *dirty;            /* a bit a page: written since the last digest */
     uint64_t *changed;          /* a bit a page: written since the last image */
     uint64_t *expected;         /* a bit a page: its contents are still to come */
+    uint64_t *code;             /* a bit a page: memory_set_code */
     uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
     struct hash128 *page_hash;  /* all zero = page of zeros */
     struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
@@ -59,6 +60,8 @@ struct memory {
     uint64_t free_pages;   /* not taken and not reserved */
     size_t expected_pages; /* whose contents are still to come from `source` */
     struct memory_source source;
+    void (*before_code_changes)(void *context, hpa_t a, uint64_t size);
+    void *code_context;
     bool is_damaged; /* the source gave something else than what was expected; zeros instead */
 };
 
@@ -90,6 +93,16 @@ uint64_t memory_available(const struct memory *m);
 /* Was the page written since the last memory_digest, and since the last memory_forget_changes? (the
  * engine withholds W until then) */
 bool memory_is_dirty(const struct memory *m, hpa_t page);
+/* Pages whose contents somebody keeps in another form, as translated code. Whoever asks for
+ * MEMORY_WRITE of one has `before` called first, with the part of the page that may change. Of the
+ * host, not of the board: in no snapshot, and left as they are by memory_clear. */
+void memory_watch_code(struct memory *m, void (*before)(void *context, hpa_t a, uint64_t size),
+                       void *context);
+void memory_set_code(struct memory *m, hpa_t page, bool is_code);
+bool memory_is_code(const struct memory *m, hpa_t page);
+/* The pages of all banks, and the number of one among them: for whoever keeps something of each. */
+size_t memory_page_count(const struct memory *m);
+size_t memory_page_number(const struct memory *m, hpa_t page);
 /* Was the page ever written? */
 bool memory_is_touched(const struct memory *m, hpa_t page);
 /* The first page at or after `*page` that was ever written, in `*page`; false when there is none.

@@ -262,6 +262,7 @@ programs)
     bare timers 1 a57 2000000
     bare ipi 4 a57 2000000
     bare selfmod 4 a57 1000000
+    bare coherent 2 a57
     two at 1 atomics 4
     under_valgrind pan
     ;;

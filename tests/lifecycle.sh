@@ -250,7 +250,20 @@ def terminate():
     verdict('terminate: devices are told', '' if r.out == 'Hello from EL1\n' else r.out + r.err)
 
 
-for test in terminate, statuses, signals, status_report, dumps_by_signal, dumps_by_watchdog, log:
+def changed_code():
+    """Who runs what was changed without IC instructions is told so, and nobody else."""
+    board = ['configs/test-arm64.qvmconf', 'set', 'cpu-model', 'a57', 'load']
+    said = r'^qvm: warn: \d+ PC 0x80000000 runs code that was changed at instruction \d+ by PC ' \
+           r'0x[0-9a-f]+ without IC IVAU: hardware may run the old$'
+    for name, cpus, variables, expected in (('coherent', 2, [], True), ('selfmod', 4, [], False),
+                                            ('stale', 1, ['set', 'icache', 'exact'], False)):
+        r = run(*board, 'build/guests/tests/%s.elf' % name, *['cpu'] * cpus, *variables)
+        got = re.search(said, r.err, re.M) is not None
+        verdict('changed code, ' + name, r.problem(0) or
+                ('' if got == expected and ('runs code' in r.err) == expected else r.err[-500:]))
+
+
+for test in changed_code, terminate, statuses, signals, status_report, dumps_by_signal, dumps_by_watchdog, log:
     test()
 finish()
 PYTHON

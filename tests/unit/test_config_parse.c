@@ -121,7 +121,7 @@ static void check_round_trip(const struct bytes *printed)
 /* What every configuration begins and ends with unless it says otherwise. */
 #define VARIABLES                                                                                  \
     "set cpu-model a57\nset clock-rate 1000000000\nset counter-offset 0xffffffffffffffff\n"        \
-    "set semihosting off\n"
+    "set semihosting off\nset icache coherent\n"
 #define CPU    "cpu sched 10r\n"
 #define LOGGER "logger fatal,internal,error,warn,info stderr\n"
 #define POLICY                                                                                     \
@@ -218,14 +218,15 @@ static const struct {
                "unsupported reference fail\nunsupported register ignore\n"
                "dump \"|gzip >x\"\ndryrun\n",
      ""},
-    {"set cpu-model max set clock-rate 24000000 set counter-offset 0 set semihosting /tmp/x\n"
+    {"set cpu-model max set clock-rate 24000000 set counter-offset 0 set icache exact set "
+     "semihosting /tmp/x\n"
      "set fdt-dump-file out.dtb",
      "set cpu-model max\nset clock-rate 24000000\nset counter-offset 0x0\n"
-     "set semihosting /tmp/x\nset fdt-dump-file out.dtb\n" CPU GIC END,
+     "set semihosting /tmp/x\nset icache exact\nset fdt-dump-file out.dtb\n" CPU GIC END,
      ""},
     {"set semihosting on",
      "set cpu-model a57\nset clock-rate 1000000000\n"
-     "set counter-offset 0xffffffffffffffff\nset semihosting on\n" CPU GIC END,
+     "set counter-offset 0xffffffffffffffff\nset semihosting on\nset icache coherent\n" CPU GIC END,
      ""},
     {"set semihosting x set semihosting off", BEGIN GIC END, ""},
     {"set exit-on-halt no set slog-buffer 4K set message-block-timeout 0 set psci-supported auto\n"
@@ -539,7 +540,8 @@ START_TEST(the_report_shows_what_was_resolved)
         "\"register\":\"fail\"},\"loggers\":["
         "{\"severities\":\"fatal,internal,error,warn,info\","
         "\"destination\":\"stderr\"}],\"counter_offset\":\"0xffffffffffffffff\","
-        "\"semihosting\":false,\"semihosting_dir\":null,\"fdt_dump_file\":null,"
+        "\"icache\":\"coherent\",\"semihosting\":false,\"semihosting_dir\":null,\"fdt_dump_file\":"
+        "null,"
         "\"dump\":null,\"dryrun\":false,\"notes\":[],\"accepted_without_effect\":["
         "\"[vm.qvmconf:3] safety none\"]}\n");
     bytes_free(&out);

@@ -186,6 +186,7 @@ static const struct {
     {"set message-block-timeout 10001", AT "'10001' is neither 0 nor in the range 5 to 10000"},
     {"set grow-heap 4x", AT "'4x' is not an address"},
     {"set psci-supported yes", AT "'yes' is not on, off or auto"},
+    {"set icache old", AT "'old' is neither coherent nor exact"},
     {"set clock-rate 999", AT "'999' is not in the range 1000 to 1000000000000"},
     {"set cpu-model z80", AT "unknown CPU model 'z80' (a57, a53, a72 or max)"},
 };
@@ -588,8 +589,11 @@ START_TEST(variables_have_their_values)
     ck_assert_str_eq(c.semihosting_dir, "");
     ck_assert_str_eq(c.fdt_dump_file, "/tmp/guest.dtb");
     ck_assert_str_eq(c.dump, "|gzip >x");
-    ck_assert(c.dryrun);
+    ck_assert(c.dryrun && !c.icache_exact);
     ck_assert_uint_eq(c.accepted_count, 0);
+    config_free(&c);
+    c = parsed("set icache exact");
+    ck_assert(c.icache_exact);
     config_free(&c);
     c = parsed("set counter-offset 1 set counter-offset 0 set cpu-model a53 set semihosting off "
                "dump a dump /var/log");

@@ -228,6 +228,53 @@ START_TEST(large_requests_get_whole_aligned_groups_while_there_are_any)
 }
 END_TEST
 
+static struct memory_chunk told[8];
+static unsigned told_count;
+
+static void note_change(void *context, hpa_t a, uint64_t size)
+{
+    ck_assert_ptr_eq(context, told);
+    told[told_count++] = (struct memory_chunk){a, size};
+}
+
+/* Whoever keeps code is told of its part before it changes, and only of pages of code. */
+START_TEST(changes_of_code_are_told)
+{
+    struct memory m = odd_board();
+    uint64_t base = m.banks[1].base.v;
+    told_count = 0;
+    memory_watch_code(&m, note_change, told);
+    memory_at(&m, hpa(base), 3 * PAGE_SIZE, MEMORY_WRITE);
+    ck_assert_uint_eq(told_count, 0);
+    memory_set_code(&m, hpa(base), true);
+    memory_set_code(&m, hpa(base + 2 * PAGE_SIZE), true);
+    ck_assert(memory_is_code(&m, hpa(base + 8)) && !memory_is_code(&m, hpa(base + PAGE_SIZE)));
+    ck_assert(!memory_is_code(&m, hpa(UINT64_MAX & ~PAGE_MASK)));
+    memory_at(&m, hpa(base + 8), 3 * PAGE_SIZE - 16, MEMORY_READ);
+    ck_assert_uint_eq(told_count, 0);
+    memory_at(&m, hpa(base + 8), 3 * PAGE_SIZE - 16, MEMORY_WRITE);
+    ck_assert_uint_eq(told_count, 2);
+    ck_assert(told[0].base.v == base + 8 && told[0].size == PAGE_SIZE - 8);
+    ck_assert(told[1].base.v == base + 2 * PAGE_SIZE && told[1].size == PAGE_SIZE - 8);
+    memory_set_code(&m, hpa(base), false);
+    memory_at(&m, hpa(base), PAGE_SIZE, MEMORY_WRITE);
+    ck_assert_uint_eq(told_count, 2);
+    memory_free(&m);
+}
+END_TEST
+
+START_TEST(pages_have_numbers_of_their_own)
+{
+    struct memory m = odd_board();
+    size_t number = 0;
+    for (size_t i = 0; i < m.bank_count; i++)
+        for (uint64_t at = 0; at < m.banks[i].size; at += PAGE_SIZE)
+            ck_assert_uint_eq(memory_page_number(&m, hpa(m.banks[i].base.v + at + 8)), number++);
+    ck_assert_uint_eq(memory_page_count(&m), number);
+    memory_free(&m);
+}
+END_TEST
+
 START_TEST(memory_is_scattered)
 {
     const struct memory_chunk banks[] = {{{0x80000000}, 512 * MIB}, {{0x8000000000}, 512 * MIB}};
@@ -437,6 +484,8 @@ int main(void)
     tcase_add_test(c, touched_pages_are_listed_in_order);
     tcase_add_test(c, allocator_gives_everything_once);
     tcase_add_test(c, large_requests_get_whole_aligned_groups_while_there_are_any);
+    tcase_add_test(c, changes_of_code_are_told);
+    tcase_add_test(c, pages_have_numbers_of_their_own);
     tcase_add_test(c, memory_is_scattered);
     tcase_add_test(c, no_two_chunks_touch_while_there_is_room);
     tcase_add_test(c, same_requests_same_memory);
