@@ -5,6 +5,7 @@
 
 #include "cpu/arm64.h"
 #include "emu/check.h"
+#include "emu/machine.h"
 #include "hv/device_tree.h"
 #include "hv/fdt.h"
 
@@ -71,6 +72,18 @@ static bool is_described(const struct vm *vm, const struct fdt_inputs *inputs, s
            (vdev < vm->config->vdev_count || !inputs->has_user_tree);
 }
 
+/* What Linux asks for so early that no device can give it: where to put its kernel, and the first
+ * numbers of its generator. Machines of the past had neither. */
+static void put_seeds(struct vm *vm, void *tree)
+{
+    uint8_t kaslr[8], rng[32];
+    if ((vm->board->options.quirks & QUIRK_NO_SEEDS) || !vm_entropy(vm, kaslr, sizeof kaslr) ||
+        !vm_entropy(vm, rng, sizeof rng))
+        return;
+    dt_set(node_of(tree), "kaslr-seed", kaslr, sizeof kaslr);
+    dt_set(node_of(tree), "rng-seed", rng, sizeof rng);
+}
+
 static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
 {
     begin(tree, "chosen");
@@ -88,6 +101,7 @@ static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *input
         put_string(tree, "stdout-path", path);
         break;
     }
+    put_seeds(vm, tree);
     end(tree);
 }
 

@@ -102,6 +102,9 @@ void retry_input(void *context, uint64_t due_ticks);
 /* vm.c: a VM's output goes to its sink and its digest. */
 void vm_output(void *vm, unsigned channel, const void *data, size_t size);
 
+/* vdev_env.c: random numbers of the journal for a VM. False: there are none, and it has ended. */
+bool vm_entropy(void *vm, void *to, size_t size);
+
 /* guest_tree.c: the device tree of what was assembled. */
 struct fdt_inputs {
     uint64_t initrd_start, initrd_size; /* size 0: none */

@@ -154,7 +154,7 @@ static void on_close_region(void *context, struct vdev *v, unsigned index)
 /* Randomness --------------------------------------------------------------------------------------
  */
 
-static bool on_entropy(void *context, void *to, size_t size)
+bool vm_entropy(void *context, void *to, size_t size)
 {
     struct vm *vm = context;
     struct bytes answer = {0};
@@ -186,7 +186,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .request_dump = on_request_dump,
         .read_memory = on_read_memory,
         .write_memory = on_write_memory,
-        .entropy = on_entropy,
+        .entropy = vm_entropy,
         .find_place = on_find_place,
         .map_memory = on_map_memory,
         .unmap_memory = on_unmap_memory,

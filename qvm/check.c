@@ -40,7 +40,7 @@ static int parse_all(struct checking *c, const struct vm_words *vms, size_t coun
     return worst;
 }
 
-/* The clock is the only thing that a board without images asks for. */
+/* A board without images asks for the clock and for random numbers. */
 static bool pull_nothing(void *context, enum pull_kind kind, const char *key, size_t size,
                          struct bytes *out, struct error *e)
 {

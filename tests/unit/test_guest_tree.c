@@ -1,0 +1,70 @@
+/* What the device tree says of a VM as a whole. */
+#include "test_board_fixture.h"
+
+#include "emu/machine.h"
+#include "hv/device_tree.h"
+#include "hv/fdt.h"
+#include "hv/hv_internal.h"
+
+static const uint32_t program[] = {0x14000000};
+
+static struct dt_node *tree_of(struct machine *m, uint32_t quirks)
+{
+    struct bytes flat = {0};
+    struct error e = {0};
+    struct fdt_inputs inputs = {0};
+    m->board->options.quirks = quirks;
+    ck_assert(fdt_build(m->board->vms[0], &inputs, &flat, &e));
+    struct dt_node *root = fdt_read(&flat, &e);
+    ck_assert_msg(root != NULL, "%s", e.text);
+    bytes_free(&flat);
+    return root;
+}
+
+static const struct dt_property *find(const struct dt_node *root, const char *node,
+                                      const char *name)
+{
+    for (size_t i = 0; i < root->child_count; i++)
+        if (strcmp(root->children[i]->name, node) == 0)
+            return dt_property(root->children[i], name);
+    return NULL;
+}
+
+/* In the order of the journal's pulls: those of assembly had the first two. */
+START_TEST(chosen_has_seeds)
+{
+    struct machine m;
+    machine_open(&m, program, 1, 1);
+    ck_assert_uint_eq(m.board->vms[0]->entropy_pulls, 2);
+    struct dt_node *root = tree_of(&m, 0);
+    const struct dt_property *kaslr = find(root, "chosen", "kaslr-seed");
+    const struct dt_property *rng = find(root, "chosen", "rng-seed");
+    ck_assert(kaslr && rng);
+    ck_assert_uint_eq(kaslr->size, 8);
+    ck_assert_uint_eq(rng->size, 32);
+    ck_assert_uint_eq(kaslr->data[0], '2');
+    ck_assert_uint_eq(rng->data[31], '3' + 31);
+    dt_node_free(root);
+    machine_close(&m);
+}
+END_TEST
+
+START_TEST(machines_of_the_past_have_none)
+{
+    struct machine m;
+    machine_open(&m, program, 1, 1);
+    struct dt_node *root = tree_of(&m, QUIRK_NO_SEEDS);
+    ck_assert(!find(root, "chosen", "kaslr-seed") && !find(root, "chosen", "rng-seed"));
+    ck_assert_uint_eq(m.board->vms[0]->entropy_pulls, 2);
+    dt_node_free(root);
+    machine_close(&m);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("guest_tree");
+    tcase_add_test(t, chosen_has_seeds);
+    tcase_add_test(t, machines_of_the_past_have_none);
+    return suite_main("hv/guest_tree", t);
+}
