@@ -181,10 +181,15 @@ struct board {
     uint64_t pause_at;    /* instruction count: whoever runs the board wants it back */
     uint64_t run_until;   /* the tick that the running budget ends at, if nothing else is sooner */
     bool pause_wanted;
-    uint64_t next_snapshot; /* instruction count */
-    bool snapshot_wanted;   /* a guest asked for one */
-    uint64_t next_digest;   /* instruction count */
-    uint64_t next_poll;     /* tick; live only, no state */
+    /* Somebody may want a pause at any time: asked between runs of the engine, which are short
+     * then. NULL: nobody. */
+    bool (*wants_pause)(void *context);
+    void *wants_pause_context;
+    const struct turn *pause_before; /* pause when it is its turn; NULL: at nobody's */
+    uint64_t next_snapshot;          /* instruction count */
+    bool snapshot_wanted;            /* a guest asked for one */
+    uint64_t next_digest;            /* instruction count */
+    uint64_t next_poll;              /* tick; live only, no state */
     uint64_t wall_clock_s;
     uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */
     struct check_context where;        /* for messages of CHECK */
@@ -203,8 +208,9 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
 void board_free(struct board *b);
 /* Runs until every VM has ended or a limit is reached; returns the exit status. */
 int board_run(struct board *b);
-/* Runs until that many instructions were executed, or something set `pause_wanted`: false. True:
- * every VM has ended, or a limit was reached. May be called again. */
+/* Runs until that many instructions were executed, something set `pause_wanted`, `wants_pause` said
+ * so or it is the turn of `pause_before`: false. True: every VM has ended, or a limit was reached.
+ * May be called again; where it paused makes no difference to the run. */
 bool board_run_to(struct board *b, uint64_t instructions);
 /* SHA-256 of the whole machine state: time, vCPUs, devices, memory. Only between runs. */
 struct digest board_digest(struct board *b);

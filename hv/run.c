@@ -15,6 +15,7 @@
 #include "hv/script.h"
 
 #define POLL_TICKS        1000000 /* how often a live host is asked for input */
+#define LOOK_TICKS        50000   /* how often whoever may want a pause is asked at least */
 #define INPUT_RETRY_TICKS 100000  /* how soon a full device is offered its input again */
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -165,7 +166,9 @@ static struct engine_budget budget_for(struct board *b, const struct choice *c)
         exact = least(exact, turn);
     return (struct engine_budget){
         .exact = exact,
-        .soft = journal_can_wait(b->journal) ? POLL_TICKS : UINT64_MAX,
+        .soft = b->wants_pause                 ? LOOK_TICKS
+                : journal_can_wait(b->journal) ? POLL_TICKS
+                                               : UINT64_MAX,
         .turn = c->others_wait && !b->options.chaos.on ? turn : UINT64_MAX,
     };
 }
@@ -356,6 +359,11 @@ static int worst_status(const struct board *b)
     return status;
 }
 
+static bool is_pause_asked(const struct board *b)
+{
+    return b->wants_pause && b->wants_pause(b->wants_pause_context);
+}
+
 bool board_run_to(struct board *b, uint64_t instructions)
 {
     b->pause_at = instructions;
@@ -368,9 +376,11 @@ bool board_run_to(struct board *b, uint64_t instructions)
         take_snapshot_if_due(b);
         if (all_ended(b) || limit_is_reached(b))
             break;
-        if (b->vtime.instructions >= b->pause_at || b->pause_wanted)
+        if (b->vtime.instructions >= b->pause_at || b->pause_wanted || is_pause_asked(b))
             return false;
         struct choice next = schedule_choose(&b->schedule);
+        if (next.turn && next.turn == b->pause_before)
+            return false;
         if (next.turn && !(next.turn->vcpu->repeats && nobody_gets_on(b)))
             run_turn(b, &next);
         else if (!idle(b))

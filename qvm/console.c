@@ -10,6 +10,7 @@
 
 #define RETRY_NS       100000000 /* how often a device that was not there is looked for */
 #define FILES_WAIT_NS  10000000  /* how long input of a file may wait for an idle guest */
+#define DEBUG_WAIT_NS  50000000  /* and a debugger */
 #define LINE_MAX_BYTES 4096      /* of one of several VMs: a longer line is broken */
 #define ESCAPE_KEY     1         /* Ctrl-A: then x ends the run, Ctrl-A sends one */
 
@@ -346,6 +347,8 @@ bool console_idle(struct console *c, uint64_t ns, uint64_t *passed_ns)
         *passed_ns = ns;
         return true;
     }
+    if (c->debugged && ns > DEBUG_WAIT_NS)
+        ns = DEBUG_WAIT_NS;
     uint64_t from = host_monotonic_ns();
     if (c->input_ended)
         host_sleep(ns);

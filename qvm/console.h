@@ -35,6 +35,7 @@ struct console {
     struct bytes *printed; /* instead of standard output; NULL: no */
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
+    bool debugged; /* somebody else may want an end of a wait */
     bool input_ended;
     bool output_lost; /* once closed: a file of its own does not have everything */
     bool escape;      /* the escape key was just pressed */

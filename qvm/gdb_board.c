@@ -190,16 +190,37 @@ static bool can_reverse(void *context)
     return ((struct gdb_board *)context)->timeline != NULL;
 }
 
-static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned thread,
-                              bool (*interrupted)(void *), void *interrupted_context)
+/* Of type board.wants_pause. The user is asked also where he must wait: he is told then that the
+ * work goes on. */
+static bool wants_pause(void *context)
 {
-    return gdb_travel_resume(context, how, thread, interrupted, interrupted_context);
+    struct gdb_board *g = context;
+    if (g->user && g->user->interrupted(g->user->context, g->board->vtime.instructions))
+        g->is_interrupted = true;
+    return g->is_interrupted && g->may_pause;
+}
+
+static void work_for(struct gdb_board *g, const struct gdb_user *user)
+{
+    g->user = user;
+    g->is_interrupted = false;
+}
+
+static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned thread,
+                              const struct gdb_user *user)
+{
+    work_for(context, user);
+    struct gdb_stop stop = gdb_travel_resume(context, how, thread);
+    work_for(context, NULL);
+    return stop;
 }
 
 static void monitor(void *context, unsigned thread, enum gdb_space space, const char *command,
-                    struct bytes *out)
+                    const struct gdb_user *user, struct bytes *out)
 {
+    work_for(context, user);
     gdb_monitor(context, thread, space, command, out);
+    work_for(context, NULL);
 }
 
 struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t,
@@ -207,6 +228,8 @@ struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct 
 {
     *g = (struct gdb_board){.board = b, .timeline = t, .events = events};
     events->on = t == NULL;
+    b->wants_pause = wants_pause;
+    b->wants_pause_context = g;
     gdb_travel_use(g, &g->points);
     return (struct gdb_target){
         .thread_count = thread_count,
@@ -230,5 +253,6 @@ struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct 
 void gdb_board_leave(struct gdb_board *g)
 {
     gdb_travel_use(g, NULL);
+    g->board->wants_pause = NULL;
     g->events->on = false;
 }

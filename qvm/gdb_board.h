@@ -16,6 +16,10 @@ struct gdb_board {
     struct gdb_events *events; /* borrowed */
     bool forked;
     int exit_status; /* of a live run that ended */
+    /* While it works: */
+    const struct gdb_user *user; /* borrowed; NULL: it does not */
+    bool may_pause;              /* where the user interrupts; else it arrives where it goes */
+    bool is_interrupted;
 };
 
 /* The board gets points; they are taken away by gdb_board_leave. `events` is told of the board's

@@ -47,13 +47,22 @@ static void link_met(void *context)
     host_link_keep(((struct peer *)context)->host);
 }
 
+static uint64_t link_now_ns(void *context)
+{
+    (void)context;
+    return host_monotonic_ns();
+}
+
 static void open_link(struct gdb_link *link, struct host_link *host)
 {
     struct peer *p = malloc(sizeof *p);
     CHECK_ROOM(p);
     *p = (struct peer){.host = host};
-    *link =
-        (struct gdb_link){.read = link_read, .write = link_write, .met = link_met, .context = p};
+    *link = (struct gdb_link){.read = link_read,
+                              .write = link_write,
+                              .met = link_met,
+                              .now_ns = link_now_ns,
+                              .context = p};
 }
 
 /* "PORT", ":PORT", "HOST:PORT" or "[HOST]:PORT"; `host` gets at most `size`. False: it is none. */

@@ -60,7 +60,9 @@ static void seek(const struct request *r, struct bytes *out)
                  timeline_start(r->g->timeline));
         return;
     }
-    gdb_travel_to(r->g, instructions);
+    gdb_travel_towards(r->g, instructions);
+    if (r->g->is_interrupted)
+        text_put(out, "interrupted on the way\n");
     when(r, out);
     text_put(out, "gdb still shows the registers of before: maintenance flush register-cache\n");
 }

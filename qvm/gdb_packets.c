@@ -1,3 +1,7 @@
+/* Until both sides agree to leave acknowledgements out, whoever hears nothing for a while says so
+ * again: gdb repeats its packet when no + comes, and sends - when no answer does ("Packet
+ * Acknowledgment"). By the time we read that, several of these may have come, and the answer to the
+ * first serves them all: a second one would be taken for the answer to the next packet. */
 #include "qvm/gdb_packets.h"
 
 #include <string.h>
@@ -5,8 +9,11 @@
 #include "hv/config_text.h"
 #include "qvm/gdb_hex.h"
 
+#define LOOK_NS UINT64_C(20000000) /* between two looks at the link while the target works */
+
 void packets_free(struct gdb_packets *p)
 {
+    bytes_free(&p->received);
     bytes_free(&p->sent);
 }
 
@@ -38,6 +45,7 @@ void packets_send(struct gdb_packets *p, const void *payload, size_t size)
     }
     text_put(&p->sent, "#");
     hex_put(&p->sent, &sum, 1);
+    p->unacknowledged = !p->no_acks;
     send_again(p);
 }
 
@@ -59,9 +67,13 @@ static void between(struct gdb_packets *p, uint8_t c)
         p->sum = 0;
     } else if (c == 3) {
         p->interrupt = true;
-    } else if (c == '-' && !p->no_acks) {
-        send_again(p);
-    } else if (c != '+' && !p->begun) {
+    } else if (c == '+') {
+        p->acknowledges = true;
+        p->unacknowledged = false;
+    } else if (c == '-') {
+        if (p->unacknowledged)
+            send_again(p);
+    } else if (!p->begun) {
         give_up(p); /* a web page must not talk to it, with a request whose body has packets */
     }
 }
@@ -145,23 +157,73 @@ static void advance(struct gdb_packets *p, bool wait)
     }
 }
 
+static bool is_too_long(const struct gdb_packets *p)
+{
+    return p->size > sizeof p->payload;
+}
+
+/* Is the one that came the one before, once more? */
+static bool is_repeated(const struct gdb_packets *p)
+{
+    return !p->no_acks && !is_too_long(p) && p->size == p->received.size &&
+           memcmp(p->payload, p->received.data, p->size) == 0;
+}
+
+/* The packet that came is the one in work. What was sent before it did arrive. */
+static void begin_work(struct gdb_packets *p)
+{
+    p->part = GDB_BETWEEN;
+    p->interrupt = p->unacknowledged = false;
+    bytes_clear(&p->received);
+    bytes_put(&p->received, p->payload, is_too_long(p) ? 0 : p->size);
+}
+
+/* What came meanwhile: its repetitions. Another packet stays for later. */
+static void drop_repetitions(struct gdb_packets *p)
+{
+    for (advance(p, false); p->part == GDB_WHOLE && is_repeated(p); advance(p, false))
+        p->part = GDB_BETWEEN;
+}
+
+/* Repeated while the answer was on its way. A peer that never acknowledges anything may as well
+ * mean another. */
+static bool is_answered(const struct gdb_packets *p)
+{
+    return p->acknowledges && p->unacknowledged && is_repeated(p);
+}
+
 bool packets_receive(struct gdb_packets *p, struct reader *payload)
 {
     for (;;) {
         advance(p, true);
         if (p->part != GDB_WHOLE)
             return false;
-        p->part = GDB_BETWEEN;
-        *payload = reader_of(p->payload, p->size);
-        if (p->size <= sizeof p->payload)
+        if (is_answered(p)) {
+            p->part = GDB_BETWEEN;
+            continue;
+        }
+        bool too_long = is_too_long(p);
+        begin_work(p);
+        if (!p->no_acks)
+            drop_repetitions(p);
+        *payload = reader_of(p->received.data, p->received.size);
+        if (!too_long)
             return true;
         packets_send(p, "E01", 3);
     }
 }
 
-bool packets_interrupted(void *packets)
+bool packets_pending(const struct gdb_packets *p)
 {
-    struct gdb_packets *p = packets;
-    advance(p, false);
-    return p->interrupt || p->ended || p->part == GDB_WHOLE;
+    return p->part == GDB_WHOLE;
+}
+
+bool packets_interrupted(struct gdb_packets *p)
+{
+    uint64_t now = p->link->now_ns(p->link->context);
+    if (now - p->looked_ns >= LOOK_NS) {
+        p->looked_ns = now;
+        advance(p, false);
+    }
+    return p->interrupt || p->ended || packets_pending(p);
 }

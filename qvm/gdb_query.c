@@ -1,4 +1,5 @@
 /* The gdb server's general queries, q and Q packets. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "hv/config_text.h"
@@ -128,6 +129,32 @@ static void say(struct gdb_server *s, const struct bytes *text)
     bytes_free(&packet);
 }
 
+/* While a command is at work gdb must hear of us, or it takes the link for broken ("set
+ * remotetimeout": 2 s); the user sees how far it is. */
+#define PROGRESS_NS UINT64_C(1000000000)
+
+struct command_user {
+    struct gdb_server *server;
+    uint64_t told_ns;
+    bool interrupted;
+};
+
+static bool is_interrupted(void *context, uint64_t instructions)
+{
+    struct command_user *u = context;
+    const struct gdb_link *link = u->server->packets.link;
+    uint64_t now = link->now_ns(link->context);
+    if (now - u->told_ns >= PROGRESS_NS) {
+        struct bytes text = {0};
+        text_put(&text, "at instruction %" PRIu64 "\n", instructions);
+        say(u->server, &text);
+        bytes_free(&text);
+        u->told_ns = now;
+    }
+    u->interrupted |= packets_interrupted(&u->server->packets);
+    return u->interrupted;
+}
+
 static const char *const spaces[] = {"virtual", "guest-physical", "host-physical"};
 
 /* `space [NAME]`, the one command that is the server's. */
@@ -158,14 +185,20 @@ void query_monitor(struct gdb_server *s, struct reader *arguments)
         return;
     }
     command[size] = 0;
+    struct command_user u = {.server = s,
+                             .told_ns = s->packets.link->now_ns(s->packets.link->context)};
+    struct gdb_user user = {.interrupted = is_interrupted, .context = &u};
     if (!change_space(s, command, &text))
-        s->target->monitor(s->target->context, s->general, s->space, command, &text);
+        s->target->monitor(s->target->context, s->general, s->space, command, &user, &text);
     if (strcmp(command, "help") == 0)
         text_put(&text,
                  "%-12s space [virtual|guest-physical|host-physical]: what addresses of"
                  " memory are\n",
                  "space");
-    say(s, &text);
+    /* The peer has given the command up, and waits for the answer to its next packet. */
+    s->silent = u.interrupted && packets_pending(&s->packets);
+    if (!s->silent)
+        say(s, &text);
     bytes_free(&text);
     server_ok(s);
 }

@@ -62,14 +62,20 @@ void run_why(struct gdb_server *s, struct reader *arguments)
 
 /* Running ---------------------------------------------------------------------------------------*/
 
+static bool is_interrupted(void *packets, uint64_t instructions)
+{
+    (void)instructions;
+    return packets_interrupted(packets);
+}
+
 /* `thread` 0: the one that is meant where none is named. */
 static void run(struct gdb_server *s, enum gdb_resume how, unsigned thread)
 {
     struct gdb_target *t = s->target;
     if (thread == 0)
         thread = s->control ? s->control : s->stop.thread;
-    s->packets.interrupt = false;
-    s->stop = t->resume(t->context, how, thread, packets_interrupted, &s->packets);
+    struct gdb_user user = {.interrupted = is_interrupted, .context = &s->packets};
+    s->stop = t->resume(t->context, how, thread, &user);
     s->general = s->stop.thread;
     run_why(s, NULL);
 }

@@ -50,6 +50,15 @@ struct gdb_stop {
     int exit_status;
 };
 
+/* The user, while the target works for him. */
+struct gdb_user {
+    /* He wants it to end, or is gone; once true it stays so until the target has answered. May be
+     * asked every few microseconds, with the place where the target is: `monitor` shows it now and
+     * then. */
+    bool (*interrupted)(void *context, uint64_t instructions);
+    void *context;
+};
+
 struct gdb_target {
     unsigned (*thread_count)(void *context);
     /* "vm NAME, vCPU 0: runs" */
@@ -70,14 +79,13 @@ struct gdb_target {
     bool (*insert)(void *context, enum gdb_point point, uint64_t address, uint64_t size);
     void (*remove)(void *context, enum gdb_point point, uint64_t address, uint64_t size);
     bool (*can_reverse)(void *context);
-    /* Runs until something happens; asks `interrupted`, which costs a system call, now and then,
-     * and stops when it is true. A step is one instruction of that thread; otherwise all run, and
-     * `thread` means nothing. */
+    /* Runs until something happens or the user interrupts. A step is one instruction of that
+     * thread; otherwise all run, and `thread` means nothing. */
     struct gdb_stop (*resume)(void *context, enum gdb_resume how, unsigned thread,
-                              bool (*interrupted)(void *), void *interrupted_context);
+                              const struct gdb_user *user);
     /* `monitor COMMAND`: text for the user, who has selected a thread and a kind of address. */
     void (*monitor)(void *context, unsigned thread, enum gdb_space space, const char *command,
-                    struct bytes *out);
+                    const struct gdb_user *user, struct bytes *out);
     void *context;
 };
 

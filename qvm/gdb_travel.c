@@ -1,7 +1,6 @@
 #include "qvm/gdb_travel.h"
 
-#define CHUNK     2000000 /* instructions between two looks at the user */
-#define STOPS_MAX 64      /* so many stops cost about as much as running a stretch */
+#define STOPS_MAX 64 /* so many stops cost about as much as running a stretch */
 
 void gdb_travel_use(struct gdb_board *g, struct points *points)
 {
@@ -19,6 +18,13 @@ void gdb_travel_to(struct gdb_board *g, uint64_t instructions)
     gdb_travel_use(g, NULL);
     timeline_seek(g->timeline, instructions);
     gdb_travel_use(g, &g->points);
+}
+
+void gdb_travel_towards(struct gdb_board *g, uint64_t instructions)
+{
+    g->may_pause = true;
+    gdb_travel_to(g, instructions);
+    g->may_pause = false;
 }
 
 unsigned gdb_travel_current_thread(const struct gdb_board *g)
@@ -94,51 +100,57 @@ static struct gdb_stop stop_at(struct gdb_board *g, const struct point *point, c
     };
 }
 
-/* True: the instruction was reached. */
+/* Stops at a point, and where the user interrupts. True: the instruction was reached. */
 static bool run_to(struct gdb_board *g, uint64_t instructions)
 {
     struct board *b = g->board;
     points_clear_hit(&g->points);
-    if (g->timeline)
-        return timeline_run_to(g->timeline, instructions);
-    if (board_run_to(b, instructions)) {
-        for (size_t i = 0; i < b->vm_count; i++)
-            if (b->vms[i]->exit_status > g->exit_status)
-                g->exit_status = b->vms[i]->exit_status;
-        return false;
-    }
-    return b->vtime.instructions >= instructions;
+    g->may_pause = true;
+    bool ended = false, reached = g->timeline ? timeline_run_to(g->timeline, instructions)
+                                              : !(ended = board_run_to(b, instructions)) &&
+                                                    b->vtime.instructions >= instructions;
+    g->may_pause = false;
+    for (size_t i = 0; ended && i < b->vm_count; i++)
+        if (b->vms[i]->exit_status > g->exit_status)
+            g->exit_status = b->vms[i]->exit_status;
+    return reached;
 }
 
 static struct gdb_stop why_it_stopped(struct gdb_board *g)
 {
     if (g->points.is_hit)
         return stop_at(g, &g->points.hit, g->points.vcpu, g->points.address);
+    if (g->is_interrupted)
+        return stopped(g, GDB_STOP_INTERRUPT);
     return stopped(g, g->timeline ? GDB_STOP_LOG_END : GDB_STOP_EXITED);
 }
 
-static struct gdb_stop go_on(struct gdb_board *g, bool (*interrupted)(void *), void *context)
+static struct gdb_stop go_on(struct gdb_board *g)
 {
     g->points.resume_at = UINT64_MAX;
-    while (run_to(g, g->board->vtime.instructions + CHUNK))
-        if (interrupted(context))
-            return stopped(g, GDB_STOP_INTERRUPT);
+    run_to(g, UINT64_MAX);
     return why_it_stopped(g);
 }
 
-/* One instruction of the thread; if it waits, others run meanwhile. */
-static struct gdb_stop step(struct gdb_board *g, unsigned thread, bool (*interrupted)(void *),
-                            void *context)
+/* While it waits or is off others run. False: something else stopped the board. */
+static bool await_turn(struct gdb_board *g, const struct turn *t)
+{
+    g->board->pause_before = t;
+    run_to(g, UINT64_MAX);
+    g->board->pause_before = NULL;
+    return !g->points.is_hit && !g->is_interrupted &&
+           schedule_choose(&g->board->schedule).turn == t;
+}
+
+/* One instruction of the thread. An interrupt that it takes first is none. */
+static struct gdb_stop step(struct gdb_board *g, unsigned thread)
 {
     const struct turn *t = &g->board->schedule.turns[thread - 1];
     uint64_t before = t->executed;
     g->points.resume_at = g->board->vtime.instructions;
-    for (unsigned i = 1; t->executed == before; i++) {
-        if (!run_to(g, g->board->vtime.instructions + 1))
+    while (t->executed == before)
+        if (!await_turn(g, t) || !run_to(g, g->board->vtime.instructions + 1))
             return why_it_stopped(g);
-        if (i % 10000 == 0 && interrupted(context))
-            return stopped(g, GDB_STOP_INTERRUPT);
-    }
     struct gdb_stop stop = stopped(g, GDB_STOP_STEP);
     stop.thread = thread;
     return stop;
@@ -164,13 +176,12 @@ struct last_stop {
     uint64_t address;
 };
 
-/* Notes each stop from the present on, but no more than so many. True: there are no more. */
+/* Notes each stop from the present on, but no more than so many. True: there are no more, or the
+ * user interrupted. */
 static bool note_stops(struct gdb_board *g, uint64_t until, unsigned count, struct last_stop *last)
 {
     for (unsigned i = 0; i < count; i++) {
-        points_clear_hit(&g->points);
-        bool reached = timeline_run_to(g->timeline, until);
-        if (reached || !g->points.is_hit)
+        if (run_to(g, until) || !g->points.is_hit)
             return true;
         *last = (struct last_stop){.found = true,
                                    .place = gdb_travel_place(g),
@@ -196,13 +207,14 @@ static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t unti
         from = resume_at = last.place.instructions;
         uint64_t middle = from + (until - from) / 2;
         struct last_stop later = search(g, middle, until);
-        if (later.found)
+        if (later.found || g->is_interrupted)
             return later;
         until = middle;
     }
 }
 
-static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *), void *context)
+/* Where the user interrupts, what was searched up to then lies ahead. */
+static struct gdb_stop go_back(struct gdb_board *g)
 {
     uint64_t start = timeline_start(g->timeline), until = g->board->vtime.instructions;
     while (until > start) {
@@ -212,6 +224,10 @@ static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *),
             continue;
         }
         struct last_stop last = search(g, from, until);
+        if (g->is_interrupted) {
+            gdb_travel_to(g, until);
+            return stopped(g, GDB_STOP_INTERRUPT);
+        }
         if (last.found) {
             if (last.point.kind == POINT_EXECUTE)
                 gdb_travel_return(g, &last.place);
@@ -220,26 +236,21 @@ static struct gdb_stop go_back(struct gdb_board *g, bool (*interrupted)(void *),
             return stop_at(g, &last.point, last.vcpu, last.address);
         }
         until = from;
-        if (interrupted(context)) {
-            gdb_travel_to(g, until);
-            return stopped(g, GDB_STOP_INTERRUPT);
-        }
     }
     gdb_travel_to(g, start);
     return stopped(g, GDB_STOP_LOG_BEGIN);
 }
 
-struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread,
-                                  bool (*interrupted)(void *), void *interrupted_context)
+struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread)
 {
     switch (how) {
     case GDB_STEP:
-        return step(g, thread, interrupted, interrupted_context);
+        return step(g, thread);
     case GDB_REVERSE_STEP:
         return step_back(g);
     case GDB_REVERSE_CONTINUE:
-        return go_back(g, interrupted, interrupted_context);
+        return go_back(g);
     default:
-        return go_on(g, interrupted, interrupted_context);
+        return go_on(g);
     }
 }

@@ -9,11 +9,12 @@
 void gdb_travel_use(struct gdb_board *g, struct points *points);
 /* To the instruction, stopping nowhere; afterwards the debugger's points hold again. */
 void gdb_travel_to(struct gdb_board *g, uint64_t instructions);
+/* The same, or as far as it comes before the user interrupts. */
+void gdb_travel_towards(struct gdb_board *g, uint64_t instructions);
 unsigned gdb_travel_current_thread(const struct gdb_board *g);
 unsigned gdb_travel_thread_of(const struct gdb_board *g, const struct vcpu *v);
 /* As gdb_target.resume. */
-struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread,
-                                  bool (*interrupted)(void *), void *interrupted_context);
+struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread);
 
 /* An instruction count alone does not say where the board stands: time can pass and an interrupt be
  * taken before the next instruction, and a point stops behind these. */

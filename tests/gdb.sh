@@ -128,14 +128,64 @@ def interrupted(packet):
     at = int(re.search(r'instruction (\d+)', when)[1])
     if not stop.startswith('T02thread:'):
         return 'it answers %r' % stop
-    if not 0 < at < 20000000:
+    if at > 20000000:
         return 'it is at %s' % when
     return ended.problem(0)
+
+
+def latency(what, packet, *prepared, trace=TRACE):
+    """From Ctrl-C to the answer: far from 200 ms, on a busy machine too, is what took a minute."""
+    server = Server('gdb', '--port', '0', trace)
+    peer = Peer(server.place)
+    for one in prepared:
+        peer.monitor(one[8:]) if one.startswith('monitor ') else peer.ask(one)
+    peer.send(packet)
+    if not packet.startswith('qRcmd'):
+        time.sleep(0.3)  # until it is in the middle of it
+    began = time.monotonic()
+    peer.socket.sendall(b'\x03')
+    text = ''
+    while (answer := peer.answer()).startswith('O') and answer != 'OK':
+        text += bytes.fromhex(answer[1:]).decode()
+    took = time.monotonic() - began
+    problem = '' if took < 5 else 'it took %.1f s' % took
+    if packet.startswith('qRcmd'):
+        problem = problem or ('' if answer == 'OK' and 'interrupted on the way' in text else text)
+    else:
+        problem = problem or ('' if answer.startswith('T02') else answer)
+    peer.ask('D')
+    verdict('Ctrl-C, ' + what, problem or server.end().problem(0))
+
+
+def latencies():
+    hot = 'Z2,40090f00,4'  # in the page of what the vCPUs share
+    latency('a watched page that is hot', 'vCont;c', 'monitor seek 1000000', hot)
+    latency('the same, backwards', 'bc', 'monitor seek 40000000', hot)
+    idle = work + '/idle.qtrace'
+    Run([qvm, 'record', '-o', idle, *MACHINE, 'cpu'])
+    latency('a step of a vCPU that is off', 'vCont;s:5', trace=idle)
+    latency('monitor seek', 'qRcmd,' + b'seek 50000000'.hex())
+
+
+def repeated():
+    """A debugger that heard nothing for a while asks again; it wants one answer."""
+    server = Server('gdb', '--port', '0', TRACE)
+    with socket.create_connection(server.place, timeout=SECONDS) as s:
+        s.sendall(b'+' + b'$qC#b4' * 3)
+        s.shutdown(socket.SHUT_WR)
+        had = b''
+        while more := s.recv(65536):
+            had += more
+    good = re.fullmatch(rb'\+\+\+\$QC1#c5', had)
+    verdict('a packet sent three times', '' if good else repr(had))
+    server.end()
 
 
 def raw():
     verdict('Ctrl-C', interrupted('vCont;c'))
     verdict('Ctrl-C, backwards', interrupted('bc'))
+    latencies()
+    repeated()
 
     server = Server('run', '--gdb', '0', *MACHINE)
     peer = Peer(server.place)
@@ -303,6 +353,15 @@ def hot_loop():
     whens = [int(when) for when in re.findall(r'^instruction (\d+),', text, re.M)][-3:]
     good = len(whens) == 3 and whens[1] < whens[0] == whens[2]
     verdict('the last time and the one before', '' if good else 'at %s' % whens)
+
+
+def slow_start():
+    """gdb repeats its first packet every 2 s."""
+    text = script('target remote | sleep 5; exec %s gdb %s --pipe' % (shlex.quote(qvm), TRACE),
+                  'monitor when', 'stepi', 'monitor when', 'detach')
+    says('a slow start', text, r'^> monitor when\ninstruction 0, ', r'^> stepi',
+         r'^instruction 1, ', r'^\[Inferior 1 .*detached\]$')
+    verdict('a slow start, no packet too many', '' if 'unexpected' not in text else text)
 
 
 CHANGE = r'^Thread %d hit Hardware watchpoint \d: .*\n\nOld value = %d\nNew value = %d$'
@@ -479,6 +538,7 @@ def bare():
     raw()
     looking()
     if gdb:
+        slow_start()
         forwards()
         backwards()
         hot_loop()

@@ -21,6 +21,8 @@ static struct fake {
     unsigned points_max, inserted, removed;
     struct gdb_stop stop; /* what the next run ends with */
     bool runs_until_interrupted;
+    unsigned looks; /* for the user, of a command */
+    bool works;     /* now */
     unsigned runs;
     enum gdb_resume how;
     unsigned stepped;
@@ -131,7 +133,7 @@ static bool can_reverse(void *context)
 }
 
 static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned thread,
-                              bool (*interrupted)(void *), void *interrupted_context)
+                              const struct gdb_user *user)
 {
     (void)context;
     ck_assert(thread >= 1 && thread <= THREADS);
@@ -139,16 +141,22 @@ static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned threa
     fake.how = how;
     fake.stepped = thread;
     if (fake.runs_until_interrupted) {
-        while (!interrupted(interrupted_context))
+        fake.works = true;
+        while (!user->interrupted(user->context, 1))
             ;
+        fake.works = false;
         return (struct gdb_stop){.reason = GDB_STOP_INTERRUPT, .thread = 1};
     }
     return fake.stop;
 }
 
 static void monitor(void *context, unsigned thread, enum gdb_space space, const char *command,
-                    struct bytes *out)
+                    const struct gdb_user *user, struct bytes *out)
 {
+    fake.works = true;
+    for (unsigned at = 1; at <= fake.looks && !user->interrupted(user->context, at); at++)
+        ;
+    fake.works = false;
     fake.thread = thread;
     fake.space = space;
     (void)context;
@@ -187,6 +195,8 @@ static size_t link_read(void *context, void *to, size_t size, bool wait, bool *e
 {
     (void)context;
     if (!wait) {
+        if (!fake.works)
+            return 0;
         if (!peer.while_running || !*peer.while_running) {
             *ended = peer.leaves;
             return 0;
@@ -221,7 +231,16 @@ static void link_met(void *context)
     (void)context;
 }
 
-static const struct gdb_link script = {.read = link_read, .write = link_write, .met = link_met};
+/* A second passes each time that somebody looks. */
+static uint64_t link_now_ns(void *context)
+{
+    static uint64_t seconds;
+    (void)context;
+    return ++seconds * 1000000000;
+}
+
+static const struct gdb_link script = {
+    .read = link_read, .write = link_write, .met = link_met, .now_ns = link_now_ns};
 
 static void put(const char *text)
 {
@@ -370,13 +389,39 @@ START_TEST(who_does_not_begin_with_a_packet_is_no_debugger)
 {
     expect_output("POST / HTTP/1.1\r\n\r\n$qC#b4", "");
     expect_output("+\r$qC#b4", "");
-    expect_output("+$qC#b4\r\n$qC#b4", "+$QC2#c6+$QC2#c6");
+    expect_output("+$qC#b4\r\n$?#3f", "+$QC2#c6+$T05thread:2;#d8");
 }
 END_TEST
 
 START_TEST(acknowledgements_end)
 {
     expect_output("$QStartNoAckMode#b0+$qC#b4-+$qC#b5", "+$OK#9a$QC2#c6");
+}
+END_TEST
+
+/* All at once: what piled up while nobody read. */
+static void expect_output_at_once(const char *input, const char *output)
+{
+    begin();
+    peer.packets = false;
+    put(input);
+    ck_assert_int_eq(serve(), GDB_LOST);
+    ck_assert_str_eq((char *)peer.output.data, output);
+    end();
+}
+
+START_TEST(what_a_waiting_peer_repeats_is_answered_once)
+{
+    expect_output_at_once("+$qC#b4$qC#b4$qC#b4", "+++$QC2#c6");
+    expect_output_at_once("$qC#b4$qC#b5$qC#b4", "+-+$QC2#c6");
+    expect_output_at_once("+$qC#b4$qC#b4+$?#3f", "+++$QC2#c6$T05thread:2;#d8");
+    expect_output_at_once("+$qC#b4---", "+$QC2#c6"); /* it waits for an answer */
+    expect_output_at_once("$QStartNoAckMode#b0$QStartNoAckMode#b0", "++$OK#9a");
+    /* The answer is on its way. */
+    expect_output("+$qC#b4$qC#b4", "+$QC2#c6+");
+    expect_output("+$qC#b4$qC#b4-+-", "+$QC2#c6+$QC2#c6");
+    expect_output("+$qC#b4+$qC#b4", "+$QC2#c6+$QC2#c6"); /* it came: it is asked again */
+    expect_output("$qC#b4$qC#b4", "+$QC2#c6+$QC2#c6");   /* one that acknowledges nothing */
 }
 END_TEST
 
@@ -849,6 +894,36 @@ START_TEST(monitor_text)
 }
 END_TEST
 
+START_TEST(a_long_command_says_how_far_it_is)
+{
+    begin();
+    fake.looks = 3;
+    struct bytes text = said("x");
+    ck_assert_ptr_nonnull(
+        strstr((char *)text.data, "at instruction 1\nat instruction 2\nat instruction 3\n"));
+    ck_assert_ptr_nonnull(strstr((char *)text.data, "xxxxxxxx"));
+    bytes_free(&text);
+    end();
+}
+END_TEST
+
+/* Whoever has given it up takes the next answer for that to its next packet. */
+START_TEST(a_command_that_was_given_up_is_not_answered)
+{
+    begin();
+    fake.looks = 1000;
+    put_packet("QStartNoAckMode");
+    put_command("x");
+    peer.while_running = "$qC#b4";
+    serve();
+    take_answers();
+    for (unsigned i = 1; i + 1 < answers.count; i++)
+        ck_assert_str_ne(answers.text[i], "OK");
+    ck_assert_str_eq(answers.text[answers.count - 1], "QC2");
+    end();
+}
+END_TEST
+
 START_TEST(a_long_command_is_refused)
 {
     char command[600];
@@ -1000,6 +1075,7 @@ int main(void)
     tcase_add_test(tests, who_does_not_begin_with_a_packet_is_no_debugger);
     tcase_add_test(tests, acknowledgements_end);
     tcase_add_test(tests, bytes_may_come_one_by_one);
+    tcase_add_test(tests, what_a_waiting_peer_repeats_is_answered_once);
     tcase_add_test(tests, packets_are_bounded);
     tcase_add_test(tests, what_is_supported);
     tcase_add_test(tests, sessions_end);
@@ -1020,6 +1096,8 @@ int main(void)
     tcase_add_test(tests, a_packet_ends_a_run);
     tcase_add_test(tests, a_peer_leaves_a_run);
     tcase_add_test(tests, monitor_text);
+    tcase_add_test(tests, a_long_command_says_how_far_it_is);
+    tcase_add_test(tests, a_command_that_was_given_up_is_not_answered);
     tcase_add_test(tests, a_long_command_is_refused);
     tcase_add_test(tests, the_space_of_addresses);
     tcase_add_loop_test(tests, anything_may_come, 0, 200);

@@ -290,6 +290,54 @@ START_TEST(points_stop_and_change_nothing)
 }
 END_TEST
 
+/* The user of a debugger: how far the run goes between two looks at him. */
+struct user {
+    struct board *board;
+    uint64_t looked_at, longest;
+    unsigned looks, patience; /* he wants it to end after so many */
+};
+
+static bool look(void *context)
+{
+    struct user *u = context;
+    uint64_t now = u->board->vtime.instructions;
+    if (now - u->looked_at > u->longest)
+        u->longest = now - u->looked_at;
+    u->looked_at = now;
+    return ++u->looks > u->patience;
+}
+
+/* In a hot loop after at most 50000 instructions and the rest of a block; where each instruction
+ * stops at a watched page, with each such stop. Where he stops the board makes no difference. */
+START_TEST(who_may_want_a_pause_is_asked_often)
+{
+    struct machine m;
+    struct points hot = {.resume_at = UINT64_MAX};
+    open_machine(&m);
+    struct digest straight = digest_at(&m, 1000000);
+    machine_close(&m);
+    open_machine(&m);
+    struct user user = {.board = m.board, .patience = UINT32_MAX};
+    m.board->wants_pause = look;
+    m.board->wants_pause_context = &user;
+    ck_assert(points_add(
+        &hot,
+        (struct point){.kind = POINT_WRITE, .address = 0x40100008 + (uint64_t)_i, .size = 1}));
+    if (_i)
+        use_points(&m, &hot);
+    ck_assert(!board_run_to(m.board, 900000));
+    ck_assert_uint_le(user.longest, _i ? 100 : 50012);
+    ck_assert_uint_ge(user.looks, 900000 / 50012);
+    user.patience = user.looks + 1;
+    ck_assert(!board_run_to(m.board, UINT64_MAX));
+    ck_assert_uint_lt(m.board->vtime.instructions, 951000);
+    use_points(&m, NULL);
+    m.board->wants_pause = NULL;
+    ck_assert(equal(digest_at(&m, 1000000), straight));
+    machine_close(&m);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("travel");
@@ -301,5 +349,6 @@ int main(void)
     tcase_add_test(t, footprints_name_what_was_used);
     tcase_add_test(t, travel_keeps_what_was_written);
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 3);
+    tcase_add_loop_test(t, who_may_want_a_pause_is_asked_often, 0, 2);
     return suite_main("travel", t);
 }
