@@ -1,5 +1,7 @@
 /* The local design safe state: what is wrong with one VM's own tables ends that VM, with status 96,
  * and nothing else. */
+#include <stdio.h>
+
 #include "test_board_fixture.h"
 
 /* x0 counts up to 0x10000, reads memory all the while, then powers off by PSCI. */
@@ -52,6 +54,100 @@ START_TEST(damaged_stage_2_tables_end_one_vm)
 }
 END_TEST
 
+/* The same found by a device that maps memory there, or takes it away. */
+START_TEST(damaged_tables_are_not_built_on)
+{
+    struct machine m;
+    open_machine(&m);
+    struct board *b = m.board;
+    struct vm *victim = b->vms[0];
+    const struct vdev_env *env = &victim->envs[0];
+    hpa_t table = hpa(victim->stage2.vttbr & 0x0000fffffffff000u);
+    ck_assert(!board_run_to(b, 1000));
+    uint64_t *entries = memory_at(&b->memory, table, PAGE_SIZE, MEMORY_WRITE);
+    for (unsigned i = 0; i < 512; i++)
+        entries[i] = 0x0000700000000003u;
+    if (_i)
+        env->unmap_memory(env->context, gpa(0x40200000), PAGE_SIZE);
+    else
+        ck_assert(!env->map_memory(env->context, gpa(0x50000000), hpa(0), PAGE_SIZE));
+    ck_assert_int_eq(victim->exit_status, STATUS_STARTED);
+    ck_assert_str_eq(victim->ending, _i ? "design safe state: the stage 2 table of guest-physical "
+                                          "0x40200000 is damaged"
+                                        : "design safe state: the stage 2 table of guest-physical "
+                                          "0x50000000 is damaged");
+    ck_assert_int_eq(board_run(b), STATUS_STARTED);
+    ck_assert_int_eq(b->vms[1]->exit_status, STATUS_OK);
+    machine_close(&m);
+}
+END_TEST
+
+/* A device reads and writes what its guest may, and a transfer over two pages needs both. */
+START_TEST(devices_keep_to_permissions)
+{
+    struct machine m;
+    struct error e = {0};
+    struct stage2_leaf leaf;
+    struct fault fault;
+    uint8_t bytes[16] = {0};
+    const uint64_t page = 0x40200000, last = page + PAGE_SIZE - 8;
+    static const unsigned permits[] = {PERMIT_R, PERMIT_W, PERMIT_R | PERMIT_W};
+    open_machine(&m);
+    struct vm *vm = m.board->vms[0];
+    const struct vdev_env *env = &vm->envs[0];
+    ck_assert(stage2_inspect(&vm->stage2, &m.board->memory, gpa(page), NULL, &leaf, &fault));
+    ck_assert(stage2_map(&vm->stage2, &m.board->memory, gpa(page), leaf.page, PAGE_SIZE,
+                         permits[_i], &e));
+    bool reads = permits[_i] & PERMIT_R, writes = permits[_i] & PERMIT_W;
+    ck_assert(env->read_memory(env->context, gpa(page), bytes, 8) == reads);
+    ck_assert(env->read_memory(env->context, gpa(last), bytes, 16) == reads);
+    ck_assert(env->read_memory(env->context, gpa(page - 8), bytes, 16) == reads);
+    ck_assert(env->write_memory(env->context, gpa(page), bytes, 8) == writes);
+    ck_assert(env->write_memory(env->context, gpa(page - 8), bytes, 16) == writes);
+    ck_assert(!env->read_memory(env->context, gpa(UINT64_MAX - 7), bytes, 16));
+    machine_close(&m);
+}
+END_TEST
+
+static unsigned begun;
+static char said[256];
+
+static bool on_dump_begin(void *context, const struct vm *vm, struct error *e)
+{
+    (void)context, (void)vm, (void)e;
+    begun++;
+    return false;
+}
+
+static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                   const char *line)
+{
+    (void)context, (void)vm, (void)outlets;
+    if (severity == LOG_ERROR)
+        snprintf(said, sizeof said, "%s", line);
+}
+
+/* More pieces of memory than an ELF file has program headers. */
+START_TEST(memory_in_too_many_pieces_has_no_dump)
+{
+    struct machine m;
+    open_machine(&m);
+    size_t pieces = m.configs[0].ram_count;
+    m.board->sinks.dump_begin = on_dump_begin;
+    m.board->sinks.log = on_log;
+    dump_write(m.board->vms[0], "");
+    ck_assert_uint_eq(begun, 1);
+    m.configs[0].ram_count = 60001;
+    dump_write(m.board->vms[0], "");
+    m.configs[0].ram_count = pieces;
+    ck_assert_uint_eq(begun, 1);
+    ck_assert_msg(strstr(said, "no dump of the guest: its memory is in 60001 pieces, a core has at "
+                               "most 60000") != NULL,
+                  "%s", said);
+    machine_close(&m);
+}
+END_TEST
+
 static bool pull_no_randomness(void *context, enum pull_kind kind, const char *key, size_t size,
                                struct bytes *out, struct error *e)
 {
@@ -83,5 +179,8 @@ int main(void)
     tcase_add_test(t, a_failed_device_ends_its_vm);
     tcase_add_test(t, without_damage_both_power_off);
     tcase_add_test(t, damaged_stage_2_tables_end_one_vm);
+    tcase_add_loop_test(t, damaged_tables_are_not_built_on, 0, 2);
+    tcase_add_loop_test(t, devices_keep_to_permissions, 0, 3);
+    tcase_add_test(t, memory_in_too_many_pieces_has_no_dump);
     return suite_main("safe state", t);
 }

@@ -77,6 +77,29 @@ START_TEST(what_was_recorded_is_what_happens)
 }
 END_TEST
 
+/* Exits of a machine that had semihosting, on one that has none. */
+START_TEST(semihosting_that_is_off_is_no_call)
+{
+    struct script_entry exit = {.kind = SCRIPT_EXIT, .instructions = 5};
+    struct bytes script = {0};
+    exit.exit.x.reason = EXIT_SEMIHOSTING;
+    exit.exit.call[0] = 5; /* SYS_WRITE */
+    bytes_put_int(&script, SCRIPT_VERSION, 1);
+    script_entry_put(&script, 0, &exit);
+    struct script played;
+    struct machine m;
+    struct seen seen = {0};
+    script_expect(&played, SCRIPT_PLAYS, script.data, script.size, on_difference, &seen);
+    machine_assemble(&m, program, sizeof program / sizeof program[0], 1, &played);
+    board_run_to(m.board, 100);
+    ck_assert_uint_eq(seen.count, 1); /* its end is not in the script */
+    ck_assert(seen.now && !seen.recorded);
+    machine_close(&m);
+    script_free(&played);
+    bytes_free(&script);
+}
+END_TEST
+
 static void change(struct script_entry *entry, int what)
 {
     if (entry->kind != SCRIPT_RESULT)
@@ -151,6 +174,7 @@ END_TEST
 int main(void)
 {
     TCase *t = tcase_create("script");
+    tcase_add_test(t, semihosting_that_is_off_is_no_call);
     tcase_add_test(t, what_was_recorded_is_what_happens);
     tcase_add_loop_test(t, a_changed_result_is_found, 0, 3);
     tcase_add_test(t, damaged_scripts_end);
