@@ -93,6 +93,8 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
         struct error cause = *e;
         *e = (struct error){0};
         error_at(e, load->place.file, load->place.line, "%s", cause.text);
+        if (cause.exit_status)
+            error_exit_status(e, cause.exit_status);
     } else if (load->type == BLOB_INITRD) {
         ok = load_initrd(vm, load, file, plan, e);
     } else if (load->type == BLOB_FDT) {

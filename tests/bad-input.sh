@@ -84,6 +84,7 @@ make_files() {
     : >"$files/empty"
     gzip -9 -n -c "$programs/hello.elf" >"$files/good.gz"
     truncate -s 300M "$files/huge"
+    truncate -s 10T "$files/endless"
     head -c 300 "$files/good.gz" >"$files/cut.gz"
     python3 - "$files" <<'PYTHON'
 import struct, sys
@@ -136,6 +137,18 @@ struct.pack_into('<QQ', linux, 8, 1 << 63, 0x10000)
 write('kernel-far', linux)
 struct.pack_into('<QQ', linux, 8, 0, huge)
 write('kernel-wrap', linux)
+
+def tree(name, size):
+    strings = name.encode() + b'\0'
+    structure = struct.pack('>II', 1, 0) + struct.pack('>III', 3, size, 0) + bytes(size)
+    structure += struct.pack('>II', 2, 9)
+    head = 40 + 16
+    return struct.pack('>10I', 0xd00dfeed, head + len(structure) + len(strings), head,
+                       head + len(structure), 40, 17, 16, 0, len(strings), len(structure)) \
+        + bytes(16) + structure + strings
+
+for i in range(5):
+    write('large-%d.dtb' % i, tree('p%d' % i, 500000))
 zboot = bytearray(64)
 zboot[0:8] = b'MZ\0\0zimg'
 struct.pack_into('<II', zboot, 8, 60, 1 << 31)
@@ -160,6 +173,9 @@ load $files/none"
         run "$files/missing.qvmconf"
     expect 65 "is a directory" run $board load "$files"
     image 65 "does not fit into guest memory" huge
+    image 64 "the host has no room for the 10995116277760 bytes of '$files/endless'" endless
+    expect 65 "more than the 2097152 of a guest's" run $board load "$files/good.elf" \
+        $(printf "fdt load $files/large-%s.dtb " 0 1 2 3 4)
     expect 65 "is larger than guest RAM" run $board load "$files/good.elf" \
         initrd load "$files/huge"
     expect 65 "cannot open" run $board load "$files/good.elf" initrd load "$files/none"
