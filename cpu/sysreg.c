@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "emu/machine.h"
 
 enum kind {
     NATIVE,        /* the engine holds it; nothing of ours depends on it */
@@ -362,9 +363,24 @@ void sysregs_free(struct sysreg_map *map)
     free(map);
 }
 
+static uint64_t own_identity(const struct vcpu *v, unsigned encoding)
+{
+    return v->sysregs->identity[v->sysregs->row[encoding]];
+}
+
+/* The model that is no real part's, `max`: the only one with FEAT_LSE. */
+static bool is_max(const struct vcpu *v)
+{
+    return own_identity(v, SYSREG(3, 0, 0, 6, 0)) >> 20 & 15;
+}
+
 static uint64_t identity(const struct vcpu *v, unsigned encoding)
 {
-    uint64_t value = v->sysregs->identity[v->sysregs->row[encoding]];
+    uint64_t value = own_identity(v, encoding);
+    /* TGran16: the walker has it (mmu/stage1.c); the parts have it not. */
+    bool has_16k = is_max(v) && !(v->world->quirks & QUIRK_NO_16K);
+    if (encoding == SYSREG(3, 0, 0, 7, 0) && has_16k)
+        value |= (uint64_t)1 << 20;
     if (encoding == SYSREG(3, 0, 0, 4, 0) && v->world->gic_v3)
         value |= (uint64_t)1 << 24;
     return value;
