@@ -68,8 +68,11 @@ void timers_reset(struct vcpu *v)
     update(&v->timer_physical);
 }
 
+/* A file may claim anything: what no write leaves in the control register is not there. */
 void timers_restored(struct vcpu *v)
 {
+    v->timer_virtual.ctl &= CTL_ENABLE | CTL_IMASK;
+    v->timer_physical.ctl &= CTL_ENABLE | CTL_IMASK;
     update(&v->timer_virtual);
     update(&v->timer_physical);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "emu/machine.h"
 #include "vdev/vdev.h"
 
 enum {
@@ -84,11 +85,18 @@ static void match_fires(void *context, uint64_t due_ticks)
     update_irq(r);
 }
 
+/* RTCPeriphID2 has the revision, 1, and the designer (DDI 0224C 3.3.9); the former was 0 once. */
+static uint8_t id_register(const struct pl031 *r, unsigned index)
+{
+    static const uint8_t ids[8] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+    bool is_old = index == 2 && (r->v.env->quirks & QUIRK_OLD_PART_IDS);
+    return is_old ? 0x04 : ids[index];
+}
+
 static uint64_t read_register(const struct pl031 *r, uint64_t offset)
 {
-    static const uint8_t ids[8] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
     if (offset >= RTCPeriphID0)
-        return ids[(offset - RTCPeriphID0) / 4];
+        return id_register(r, (unsigned)(offset - RTCPeriphID0) / 4);
     switch (offset) {
     case RTCDR:
         return data(r);

@@ -1,3 +1,4 @@
+#include "emu/machine.h"
 #include "test_vdev_fixture.h"
 
 enum { DR, MR = 4, LR = 8, CR = 12, IMSC = 16, RIS = 20, MIS = 24, ICR = 28 };
@@ -104,7 +105,7 @@ END_TEST
 
 START_TEST(identification_and_widths)
 {
-    static const uint8_t ids[8] = {0x31, 0x10, 0x04, 0, 0x0d, 0xf0, 0x05, 0xb1};
+    static const uint8_t ids[8] = {0x31, 0x10, 0x14, 0, 0x0d, 0xf0, 0x05, 0xb1};
     world_open(&w, "pl031", 1, NULL);
     for (unsigned i = 0; i < 8; i++)
         ck_assert_uint_eq(get(&w, 0xfe0 + 4 * i), ids[i]);
@@ -114,6 +115,11 @@ START_TEST(identification_and_widths)
     tree_of(w.v, &t);
     ck_assert_ptr_nonnull(strstr(t.text, "compatible = arm,pl031, arm,primecell\n"));
     ck_assert_ptr_nonnull(strstr(t.text, "clock-names = apb_pclk\n"));
+    world_close(&w);
+    world_quirks = QUIRK_OLD_PART_IDS;
+    world_open(&w, "pl031", 1, NULL);
+    world_quirks = 0;
+    ck_assert_uint_eq(get(&w, 0xfe8), 0x04);
     world_close(&w);
 }
 END_TEST
