@@ -18,6 +18,7 @@ struct import {
     uint64_t skipped;       /* lines that say nothing about guest exits */
     uint64_t first_skipped; /* number of the first of those; 0: there is none */
     uint64_t other_vms;     /* lines about VMs other than the first one named */
+    uint64_t vcpus_unknown; /* exits of which the text names the physical CPU, not the vCPU */
 };
 
 /* A format: more of them (an SMMU's event queue, say) are more rows. */

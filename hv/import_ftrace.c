@@ -16,6 +16,8 @@ struct thread {
     uint8_t vcpu;
     bool of_other_vm;
     size_t open; /* its exit that has no entry yet, or NONE */
+    bool
+        is_told; /* an event of its own has said more about it: the next such one is another exit */
 };
 
 struct reading {
@@ -187,6 +189,7 @@ static struct seen_exit *begin_exit(struct reading *r, struct occurrence *v, enu
         return NULL;
     }
     v->thread->open = r->i->stream.count - 1;
+    v->thread->is_told = false;
     x->kind = kind;
     x->vcpu = v->thread->vcpu;
     x->line = v->line;
@@ -278,9 +281,13 @@ static struct seen_exit *exit_of(struct reading *r, struct occurrence *v, unsign
                                  struct error *e)
 {
     struct seen_exit *x = open_exit(r, v);
-    if (x && seen_class(x) == class)
+    bool is_another = !x || seen_class(x) != class || v->thread->is_told;
+    if (!is_another) {
+        v->thread->is_told = true;
         return x;
+    }
     x = begin_exit(r, v, SEEN_TRAP, e);
+    v->thread->is_told = true;
     if (x) {
         x->esr = class << ESR_EC_SHIFT;
         x->esr_known = SEEN_ESR_EC;
@@ -312,6 +319,16 @@ static bool take_fault(struct reading *r, struct occurrence *v, struct error *e)
     return true;
 }
 
+static struct seen_exit *begin_access(struct reading *r, struct occurrence *v, struct error *e)
+{
+    struct seen_exit *x = begin_exit(r, v, SEEN_TRAP, e);
+    if (x) {
+        x->esr = (uint32_t)EC_DATA_ABORT_LOWER << ESR_EC_SHIFT;
+        x->esr_known = SEEN_ESR_EC;
+    }
+    return x;
+}
+
 /* "mmio write len 4 gpa 0x... val 0x..."; "unsatisfied-read" when the value comes later. */
 static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
 {
@@ -323,8 +340,12 @@ static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
         !scan_after(v->arguments, "gpa", 16, &gpa) || length > 64)
         return error_at(e, r->i->file, v->line,
                         "kvm_mmio wants `mmio read|write len N gpa 0x... val 0x...`");
+    /* Alone in the file: each of them is an exit. */
+    if (!x ||
+        (x->kind == SEEN_TRAP && (seen_class(x) != EC_DATA_ABORT_LOWER || x->known & SEEN_VALUE)))
+        x = begin_access(r, v, e);
     if (!x)
-        return true;
+        return false;
     x->ipa = gpa;
     x->size = (uint8_t)length;
     x->is_write = scan_is(&kind, "write");
@@ -377,13 +398,15 @@ static bool take_wfx(struct reading *r, struct occurrence *v, struct error *e)
 static bool take_syndrome(struct reading *r, struct occurrence *v, struct error *e)
 {
     uint64_t esr;
-    if (!scan_after(v->arguments, "HSR", 16, &esr) && !scan_after(v->arguments, "ESR", 16, &esr))
+    if ((!scan_after(v->arguments, "HSR", 16, &esr) &&
+         !scan_after(v->arguments, "ESR", 16, &esr)) ||
+        esr > UINT32_MAX)
         return error_at(e, r->i->file, v->line, "kvm_handle_sys_reg wants `HSR 0x...`");
-    struct seen_exit *x = open_exit(r, v);
-    if (x && esr <= UINT32_MAX && seen_class(x) == (unsigned)esr >> ESR_EC_SHIFT) {
-        x->esr = (uint32_t)esr;
-        x->esr_known = SEEN_ESR_ALL;
-    }
+    struct seen_exit *x = exit_of(r, v, (unsigned)(esr >> ESR_EC_SHIFT), e);
+    if (!x)
+        return false;
+    x->esr = (uint32_t)esr;
+    x->esr_known = SEEN_ESR_ALL;
     return true;
 }
 

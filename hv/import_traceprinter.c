@@ -1,6 +1,8 @@
-/* The text of QNX' traceprinter for kernel trace class 10, and that of `qvm export --format
- * traceprinter`, which has the whole record of an exit behind the documented arguments. White space
- * and the order of arguments do not matter; a number without 0x is decimal. */
+/* The text of QNX' traceprinter for kernel trace class 10, as it prints it (`hw_reason` is the
+ * whole syndrome) and as its arguments are documented (`reason` is the exception class); and that
+ * of `qvm export --format traceprinter`, which has the whole record of an exit behind the
+ * documented arguments. White space and the order of arguments do not matter, arguments may go on
+ * in the next lines; a number without 0x is decimal. */
 #include <string.h>
 
 #include "cpu/arm64.h"
@@ -13,6 +15,7 @@ struct reading {
     struct import *i;
     uint64_t cycles_per_second; /* of `t`; 0: it is in ns */
     struct scan vm;             /* the first one named; at NULL: none was */
+    unsigned line;              /* of the event */
 };
 
 enum what { NOTHING, GUEST_EXIT, OTHER_EVENT };
@@ -37,7 +40,8 @@ static enum what what_is(struct scan line)
     if (says(line, "GUEST_EXIT") || says(line, "GUEST EXIT") || is_event(line, EVENT_GUEST_EXIT))
         return GUEST_EXIT;
     uint64_t class;
-    bool is_other = says(line, "QVM") || says(line, "GUEST_ENTRY") || says(line, "GUEST ENTRY") ||
+    bool is_other = says(line, "QVM") || says(line, "GUEST_ENTER") || says(line, "GUEST_ENTRY") ||
+                    says(line, "GUEST ENTRY") || says(line, "GUEST ENTER") ||
                     (scan_field(line, "CLASS", &class) && class == 10);
     return is_other ? OTHER_EVENT : NOTHING;
 }
@@ -82,6 +86,9 @@ static void take_record(struct seen_exit *x, struct scan line)
     }
     take_field(x, line, "gva", &x->gva, SEEN_GVA);
     take_field(x, line, "gpa", &x->ipa, SEEN_IPA);
+    struct scan exit;
+    if (scan_field_word(line, "exit", &exit) && scan_is(&exit, "mmio-opaque"))
+        return; /* nobody carried it out */
     bool is_write = scan_field(line, "write", &number);
     if (!is_write && !scan_field(line, "read", &number))
         return;
@@ -94,48 +101,92 @@ static void take_record(struct seen_exit *x, struct scan line)
     x->known |= SEEN_ACCESS;
 }
 
-/* Lines that name a vCPU tell it; others at least the CPU that it ran on. */
-static uint8_t vcpu_of(struct scan line)
+/* `CPU` is the physical one, and a vCPU is a thread that may be on any: only lines that name a vCPU
+ * tell it. */
+static uint8_t vcpu_of(struct reading *r, struct scan line)
 {
     uint64_t number;
-    if ((scan_field(line, "vcpu", &number) || scan_field(line, "CPU", &number)) &&
-        number < SEEN_VCPUS_MAX)
-        return (uint8_t)number;
-    return 0;
+    if (scan_field(line, "vcpu", &number))
+        return number < SEEN_VCPUS_MAX ? (uint8_t)number : 0;
+    r->i->vcpus_unknown++;
+    return scan_field(line, "CPU", &number) && number < SEEN_VCPUS_MAX ? (uint8_t)number : 0;
 }
 
-static bool take_exit(struct reading *r, struct scan line, struct error *e)
+/* What traceprinter prints: `hw_reason` is ESR_EL2. Without a class it is none, as EC 0 has IL = 1
+ * (D19.2.37): the host's doing. What `payload` is, is not documented for aborts. */
+static bool take_syndrome(struct seen_exit *x, struct scan line)
 {
-    uint64_t reason, pc;
-    unsigned number = (unsigned)r->i->lines;
-    if (!scan_field(line, "reason", &reason) || !scan_field(line, "guest_ip", &pc))
-        return error_at(e, r->i->file, number,
-                        "a guest exit wants reason:NUMBER and guest_ip:NUMBER");
-    if (reason > EVENT_REASON_PREEMPTED)
-        return error_at(e, r->i->file, number,
+    uint64_t syndrome;
+    if (!scan_field(line, "hw_reason", &syndrome) || syndrome > UINT32_MAX)
+        return false;
+    x->kind = syndrome >> 25 ? SEEN_TRAP : SEEN_INTERRUPT;
+    if (x->kind == SEEN_TRAP) {
+        x->esr = (uint32_t)syndrome;
+        x->esr_known = SEEN_ESR_ALL;
+    }
+    return true;
+}
+
+static bool take_class(struct seen_exit *x, struct scan line)
+{
+    uint64_t reason;
+    if (!scan_field(line, "reason", &reason) || reason > EVENT_REASON_PREEMPTED)
+        return false;
+    x->kind = reason == EVENT_REASON_PREEMPTED ? SEEN_INTERRUPT : SEEN_TRAP;
+    if (x->kind == SEEN_TRAP) {
+        x->esr = (uint32_t)reason << ESR_EC_SHIFT;
+        x->esr_known = SEEN_ESR_EC;
+    }
+    return true;
+}
+
+static bool bad_reason(const struct reading *r, struct scan line, struct error *e)
+{
+    uint64_t reason;
+    if (scan_field(line, "hw_reason", &reason))
+        return error_at(e, r->i->file, r->line,
+                        "hw_reason %#llx of a guest exit is no syndrome of Arm (32 bits)",
+                        (unsigned long long)reason);
+    if (scan_field(line, "reason", &reason))
+        return error_at(e, r->i->file, r->line,
                         "reason %#llx of a guest exit is no exception class of Arm (0 to 0x3f)",
                         (unsigned long long)reason);
-    struct seen_exit *x = seen_stream_add(&r->i->stream);
-    if (!x)
-        return error_at(e, r->i->file, number, "more than %zu guest exits", SEEN_EXITS_MAX);
-    x->kind = reason == EVENT_REASON_PREEMPTED ? SEEN_INTERRUPT : SEEN_TRAP;
-    x->line = (uint32_t)number;
-    x->vcpu = vcpu_of(line);
-    x->pc = pc;
-    x->known = SEEN_PC;
+    return error_at(e, r->i->file, r->line,
+                    "a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and guest_ip:NUMBER");
+}
+
+static void take_time(const struct reading *r, struct seen_exit *x, struct scan line)
+{
     take_field(x, line, "t", &x->ns, SEEN_TIME);
     if (r->cycles_per_second)
         x->ns = x->ns / r->cycles_per_second * 1000000000 +
                 vtime_scale(x->ns % r->cycles_per_second, 1000000000, r->cycles_per_second);
+}
+
+static bool take_exit(struct reading *r, struct scan line, struct error *e)
+{
+    struct seen_exit seen = {.line = r->line, .known = SEEN_PC};
+    bool is_printed = take_syndrome(&seen, line);
+    if (!is_printed && !take_class(&seen, line))
+        return bad_reason(r, line, e);
+    if (!scan_field(line, "guest_ip", &seen.pc))
+        return error_at(e, r->i->file, r->line,
+                        "a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and "
+                        "guest_ip:NUMBER");
+    struct seen_exit *x = seen_stream_add(&r->i->stream);
+    if (!x)
+        return error_at(e, r->i->file, r->line, "more than %zu guest exits", SEEN_EXITS_MAX);
+    *x = seen;
+    x->vcpu = vcpu_of(r, line);
+    take_time(r, x, line);
     if (x->kind == SEEN_INTERRUPT)
         return true;
-    x->esr = (uint32_t)reason << ESR_EC_SHIFT;
-    x->esr_known = SEEN_ESR_EC;
     if (seen_class(x) == EC_INSN_ABORT_LOWER) { /* its FAR_EL2 */
-        x->gva = pc;
+        x->gva = x->pc;
         x->known |= SEEN_GVA;
     }
-    take_payload(x, line);
+    if (!is_printed)
+        take_payload(x, line);
     take_record(x, line);
     return true;
 }
@@ -157,20 +208,44 @@ static bool is_empty(struct scan line)
     return !scan_word(&line, &word);
 }
 
+/* `key:NUMBER`, but the time, which begins an event. */
+static bool is_argument(struct scan word)
+{
+    const char *colon = memchr(word.at, ':', scan_left(&word));
+    return colon && colon + 1 < word.end && colon[1] >= '0' && colon[1] <= '9' &&
+           !scan_begins(&word, "t:");
+}
+
+/* Lines that begin with an argument belong to the event before. */
+static void take_continued(struct import *i, struct scan *rest, struct scan *line)
+{
+    struct scan behind = *rest, next;
+    while (scan_line(&behind, &next)) {
+        struct scan words = next, word;
+        if (!scan_word(&words, &word) || !is_argument(word))
+            return;
+        line->end = next.end;
+        *rest = behind;
+        i->lines++;
+    }
+}
+
 bool import_traceprinter(struct import *i, const char *text, size_t size, struct error *e)
 {
     struct reading r = {.i = i};
     struct scan rest = scan_of(text, size), line;
     while (scan_line(&rest, &line)) {
         enum what what = what_is(line);
-        i->lines++;
+        r.line = (unsigned)++i->lines;
+        if (what != NOTHING)
+            take_continued(i, &rest, &line);
         if (what == NOTHING) {
             /* The header that traceprinter prints; `::` is its own. */
-            scan_after(line, "TRACE_CYCLES_PER_SEC::", 10, &r.cycles_per_second);
-            if (is_empty(line))
+            if (is_empty(line) ||
+                scan_after(line, "TRACE_CYCLES_PER_SEC::", 10, &r.cycles_per_second))
                 continue;
             i->skipped++;
-            i->first_skipped = i->first_skipped ? i->first_skipped : i->lines;
+            i->first_skipped = i->first_skipped ? i->first_skipped : r.line;
         } else if (!is_of_vm(&r, line)) {
             i->other_vms++;
         } else if (what == GUEST_EXIT && !take_exit(&r, line, e)) {

@@ -72,7 +72,9 @@ static void judge_device(struct vm *vm, const struct seen_exit *x, struct judgem
     struct bus_access access = {.value = x->known & SEEN_VALUE ? x->value : 0,
                                 .size = (uint8_t)seen_access_size(x),
                                 .is_write = seen_access_kind(x) == ACCESS_WRITE};
-    bool has_syndrome = !(x->esr_known & 1u << 24) || x->esr >> 24 & 1;
+    /* Whoever knows the access has carried it out: the syndrome was not needed, or the instruction
+     * was looked at. */
+    bool has_syndrome = !(x->esr_known & 1u << 24) || x->esr >> 24 & 1 || x->known & SEEN_ACCESS;
     enum bus_answer answer = BUS_HANDLED;
     if (!is_register_size(access.size)) {
         say(j, "%s: vdev %s is there, and no register of %u bytes is", fault, a->place_name,
@@ -83,9 +85,11 @@ static void judge_device(struct vm *vm, const struct seen_exit *x, struct judgem
         answer = bus_access(&vm->bus, a->gpa, &access);
     if (!has_syndrome)
         say(j,
-            "%s: vdev %s is there, and the instruction has no syndrome (ISV=0): unsupported "
-            "instruction %s",
-            fault, a->place_name, text_action(vm->config->unsupported_instruction));
+            "%s: vdev %s is there (register offset 0x%" PRIx64
+            "), and without a syndrome (ISV=0) the instruction decides: it answers loads and "
+            "stores of general-purpose registers; any other: unsupported instruction %s",
+            fault, a->place_name, a->place_offset,
+            text_action(vm->config->unsupported_instruction));
     else if (answer == BUS_NOBODY)
         say(j, "%s: vdev %s has no such register at offset 0x%" PRIx64 ": unsupported reference %s",
             fault, a->place_name, a->place_offset, policy);
@@ -166,7 +170,12 @@ static void judge_call(const struct seen_exit *x, struct judgement *j)
 
 static void judge_wait(const struct seen_exit *x, struct judgement *j)
 {
-    bool is_wfe = x->esr_known & x->esr & 1;
+    bool is_wfe = x->esr & 1;
+    if (!(x->esr_known & 1)) { /* ISS.TI */
+        j->is_judged = false;
+        say(j, "nothing: whether it was WFI or WFE is not known");
+        return;
+    }
     say(j, is_wfe ? "no exit: WFE is not trapped" : "WFI: the vCPU waits for an interrupt");
     if (is_wfe)
         differ(j, "the board trapped WFE, the model does not");

@@ -115,6 +115,28 @@ static void tell_stream(const struct importing *i, const struct import *in,
                 in->other_vms);
 }
 
+/* A VM with one vCPU has all exits, whatever physical CPU they were on. */
+static void resolve_vcpus(const struct importing *i, struct import *in)
+{
+    unsigned count = i->p.board->vms[0]->vcpu_count;
+    uint64_t foreign = 0;
+    for (size_t k = 0; k < in->stream.count; k++) {
+        struct seen_exit *x = &in->stream.exits[k];
+        if (count == 1 && in->vcpus_unknown == in->stream.count)
+            x->vcpu = 0;
+        foreign += x->vcpu >= count;
+    }
+    if (in->vcpus_unknown && count > 1)
+        fprintf(stderr,
+                "qvm: the lines name physical CPUs, and a vCPU may be on any: CPU N is taken "
+                "for vCPU N\n");
+    if (foreign)
+        fprintf(stderr,
+                "qvm: %" PRIu64 " exits are of vCPUs that the VM has not: it has %u (one `cpu` "
+                "each)\n",
+                foreign, count);
+}
+
 static bool import_stream(struct importing *i, struct error *e)
 {
     const char *text = (const char *)i->file.data;
@@ -128,8 +150,10 @@ static bool import_stream(struct importing *i, struct error *e)
                             "model judges these exits");
     note_source(i, format->name);
     bool ok = import_text(format, &in, text, i->file.size, e) &&
-              assemble(i, i->words->words, i->words->count, e) && begin(i, &r, e) &&
-              end(i, &r, recording_seen(&r, &in.stream), e);
+              assemble(i, i->words->words, i->words->count, e);
+    if (ok)
+        resolve_vcpus(i, &in);
+    ok = ok && begin(i, &r, e) && end(i, &r, recording_seen(&r, &in.stream), e);
     if (ok)
         tell_stream(i, &in, format);
     seen_stream_free(&in.stream);

@@ -112,8 +112,76 @@ says 0 "qvm: 2 exits (2 of them by the guest) in 4 lines of traceprinter; '$work
     import "$work/qnx" -o "$work/qnx.qtrace" $conf
 says 0 "exit 0 at 1.000000000 s, vcpu 0: your board: Data Abort from a lower Exception level, ipa 0xa000000, PC 0xffff000040080238; the model: translation fault, level 1: nothing is there: unsupported reference ignore" \
     replay --exits "$work/qnx.qtrace"
+says 0 "exit 1 at 1.000000016 s, vcpu 0: your board: HVC #0, PC 0x4000; the model: psci answers; the function (X0) is not known" \
+    replay --exits "$work/qnx.qtrace"
+
+# The lines name physical CPUs: of a VM with one vCPU every exit is its own.
+says 0 "qvm: the lines name physical CPUs, and a vCPU may be on any: CPU N is taken for vCPU N" \
+    import "$work/qnx" -o "$work/qnx.qtrace" $conf cpu cpu
 says 0 "exit 1 at 1.000000016 s, vcpu 1: your board: HVC #0, PC 0x4000; the model: psci answers; the function (X0) is not known" \
     replay --exits "$work/qnx.qtrace"
+sed 's/CPU:01/CPU:05/' "$work/qnx" >"$work/far"
+says 0 "qvm: 1 exits are of vCPUs that the VM has not: it has 2 (one \`cpu\` each)" \
+    import "$work/far" -o "$work/qnx.qtrace" $conf cpu cpu
+
+# As traceprinter prints it: the whole syndrome, on one line or on several; an exit without one is
+# the host's doing, and the address of an abort is not known.
+cat >"$work/printed" <<'TEXT'
+TRACE_CYCLES_PER_SEC:: 31250000
+t:0x4a0f2c10 CPU:00 QVM     :GUEST_ENTER guest_ip:0x0000000080100340
+t:0x4a0f2c5a CPU:00 QVM     :CYCLES at_entry:0x000000001203aa00 at_exit:0x000000001203aa48
+t:0x4a0f2c60 CPU:00 QVM     :GUEST_EXIT status:0x00000000 hw_reason:0x07e00000 clockcycles_offset:0xffffffffb7f4dda8 guest_ip:0x0000000080100388 payload:0x0000000000000000
+t:0x4a0f2d5a CPU:03 QVM     :CYCLES
+at_entry:0x000000001203ab00
+at_exit:0x000000001203ab48
+t:0x4a0f2d60 CPU:03 QVM     :GUEST_EXIT
+status:0x00000000
+hw_reason:0x623a3016
+clockcycles_offset:0xffffffffb7f4dda8
+guest_ip:0x0000000080100400
+payload:0x0000000000000000
+t:0x4a0f2e60 CPU:03 QVM     :GUEST_EXIT status:0x0 hw_reason:0x0 guest_ip:0x80100404 payload:0x0
+t:0x4a0f2f60 CPU:03 QVM     :GUEST_EXIT status:0x0 hw_reason:0x93890045 guest_ip:0x80100408 payload:0x8000000
+TEXT
+says 0 "qvm: 4 exits (3 of them by the guest) in 15 lines of traceprinter; '$work/printed.qtrace' holds them" \
+    import "$work/printed" -o "$work/printed.qtrace" $conf
+says 0 "exit 0 at 39.760268288 s, vcpu 0: your board: trapped WFI or WFE, PC 0x80100388; the model: WFI: the vCPU waits for an interrupt" \
+    replay --exits "$work/printed.qtrace"
+says 0 "exit 1 at 39.760276480 s, vcpu 0: your board: trapped MSR, MRS or system instruction, write of S3_0_C12_C11_5, PC 0x80100400; the model: gic answers: S3_0_C12_C11_5" \
+    replay --exits "$work/printed.qtrace"
+says 0 "qvm: 4 exits of your board: under this configuration the model gives the same for 2, something else for 0; 2 not judged" \
+    replay --exits "$work/printed.qtrace"
+sed 's/hw_reason:0x07e00000/hw_reason:0x107e00000/' "$work/printed" >"$work/bad"
+says 2 "[$work/bad:4] hw_reason 0x107e00000 of a guest exit is no syndrome of Arm (32 bits)" \
+    import "$work/bad" -o "$work/no.qtrace" $conf
+
+# Exits that only events of their own show; a wait that may be WFE; an abort without a syndrome.
+cat >"$work/own" <<'TEXT'
+ <...>-16291 [015] .... 780932.836905: kvm_hvc_arm64: HVC at 0x4098e46c (r0: 0x34f5d91d, imm: 0x5)
+ <...>-16291 [015] .... 780932.836929: kvm_hvc_arm64: HVC at 0x4098e2f4 (r0: 0x34f5d91d, imm: 0x3)
+ <...>-16291 [015] .... 780932.836932: kvm_hvc_arm64: HVC at 0x4098e31c (r0: 0x84000003, imm: 0x0)
+ <...>-16291 [015] .... 780932.836933: kvm_wfx_arm64: guest executed wfi at: 0x4098e320
+ <...>-16291 [015] .... 780932.836934: kvm_wfx_arm64: guest executed wfi at: 0x4098e320
+ <...>-16291 [015] .... 780932.836935: kvm_mmio: mmio write len 4 gpa 0x9000000 val 0x41
+ <...>-16291 [015] .... 780932.836936: kvm_mmio: mmio unsatisfied-read len 4 gpa 0x9000018 val 0x0
+ <...>-16291 [015] .... 780932.836937: kvm_mmio: mmio read len 4 gpa 0x9000018 val 0x90
+ <...>-16291 [015] .... 780932.836938: kvm_handle_sys_reg: HSR 0x623a3016
+ <...>-16291 [015] .... 780932.836939: kvm_exit: TRAP: HSR_EC: 0x0001 (WFx), PC: 0xffff800081070000
+TEXT
+says 0 "qvm: 9 exits (9 of them by the guest) in 10 lines of ftrace; '$work/own.qtrace' holds them" \
+    import "$work/own" -o "$work/own.qtrace" $conf
+says 0 "exit 2 at 780932.836932000 s, vcpu 0: your board: HVC #0, X0 0x84000003, PC 0x4098e318; the model: psci answers: CPU_ON" \
+    replay --exits "$work/own.qtrace"
+says 0 "qvm: 9 exits of your board: under this configuration the model gives the same for 8, something else for 0; 1 not judged" \
+    replay --exits "$work/own.qtrace"
+says 0 "  the model  nothing: whether it was WFI or WFE is not known" explain "$work/own.qtrace" --exit 8
+cat >"$work/nisv" <<'TEXT'
+ CPU 0/KVM-3120 [004] ...1. 951.204431: kvm_exit: TRAP: HSR_EC: 0x0024 (DABT_LOW), PC: 0x0000000040086078
+ CPU 0/KVM-3120 [004] ....1 951.204432: kvm_guest_fault: ipa 0x9000000, hsr 0x92000045, hxfar 0x9000000, pc 0x0000000040086078
+TEXT
+"$qvm" import "$work/nisv" -o "$work/nisv.qtrace" $conf 2>/dev/null
+says 0 "  the model  translation fault, level 1: vdev pl011 is there (register offset 0x0), and without a syndrome (ISV=0) the instruction decides: it answers loads and stores of general-purpose registers; any other: unsupported instruction fail" \
+    explain "$work/nisv.qtrace" --exit 0
 
 # What is none of this.
 says 2 "qvm: its first 200 lines are neither of traceprinter nor of ftrace, and it is no ELF core: --format says what it is" \
@@ -124,7 +192,7 @@ sed 's/HSR_EC: 0x0016/HSR_EC: 0x/' "$work/arm" >"$work/bad"
 says 2 "[$work/bad:10] kvm_exit wants \`TRAP: HSR_EC: 0x.. (NAME), PC: 0x...\`, or x86's \`reason NAME rip 0x...\`" \
     import "$work/bad" -o "$work/no.qtrace" $conf
 sed 's/reason:0x24//' "$work/qnx" >"$work/bad"
-says 2 "[$work/bad:3] a guest exit wants reason:NUMBER and guest_ip:NUMBER" \
+says 2 "[$work/bad:3] a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and guest_ip:NUMBER" \
     import "$work/bad" -o "$work/no.qtrace" $conf
 says 2 "qvm: import wants a configuration behind the file: the one by which the model judges these exits" \
     import "$work/arm" -o "$work/no.qtrace"
