@@ -5,8 +5,8 @@
 # A copy of Unicorn's archive is linked in which
 #   mmap64 is engine_mmap64   which asks for places near the program
 #   crc32 has another name    zlib's is meant by everybody else
-#   check_exit_request_aarch64, helper_uc_hooksys64_aarch64 are weak   with QVM_INTERPOSE ours win
-#                                                                      (cpu/interpose.c)
+#   check_exit_request_aarch64, helper_uc_hooksys64_aarch64, helper_wfe_aarch64 are weak
+#                                 with QVM_INTERPOSE ours win (cpu/interpose.c)
 #
 # Sets QVM_ENGINE_ARCHIVES, empty where the archives are missing or a small program made with them
 # does not work. --no-relax: GNU ld up to 2.40 turns "push foo@GOTPCREL" into a call.
@@ -29,7 +29,8 @@ if(${UNICORN_ARCHIVE} IS_NEWER_THAN ${engine} OR ${CMAKE_CURRENT_LIST_FILE} IS_N
   execute_process(COMMAND ${CMAKE_OBJCOPY} --redefine-sym mmap64=engine_mmap64
                           --redefine-sym crc32=engine_crc32
                           --weaken-symbol=check_exit_request_aarch64
-                          --weaken-symbol=helper_uc_hooksys64_aarch64 ${UNICORN_ARCHIVE} ${engine}
+                          --weaken-symbol=helper_uc_hooksys64_aarch64
+                          --weaken-symbol=helper_wfe_aarch64 ${UNICORN_ARCHIVE} ${engine}
                   RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
   if(failed)
     file(REMOVE ${engine})

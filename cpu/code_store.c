@@ -28,6 +28,7 @@ void store_to_code(struct vcpu *v, const struct insn_memory *m)
     if (m->class == INSN_PAIR)
         store_le(to + m->access_size, second, m->access_size);
     engine_store_ends(e);
+    engine_note_send(&v->event, engine_executed(e) - 1);
     write_back(v, m);
 }
 

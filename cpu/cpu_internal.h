@@ -103,6 +103,9 @@ uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2);
 void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value);
 void timers_reset(struct vcpu *v);
 void timers_restored(struct vcpu *v);
+/* The tick at which the event stream has its first event behind that one; EVENT_NEVER: it is off.
+ */
+uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks);
 
 /* debug.c: breakpoints and watchpoints that the guest programs. */
 bool debug_is_active(const struct vcpu *v);
@@ -136,6 +139,8 @@ void step_over_call(struct vcpu *v);
 /* PSTATE.SS behind an exception return. */
 bool step_ss_after_return(const struct vcpu *v, uint64_t from, uint64_t spsr, uint64_t to);
 
+/* vcpu.c: a WFE is complete. */
+void end_wait(struct vcpu *v);
 /* vcpu.c: decides whether blocks must be looked at one by one. */
 void vcpu_update_watch(struct vcpu *v);
 

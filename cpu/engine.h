@@ -24,8 +24,9 @@ struct engine_context; /* a vCPU's registers while another one is loaded */
 enum engine_stop {
     ENGINE_BUDGET, /* the exact budget is used up, PC is at the next instruction */
     ENGINE_SOFT,   /* the soft budget is used up, or somebody asked: at some instruction boundary */
-    ENGINE_TURN,   /* the quantum is over: right after a taken branch (or a WFE) */
+    ENGINE_TURN,   /* the quantum is over: right after a taken branch (or a WFE that yields) */
     ENGINE_HALT,   /* WFI executed, PC after it */
+    ENGINE_WAIT,   /* WFE executed that has to wait for an event, PC after it */
     ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
     ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
     ENGINE_EXCEPTION, /* an exception that `exception` did not take inline */
@@ -70,6 +71,41 @@ struct engine_page {
     bool coherent;    /* fetches see what was stored, without IC instructions */
 };
 
+/* The event register of a vCPU (Arm ARM D1.16.1), which WFE waits for and clears. Behind a WFE the
+ * engine looks for a while at what is executed, and knows it; else it counts as set, which lets the
+ * next WFE complete at once, as every WFE may. What others do sets it: they forget that it is
+ * known.
+ */
+struct engine_event {
+    uint64_t known_until; /* by engine_executed; until then hold: */
+    uint64_t cleared_at;  /* the last time */
+    bool is_set;
+    bool is_quiet; /* since the vCPU waited for one it did nothing that another may wait for */
+};
+
+#define EVENT_KNOWN_INSTRUCTIONS 256
+
+static inline void engine_clear_event(struct engine_event *event, uint64_t now)
+{
+    event->known_until = now + EVENT_KNOWN_INSTRUCTIONS;
+    event->cleared_at = now;
+    event->is_set = false;
+}
+
+/* The instruction behind so many is one that another vCPU may wait for. */
+static inline void engine_note_send(struct engine_event *event, uint64_t before)
+{
+    if (before < event->known_until)
+        event->is_quiet = false;
+}
+
+/* What becomes of WFE. */
+enum engine_wfe {
+    WFE_RUNS,   /* it completes */
+    WFE_YIELDS, /* and ends the turn */
+    WFE_WAITS,  /* until the event register is set */
+};
+
 /* What became of an instruction that the engine left to `carry_out`. */
 enum engine_outcome {
     ENGINE_REFUSED, /* nothing: the engine has to try it after all */
@@ -101,6 +137,7 @@ struct engine_callbacks {
     const struct engine_asked *asked;
     /* An instruction that engine_expect_exit was told of; what is there by now. */
     enum engine_outcome (*carry_out)(void *cpu, uint64_t pc);
+    struct engine_event *event;
     void *cpu;
 };
 
@@ -178,8 +215,8 @@ struct engine_head {
     const struct engine_ops *ops;
 };
 
-/* Unicorn. `model`: "a53", "a57", "a72" or "max". `yields`: WFE ends a vCPU's turn. */
-struct engine *engine_unicorn_new(const char *model, bool yields, struct memory *memory,
+/* Unicorn. `model`: "a53", "a57", "a72" or "max". */
+struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
                                   struct error *e);
 
 static inline void engine_free(struct engine *e) /* NULL: nothing */

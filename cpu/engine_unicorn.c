@@ -265,6 +265,15 @@ uint32_t engine_system_instruction(void *record, uint32_t word)
     return on_sysop(e, &op);
 }
 
+void engine_wfe(void)
+{
+    struct engine *e = running;
+    if (e->wfe == WFE_WAITS)
+        e->behind_wfe = true;
+    if (!e->aside)
+        look_at_next_block(e);
+}
+
 static struct engine_sysop sysop(uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
 {
     return (struct engine_sysop){
@@ -415,11 +424,15 @@ static bool add_fetch_hooks(struct engine *g, struct error *e)
 }
 
 /* One block hook only: the library then calls it directly. */
+static bool add_block_hook(struct engine *g, struct error *e)
+{
+    void *hook = g->looks_for_wfe ? (void *)on_block_behind_wfe : (void *)on_block;
+    return add_hook(g, UC_HOOK_BLOCK, hook, 1, 0, e);
+}
+
 static bool add_hooks(struct engine *g, struct error *e)
 {
-    void *block = g->yields ? (void *)on_block_yielding : (void *)on_block;
-    return add_hook(g, UC_HOOK_BLOCK, block, 1, 0, e) &&
-           add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
+    return add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
            add_hook(g, UC_HOOK_INTR, (void *)on_interrupt, 1, 0, e) &&
            add_hook(g, UC_HOOK_EDGE_GENERATED, (void *)on_translated, 1, 0, e) &&
            add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
@@ -569,7 +582,7 @@ static const struct engine_ops unicorn_ops = {
     .context_load = unicorn_context_load,
 };
 
-struct engine *engine_unicorn_new(const char *model, bool yields, struct memory *memory,
+struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
                                   struct error *e)
 {
     struct engine *g = aligned_alloc(64, sizeof *g);
@@ -577,10 +590,16 @@ struct engine *engine_unicorn_new(const char *model, bool yields, struct memory 
     memset(g, 0, sizeof *g);
     g->head.ops = &unicorn_ops;
     g->memory = memory;
-    g->yields = yields;
+    g->wfe = wfe;
+    g->sets_at = g->sends_at = UINT64_MAX;
     sides_new(g);
     icache_new(g);
     if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
+        engine_free(g);
+        return NULL;
+    }
+    g->looks_for_wfe = wfe == WFE_YIELDS || (wfe == WFE_WAITS && !wfe_is_told(g));
+    if (!add_block_hook(g, e)) {
         engine_free(g);
         return NULL;
     }

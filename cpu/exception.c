@@ -45,6 +45,7 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
     /* Last, because it makes the engine rebuild what it derived from PSTATE. */
     engine_set_sysreg(e, SYS_SPSR_EL1, old);
     illegal_note_spsr(v, old);
+    vcpu_send_event(v);
 }
 
 void take_undefined(struct vcpu *v, uint64_t pc)

@@ -358,3 +358,31 @@ uint32_t insn_syndrome(const struct insn_memory *m)
     return iss | 1u << 24 | log2_size << 22 | (uint32_t)m->sign_extend << 21 |
            (uint32_t)m->rt << 16 | (uint32_t)m->to_64 << 15 | (uint32_t)m->ordered << 14;
 }
+
+/* Of the loads and stores: none that surely only reads. */
+static bool may_store(uint32_t word)
+{
+    bool reads = bit(word, 22), vector = bit(word, 26);
+    switch (bits(word, 29, 28)) {
+    case 0: /* o1 is CAS, or with a large size and without o2 a pair */
+        return !reads || (!vector && bit(word, 21) && (bit(word, 23) || !bit(word, 31)));
+    case 1:
+        return bit(word, 24);
+    case 2:
+        return !reads;
+    default: /* opc is 2 or 3 for loads that extend the sign, and prefetches */
+        if (!bit(word, 24) && bit(word, 21) && bits(word, 11, 10) != 2)
+            return (word & 0x3ffffc00) != 0x38bfc000; /* LDAPR */
+        return vector ? !reads : bits(word, 23, 22) == 0;
+    }
+}
+
+enum insn_event insn_event(uint32_t word)
+{
+    if (word == 0xd503209f || (word & 0xfffff000) == 0xd69f0000) /* SEV; ERET, ERETAA, ERETAB */
+        return INSN_SETS_EVENT | INSN_SENDS_EVENT;
+    if (word == 0xd50320bf) /* SEVL */
+        return INSN_SETS_EVENT;
+    bool is_sys = (word & 0xfff80000) == 0xd5080000; /* DC ZVA is one */
+    return is_sys || ((bits(word, 28, 25) & 5) == 4 && may_store(word)) ? INSN_SENDS_EVENT : 0;
+}

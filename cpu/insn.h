@@ -54,4 +54,11 @@ bool insn_is_load_exclusive(uint32_t word);
 /* Reads or writes the FP and SIMD registers, so that CPACR_EL1.FPEN may trap it. */
 bool insn_is_fp(uint32_t word);
 
+/* What an instruction does to event registers (D1.16.1), at most. */
+enum insn_event {
+    INSN_SETS_EVENT = 1,  /* its CPU's: SEV, SEVL, an exception return */
+    INSN_SENDS_EVENT = 2, /* another's: SEV, a store where that one's monitor may be */
+};
+enum insn_event insn_event(uint32_t word);
+
 #endif

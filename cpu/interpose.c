@@ -22,6 +22,15 @@ uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook)
     return engine_system_instruction(record, word);
 }
 
+/* What WFE is translated to: back to the library's loop, which YIELD is, too. */
+void helper_yield_aarch64(void *record);
+void helper_wfe_aarch64(void *record);
+void helper_wfe_aarch64(void *record)
+{
+    engine_wfe();
+    helper_yield_aarch64(record);
+}
+
 bool exit_check_is_ours(void)
 {
     return called;

@@ -13,4 +13,7 @@ bool exit_check_is_ours(void);
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
 uint32_t engine_system_instruction(void *record, uint32_t word);
 
+/* A WFE is being executed, the last instruction of its block. */
+void engine_wfe(void);
+
 #endif

@@ -102,6 +102,7 @@ void step_end(struct vcpu *v)
     set_ss(v, step.is_return && step_ss_after_return(v, step.from_pstate, step.spsr, pstate));
     if (!step.active || !step_is_on(v) || !debug_enabled_here(v, pstate))
         return;
-    v->halted = false; /* a WFI that is stepped does not wait */
+    v->halted = false; /* a WFI or WFE that is stepped does not wait */
+    end_wait(v);
     take_step(v, pstate, ISS_STEP | (step.exclusive ? ISS_EX : 0));
 }

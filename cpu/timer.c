@@ -54,10 +54,35 @@ static void add(struct vcpu *v, struct vcpu_timer *t, const char *name)
     event_add(v->world->events, &t->event);
 }
 
+/* The event stream (D11.2.5): events where a bit of the virtual counter changes. ----------------
+ */
+
+enum { CNTKCTL_EVNTEN = 1 << 2, CNTKCTL_EVNTDIR = 1 << 3 };
+
+uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks)
+{
+    const struct vtime after = {.rate_hz = v->world->vtime->rate_hz, .instructions = after_ticks};
+    uint64_t bit = (uint64_t)1 << (v->cntkctl >> 4 & 15), offset = counter_at_zero(v);
+    uint64_t count = vtime_count(&after, COUNTER_HZ) - offset;
+    uint64_t phase = v->cntkctl & CNTKCTL_EVNTDIR ? 0 : bit;
+    uint64_t next = count + 2 * bit - ((count - phase) & (2 * bit - 1));
+    if (!(v->cntkctl & CNTKCTL_EVNTEN) || next < count || next + offset < next)
+        return EVENT_NEVER;
+    return vtime_ticks_at_count(&after, next + offset, COUNTER_HZ);
+}
+
+static void stream(void *context, uint64_t due_ticks)
+{
+    (void)due_ticks;
+    vcpu_send_event(context);
+}
+
 void timers_add(struct vcpu *v)
 {
     add(v, &v->timer_virtual, "virtual timer");
     add(v, &v->timer_physical, "physical timer");
+    v->stream = (struct event){.name = "event stream", .fire = stream, .context = v};
+    event_add(v->world->events, &v->stream);
 }
 
 void timers_reset(struct vcpu *v)
@@ -66,6 +91,7 @@ void timers_reset(struct vcpu *v)
     v->timer_virtual.cval = v->timer_physical.cval = 0;
     update(&v->timer_virtual);
     update(&v->timer_physical);
+    event_at(v->world->events, &v->stream, EVENT_NEVER);
 }
 
 /* A file may claim anything: what no write leaves in the control register is not there. */
@@ -75,6 +101,7 @@ void timers_restored(struct vcpu *v)
     v->timer_physical.ctl &= CTL_ENABLE | CTL_IMASK;
     update(&v->timer_virtual);
     update(&v->timer_physical);
+    event_at(v->world->events, &v->stream, v->wait.is_on ? v->wait.until_ticks : EVENT_NEVER);
 }
 
 /* op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2). */

@@ -31,7 +31,8 @@ void grant(struct engine *e, uint64_t now)
     if (e->turn_at < until)
         until = e->turn_at;
     uint64_t left = until > now ? until - now : 0;
-    if (e->watching || e->stop_wanted || e->flush_code_wanted || e->leaving)
+    if (e->watching || e->stop_wanted || e->flush_code_wanted || e->leaving || e->behind_wfe ||
+        event_is_known(e, now))
         left = 0;
     e->room = 0;
     e->granted = left > INT64_MAX / 8 ? INT64_MAX / 2 : (int64_t)left * 4;
@@ -92,18 +93,23 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
  * only place from where library_stop is exact. */
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
+void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
 {
     uint64_t now = counted_to_block_end(e);
     if (e->leaving) {
         stop(e, ENGINE_SOFT);
         return;
     }
+    note_events(e, e->fast.address + e->fast.size);
+    bool waits = wfe && e->wfe == WFE_WAITS && wfe_waits(e, now);
+    bool yielded = wfe && e->wfe == WFE_YIELDS;
     grant(e, now);
     note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
      * recording and its replay, and an interrupt that is taken there must find the same turn. */
-    if (is_turn(e, address, yielded)) {
+    if (waits)
+        stop(e, ENGINE_WAIT);
+    else if (is_turn(e, address, yielded)) {
         e->just_yielded = yielded;
         stop(e, ENGINE_TURN);
     } else if (e->exact_at <= now)
@@ -127,6 +133,8 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded)
     }
     if (e->stopped)
         return;
+    if (event_is_known(e, now))
+        look_for_events(e, address, size, now);
     /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
     begin_block(e, address, size);
 }
@@ -145,12 +153,14 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
             library_stop(e);
         return;
     }
-    if (e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size)) {
+    bool wfe = e->behind_wfe;
+    e->behind_wfe = false;
+    if (!wfe && e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size)) {
         note_code(e, address, size);
         begin_block(e, address, size);
         return;
     }
-    block_slow(e, address, size, false);
+    block_slow(e, address, size, wfe);
 }
 
 void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
@@ -168,6 +178,7 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     struct engine *e = user;
     (void)uc;
     CHECK(!e->aside);
+    e->behind_wfe = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
         return;
@@ -175,6 +186,7 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
     uint64_t pc = library_pc(e);
     uint64_t done = counted_to_pc(e, pc);
+    note_events(e, pc);
     e->block_address = e->fast.address;
     /* From here on nothing of the last block is left. */
     e->fast.address = pc;

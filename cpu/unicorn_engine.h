@@ -6,7 +6,8 @@
  *   unicorn_pages.c    the library's TLB and translated code
  *   unicorn_sides.c    pages of code, pages of data
  *   unicorn_icache.c   what an instruction cache might still hold
- *   unicorn_yield.c    WFE as the end of a turn
+ *   unicorn_yield.c    blocks behind a WFE
+ *   unicorn_event.c    the event register, which WFE waits for
  *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
  * (docs/engine.md). */
@@ -26,6 +27,12 @@ struct uc_context;
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the stub, beyond every board's memory (banks end below 2^48). */
 #define STUB_HPA 0x0000fffffffff000u
+/* Its parts, each in a block of its own. */
+#define STUB_CLREX 0
+#define STUB_LDXR  12
+#define STUB_MRS   24
+#define STUB_WFE   36
+#define WFE_WORD   0xd503205fu
 
 #define LOCAL_PAGES  256
 #define EXIT_SLOTS   64
@@ -93,6 +100,7 @@ struct engine {
     bool inside;       /* in library_run, for the guest */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool watching, stop_wanted, flush_code_wanted;
+    bool behind_wfe; /* one was executed, and the next block has not begun */
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
     enum engine_stop reason;
@@ -130,9 +138,13 @@ struct engine {
     uint32_t icache_number; /* changes when all of it is invalidated */
     struct noticed_change noticed;
     unsigned told_count;
+    /* In the last block, while the event register is known: the first instruction that sets it, and
+     * the first that another vCPU may wait for; or UINT64_MAX. */
+    uint64_t sets_at, sends_at;
 
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
-    bool yields;
+    enum engine_wfe wfe;
+    bool looks_for_wfe; /* nobody tells us: */
     uint8_t yield_after[YIELD_SLOTS];
     uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
 
@@ -175,9 +187,9 @@ void grant(struct engine *e, uint64_t now);
 /* In callbacks: makes the next block take the slow path. */
 void look_at_next_block(struct engine *e);
 void note_code(struct engine *e, uint64_t address, uint64_t size);
-/* The block hook; and where it does not simply let the block run. `yielded`: after a WFE. */
+/* The block hook; and where it does not simply let the block run. `wfe`: it is behind a WFE. */
 void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool yielded);
+void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe);
 void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
 uint64_t unicorn_executed(const struct engine *e);
 void unicorn_stop_soon(struct engine *e);
@@ -246,12 +258,28 @@ void icache_invalidate_all(struct engine *e);
 
 /* unicorn_yield.c -------------------------------------------------------------------------------*/
 
-/* The block hook where WFE ends a turn. */
-void on_block_yielding(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+/* When the engine is new, without a block hook: does the library say when it executes a WFE? */
+bool wfe_is_told(struct engine *e);
+/* The block hook where it does not. */
+void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
 /* Hints for the WFE words that lie there, at whatever virtual page they are seen. */
 void note_wfe_words(struct engine *e, hpa_t a, uint64_t size);
 /* Of a whole page, before code of it runs; what IC instructions make new is looked through then. */
 void note_wfe_words_once(struct engine *e, uint64_t page_hpa);
+
+/* unicorn_event.c -------------------------------------------------------------------------------*/
+
+/* Is the event register known after so many instructions? */
+static inline bool event_is_known(const struct engine *e, uint64_t now)
+{
+    return now < e->callbacks->event->known_until;
+}
+/* The last block was executed up to this address. */
+void note_events(struct engine *e, uint64_t end);
+/* A block is about to run, with the event register known. */
+void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
+/* A WFE was executed. True: it waits. */
+bool wfe_waits(struct engine *e, uint64_t now);
 
 /* unicorn_inside.c ------------------------------------------------------------------------------*/
 

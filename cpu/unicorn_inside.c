@@ -7,11 +7,8 @@
 
 #include "emu/bytes.h"
 
-/* The parts of the stub, each in a block of its own, and what it has of data. */
-#define STUB_CLREX 0
-#define STUB_LDXR  12
-#define STUB_MRS   24
-#define STUB_DATA  0x800
+/* What the stub has of data. */
+#define STUB_DATA 0x800
 
 #define MONITOR_MARK  0x6d6f6e69746f7221u
 #define REGISTER_MARK 0x7265676973746500u
@@ -20,7 +17,8 @@ void write_stub(uint8_t *page)
 {
     static const uint32_t code[] = {0xd5033f5f, 0x14000001, 0x14000000, /* CLREX */
                                     0xc85f7c20, 0x14000001, 0x14000000, /* LDXR X0, [X1] */
-                                    EXIT_WORD,  0x14000001, 0x14000000};
+                                    EXIT_WORD,  0x14000001, 0x14000000, /* MRS */
+                                    WFE_WORD,   0x14000001, 0x14000000};
     for (size_t i = 0; i < sizeof code / sizeof code[0]; i++)
         store_le(page + 4 * i, code[i], 4);
     store_le(page + STUB_DATA, MONITOR_MARK, 8);

@@ -40,7 +40,7 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
     }
     if (kind == ACCESS_FETCH)
         page_set_add(&e->code_pages, page->hpa);
-    if (e->yields && kind == ACCESS_FETCH)
+    if (e->looks_for_wfe && kind == ACCESS_FETCH)
         note_wfe_words_once(e, page->hpa);
     if (page->local)
         note_local(e, va & ~PAGE_MASK);
@@ -87,7 +87,7 @@ void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
     for (uint64_t at = a.v; at < end;) {
         uint64_t page_end = (at | PAGE_MASK) + 1;
         uint64_t until = page_end < end ? page_end : end;
-        if (e->yields && page_set_has(&e->code_pages, at))
+        if (e->looks_for_wfe && page_set_has(&e->code_pages, at))
             note_wfe_words(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
         drop_translated(e, hpa(at), until - at);
         icache_invalidate(e, hpa(at), until - at);

@@ -11,7 +11,7 @@ static void start(struct engine *e)
     e->stopped = false;
     e->inside = true;
     bool ended_well = library_run(e, e->pc);
-    e->inside = false;
+    e->inside = e->behind_wfe = false;
     e->pc = library_pc(e);
     if (e->leaving) {
         e->leaving = false;
@@ -27,6 +27,7 @@ static void start(struct engine *e)
     bool in_block = e->reason == ENGINE_HALT || (e->fill_refused && !e->tail_counted);
     e->counted = in_block ? counted_to_pc(e, e->pc) : counted_to_block_end(e);
     e->prev_end = in_block ? e->pc : e->fast.address + e->fast.size;
+    note_events(e, e->prev_end);
     e->granted = e->fast.left = 0;
 }
 
@@ -117,7 +118,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
         library_drop_all_code(e);
-        if (e->yields) { /* fetches are filled again, and WFE words looked for */
+        if (e->looks_for_wfe) { /* fetches are filled again, and WFE words looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);
         }

@@ -57,7 +57,7 @@ void side_fetched(struct engine *e, const struct engine_page *page)
     if (side_of(e, at)->writable_in == e->tlb_number)
         unicorn_flush_tlb(e);
     memory_set_code(e->memory, at, true);
-    if (e->yields)
+    if (e->looks_for_wfe)
         note_wfe_words(e, at, PAGE_SIZE);
 }
 

@@ -1,10 +1,21 @@
-/* WFE as the end of a turn, where several vCPUs take turns. The library does not say that one was
- * executed; the block that follows it is known by a table of hints. */
+/* Blocks behind a WFE. Unless the library is made to say that one was executed (cpu/interpose.h)
+ * the block that follows it is known by a table of hints. */
 #include "cpu/unicorn_engine.h"
 
 #include "emu/bytes.h"
 
-#define WFE_WORD 0xd503205fu
+bool wfe_is_told(struct engine *e)
+{
+    uint64_t start = WINDOW | (STUB_HPA + STUB_WFE), end = start + 8;
+    library_end_code(e, &end);
+    e->aside = true;
+    library_run(e, start);
+    e->aside = false;
+    library_end_code(e, NULL);
+    bool told = e->behind_wfe;
+    e->behind_wfe = false;
+    return told;
+}
 
 static bool instruction_is_wfe(struct engine *e, uint64_t va)
 {
@@ -15,14 +26,21 @@ static bool instruction_is_wfe(struct engine *e, uint64_t va)
     return word && load_le(word, 4) == WFE_WORD;
 }
 
-/* A block that follows a WFE sequentially gives the others their chance. After that it runs on, or
- * all vCPUs would yield for ever; a stop before the block has run does not change that. */
-void on_block_yielding(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
+/* What a WFE does is done in the same run, before anything that is due behind it: the first block
+ * of a run is not behind one. Not so where it yields. There a block that follows it sequentially
+ * gives the others their chance; after that it runs on, or all vCPUs would yield for ever, and a
+ * stop before the block has run does not change that. */
+static bool may_be_behind_wfe(const struct engine *e, uint64_t address)
+{
+    return address == e->fast.address + e->fast.size && !e->aside &&
+           (e->wfe == WFE_WAITS ? e->fast.size != 0 : !e->just_yielded);
+}
+
+void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
-    bool may_yield = e->yield_after[(address >> 2) % YIELD_SLOTS] &&
-                     address == e->fast.address + e->fast.size && !e->just_yielded && !e->aside;
-    if (may_yield && instruction_is_wfe(e, address - 4)) {
+    bool hinted = e->yield_after[(address >> 2) % YIELD_SLOTS];
+    if (hinted && may_be_behind_wfe(e, address) && instruction_is_wfe(e, address - 4)) {
         block_slow(e, address, size, true);
         return;
     }

@@ -5,6 +5,7 @@
 
 #include "cpu/cpu_internal.h"
 #include "emu/check.h"
+#include "emu/machine.h"
 
 const char *exit_reason_name(enum exit_reason reason)
 {
@@ -141,7 +142,56 @@ void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
 
 bool vcpu_is_runnable(const struct vcpu *v)
 {
-    return v->on && (!v->halted || v->irq || v->fiq);
+    const struct vcpu_wait *w = &v->wait;
+    bool may_go_on = !w->is_on || !v->event.known_until || (v->irq && !w->irq_is_masked) ||
+                     (v->fiq && !w->fiq_is_masked);
+    return v->on && (!v->halted || v->irq || v->fiq) && may_go_on;
+}
+
+const char *vcpu_activity(const struct vcpu *v)
+{
+    return !v->on ? "off" : v->halted || v->wait.is_on ? "waits" : "runs";
+}
+
+/* Events (D1.16.1) --------------------------------------------------------------------------------
+ */
+
+void vcpu_send_event(struct vcpu *v)
+{
+    v->event.known_until = 0;
+}
+
+void vcpu_wait(struct vcpu *v, const struct vcpu_wait *wait)
+{
+    v->wait = *wait;
+    v->event.known_until = UINT64_MAX;
+    event_at(v->world->events, &v->stream, wait->until_ticks);
+}
+
+/* The event stream may have had an event since the register was cleared: then it is due now. */
+static void wait_for_event(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    uint64_t pstate = engine_pstate(e), now = vtime_ticks(v->world->vtime);
+    now += engine_executed(e) - v->world->vtime->instructions;
+    struct vcpu_wait wait = {
+        .is_on = true,
+        .irq_is_masked = pstate & PSTATE_I,
+        .fiq_is_masked = pstate & PSTATE_F,
+        .is_quiet = v->event.is_quiet,
+        .until_ticks = timer_next_event(v, now - (engine_executed(e) - v->event.cleared_at)),
+    };
+    vcpu_wait(v, &wait);
+}
+
+void end_wait(struct vcpu *v)
+{
+    if (!v->wait.is_on)
+        return;
+    v->wait = (struct vcpu_wait){.is_on = false};
+    event_at(v->world->events, &v->stream, EVENT_NEVER);
+    engine_clear_event(&v->event, engine_executed(v->world->engine));
+    v->event.is_quiet = true;
 }
 
 /* Life --------------------------------------------------------------------------------------------
@@ -163,6 +213,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
         .ran_changed_code = ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
         .carry_out = carry_out,
+        .event = &v->event,
         .cpu = v,
     };
     v->tlb = tlb_new();
@@ -192,6 +243,8 @@ void vcpu_power_on(struct vcpu *v, uint64_t entry, uint64_t x0)
     v->on = true;
     v->halted = false;
     v->repeats = false;
+    v->wait = (struct vcpu_wait){.is_on = false};
+    vcpu_send_event(v);
     v->reset_pending = true;
     v->reset_entry = entry;
     v->reset_x0 = x0;
@@ -240,6 +293,8 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
         engine_clear_monitor(e);
         engine_context_save(e, before->context);
         before->loaded = false;
+        if (!before->wait.is_on)
+            vcpu_send_event(before); /* others may send it one from here on */
     }
     if (!v->loaded) {
         engine_context_load(e, v->context);
@@ -267,9 +322,10 @@ static bool take_pending(struct vcpu *v)
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why)
 {
     struct engine *e = v->world->engine;
-    if (v->halted && !v->irq && !v->fiq)
+    if (!vcpu_is_runnable(v))
         return false;
     v->halted = false;
+    end_wait(v);
     *why = ENGINE_SOFT;
     bool repeated = v->repeats;
     v->repeats = false;
@@ -297,6 +353,10 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         v->halted = true;
         break;
     }
+    case ENGINE_WAIT:
+        if (!v->world->scripted) /* then the script says how it waits */
+            wait_for_event(v);
+        break;
     case ENGINE_UNALIGNED: {
         uint64_t pc = engine_pc(e);
         engine_count_attempt(e);
@@ -358,6 +418,20 @@ const struct field vcpu_fields[] = {
 /* In the byte of engine_sequence. */
 #define SEQUENCE_REPEATS 4u
 
+/* Behind everything else: machines on which WFE does not wait have none of it. */
+const struct field vcpu_event_fields[] = {
+    FIELD(struct vcpu, event.known_until),  FIELD(struct vcpu, event.cleared_at),
+    FIELD(struct vcpu, event.is_set),       FIELD(struct vcpu, event.is_quiet),
+    FIELD(struct vcpu, wait.is_on),         FIELD(struct vcpu, wait.irq_is_masked),
+    FIELD(struct vcpu, wait.fiq_is_masked), FIELD(struct vcpu, wait.is_quiet),
+    FIELD(struct vcpu, wait.until_ticks),   FIELD_END,
+};
+
+static bool wfe_waits(const struct vcpu *v)
+{
+    return !(v->world->quirks & QUIRK_WFE_RUNS);
+}
+
 static void save_engine_registers(struct vcpu *v, struct bytes *out)
 {
     struct engine *e = v->world->engine;
@@ -409,6 +483,8 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
     bool borrowed = borrow(v, loaded);
     save_engine_registers(v, out);
     give_back(loaded, borrowed);
+    if (wfe_waits(v))
+        fields_save(vcpu_event_fields, v, out);
 }
 
 static void restore_engine_registers(struct vcpu *v, struct reader *in)
@@ -461,6 +537,8 @@ bool vcpu_restore(struct vcpu *v, struct reader *in)
     engine_context_load(e, v->context);
     restore_engine_registers(v, in);
     engine_context_save(e, v->context);
+    if (wfe_waits(v) && !fields_restore(vcpu_event_fields, v, in))
+        return false;
     v->tags_seen = true; /* it may have been: more is flushed, nothing else */
     v->watchpoint_pass = false;
     new_regime(v);
@@ -520,6 +598,7 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
     uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
     engine_set_pstate(e, r->pstate);
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr);
+    vcpu_send_event(v); /* what it waits for is another matter now */
     for (unsigned i = 0; i < 31; i++)
         engine_set_x(e, i, r->x[i]);
     engine_set_sp(e, r->sp);

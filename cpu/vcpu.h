@@ -100,6 +100,14 @@ struct vcpu_timer {
     struct vcpu *vcpu;
 };
 
+/* Waiting for an event, in WFE. */
+struct vcpu_wait {
+    bool is_on;
+    bool irq_is_masked, fiq_is_masked; /* PSTATE: such an interrupt does not end it */
+    bool is_quiet; /* since the wait before this one the vCPU did nothing another may wait for */
+    uint64_t until_ticks; /* the event stream's next event, or EVENT_NEVER */
+};
+
 struct vcpu {
     const struct vcpu_world *world;
     struct engine_callbacks callbacks;
@@ -108,6 +116,8 @@ struct vcpu {
     bool loaded;
     bool on;     /* PSCI: powered on */
     bool halted; /* in WFI */
+    struct vcpu_wait wait;
+    struct engine_event event;
     bool reset_pending;
     uint64_t reset_entry, reset_x0;
     bool irq, fiq; /* what the interrupt controller signals */
@@ -130,6 +140,7 @@ struct vcpu {
 
     /* Registers that are ours. */
     struct vcpu_timer timer_virtual, timer_physical;
+    struct event stream; /* the event stream, while the vCPU waits for it */
     uint64_t cntkctl;
     uint64_t oslsr;
     uint64_t dbgbvr[DEBUG_BREAKPOINTS], dbgwvr[DEBUG_WATCHPOINTS];
@@ -191,12 +202,19 @@ void vcpu_stop_timers(struct vcpu *v);
 void vcpu_load(struct vcpu *v, struct vcpu *before);
 
 /* Runs until the budget is used, or earlier after any exit or exception that the engine could not
- * take in its stride. False: it is halted (WFI) with nothing pending. */
+ * take in its stride. False: it waits (WFI, WFE), and nothing has come. */
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
-/* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not)? */
+/* Would it go on if it ran: not in WFI, or an interrupt is signalled (masked or not); not in WFE,
+ * or there was an event or an interrupt that is not masked? */
 bool vcpu_is_runnable(const struct vcpu *v);
 /* loop.c: of one that `repeats`, which exceptions it takes, and why for ever. */
 void vcpu_loop_text(const struct vcpu *v, char *text, size_t size);
+/* Neither off nor running, in words. */
+const char *vcpu_activity(const struct vcpu *v);
+/* It executed a WFE, with the event register clear. */
+void vcpu_wait(struct vcpu *v, const struct vcpu_wait *wait);
+/* Something happened that its event register notices: what waits in WFE goes on. */
+void vcpu_send_event(struct vcpu *v);
 /* The debugger's points were changed. The caller flushes the engine's TLB. */
 void vcpu_points_changed(struct vcpu *v);
 /* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
@@ -215,7 +233,7 @@ struct vcpu_state_item {
     size_t offset, size;
 };
 void vcpu_state_item(size_t offset, struct vcpu_state_item *item);
-extern const struct field vcpu_fields[]; /* the first part of it */
+extern const struct field vcpu_fields[], vcpu_event_fields[]; /* the first part of it, the last */
 
 /* Restores what vcpu_save wrote, into a vCPU of the same model; no vCPU is in the engine
  * afterwards. False: the data is not that. */

@@ -1,5 +1,5 @@
 /* Names for the bytes that vcpu_save writes, in its order: the field table, general registers,
- * vectors, then system registers. */
+ * vectors, then system registers and a second field table. */
 #include <stdio.h>
 
 #include "cpu/vcpu.h"
@@ -14,9 +14,9 @@ static bool is_in(struct vcpu_state_item *item, size_t offset, size_t size)
     return false;
 }
 
-static bool name_field(struct vcpu_state_item *item, size_t offset)
+static bool name_field(struct vcpu_state_item *item, size_t offset, const struct field *fields)
 {
-    for (const struct field *f = vcpu_fields; f->name; f++)
+    for (const struct field *f = fields; f->name; f++)
         for (size_t i = 0; i < f->count; i++) {
             if (!is_in(item, offset, f->size))
                 continue;
@@ -77,13 +77,14 @@ static bool name_status(struct vcpu_state_item *item, size_t offset)
 void vcpu_state_item(size_t offset, struct vcpu_state_item *item)
 {
     *item = (struct vcpu_state_item){.offset = 0};
-    if (name_field(item, offset) || name_general(item, offset) || name_vector(item, offset) ||
-        name_status(item, offset))
+    if (name_field(item, offset, vcpu_fields) || name_general(item, offset) ||
+        name_vector(item, offset) || name_status(item, offset))
         return;
     for (unsigned i = 0; vcpu_sysreg_name(i); i++)
         if (is_in(item, offset, 8)) {
             snprintf(item->name, sizeof item->name, "%s", vcpu_sysreg_name(i));
             return;
         }
-    snprintf(item->name, sizeof item->name, "?");
+    if (!name_field(item, offset, vcpu_event_fields))
+        snprintf(item->name, sizeof item->name, "?");
 }

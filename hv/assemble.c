@@ -405,6 +405,13 @@ static bool different_names(const struct vm_config *configs, size_t count, struc
     return true;
 }
 
+static enum engine_wfe wfe_on(const struct board *b, size_t vcpus)
+{
+    if (!(b->options.quirks & QUIRK_WFE_RUNS))
+        return WFE_WAITS;
+    return vcpus > 1 ? WFE_YIELDS : WFE_RUNS;
+}
+
 static bool assemble(struct board *b, const struct vm_config *configs, size_t count,
                      struct error *e)
 {
@@ -417,7 +424,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = plays_script(b)
                     ? script_engine(b->options.script, b)
-                    : engine_unicorn_new(configs[0].cpu_model, vcpus > 1, &b->memory, e);
+                    : engine_unicorn_new(configs[0].cpu_model, wfe_on(b, vcpus), &b->memory, e);
     if (!b->engine)
         return false;
     if (!make_shared_memory(b, configs, count, e))

@@ -213,6 +213,7 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
     struct board *b = vm->board;
     struct turn *turn = &b->schedule.turns[b->schedule.current];
     vm->exits[x->reason]++;
+    vcpu_send_event(v); /* a device may write where its monitor is */
     /* Devices read the time: it must be that of this instruction, not of the run's start. */
     b->vtime.instructions = engine_executed(vm->world.engine);
     if (b->sinks.exit_begins)

@@ -1,8 +1,8 @@
 /* VMs that do not get on: which they are, and why, in words.
  *
- * A vCPU waits (WFI, CPU_SUSPEND), or it takes the same exception for ever (cpu/loop.c). Of the
- * latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything else;
- * so what is done about it is a function of the machine's state, as everything else is. */
+ * A vCPU waits (WFI, WFE, CPU_SUSPEND), or it takes the same exception for ever (cpu/loop.c). Of
+ * the latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything
+ * else; so what is done about it is a function of the machine's state, as everything else is. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,7 +74,11 @@ static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
     char why[160];
     vcpu_read_registers(v, vm->board->current, &r);
     gic_explain(vm->gic, v->index, why, sizeof why);
-    add(text, size, "waits at PC %#" PRIx64 ": %s", r.pc - 4, why);
+    add(text, size, "waits%s at PC %#" PRIx64 ": %s",
+        !v->wait.is_on                       ? ""
+        : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
+                                             : " for an event (WFE)",
+        r.pc - 4, why);
     add_timers(vm->board, v, text, size);
 }
 
@@ -185,8 +189,8 @@ static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t si
     if (!v->on)
         return;
     vcpu_read_registers(v, vm->board->current, &r);
-    add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index, v->halted ? "waiting before" : "at",
-        r.pc);
+    add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index,
+        v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
 }
 
 void end_by_button(struct vm *vm, bool told)

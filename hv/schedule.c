@@ -235,6 +235,15 @@ static unsigned order_of(const struct schedule *s, unsigned pcpu)
     return (pcpu + s->pcpu_count - s->current_pcpu - 1) % s->pcpu_count + 1;
 }
 
+/* Does another one wait for an event, which only the end of this one's turn may send? */
+static bool others_wait_for_event(const struct schedule *s, const struct turn *turn)
+{
+    for (const struct turn *t = s->turns; t < s->turns + s->turn_count; t++)
+        if (t != turn && t->vcpu->on && t->vcpu->wait.is_on && !t->vm->ended)
+            return true;
+    return false;
+}
+
 struct choice schedule_choose(struct schedule *s)
 {
     struct choice c = {0};
@@ -254,7 +263,9 @@ struct choice schedule_choose(struct schedule *s)
     if (!busy)
         return c;
     c.turn = &s->turns[s->on_pcpu[chosen]];
-    c.others_wait = busy > 1 || (left_out == priority_of(c.turn) && c.turn->config->policy != 'f');
+    c.others_wait = busy > 1 ||
+                    (left_out == priority_of(c.turn) && c.turn->config->policy != 'f') ||
+                    others_wait_for_event(s, c.turn);
     return c;
 }
 

@@ -235,6 +235,15 @@ void script_loop(struct board *b, const struct turn *t)
     put_turn(b, t, SCRIPT_LOOP);
 }
 
+void script_wait(struct board *b, const struct turn *t)
+{
+    if (!b->options.script)
+        return;
+    struct script_entry entry = entry_of(t->vm, t->vcpu->index, SCRIPT_WAIT);
+    entry.wait = t->vcpu->wait;
+    put(b, &entry);
+}
+
 /* Guest memory ------------------------------------------------------------------------------------
  */
 

@@ -66,6 +66,7 @@ void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
 void script_turn(struct board *b, const struct turn *t);
 void script_loop(struct board *b, const struct turn *t);
+void script_wait(struct board *b, const struct turn *t);
 
 /* Guest memory for the exit logic: by gpa as a device sees it, by gva as the vCPU does. */
 bool script_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size);

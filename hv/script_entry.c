@@ -21,6 +21,7 @@ const char *script_kind_name(enum script_kind kind)
         [SCRIPT_TIMER] = "a timer write",
         [SCRIPT_TURN] = "the end of a turn",
         [SCRIPT_LOOP] = "the same exception again",
+        [SCRIPT_WAIT] = "a wait for an event",
     };
     return names[kind];
 }
@@ -43,6 +44,16 @@ static void put_exit(struct bytes *out, const struct script_entry *entry)
     bytes_put_varint(out, x->hpfar);
     for (unsigned i = 0; script_is_call(x->reason) && i < SCRIPT_CALL_REGISTERS; i++)
         bytes_put_varint(out, entry->exit.call[i]);
+}
+
+/* The tick plus one; never is 0. */
+static void put_wait(struct bytes *out, const struct vcpu_wait *w)
+{
+    bytes_put_int(out,
+                  (unsigned)w->irq_is_masked | (unsigned)w->fiq_is_masked << 1 |
+                      (unsigned)w->is_quiet << 2,
+                  1);
+    bytes_put_varint(out, w->until_ticks + 1);
 }
 
 void script_entry_put(struct bytes *out, uint64_t before, const struct script_entry *entry)
@@ -74,6 +85,9 @@ void script_entry_put(struct bytes *out, uint64_t before, const struct script_en
     case SCRIPT_TIMER:
         bytes_put_int(out, (unsigned)entry->timer.physical | (unsigned)entry->timer.op2 << 1, 1);
         bytes_put_varint(out, entry->timer.value);
+        break;
+    case SCRIPT_WAIT:
+        put_wait(out, &entry->wait);
         break;
     default:
         break;
@@ -128,6 +142,18 @@ static bool get_memory(struct reader *in, struct script_entry *entry)
     return true;
 }
 
+static void get_wait(struct reader *in, struct vcpu_wait *w)
+{
+    unsigned flags = (unsigned)reader_int(in, 1);
+    *w = (struct vcpu_wait){
+        .is_on = true,
+        .irq_is_masked = flags & 1,
+        .fiq_is_masked = flags >> 1 & 1,
+        .is_quiet = flags >> 2 & 1,
+        .until_ticks = reader_varint(in) - 1,
+    };
+}
+
 static bool get_body(struct reader *in, struct script_entry *entry)
 {
     unsigned flags;
@@ -152,6 +178,9 @@ static bool get_body(struct reader *in, struct script_entry *entry)
         return true;
     case SCRIPT_TURN:
     case SCRIPT_LOOP:
+        return true;
+    case SCRIPT_WAIT:
+        get_wait(in, &entry->wait);
         return true;
     default:
         return false;
@@ -258,6 +287,11 @@ static const char *body_differs(const struct script_entry *a, const struct scrip
                      b->timer.physical ? "physical" : "virtual", v));
         COMPARE(number("the timer's register", a->timer.op2, b->timer.op2, v));
         return number("the value written", a->timer.value, b->timer.value, v);
+    case SCRIPT_WAIT:
+        COMPARE(number("whether IRQs are masked", a->wait.irq_is_masked, b->wait.irq_is_masked, v));
+        COMPARE(number("whether FIQs are masked", a->wait.fiq_is_masked, b->wait.fiq_is_masked, v));
+        COMPARE(number("whether others wait on", a->wait.is_quiet, b->wait.is_quiet, v));
+        return number("the event stream's tick", a->wait.until_ticks, b->wait.until_ticks, v);
     default:
         return NULL;
     }

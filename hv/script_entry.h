@@ -16,6 +16,7 @@ enum script_kind {
     SCRIPT_TIMER,    /* a vCPU writes a register of one of its timers: not an exit */
     SCRIPT_TURN,     /* its turn is over, for a reason that is in the guest's code */
     SCRIPT_LOOP,     /* the same, as it took the same exception again (cpu/loop.c) */
+    SCRIPT_WAIT,     /* it waits in WFE */
     SCRIPT_KINDS
 };
 
@@ -51,6 +52,7 @@ struct script_entry {
             uint8_t op2; /* as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2) */
             uint64_t value;
         } timer;
+        struct vcpu_wait wait;
     };
 };
 

@@ -10,7 +10,7 @@ static const struct turn *running(const struct script *s)
 static bool is_act(const struct script_entry *entry)
 {
     return entry->kind == SCRIPT_EXIT || entry->kind == SCRIPT_TIMER ||
-           entry->kind == SCRIPT_TURN || entry->kind == SCRIPT_LOOP;
+           entry->kind == SCRIPT_TURN || entry->kind == SCRIPT_LOOP || entry->kind == SCRIPT_WAIT;
 }
 
 static bool is_of_running(const struct script *s)
@@ -70,6 +70,9 @@ static enum engine_stop do_act(struct script *s, struct vcpu *v)
     case SCRIPT_LOOP:
         v->repeats = true;
         return ENGINE_TURN;
+    case SCRIPT_WAIT:
+        vcpu_wait(v, &s->head.wait);
+        return ENGINE_WAIT;
     default:
         return ENGINE_TURN;
     }

@@ -46,18 +46,13 @@ uint64_t vm_exits(const struct vm *vm)
     return exits;
 }
 
-static const char *vcpu_state(const struct vcpu *v)
-{
-    return !v->on ? "off" : v->halted ? "waits" : "runs";
-}
-
 void vm_log_status(const struct vm *vm)
 {
     uint64_t exits = vm_exits(vm);
     log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
               vm->name, vtime_ns(&vm->board->vtime), exits, vm->vcpu_count);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i, vcpu_state(vm->vcpus[i]));
+        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i, vcpu_activity(vm->vcpus[i]));
     for (size_t i = 0; i < vm->vdev_count; i++) {
         const struct vdev *v = vm->vdevs[i];
         uint64_t reads, writes;

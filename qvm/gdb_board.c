@@ -54,10 +54,7 @@ static void thread_text(void *context, unsigned thread, char *text, size_t size)
 {
     const struct turn *t = turn_of(context, thread);
     snprintf(text, size, "VM %s, vCPU %u: %s", t->vm->name, t->vcpu->index,
-             t->vm->ended      ? "the VM has ended"
-             : !t->vcpu->on    ? "off"
-             : t->vcpu->halted ? "waits"
-                               : "runs");
+             t->vm->ended ? "the VM has ended" : vcpu_activity(t->vcpu));
 }
 
 static unsigned current_thread(void *context)

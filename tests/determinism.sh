@@ -258,6 +258,7 @@ programs)
     bare often 1 a57
     bare remnants 1 a57
     bare atomics 4 a57
+    bare wfe 2 a57
     bare ownpages 4 a57
     bare timers 1 a57 2000000
     bare ipi 4 a57 2000000

@@ -5,7 +5,7 @@
 set -uo pipefail
 qvm="$(realpath -e "${1:?usage: tests/snapshots.sh QVM [PROGRAM...]}")" || exit 2
 shift
-programs=" ${*:-exceptions timers lazyfp ipi atomics} "
+programs=" ${*:-exceptions timers lazyfp ipi atomics wfe} "
 cd "$(dirname "$0")/.." || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
 . tests/support.sh
@@ -129,6 +129,7 @@ program exceptions 1 a57
 program timers 1 a57
 program lazyfp 1 a57
 program ipi 4 a57
+program wfe 2 a57
 program atomics 4 max
 guest_asks
 several_vms

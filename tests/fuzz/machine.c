@@ -12,10 +12,10 @@ const char fuzz_machine_words[] =
     "vdev virtio-entropy loc 0x0a003c00 intr gic:78 vdev wdt-sp805 loc 0x09030000 intr gic:35";
 
 /* Nothing here executes guest code. */
-struct engine *engine_unicorn_new(const char *model, bool yields, struct memory *memory,
+struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
                                   struct error *e)
 {
-    (void)model, (void)yields, (void)memory, (void)e;
+    (void)model, (void)wfe, (void)memory, (void)e;
     CHECK(false);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/vcpu.h"
 #include "hv/board.h"
 
 #define VCPUS   8
@@ -279,6 +280,47 @@ END_TEST
 
 /* Physical CPUs -----------------------------------------------------------------------------------
  */
+
+/* It is woken by the end of a turn, so there must be one: whatever the priorities, also of FIFO. */
+START_TEST(a_turn_ends_for_who_waits_for_an_event)
+{
+    static const struct {
+        unsigned priority;
+        char policy;
+    } rows[] = {{10, 'r'}, {10, 'f'}, {9, 'r'}, {11, 'f'}};
+    set_up(1);
+    add(rows[_i].priority, rows[_i].policy);
+    add(10, 'r');
+    vcpus[1].wait.is_on = true;
+    vcpus[1].event.known_until = UINT64_MAX;
+    ck_assert_int_eq(next(), 0);
+    ck_assert(others_wait());
+    vcpus[1].on = false;
+    ck_assert(!others_wait());
+    vcpus[1].on = true;
+    vcpu_send_event(&vcpus[1]);
+    vcpus[0].halted = true;
+    ck_assert_int_eq(next(), 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_wait_ends_with_an_event_or_an_interrupt)
+{
+    struct vcpu v = {.on = true, .wait.is_on = true, .event.known_until = UINT64_MAX};
+    ck_assert(!vcpu_is_runnable(&v));
+    v.irq = true;
+    ck_assert(vcpu_is_runnable(&v));
+    v.wait.irq_is_masked = true;
+    ck_assert(!vcpu_is_runnable(&v));
+    v.fiq = true;
+    ck_assert(vcpu_is_runnable(&v));
+    v.wait.fiq_is_masked = true;
+    ck_assert(!vcpu_is_runnable(&v));
+    vcpu_send_event(&v);
+    ck_assert(vcpu_is_runnable(&v));
+}
+END_TEST
 
 START_TEST(pcpus_serve_different_priorities_side_by_side)
 {
@@ -557,6 +599,8 @@ int main(void)
     tcase_add_test(tests, fifo_keeps_its_pcpu);
     tcase_add_test(tests, fifo_beside_round_robin_on_another_pcpu);
     tcase_add_test(tests, a_turn_ends_only_for_others);
+    tcase_add_loop_test(tests, a_turn_ends_for_who_waits_for_an_event, 0, 4);
+    tcase_add_test(tests, a_wait_ends_with_an_event_or_an_interrupt);
     tcase_add_test(tests, pcpus_serve_different_priorities_side_by_side);
     tcase_add_test(tests, a_mask_confines);
     tcase_add_test(tests, the_important_one_keeps_others_off_its_pcpu);
