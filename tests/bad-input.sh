@@ -370,7 +370,7 @@ planted() {
 # As little memory as it takes to start, and a bit more, and so on: it runs, or says what is missing.
 shortages() {
     local limit
-    for limit in 20 30 40 50 60 70 80 90 100 110 120 130 140 150 160 170 200 240; do
+    for limit in 30 45 60 90 120 150 180 210 240 400; do
         printf '#!/bin/sh\nulimit -v %s\nexec %s "$@"\n' $((limit * 1024)) "$qvm" >"$files/short"
         chmod +x "$files/short"
         run "$files/short" --version
