@@ -16,8 +16,8 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine
 uint16_t current_asid(const struct stage1 *s1);
 /* Does an access of the current EL to the page end at stage 2, in v->fault? */
 bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind);
-/* Is it withheld only because code was translated from it? */
-bool finds_code(struct vcpu *v, uint64_t page_va);
+/* Is it memory that is withheld, but not because it is watched? */
+bool finds_withheld(struct vcpu *v, uint64_t page_va, enum access_kind kind);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -63,10 +63,14 @@ void loop_note(struct vcpu *v, const struct exception_entry *x);
 /* What an access that we carry out does to its base register. */
 void write_back(struct vcpu *v, const struct insn_memory *m);
 
-/* code_store.c: stores to pages of code, which v->code_page is after fill_page refused one. */
-bool is_simple_code_store(const struct vcpu *v, const struct insn_memory *m);
-void store_to_code(struct vcpu *v, const struct insn_memory *m);
-void run_code_store(struct vcpu *v, const struct insn_memory *m, gva_t a);
+uint64_t extended(uint64_t value, const struct insn_memory *m);
+
+/* withheld.c: accesses to memory that fill_page refused without a fault; v->withheld says why. */
+void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* Can withheld_carry_out make it? */
+bool withheld_is_simple(const struct vcpu *v, const struct insn_memory *m);
+bool withheld_faults(const struct vcpu *v, const struct insn_memory *m);
+void withheld_carry_out(struct vcpu *v, const struct insn_memory *m);
 void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change);
 
 /* illegal.c: illegal exception returns and PSTATE.IL. */

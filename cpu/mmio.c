@@ -2,7 +2,7 @@
  * guest exit that is carried out register by register. */
 #include "cpu/cpu_internal.h"
 
-static uint64_t extended(uint64_t value, const struct insn_memory *m)
+uint64_t extended(uint64_t value, const struct insn_memory *m)
 {
     if (m->sign_extend && m->access_size < 8) {
         uint64_t sign = (uint64_t)1 << (8 * m->access_size - 1);
@@ -122,13 +122,13 @@ enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word)
 {
     struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
     enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
-    if (is_simple_code_store(v, &m) && finds_code(v, m.address & ~PAGE_MASK)) {
-        store_to_code(v, &m);
-        return ENGINE_DONE;
-    }
-    if (!is_plain(&m) || !finds_device(v, m.address & ~PAGE_MASK, kind))
+    if (is_plain(&m) && finds_device(v, m.address & ~PAGE_MASK, kind))
+        return handle_stage2(v, pc, gva(m.address), &m);
+    if (m.unprivileged || !withheld_is_simple(v, &m) ||
+        !finds_withheld(v, m.address & ~PAGE_MASK, kind))
         return ENGINE_REFUSED;
-    return handle_stage2(v, pc, gva(m.address), &m);
+    withheld_carry_out(v, &m);
+    return ENGINE_DONE;
 }
 
 static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
@@ -165,18 +165,6 @@ static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
     return gva((m->address & ~PAGE_MASK) == page ? m->address : page);
 }
 
-static void handle_code_store(struct vcpu *v, uint64_t pc, const struct insn_memory *m, gva_t a)
-{
-    if (!is_simple_code_store(v, m)) {
-        run_code_store(v, m, a);
-        return;
-    }
-    store_to_code(v, m);
-    engine_set_pc(v->world->engine, pc + 4);
-    engine_continue_at(v->world->engine, pc + 4);
-    expect_exit(v, pc, m->rn);
-}
-
 void handle_refused_fill(struct vcpu *v)
 {
     struct engine *e = v->world->engine;
@@ -196,10 +184,7 @@ void handle_refused_fill(struct vcpu *v)
     struct insn_memory m = insn_memory_decode(e, pc, v->fault_word);
     gva_t a = failing_address(v, &m);
     if (v->fault.class == FAULT_NONE) {
-        if (v->writes_code)
-            handle_code_store(v, pc, &m, a);
-        else
-            debug_handle_watched_access(v, pc, &m);
+        handle_withheld(v, pc, &m);
         return;
     }
     if (v->fault.stage != 2)

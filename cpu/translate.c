@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/bytes.h"
+#include "emu/machine.h"
 
 uint16_t current_asid(const struct stage1 *s1)
 {
@@ -204,13 +205,36 @@ static void remember_device(struct vcpu *v, uint64_t page_va, const struct acces
         };
 }
 
+/* With stage 1 off everything is Device memory as well, and most programs live with that: there the
+ * engine's ways are kept. */
+static bool is_device_memory(const struct vcpu *v, hpa_t page)
+{
+    return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
+           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE) &&
+           memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ);
+}
+
+static bool is_withheld(struct vcpu *v, uint64_t page_va, const struct engine_page *page,
+                        enum access_kind kind)
+{
+    hpa_t at = hpa(page->hpa);
+    v->withheld.page_va = page_va;
+    v->withheld.page = at;
+    v->withheld.is_watched = debug_watches_page(v, page_va) ||
+                             (v->world->points && points_watch_page(v->world->points, page_va));
+    v->withheld.is_device = is_device_memory(v, at);
+    bool is_code = kind == ACCESS_WRITE && memory_is_code(v->world->memory, at);
+    v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_code;
+    return v->withheld.is_any;
+}
+
 /* The page for an access, with the rights it needs; without them, or of a device: false. */
 static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *access,
                       struct engine_page *page)
 {
     struct memory *m = v->world->memory;
     enum access_kind kind = access->kind;
-    v->writes_code = false;
+    v->withheld.is_any = false;
     if (v->world->footprint && kind != ACCESS_FETCH)
         page_set_add(&v->world->footprint->data, page_va);
     if (is_known_device(v, page_va, access))
@@ -221,11 +245,7 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
         remember_device(v, page_va, access);
         return false;
     }
-    bool watched = debug_watches_page(v, page_va) ||
-                   (v->world->points && points_watch_page(v->world->points, page_va));
-    v->code_page = hpa(page->hpa);
-    v->writes_code = kind == ACCESS_WRITE && !watched && memory_is_code(m, v->code_page);
-    if (((kind != ACCESS_FETCH && watched) || v->writes_code) && !v->watchpoint_pass)
+    if (kind != ACCESS_FETCH && !v->watchpoint_pass && is_withheld(v, page_va, page, kind))
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
     if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,
@@ -267,11 +287,12 @@ bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind)
            v->fault.class != FAULT_NONE && !v->fault.s1ptw;
 }
 
-bool finds_code(struct vcpu *v, uint64_t page_va)
+bool finds_withheld(struct vcpu *v, uint64_t page_va, enum access_kind kind)
 {
-    struct access access = current_access(v, ACCESS_WRITE);
+    struct access access = current_access(v, kind);
     struct engine_page page;
-    return !find_page(v, page_va, &access, &page) && v->fault.class == FAULT_NONE && v->writes_code;
+    return !find_page(v, page_va, &access, &page) && v->fault.class == FAULT_NONE &&
+           v->withheld.is_any && !v->withheld.is_watched;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */

@@ -130,10 +130,11 @@ struct engine {
     size_t local_count;
     struct page_set code_pages; /* host-physical pages that code was ever fetched from */
 
-    struct page_side *sides; /* by memory_page_number */
-    uint32_t tlb_number;     /* changes with each flush */
-    bool is_storing;         /* a store to code is carried out: */
-    hpa_t store_page;
+    struct page_side *sides;    /* by memory_page_number */
+    uint32_t tlb_number;        /* changes with each flush */
+    bool is_storing;            /* a store to code is carried out: */
+    hpa_t store_page, store_at; /* its first instruction */
+    uint64_t store_size;
     struct kept_page *kept; /* unicorn_icache.c */
     uint32_t icache_number; /* changes when all of it is invalidated */
     struct noticed_change noticed;

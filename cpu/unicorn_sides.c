@@ -3,7 +3,7 @@
  *
  *   data   no translated code, and no address under which the library may fetch it
  *   code   no address under which the library may write it: stores are refused and carried out one
- *          at a time (cpu/code_store.c), which ends the block that they are in
+ *          at a time (cpu/withheld.c), which ends the block that they are in
  *
  * A fetch makes a page code. A write from outside of the vCPUs makes it data, and so do some stores
  * of vCPUs in a row: the oftener that was too soon, the more. Sides are not state: what a guest
@@ -88,10 +88,14 @@ void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
         library_drop_code(e, a.v, a.v + size);
     }
     e->store_page = page;
+    e->store_at = hpa(a.v & ~(uint64_t)3);
+    e->store_size = a.v + size - e->store_at.v;
     e->is_storing = true;
 }
 
 void unicorn_store_ends(struct engine *e)
 {
     e->is_storing = false;
+    if (e->looks_for_wfe)
+        note_wfe_words(e, e->store_at, (e->store_size + 3) & ~(uint64_t)3);
 }

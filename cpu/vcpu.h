@@ -163,8 +163,14 @@ struct vcpu {
     struct access fault_access;
     gpa_t fault_gpa_page;
     bool fault_is_device; /* stage 1 says Device memory */
-    bool writes_code;     /* nothing but memory_is_code of this page is in the way */
-    hpa_t code_page;
+    /* Memory that the engine does not get, although the access is permitted. */
+    struct {
+        uint64_t page_va;
+        hpa_t page;
+        bool is_watched;
+        bool is_device; /* Device memory that is RAM: alignment is checked */
+        bool is_any;
+    } withheld;
     bool watchpoint_pass; /* the next instruction may touch watched pages, and those of code */
 
     /* What was found for pages that are used again and again; each is good for one `regime`, a

@@ -264,6 +264,7 @@ programs)
     bare ipi 4 a57 2000000
     bare selfmod 4 a57 1000000
     bare coherent 2 a57
+    bare devicemem 1 a57
     two at 1 atomics 4
     under_valgrind pan
     ;;

@@ -258,8 +258,8 @@ static void alignment(void)
         {"EL0 load, Device", load_el0, true, PAGE(DEVICE) + 4, FSC_ALIGNMENT},
     };
     known_begin("QEMU before 9.0 lets unaligned accesses to Device memory pass");
-    gap_begin("alignment is checked for exclusives only");
     ABORT_CHECKS(device);
+    gap_begin("alignment is checked for exclusives only");
     mmu_off();
     /* With stage 1 off, data accesses are Device-nGnRnE. */
     const struct abort_case off[] = {{"load, MMU off", load, false, SCRATCH + 4, FSC_ALIGNMENT}};

@@ -1,0 +1,109 @@
+/* Accesses to memory that the engine does not get for itself: stores to pages that code was
+ * translated from (cpu/unicorn_sides.c), and everything in Device memory that is RAM, where
+ * alignment is checked (Arm ARM B2.9.2), which the engine never does. Plain ones are made here, the
+ * others by the engine, one instruction alone with the page open. */
+#include "cpu/cpu_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "emu/bytes.h"
+#include "emu/log.h"
+
+static bool is_misaligned(const struct insn_memory *m)
+{
+    unsigned alignment = insn_alignment(m);
+    return alignment && (m->address & (alignment - 1));
+}
+
+bool withheld_is_simple(const struct vcpu *v, const struct insn_memory *m)
+{
+    bool plain = m->class == INSN_SINGLE || m->class == INSN_PAIR;
+    return plain && !is_misaligned(m) && (m->address & PAGE_MASK) + m->size <= PAGE_SIZE &&
+           !(v->stage1.sctlr & (SCTLR_EE | SCTLR_E0E));
+}
+
+bool withheld_faults(const struct vcpu *v, const struct insn_memory *m)
+{
+    return v->withheld.is_device && (is_misaligned(m) || m->class == INSN_ZERO);
+}
+
+static void store(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+{
+    struct engine *e = v->world->engine;
+    uint64_t value = engine_x(e, m->rt), second = engine_x(e, m->rt2);
+    bool is_code = memory_is_code(v->world->memory, at);
+    if (is_code)
+        engine_store_begins(e, at, m->size, false);
+    uint8_t *to = memory_at(v->world->memory, at, m->size, MEMORY_WRITE);
+    store_le(to, value, m->access_size);
+    if (m->class == INSN_PAIR)
+        store_le(to + m->access_size, second, m->access_size);
+    if (is_code)
+        engine_store_ends(e);
+    engine_note_send(&v->event, engine_executed(e) - 1);
+}
+
+static void load(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+{
+    struct engine *e = v->world->engine;
+    const uint8_t *from = memory_at(v->world->memory, at, m->size, MEMORY_READ);
+    engine_set_x(e, m->rt, extended(load_le(from, m->access_size), m));
+    if (m->class == INSN_PAIR)
+        engine_set_x(e, m->rt2, extended(load_le(from + m->access_size, m->access_size), m));
+}
+
+void withheld_carry_out(struct vcpu *v, const struct insn_memory *m)
+{
+    hpa_t at = hpa(v->withheld.page.v | (m->address & PAGE_MASK));
+    (m->is_write ? store : load)(v, m, at);
+    write_back(v, m);
+}
+
+/* It was counted when it was refused. */
+static void let_run(struct vcpu *v, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    uint64_t page_va = v->withheld.page_va;
+    uint64_t offset = (m->address & ~PAGE_MASK) == page_va ? m->address & PAGE_MASK : 0;
+    uint64_t rest = PAGE_SIZE - offset;
+    uint64_t size = m->size < 1 ? 1 : m->size < rest ? m->size : rest;
+    bool is_code =
+        v->fault_access.kind == ACCESS_WRITE && memory_is_code(v->world->memory, v->withheld.page);
+    if (is_code)
+        engine_store_begins(e, hpa(v->withheld.page.v | offset), size, true);
+    run_alone(v);
+    if (is_code)
+        engine_store_ends(e);
+}
+
+void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    if (withheld_faults(v, m)) {
+        v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+        take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
+    } else if (v->withheld.is_watched) {
+        debug_handle_watched_access(v, pc, m);
+    } else if (withheld_is_simple(v, m)) {
+        withheld_carry_out(v, m);
+        engine_set_pc(e, pc + 4);
+        engine_continue_at(e, pc + 4);
+        if (!m->unprivileged)
+            expect_exit(v, pc, m->rn);
+    } else {
+        let_run(v, m);
+    }
+}
+
+void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)
+{
+    const struct vcpu *v = cpu;
+    char who[40] = "a device";
+    if (change->by_guest)
+        snprintf(who, sizeof who, "PC 0x%" PRIx64, change->pc);
+    log_write(v->world->log, LOG_WARN,
+              "PC 0x%" PRIx64 " runs code that was changed at instruction %" PRIu64
+              " by %s without IC IVAU: hardware may run the old",
+              pc, change->at, who);
+}
