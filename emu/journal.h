@@ -40,6 +40,7 @@ enum push_kind {
     PUSH_POWER_CUT = 3,    /* SIGQUIT */
     PUSH_STATUS = 4,       /* SIGUSR1 */
     PUSH_DUMP = 5,         /* SIGUSR2 */
+    PUSH_BREAK = 6,        /* a BREAK on the line of the device `target` */
 };
 
 #define PUSH_BYTES_MAX 256

@@ -64,7 +64,7 @@ const char *push_kind_name(unsigned kind)
     static const char *const names[] = {
         [PUSH_CONSOLE] = "console",     [PUSH_POWER_BUTTON] = "power button",
         [PUSH_POWER_CUT] = "power cut", [PUSH_STATUS] = "status request",
-        [PUSH_DUMP] = "dump request",
+        [PUSH_DUMP] = "dump request",   [PUSH_BREAK] = "break",
     };
     return kind < sizeof names / sizeof names[0] && names[kind] ? names[kind] : "unknown";
 }

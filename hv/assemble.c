@@ -460,9 +460,9 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
     if (!b->options.quantum)
         b->options.quantum = DEFAULT_QUANTUM;
     b->next_digest = options->digest_every ? options->digest_every : UINT64_MAX;
-    snapshot_plan(b);
     b->sinks = *sinks;
     b->vtime.rate_hz = configs[0].clock_rate_hz;
+    snapshot_plan(b);
     if (options->limit_ns != UINT64_MAX) {
         uint64_t ticks = vtime_scale(options->limit_ns, b->vtime.rate_hz, 1000000000);
         if (ticks < b->options.limit_ticks)

@@ -149,7 +149,8 @@ struct board_options {
     uint64_t limit_ticks;        /* the same in ticks; the earlier one counts */
     uint64_t limit_instructions; /* UINT64_MAX: none */
     uint64_t digest_every;       /* instructions; 0: only at the end */
-    uint64_t snapshot_at;        /* instruction; UINT64_MAX: none */
+    uint64_t snapshot_at;        /* instruction; 0, UINT64_MAX: none */
+    uint64_t snapshot_at_ns;     /* virtual time; 0: none */
     uint64_t snapshot_every;     /* instructions; 0: none */
     bool snapshot_on_call;       /* when a guest asks for one (HVC, docs/exits.md) */
     bool from_snapshot;          /* assembled without images and inputs: a snapshot comes */
@@ -187,9 +188,11 @@ struct board {
     void *wants_pause_context;
     const struct turn *pause_before; /* pause when it is its turn; NULL: at nobody's */
     uint64_t next_snapshot;          /* instruction count */
-    bool snapshot_wanted;            /* a guest asked for one */
-    uint64_t next_digest;            /* instruction count */
-    uint64_t next_poll;              /* tick; live only, no state */
+    uint64_t next_snapshot_ticks;
+    bool snapshot_wanted; /* at the next instruction boundary */
+    bool save_wanted;     /* and it is the one that the user asked for */
+    uint64_t next_digest; /* instruction count */
+    uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;
     uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */
     struct check_context where;        /* for messages of CHECK */

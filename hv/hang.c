@@ -160,7 +160,6 @@ void note_repetition(struct vm *vm, struct vcpu *v)
     if (all_repeat(vm) && !may_be_helped(vm)) {
         explain(vm, text, sizeof text);
         vm_end(vm, STATUS_UNEXPECTED, "%s", text);
-        vm->may_restart = true; /* it crashed */
     } else if (!v->chain.said) {
         v->chain.said = true;
         vcpu_loop_text(v, text, sizeof text);

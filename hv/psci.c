@@ -173,7 +173,8 @@ enum exit_result secure_call(struct vm *vm, struct vcpu *v)
         break;
     case QVM_SNAPSHOT:
         result = SUCCESS; /* in any case: what the user wants must not be seen */
-        vm->board->snapshot_wanted = vm->board->options.snapshot_on_call;
+        if (vm->board->options.snapshot_on_call)
+            vm->board->snapshot_wanted = vm->board->save_wanted = true;
         engine_stop_soon(e);
         break;
     default:

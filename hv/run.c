@@ -84,6 +84,14 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     offer_pending(vm);
 }
 
+/* It does not wait behind bytes that the device has no room for: who sends it wants to reach a
+ * guest that does not read them. */
+static void line_break(struct vm *vm, unsigned channel)
+{
+    if (channel < vm->vdev_count && vm->vdevs[channel]->type->line_break)
+        vm->vdevs[channel]->type->line_break(vm->vdevs[channel]);
+}
+
 static void press_button(struct vm *vm)
 {
     bool told = false;
@@ -117,15 +125,19 @@ static void deliver_to(struct vm *vm, const struct push *p)
     }
 }
 
-/* Console input is for one device of one VM, signals are for every VM. */
+/* Console input and breaks are for one device of one VM, signals are for every VM. */
 static void deliver(struct board *b, const struct push *p)
 {
     unsigned number = p->target >> 8, channel = p->target & 0xff;
-    if (p->kind != PUSH_CONSOLE) {
+    if (p->kind != PUSH_CONSOLE && p->kind != PUSH_BREAK) {
         for (size_t i = 0; i < b->vm_count; i++)
             if (!b->vms[i]->ended)
                 deliver_to(b->vms[i], p);
-    } else if (number < b->vm_count && !b->vms[number]->ended) {
+    } else if (number >= b->vm_count || b->vms[number]->ended) {
+        return;
+    } else if (p->kind == PUSH_BREAK) {
+        line_break(b->vms[number], channel);
+    } else {
         console_input(b->vms[number], channel, p);
     }
 }
@@ -172,7 +184,7 @@ uint64_t next_due(const struct board *b)
 static struct engine_budget budget_for(struct board *b, const struct choice *c)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    b->run_until = least(next_due(b), b->options.limit_ticks);
+    b->run_until = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     uint64_t exact = b->run_until > now ? b->run_until - now : 0;
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
@@ -204,11 +216,14 @@ static void take_digest_if_due(struct board *b)
 
 static void take_snapshot_if_due(struct board *b)
 {
-    if (b->vtime.instructions < b->next_snapshot && !b->snapshot_wanted)
+    bool by_time = vtime_ticks(&b->vtime) >= b->next_snapshot_ticks;
+    if (b->vtime.instructions < b->next_snapshot && !by_time && !b->snapshot_wanted)
         return;
+    b->save_wanted |= by_time || b->vtime.instructions == b->options.snapshot_at;
     b->snapshot_wanted = false;
     if (b->sinks.snapshot)
         b->sinks.snapshot(b->sinks.context, b);
+    b->save_wanted = false;
     snapshot_plan(b);
 }
 
@@ -231,7 +246,7 @@ static bool wait_for_ever(struct board *b, uint64_t passed_ns)
 static bool idle(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    uint64_t next = least(next_due(b), b->options.limit_ticks);
+    uint64_t next = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     uint64_t ticks = next - now;
     if (journal_can_wait(b->journal)) {
         uint64_t ns =

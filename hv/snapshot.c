@@ -15,6 +15,8 @@ void snapshot_plan(struct board *b)
 {
     const struct board_options *o = &b->options;
     uint64_t now = b->vtime.instructions;
+    uint64_t ticks = vtime_scale(o->snapshot_at_ns, b->vtime.rate_hz, 1000000000);
+    b->next_snapshot_ticks = ticks > vtime_ticks(&b->vtime) ? ticks : EVENT_NEVER;
     b->next_snapshot = o->snapshot_at > now ? o->snapshot_at : UINT64_MAX;
     if (o->snapshot_every && (now / o->snapshot_every + 1) * o->snapshot_every < b->next_snapshot)
         b->next_snapshot = (now / o->snapshot_every + 1) * o->snapshot_every;

@@ -24,8 +24,8 @@ void vm_end(struct vm *vm, int status, const char *format, ...)
     va_end(args);
     vm->ended = true;
     vm->exit_status = status;
-    vm->may_restart = status == STATUS_WATCHDOG || status == STATUS_UNSUPPORTED ||
-                      status == STATUS_VDEV || status == STATUS_STARTED;
+    vm->may_restart =
+        (status >= STATUS_WATCHDOG && status <= STATUS_UNEXPECTED) || status == STATUS_STARTED;
     engine_tell_changes(vm->board->engine);
     engine_stop_soon(vm->board->engine);
 }

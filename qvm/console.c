@@ -12,7 +12,7 @@
 #define FILES_WAIT_NS  10000000  /* how long input of a file may wait for an idle guest */
 #define DEBUG_WAIT_NS  50000000  /* and a debugger */
 #define LINE_MAX_BYTES 4096      /* of one of several VMs: a longer line is broken */
-#define ESCAPE_KEY     1         /* Ctrl-A: then x ends the run, Ctrl-A sends one */
+#define ESCAPE_KEY     1         /* Ctrl-A: see take_escaped */
 
 /* `-` standard input and output, `>-` and `<-` one of them; `>FILE`, `<FILE`; `>|COMMAND` the input
  * of a command; FILE is a device, for both. */
@@ -149,7 +149,7 @@ void console_open(struct console *c, bool live)
     host_catch_signals();
     c->interactive = c->input_target >= 0 && host_console_open();
     if (c->interactive)
-        fprintf(stderr, "qvm: Ctrl-A x ends the run\r\n");
+        fprintf(stderr, "qvm: Ctrl-A x ends the run, Ctrl-A b sends a BREAK\r\n");
 }
 
 static void end_input(struct console *c, struct console_channel *to)
@@ -244,23 +244,47 @@ static bool signal_push(struct push *p)
     }
 }
 
-/* Takes the escape key and what follows it out of the input; true: the run is to end. */
-static bool filter_escapes(struct console *c)
+/* Ctrl-A and a key: x ends the run, b is a BREAK, any other is sent. */
+static bool take_escaped(struct console *c, uint8_t key, struct push *p)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < c->input_size; i++) {
-        uint8_t key = c->input[i];
-        if (c->interactive && !c->escape && key == ESCAPE_KEY) {
+    c->escape = false;
+    if (key == 'x')
+        p->kind = PUSH_POWER_CUT;
+    else if (key == 'b')
+        c->break_due = true;
+    else
+        p->data[p->size++] = key;
+    return key == 'x' || key == 'b';
+}
+
+/* What was typed, up to something that is no key for the guest. */
+static bool take_input(struct console *c, struct push *p)
+{
+    size_t used = 0;
+    bool stops = false;
+    p->kind = PUSH_CONSOLE;
+    p->target = (uint16_t)c->input_target;
+    while (used < c->input_size && !c->break_due && !stops) {
+        uint8_t key = c->input[used++];
+        if (c->escape)
+            stops = take_escaped(c, key, p);
+        else if (c->interactive && key == ESCAPE_KEY)
             c->escape = true;
-            continue;
-        }
-        if (c->escape && key == 'x')
-            return true;
-        c->escape = false;
-        c->input[kept++] = key;
+        else
+            p->data[p->size++] = key;
     }
-    c->input_size = kept;
-    return false;
+    c->input_size -= used;
+    memmove(c->input, c->input + used, c->input_size);
+    if (p->kind == PUSH_POWER_CUT) {
+        c->input_size = p->size = p->target = 0;
+        return true;
+    }
+    if (!p->size && c->break_due) {
+        c->break_due = false;
+        p->kind = PUSH_BREAK;
+        return true;
+    }
+    return p->size != 0;
 }
 
 static void read_input(struct console *c, uint64_t timeout_ns)
@@ -317,19 +341,7 @@ bool console_poll(struct console *c, struct push *p)
     if (signal_push(p))
         return true;
     read_input(c, 0);
-    if (filter_escapes(c)) {
-        p->kind = PUSH_POWER_CUT;
-        c->input_size = 0;
-        return true;
-    }
-    if (!c->input_size)
-        return poll_files(c, p);
-    p->kind = PUSH_CONSOLE;
-    p->target = (uint16_t)c->input_target;
-    p->size = (uint16_t)c->input_size;
-    memcpy(p->data, c->input, c->input_size);
-    c->input_size = 0;
-    return true;
+    return take_input(c, p) || poll_files(c, p);
 }
 
 /* A terminal is in step with the host's clock, or an idle guest would race through its time; so is

@@ -39,6 +39,7 @@ struct console {
     bool input_ended;
     bool output_lost; /* once closed: a file of its own does not have everything */
     bool escape;      /* the escape key was just pressed */
+    bool break_due;   /* and asked for a BREAK, behind what was typed before */
     uint8_t input[PUSH_BYTES_MAX];
     size_t input_size;
     size_t files_open; /* channels with an input of their own, or that wait for one */

@@ -39,7 +39,8 @@ static const char usage[] =
     "  --digest-every N   a digest of the whole machine every N instructions\n"
     "  --stats            instructions, exits by reason, MIPS\n"
     "  --verify           replay: ends at the first difference, and compares snapshots, too\n"
-    "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N or guest-hypercall\n"
+    "  --save-at WHEN F   a snapshot into file F: WHEN is insn=N, ns=N, guest-hypercall or\n"
+    "                     console=TEXT (when that was printed)\n"
     "  --from F           run, record: go on from the snapshot in F; replay: from the last\n"
     "                     snapshot at or before instruction F\n"
     "  --trust            run --from: the file's configuration may run commands and write files\n"
@@ -60,7 +61,7 @@ static const char usage[] =
     "  --no-images        record: references to guest images instead of their contents\n"
     "  --no-record        run: keep no trace of a run that ends badly (status 4 to 7, 32 to 63,\n"
     "                     67, 96, SIGTERM); else it is left in $TMPDIR or /tmp, and its name said\n"
-    "On a terminal Ctrl-A x ends a run.\n";
+    "On a terminal Ctrl-A x ends a run, Ctrl-A b sends a BREAK.\n";
 
 #define DEFAULT_GDB_PORT "1234"
 
@@ -283,22 +284,34 @@ static bool *flag_of(struct command_line *c, const char *name)
                                               : NULL;
 }
 
-/* `--save-at insn=N|guest-hypercall FILE`: two arguments. */
+#define SAVE_AT_WANTS "--save-at wants insn=N, ns=N, console=TEXT or guest-hypercall"
+
+static bool parse_save_number(const char *text, uint64_t *value, struct error *e,
+                              const char *option)
+{
+    return parse_count(text, value, e, option) &&
+           (*value > 0 || error_set(e, "%s: the first is 1", option));
+}
+
+/* `--save-at WHEN FILE`: two arguments. */
 static bool parse_save_at(struct command_line *c, const char *when, const char *file,
                           struct error *e)
 {
     struct session_options *o = &c->options;
     if (!when || !file)
-        return error_set(e, "--save-at wants insn=N or guest-hypercall, and a file");
+        return error_set(e, SAVE_AT_WANTS ", and a file");
     o->save_path = file;
     o->board.snapshot_on_call = strcmp(when, "guest-hypercall") == 0;
     if (o->board.snapshot_on_call)
         return true;
-    if (strncmp(when, "insn=", 5) != 0)
-        return error_set(e, "--save-at wants insn=N or guest-hypercall, not '%s'", when);
-    if (!parse_count(when + 5, &o->board.snapshot_at, e, "--save-at insn="))
-        return false;
-    return o->board.snapshot_at > 0 || error_set(e, "--save-at insn=N: the first N is 1");
+    if (strncmp(when, "insn=", 5) == 0)
+        return parse_save_number(when + 5, &o->board.snapshot_at, e, "--save-at insn=");
+    if (strncmp(when, "ns=", 3) == 0)
+        return parse_save_number(when + 3, &o->board.snapshot_at_ns, e, "--save-at ns=");
+    if (strncmp(when, "console=", 8) != 0)
+        return error_set(e, SAVE_AT_WANTS ", not '%s'", when);
+    o->save_text = when + 8;
+    return *o->save_text || error_set(e, "--save-at console=TEXT: there is no text");
 }
 
 static bool is_option(const char *word)

@@ -21,10 +21,12 @@
 #include "qvm/player.h"
 #include "qvm/pull.h"
 #include "qvm/recording.h"
+#include "qvm/text_watch.h"
 #include "qvm/trust.h"
 #include "qvm/verdict.h"
 
-#define SCRIPT_PIECE ((size_t)1 << 18) /* bytes of guest exits that are worth a chunk */
+#define CHANNELS     (VM_VDEVS_MAX + 1) /* of a VM: its devices, semihosting */
+#define SCRIPT_PIECE ((size_t)1 << 18)  /* bytes of guest exits that are worth a chunk */
 
 struct session {
     const struct session_options *options;
@@ -43,7 +45,8 @@ struct session {
     struct recording recording;
     struct script script;
     struct keeper keeper;
-    bool saved; /* the snapshot that was asked for */
+    struct text_watch save_text; /* --save-at console=TEXT; text NULL: no */
+    bool saved;                  /* the snapshot that was asked for */
     bool save_failed;
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     /* Replaying */
@@ -237,14 +240,14 @@ static void on_snapshot(void *context, struct board *b)
     struct error e = {0};
     if (s->keeper.wanted) {
         keeper_take(&s->keeper, b, &s->journal);
-        if (b->vtime.instructions < b->next_snapshot)
+        if (b->vtime.instructions < b->next_snapshot && !b->save_wanted)
             return;
     }
     if (s->recording.file && s->options->board.snapshot_every) {
         record_step(s);
         recording_snapshot(&s->recording, b);
     }
-    if (!s->options->save_path || s->trace)
+    if (!b->save_wanted || !s->options->save_path || s->trace)
         return;
     s->save_failed = !recording_begin(&file, s->options->save_path, &source, &e);
     if (s->save_failed) {
@@ -293,6 +296,9 @@ static bool poll_host(void *context, struct push *p)
 static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
 {
     struct session *s = context;
+    size_t number = vm * CHANNELS + (channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX);
+    if (s->save_text.text && !s->saved && text_watch_saw(&s->save_text, number, data, size))
+        s->board->snapshot_wanted = s->board->save_wanted = true;
     console_output(&s->console, vm, channel, data, size);
 }
 
@@ -439,6 +445,8 @@ static bool assemble(struct session *s, struct error *e)
     s->board->where.context = s;
     s->board->where.exit_status = STATUS_STARTED;
     console_init(&s->console, s->board, s->options->realtime);
+    if (s->options->save_text)
+        text_watch_init(&s->save_text, s->options->save_text, s->vm_count * CHANNELS);
     if (s->options->trial)
         console_detach(&s->console, &s->options->trial->printed);
     return true;
@@ -516,6 +524,7 @@ static void end_session(struct session *s)
     keeper_free(&s->keeper);
     board_free(s->board);
     console_free(&s->console);
+    text_watch_free(&s->save_text);
     journal_free(&s->journal);
     for (size_t i = 0; i < s->vm_count; i++)
         config_free(&s->configs[i]);

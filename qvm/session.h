@@ -31,6 +31,7 @@ struct session_options {
     const char *board_file;  /* "@FILE"; NULL: the default board */
     const char *events_path; /* NULL: nothing is written */
     const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
+    const char *save_text;   /* it is due when a console has printed this; NULL: otherwise */
     const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */
     bool verify;             /* replay: ends at the first difference, and looks closer */
     uint64_t replay_from;    /* replay: from the last snapshot at or before this instruction */

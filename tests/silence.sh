@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# silence.sh QVM: guests that get stuck, and what is said of it: which vector, which interrupt, how
+# silence.sh QVM [linux]: guests that get stuck, and what is said of it: which vector, which interrupt, how
 # many accesses. Each run is repeated with stops in other places, recorded, replayed, and its exits
-# are replayed alone; all end at the same instruction. Prints failures, and a count.
+# are replayed alone; all end at the same instruction. And what a terminal's escape key does; with
+# linux, only that a BREAK on the console is Linux' SysRq. Prints failures, and a count.
 set -uo pipefail
 repository="$(cd "$(dirname "$0")/.." && pwd)"
-[ $# = 1 ] || { echo "usage: silence.sh QVM" >&2; exit 2; }
+[ $# = 1 ] || [ "${2:-}" = linux ] || { echo "usage: silence.sh QVM [linux]" >&2; exit 2; }
 qvm="$(realpath -e "$1")" || exit 2
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
@@ -12,13 +13,18 @@ work="$(mktemp -d)" || exit 2
 export TMPDIR="$work" # recordings of runs that end badly
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$work" <<'PYTHON'
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$work" "${2:-}" <<'PYTHON'
+import os
+import pty
 import re
+import select
 import signal
+import subprocess
 import sys
+import time
 from support import ACTOR, Live, Run, finish, verdict
 
-qvm, work = sys.argv[1:]
+qvm, work, guest_system = sys.argv[1:]
 TRACE = work + '/trace'
 
 
@@ -41,6 +47,51 @@ def stuck(does, *needles, status=7, options=()):
     verdict(does + ', its exits alone', alone.problem(0, 'all as recorded'))
     return first
 
+
+def on_terminal(what, command, status, *steps):
+    """Waits for each text, then types; what it printed."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    seen = b''
+    deadline = time.monotonic() + 120
+    for text, keys in (*steps, (None, b'')):
+        begin = len(seen)
+        while text is None or text not in seen[begin:]:
+            try:
+                ready = select.select([master], [], [], max(0, deadline - time.monotonic()))[0]
+                data = os.read(master, 65536) if ready else b''
+            except OSError:  # the other end is closed
+                data = b''
+            if not data:
+                break
+            seen += data
+        os.write(master, keys)
+    if time.monotonic() > deadline:
+        process.kill()
+    ended = process.wait()
+    os.close(master)
+    text = seen.decode(errors='replace').replace('\r', '')
+    verdict(what, '' if ended == status else 'status %d instead of %d: %s' % (ended, status, text[-500:]))
+    return text
+
+
+if guest_system == 'linux':
+    text = on_terminal('SysRq', [qvm, 'record', '-o', TRACE, 'configs/linux-arm64.qvmconf', 'cmdline',
+                                 'console=ttyAMA0 nokaslr qvm.shell sysrq_always_enabled=1'], 0,
+                       (b'/ # ', b'\x01bh'), (b'show-task-states', b'\x01bt'), (b'task:init', b'\rpoweroff -f\r'))
+    verdict('help', '' if 'sysrq: HELP' in text else text[-500:])
+    verdict('show state', '' if 'sysrq: Show State' in text else text[-500:])
+    r = Run([qvm, 'replay', '--verify', TRACE])
+    verdict('SysRq, replayed', r.problem(0, 'sysrq: HELP', 'sysrq: Show State'))
+    finish()
+
+# Characters of UARTDR: a break is BE and nothing else.
+text = on_terminal('escape keys', [qvm, 'record', '-o', TRACE, *guest('hears 5')], 0,
+                   (b'ready', b'a\x01bb\x01\x01\x01c'))
+verdict('what they send', '' if 'got 0x61\ngot 0x400\ngot 0x62\ngot 0x1\ngot 0x63\n' in text else text)
+verdict('a BREAK in a replay', Run([qvm, 'replay', '--verify', TRACE]).problem(0, 'got 0x400\n'))
+on_terminal('Ctrl-A x', [qvm, 'run', *guest('hears 5')], 3, (b'ready', b'a\x01x'))
 
 FOR_EVER = 'vCPU 0 takes the same exception for ever at the vector '
 UDF = r'; the first exception was at PC 0x4\w+, instruction \d+: ESR 0x2000000, undefined instruction; '
@@ -95,6 +146,18 @@ r = stuck('lost 1000', 'the guest powered off (20 accesses that nobody answers, 
           'accesses like these of more pages are only counted', status=0)
 verdict('one line a page, and no more than 17', '' if r.err.count('warn:') == 17 else r.err)
 stuck('lost 3', 'the guest gets an abort', options=['unsupported', 'reference', 'fail'], status=33)
+
+# A kernel that says it has panicked.
+PANIC = ['vdev', 'pvpanic', 'loc', '0x09050000']
+for event, status, says in (('1', 7, "the guest's kernel panicked; "), ('3', 7, "the guest's kernel panicked; "),
+                            ('2', 0, "the guest's kernel panicked, and its crash kernel goes on"),
+                            ('4', 0, 'the guest powered off; ')):
+    r = Run([qvm, 'run', ACTOR, *PANIC, 'cmdline', 'say alive byte 0x09050000 %s off' % event])
+    verdict('pvpanic ' + event, r.problem(status, 'alive', says))
+    verdict('pvpanic %s, a trace' % event, '' if ('to see it again' in r.err) == (status == 7) else r.err)
+Run([qvm, 'run', ACTOR, *PANIC, 'set', 'fdt-dump-file', work + '/tree', 'cmdline', 'off'])
+r = Run(['fdtget', work + '/tree', '/pvpanic@9050000', 'compatible'])
+verdict('pvpanic in the tree', '' if r.out == 'qemu,pvpanic-mmio\n' else r.out + r.err)
 
 # What is kept of a run, and that it is the run.
 def kept(what, run):

@@ -99,8 +99,37 @@ bad_files() {
     check "a command in a snapshot is run when trusted" [ -e "$work/ran" ]
     refused 2 'not a trace' run --from tests/snapshots.sh
     refused 2 'no others can be given' run --from "$work/good.qtrace" configs/hello-arm64.qvmconf
-    refused 2 'insn=N or guest-hypercall' run configs/hello-arm64.qvmconf --save-at now "$work/x"
+    refused 2 "insn=N, ns=N, console=TEXT or guest-hypercall, not 'now'" run configs/hello-arm64.qvmconf --save-at now "$work/x"
     refused 2 'wants a number' run configs/hello-arm64.qvmconf --save-at insn=x "$work/x"
+    refused 2 'the first is 1' run configs/hello-arm64.qvmconf --save-at ns=0 "$work/x"
+    refused 2 'there is no text' run configs/hello-arm64.qvmconf --save-at console= "$work/x"
+}
+
+# save_at WHEN LEFT WORD...: what is printed behind the snapshot is LEFT.
+save_at() {
+    local when="$1" left="$2" whole
+    shift 2
+    whole="$(final run --no-record "$@")"
+    check "saving at $when changes nothing" [ "$whole" = \
+        "$(final run --no-record "$@" --save-at "$when" "$work/when.qtrace")" ]
+    check "from $when" [ "$whole" = "$(final run --no-record --from "$work/when.qtrace")" ]
+    check "from $when: '$(cat "$work/out")'" [ "$left" = "$(cat "$work/out")" ]
+    check "saving at $when while snapshots are recorded" [ "$whole" = "$(final record \
+        -o "$work/r.qtrace" --snapshot-every 1000 "$@" --save-at "$when" "$work/again.qtrace")" ]
+    final run --no-record --from "$work/again.qtrace" >/dev/null
+    check "the same one: '$(cat "$work/out")'" [ "$left" = "$(cat "$work/out")" ]
+}
+
+moments() {
+    local actor=(@tests/guest/vms/actor.qvmconf cmdline)
+    save_at console=aab $'b-c\nend' "${actor[@]}" "uart aaab uart b uart - say c say end off"
+    save_at 'console=one' 'two' "${actor[@]}" "say one say two off"
+    # While one vCPU takes the same exception for ever: another runs, or waits for its timer.
+    local stuck=(@tests/guest/vms/actor.qvmconf cpu cpu load build/guests/tests/vms/stuck.elf cmdline)
+    save_at ns=50000 '1 checks passed, 0 failed' "${stuck[@]}" "other helps"
+    save_at ns=1000000 '' "${stuck[@]}" "other later"
+    final run --no-record "${actor[@]}" "say one off" --save-at console=two "$work/none" >/dev/null
+    check "a text that does not come" grep -q 'the run ended before it was due' "$work/err"
 }
 
 # A run that ends badly leaves a recording, unless it is told not to.
@@ -133,6 +162,7 @@ program wfe 2 a57
 program atomics 4 max
 guest_asks
 several_vms
+moments
 bad_files
 failures
 finish

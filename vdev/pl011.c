@@ -416,6 +416,16 @@ static size_t pl011_input(struct vdev *v, const uint8_t *data, size_t size)
     return taken;
 }
 
+/* One character of zeros, in its turn behind what was received; a full FIFO loses it like any. */
+static void pl011_line_break(struct vdev *v)
+{
+    struct pl011 *u = pl011_of(v);
+    if (!(u->cr & CR_RXE) || u->cr & CR_LBE)
+        return;
+    receive(u, DR_BE);
+    update_irq(u);
+}
+
 static bool read_batch(struct pl011 *u, struct error *e)
 {
     uint64_t usec = 0;
@@ -525,6 +535,7 @@ const struct vdev_type pl011_type = {
     .access = pl011_access,
     .registers = pl011_registers,
     .input = pl011_input,
+    .line_break = pl011_line_break,
     .describe = pl011_describe,
     .terminate = pl011_terminate,
     .restored = pl011_restored,

@@ -155,6 +155,8 @@ struct vdev_type {
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
+    /* A BREAK on the serial line. NULL: there is no such line. */
+    void (*line_break)(struct vdev *v);
     void (*describe)(struct vdev *v, const struct describer *d);
     /* A few words for the status report, appended to `text`. May be NULL. */
     void (*status)(const struct vdev *v, char *text, size_t size);

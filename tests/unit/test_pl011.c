@@ -258,6 +258,33 @@ START_TEST(loopback_of_break_and_modem_lines)
 }
 END_TEST
 
+START_TEST(a_break_comes_in_its_turn)
+{
+    open_uart();
+    put(&w, LCR_H, 0x70);
+    put(&w, IMSC, BE);
+    push("a");
+    ck_assert(!w.irq_level);
+    w.v->type->line_break(w.v);
+    push("b");
+    ck_assert(w.irq_level);
+    ck_assert_uint_eq(get(&w, RIS) & BE, BE);
+    ck_assert_uint_eq(get(&w, DR), 'a');
+    ck_assert_uint_eq(get(&w, RSR), 0);
+    ck_assert_uint_eq(get(&w, DR), 0x400);
+    ck_assert_uint_eq(get(&w, RSR), 4);
+    ck_assert_uint_eq(get(&w, DR), 'b');
+    put(&w, ICR, BE);
+    ck_assert(!w.irq_level);
+    put(&w, CR, 0x101); /* the receiver is off */
+    w.v->type->line_break(w.v);
+    put(&w, CR, 0x381); /* the pin is not listened to */
+    w.v->type->line_break(w.v);
+    ck_assert_uint_eq(get(&w, FR) & RXFE, RXFE);
+    close_uart();
+}
+END_TEST
+
 START_TEST(switching_the_fifo_empties_it)
 {
     open_uart();
@@ -303,6 +330,7 @@ int main(void)
     tcase_add_test(t, nothing_is_received_when_disabled);
     tcase_add_test(t, loopback_and_overrun);
     tcase_add_test(t, loopback_of_break_and_modem_lines);
+    tcase_add_test(t, a_break_comes_in_its_turn);
     tcase_add_test(t, switching_the_fifo_empties_it);
     tcase_add_test(t, device_tree);
     return suite_main("vdev/pl011", t);

@@ -8,7 +8,7 @@
  *   sum             prints their checksum
  *   assault         reads and writes all over the guest-physical addresses that are not its own
  *   touch ADDRESS   reads there, and prints what it got
- *   put ADDRESS N   writes N there, 64 bits; `poke` writes 32
+ *   put ADDRESS N   writes N there, 64 bits; `poke` writes 32, `byte` 8
  *   bump ADDRESS    adds 1 to the word there, and prints it
  *   below N WORD    if the last number printed is below N: does WORD, and not what follows
  *   irq LINE ADDRESS  has the PL011 at ADDRESS interrupt by this line, and counts that
@@ -200,6 +200,9 @@ static void act(const char *what)
     } else if (is(what, "poke")) {
         uint64_t at = number();
         write32(at, (uint32_t)number());
+    } else if (is(what, "byte")) {
+        volatile uint8_t *at = (volatile uint8_t *)number();
+        *at = (uint8_t)number();
     } else if (is(what, "bump")) {
         uint64_t at = number();
         last = read64(at) + 1;

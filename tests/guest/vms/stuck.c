@@ -14,6 +14,7 @@
  *   asleep masked disabled group interface active off imask nothing
  *                      it waits, and why an interrupt does not come
  *   parked             `b .`
+ *   hears N            prints UARTDR for each of N characters from its console
  *   lost N             N writes to ROM, then one to each of 20 pages of nothing */
 #include "gic.h"
 #include "mmu.h"
@@ -186,6 +187,18 @@ static _Noreturn void wait_for_timer(const char *what)
     wait();
 }
 
+static _Noreturn void hear(uint64_t characters)
+{
+    write32(PL011 + 0x2c, 0x70); /* UARTLCR_H: FIFOs */
+    print("ready\n");
+    for (; characters > 0; characters--) {
+        while (read32(PL011 + 0x18) & 1u << 4) /* UARTFR.RXFE */
+            ;
+        print("got %x\n", read32(PL011));
+    }
+    power_off();
+}
+
 static _Noreturn void lose(uint64_t writes)
 {
     while (writes-- > 0)
@@ -217,6 +230,8 @@ static _Noreturn void get_into(const char *what)
         other(word());
     if (is(what, "parked"))
         ASM("b .");
+    if (is(what, "hears"))
+        hear(number());
     if (is(what, "lost"))
         lose(number());
     wait_for_timer(what);

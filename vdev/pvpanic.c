@@ -1,0 +1,71 @@
+/* `vdev pvpanic loc ADDR`: how a guest's kernel says that it has crashed; the memory-mapped form of
+ * QEMU's pvpanic (its specification "PVPANIC DEVICE", Linux' binding "qemu,pvpanic-mmio").
+ *
+ * One byte, in a region of two: a read gives the events that can be told, a write tells them. A
+ * panic ends the VM; with a crash kernel loaded the guest goes on, to take its own dump. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "vdev/vdev.h"
+
+enum { EVENT_PANICKED = 1 << 0, EVENT_CRASH_LOADED = 1 << 1, EVENTS = 3 };
+
+/* Ends that nobody meant: as when a guest waits for ever. */
+enum { EXIT_STATUS_UNEXPECTED = 7 };
+
+struct pvpanic {
+    struct vdev v;
+};
+static const struct field pvpanic_fields[] = {FIELD_END};
+
+static bool pvpanic_create(struct vdev *v, struct error *e)
+{
+    (void)e;
+    v->regions[0] = (struct vdev_region){v->loc, 2};
+    v->region_count = 1;
+    return true;
+}
+
+static void tell(const struct vdev_env *env, uint8_t events)
+{
+    static const char why[] = "the guest's kernel panicked";
+    if (events & ~EVENTS)
+        log_guest(env->log, "pvpanic: unknown events %#x", events & ~EVENTS);
+    if (events & EVENT_PANICKED && env->request_exit)
+        env->request_exit(env->context, EXIT_STATUS_UNEXPECTED, why);
+    else if (events & EVENT_CRASH_LOADED)
+        log_write(env->log, LOG_WARN, "%s, and its crash kernel goes on", why);
+}
+
+static enum bus_answer pvpanic_access(struct vdev *v, unsigned region, struct bus_access *a)
+{
+    (void)region;
+    if (a->offset != 0 || a->size > 2)
+        return BUS_NOBODY;
+    if (a->is_write)
+        tell(v->env, (uint8_t)a->value);
+    else
+        a->value = EVENTS;
+    return BUS_HANDLED;
+}
+
+static void pvpanic_describe(struct vdev *v, const struct describer *d)
+{
+    static const char compatible[] = "qemu,pvpanic-mmio";
+    char name[32];
+    snprintf(name, sizeof name, "pvpanic@%" PRIx64, v->loc);
+    d->begin_node(d->context, name);
+    d->strings(d->context, "compatible", compatible, sizeof compatible);
+    describe_reg(d, v->regions, v->region_count);
+    d->end_node(d->context);
+}
+
+const struct vdev_type pvpanic_type = {
+    .name = "pvpanic",
+    .summary = "tells that the guest's kernel has panicked, which ends the VM",
+    .size = sizeof(struct pvpanic),
+    .fields = pvpanic_fields,
+    .create = pvpanic_create,
+    .access = pvpanic_access,
+    .describe = pvpanic_describe,
+};
