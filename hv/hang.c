@@ -73,7 +73,11 @@ static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
     struct vcpu_registers r;
     char why[160];
     vcpu_read_registers(v, vm->board->current, &r);
-    gic_explain(vm->gic, v->index, why, sizeof why);
+    if (v->irq || v->fiq) /* WFI would have gone on (D1.7.2), WFE does not */
+        snprintf(why, sizeof why, "an interrupt is signalled, but PSTATE.%s masks it and WFE waits",
+                 v->irq ? "I" : "F");
+    else
+        gic_explain(vm->gic, v->index, why, sizeof why);
     add(text, size, "waits%s at PC %#" PRIx64 ": %s",
         !v->wait.is_on                       ? ""
         : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
