@@ -111,6 +111,44 @@ void timers_restored(struct vcpu *v);
  */
 uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks);
 
+/* pmu.c */
+enum pmu_register {
+    PMU_CONTROL,
+    PMU_ENABLE_SET,
+    PMU_ENABLE_CLEAR,
+    PMU_INTEN_SET,
+    PMU_INTEN_CLEAR,
+    PMU_OVERFLOW_SET,
+    PMU_OVERFLOW_CLEAR,
+    PMU_SOFTWARE_INCREMENT,
+    PMU_EVENTS, /* PMCEID0_EL0 */
+    PMU_CYCLE_COUNTER,
+    PMU_CYCLE_FILTER,
+    PMU_SELECTED_TYPE,
+    PMU_SELECTED_COUNTER,
+    PMU_TYPE,    /* PMEVTYPER<n>_EL0 */
+    PMU_COUNTER, /* PMEVCNTR<n>_EL0 */
+};
+uint64_t pmu_read(const struct vcpu *v, enum pmu_register r, unsigned n);
+void pmu_write(struct vcpu *v, enum pmu_register r, unsigned n, uint64_t value);
+bool pmu_el0_may(const struct vcpu *v, enum pmu_register r, bool is_read);
+void pmu_add(struct vcpu *v);
+void pmu_reset(struct vcpu *v);
+/* The vCPU is in the engine from now on, or no more; `retired` is that of now then. */
+void pmu_load(struct vcpu *v);
+void pmu_unload(struct vcpu *v);
+/* Instructions of this vCPU that were not abandoned. */
+uint64_t pmu_retired(const struct vcpu *v);
+/* Before a run. True: something is due earlier than the caller knows. */
+bool pmu_looks_again(struct vcpu *v);
+/* Before a block with that PSTATE. True: counters count otherwise now, and the run has to stop. */
+bool pmu_level_changed(struct vcpu *v, uint64_t pstate);
+/* An exception is taken; the instruction that was counted is `abandoned` for it, or not. */
+void pmu_exception(struct vcpu *v, bool abandoned);
+void pmu_save(struct vcpu *v, struct bytes *out);
+bool pmu_restore(struct vcpu *v, struct reader *in);
+void pmu_resume(struct vcpu *v);
+
 /* debug.c: breakpoints and watchpoints that the guest programs. */
 bool debug_is_active(const struct vcpu *v);
 /* Must a debug exception be taken before the instruction at PC? Takes it. */

@@ -31,6 +31,9 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
     loop_note(v, &(struct exception_entry){kind, esr, return_pc - (is_behind ? 4 : 0), return_pc,
                                            vector, has_far, far, old, new});
     v->step.excepted = true;
+    unsigned ec = esr >> ESR_EC_SHIFT;
+    bool counted = kind == VECTOR_SYNC && ec != EC_BREAKPOINT && ec != EC_BREAKPOINT_LOWER;
+    pmu_exception(v, counted && ec != EC_SVC);
     engine_set_elr(e, return_pc);
     if (kind == VECTOR_SYNC)
         engine_set_esr(e, esr);

@@ -16,7 +16,6 @@ enum kind {
     SAVED_STATE,   /* SPSR_EL1: the engine holds it, illegal.c looks at it */
     CONSTANT,      /* read-only, `value` */
     IGNORED,       /* RAZ/WI */
-    WRITE_IGNORED, /* write-only, without effect */
     ABSENT,        /* RAZ/WI, and undefined to the engine: it arrives as an exception */
     FIELD64,       /* a field of struct vcpu at `value`, `mask` writable */
     BANK_BVR,
@@ -31,20 +30,13 @@ enum kind {
     TIMER_PHYSICAL,
     TIMER_CONTROL,
     INTERRUPT_STATUS,
-    PMU_CONTROL,
-    PMU_ENABLE_SET,
-    PMU_ENABLE_CLEAR,
-    PMU_COUNTER,
-    PMU_INTEN_SET,
-    PMU_INTEN_CLEAR,
-    PMU_OVERFLOW_SET,
-    PMU_OVERFLOW_CLEAR,
+    PMU, /* pmu.c: register `value`, of counter `mask` */
     PMU_USER,
     OSLAR,
 };
 
 /* Who may use it at EL0, beside what the engine itself checks. */
-enum el0 { EL0_NONE, EL0_TIMER, EL0_PMU, EL0_READ, EL0_CACHE_TYPE };
+enum el0 { EL0_NONE, EL0_TIMER, EL0_PMU, EL0_PMU_SELECT, EL0_READ, EL0_CACHE_TYPE };
 
 struct row {
     unsigned encoding;
@@ -209,28 +201,27 @@ static const struct row rows[] = {
     }
     TIMER_ROWS(2, TIMER_PHYSICAL, "P"),
     TIMER_ROWS(3, TIMER_VIRTUAL, "V"),
-    /* Performance monitors: D13, with the cycle counter and no event counters */
-    {SYSREG(3, 3, 9, 12, 0), "PMCR_EL0", PMU_CONTROL, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 1), "PMCNTENSET_EL0", PMU_ENABLE_SET, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 2), "PMCNTENCLR_EL0", PMU_ENABLE_CLEAR, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 3), "PMOVSCLR_EL0", PMU_OVERFLOW_CLEAR, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 4), "PMSWINC_EL0", WRITE_IGNORED, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 5), "PMSELR_EL0", FIELD64, OFFSET(pmselr), 0x1f, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 6), "PMCEID0_EL0", CONSTANT, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 12, 7), "PMCEID1_EL0", CONSTANT, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 13, 0), "PMCCNTR_EL0", PMU_COUNTER, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 13, 1), "PMXEVTYPER_EL0", IGNORED, 0, 0, EL0_PMU},
-    {SYSREG(3, 3, 9, 13, 2), "PMXEVCNTR_EL0", IGNORED, 0, 0, EL0_PMU},
+    /* Performance monitors: D13 */
+    {SYSREG(3, 3, 9, 12, 0), "PMCR_EL0", PMU, PMU_CONTROL, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 1), "PMCNTENSET_EL0", PMU, PMU_ENABLE_SET, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 2), "PMCNTENCLR_EL0", PMU, PMU_ENABLE_CLEAR, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 3), "PMOVSCLR_EL0", PMU, PMU_OVERFLOW_CLEAR, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 4), "PMSWINC_EL0", PMU, PMU_SOFTWARE_INCREMENT, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 5), "PMSELR_EL0", FIELD64, OFFSET(pmselr), 0x1f, EL0_PMU_SELECT},
+    {SYSREG(3, 3, 9, 12, 6), "PMCEID0_EL0", PMU, PMU_EVENTS, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 12, 7), "PMCEID1_EL0", CONSTANT, 0, 0, EL0_PMU_SELECT},
+    {SYSREG(3, 3, 9, 13, 0), "PMCCNTR_EL0", PMU, PMU_CYCLE_COUNTER, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 13, 1), "PMXEVTYPER_EL0", PMU, PMU_SELECTED_TYPE, 0, EL0_PMU},
+    {SYSREG(3, 3, 9, 13, 2), "PMXEVCNTR_EL0", PMU, PMU_SELECTED_COUNTER, 0, EL0_PMU},
     {SYSREG(3, 3, 9, 14, 0), "PMUSERENR_EL0", PMU_USER, OFFSET(pmuserenr), 0xf, EL0_READ},
-    {SYSREG(3, 3, 9, 14, 3), "PMOVSSET_EL0", PMU_OVERFLOW_SET, 0, 0, EL0_PMU},
-    {SYSREG(3, 0, 9, 14, 1), "PMINTENSET_EL1", PMU_INTEN_SET, 0, 0, EL0_NONE},
-    {SYSREG(3, 0, 9, 14, 2), "PMINTENCLR_EL1", PMU_INTEN_CLEAR, 0, 0, EL0_NONE},
-    {SYSREG(3, 3, 14, 15, 7), "PMCCFILTR_EL0", FIELD64, OFFSET(pmccfiltr), 0xfc000000, EL0_PMU},
-/* Without event counters (PMCR_EL0.N = 0) these may read as zero: D13.4. */
+    {SYSREG(3, 3, 9, 14, 3), "PMOVSSET_EL0", PMU, PMU_OVERFLOW_SET, 0, EL0_PMU},
+    {SYSREG(3, 0, 9, 14, 1), "PMINTENSET_EL1", PMU, PMU_INTEN_SET, 0, EL0_NONE},
+    {SYSREG(3, 0, 9, 14, 2), "PMINTENCLR_EL1", PMU, PMU_INTEN_CLEAR, 0, EL0_NONE},
+    {SYSREG(3, 3, 14, 15, 7), "PMCCFILTR_EL0", PMU, PMU_CYCLE_FILTER, 0, EL0_PMU},
 #define EVENT_ROWS(n)                                                                              \
-    {SYSREG(3, 3, 14, 8, n), "PMEVCNTR" #n "_EL0", IGNORED, 0, 0, EL0_PMU},                        \
+    {SYSREG(3, 3, 14, 8, n), "PMEVCNTR" #n "_EL0", PMU, PMU_COUNTER, n, EL0_PMU},                  \
     {                                                                                              \
-        SYSREG(3, 3, 14, 12, n), "PMEVTYPER" #n "_EL0", IGNORED, 0, 0, EL0_PMU                     \
+        SYSREG(3, 3, 14, 12, n), "PMEVTYPER" #n "_EL0", PMU, PMU_TYPE, n, EL0_PMU                  \
     }
     EVENT_ROWS(0),
     EVENT_ROWS(1),
@@ -296,8 +287,9 @@ static bool is_misuse(const struct row *r, bool is_read)
     case INTERRUPT_STATUS:
         return !is_read;
     case OSLAR:
-    case WRITE_IGNORED:
         return is_read;
+    case PMU:
+        return r->value == (is_read ? PMU_SOFTWARE_INCREMENT : PMU_EVENTS);
     default:
         return r->kind == FIELD64 && !r->mask && !is_read;
     }
@@ -386,55 +378,6 @@ static uint64_t identity(const struct vcpu *v, unsigned encoding)
     return value;
 }
 
-/* Performance monitors --------------------------------------------------------------------------
- */
-
-#define PMCR_E     ((uint64_t)1)
-#define PMCR_C     ((uint64_t)1 << 2)
-#define PMCR_D     ((uint64_t)1 << 3)
-#define PMCR_LC    ((uint64_t)1 << 6)
-#define PMU_CYCLES ((uint64_t)1 << 31)
-
-static bool pmu_counts(const struct vcpu *v)
-{
-    return (v->pmcr & PMCR_E) && (v->pmcntenset & PMU_CYCLES);
-}
-
-static uint64_t pmu_cycles(const struct vcpu *v)
-{
-    if (!pmu_counts(v))
-        return v->pmccntr_base;
-    uint64_t passed = engine_executed(v->world->engine) - v->pmccntr_since;
-    return v->pmccntr_base + (v->pmcr & PMCR_D ? passed / 64 : passed);
-}
-
-/* PMOVSSET_EL0.C: the counter passed the end of 32 bits, or of 64 with PMCR_EL0.LC (D13.4.4). */
-static uint64_t pmu_overflows(const struct vcpu *v)
-{
-    uint64_t now = pmu_cycles(v), before = v->pmccntr_base;
-    bool wrapped = v->pmcr & PMCR_LC ? now < before : now >> 32 != before >> 32;
-    return v->pmovsset | (wrapped ? PMU_CYCLES : 0);
-}
-
-static void pmu_set_cycles(struct vcpu *v, uint64_t value)
-{
-    v->pmovsset = pmu_overflows(v);
-    v->pmccntr_base = value;
-    v->pmccntr_since = engine_executed(v->world->engine);
-}
-
-static void pmu_write_control(struct vcpu *v, uint64_t value)
-{
-    pmu_set_cycles(v, value & PMCR_C ? 0 : pmu_cycles(v));
-    v->pmcr = value & 0x79; /* E, D, X, DP, LC; C and P read as zero */
-}
-
-static void pmu_write_enable(struct vcpu *v, uint64_t enabled)
-{
-    pmu_set_cycles(v, pmu_cycles(v));
-    v->pmcntenset = enabled & PMU_CYCLES;
-}
-
 /* Reading and writing ----------------------------------------------------------------------------
  */
 
@@ -475,19 +418,8 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
         return timer_read(v, &v->timer_virtual, op2);
     case TIMER_PHYSICAL:
         return timer_read(v, &v->timer_physical, op2);
-    case PMU_CONTROL:
-        return v->pmcr | (uint64_t)0x41 << 24; /* IMP = Arm, N = 0 */
-    case PMU_ENABLE_SET:
-    case PMU_ENABLE_CLEAR:
-        return v->pmcntenset;
-    case PMU_COUNTER:
-        return pmu_cycles(v);
-    case PMU_INTEN_SET:
-    case PMU_INTEN_CLEAR:
-        return v->pmintenset;
-    case PMU_OVERFLOW_SET:
-    case PMU_OVERFLOW_CLEAR:
-        return pmu_overflows(v);
+    case PMU:
+        return pmu_read(v, (enum pmu_register)r->value, (unsigned)r->mask);
     default:
         return 0;
     }
@@ -541,30 +473,8 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
     case TIMER_PHYSICAL:
         timer_write(v, &v->timer_physical, op2, value);
         break;
-    case PMU_CONTROL:
-        pmu_write_control(v, value);
-        break;
-    case PMU_ENABLE_SET:
-        pmu_write_enable(v, v->pmcntenset | value);
-        break;
-    case PMU_ENABLE_CLEAR:
-        pmu_write_enable(v, v->pmcntenset & ~value);
-        break;
-    case PMU_COUNTER:
-        pmu_set_cycles(v, value);
-        break;
-    case PMU_INTEN_SET:
-        v->pmintenset |= value & PMU_CYCLES;
-        break;
-    case PMU_INTEN_CLEAR:
-        v->pmintenset &= ~value;
-        break;
-    case PMU_OVERFLOW_SET:
-        v->pmovsset |= value & PMU_CYCLES;
-        break;
-    case PMU_OVERFLOW_CLEAR:
-        pmu_set_cycles(v, pmu_cycles(v));
-        v->pmovsset &= ~value;
+    case PMU:
+        pmu_write(v, (enum pmu_register)r->value, (unsigned)r->mask, value);
         break;
     case OSLAR: /* OSLSR_EL1: OSLM = 0b10, OSLK */
         v->oslsr = 8 | (value & 1) << 1;
@@ -629,8 +539,10 @@ static bool el0_may(const struct vcpu *v, const struct row *r, bool is_read)
         if (r->kind == TIMER_COUNTER)
             return is_read && (v->cntkctl & (op2 == 1 ? 1 : 2));
         return v->cntkctl & (r->kind == TIMER_VIRTUAL ? 1u << 8 : 1u << 9);
-    case EL0_PMU: /* PMUSERENR_EL0: EN, SW, CR, ER */
-        return (v->pmuserenr & 1) || (r->kind == PMU_COUNTER && is_read && (v->pmuserenr & 4));
+    case EL0_PMU:
+        return pmu_el0_may(v, (enum pmu_register)r->value, is_read);
+    case EL0_PMU_SELECT: /* with ER, PMSELR_EL0 is there for the event counters */
+        return pmu_el0_may(v, r->kind == FIELD64 ? PMU_SELECTED_COUNTER : PMU_EVENTS, true);
     }
     return false;
 }
@@ -821,7 +733,8 @@ static bool is_trapped_from_el0(const struct vcpu *v, uint32_t word)
              crm = encoding >> 3 & 15;
     if (is_register_move(word)) {
         const struct row *r = &rows[v->sysregs->row[encoding]];
-        if (r->el0 == EL0_TIMER || r->el0 == EL0_PMU || r->el0 == EL0_CACHE_TYPE)
+        if (r->el0 == EL0_TIMER || r->el0 == EL0_PMU || r->el0 == EL0_PMU_SELECT ||
+            r->el0 == EL0_CACHE_TYPE)
             return true;
         return encoding == SYSREG(3, 3, 4, 2, 1); /* DAIF: SCTLR_EL1.UMA */
     }
@@ -895,10 +808,7 @@ void sysregs_reset(struct vcpu *v)
     v->mdscr = 0;
     v->oslsr = 8 | 2; /* the OS Lock is set at reset (D2.5.9) */
     debug_regime_changed(v);
-    v->pmcr = v->pmcntenset = v->pmuserenr = v->pmintenset = v->pmovsset = 0;
-    v->pmselr = v->pmccfiltr = 0;
-    v->pmccntr_base = 0;
-    v->pmccntr_since = engine_executed(v->world->engine);
+    pmu_reset(v);
     memset(v->dbgbcr, 0, sizeof v->dbgbcr);
     memset(v->dbgwcr, 0, sizeof v->dbgwcr);
     memset(v->dbgbvr, 0, sizeof v->dbgbvr);

@@ -98,7 +98,7 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
 {
     struct vcpu *v = cpu;
     uint64_t pstate = engine_pstate(v->world->engine);
-    if (interrupt_is_deliverable(v, pstate))
+    if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate))
         return 0;
     uint64_t may_run = UINT64_MAX;
     if (fp_is_trapped(v, pstate))
@@ -129,7 +129,7 @@ void vcpu_update_watch(struct vcpu *v)
     if (v->loaded)
         engine_watch(v->world->engine,
                      v->irq || v->fiq || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd ||
-                         step_is_on(v),
+                         step_is_on(v) || v->pmu_filters,
                      points ? points->code : NULL, points ? points->code_count : 0);
 }
 
@@ -225,6 +225,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
         return NULL;
     }
     timers_add(v);
+    pmu_add(v);
     return v;
 }
 
@@ -292,6 +293,7 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
     if (before && before->loaded && before != v) {
         engine_clear_monitor(e);
         engine_context_save(e, before->context);
+        pmu_unload(before);
         before->loaded = false;
         if (!before->wait.is_on)
             vcpu_send_event(before); /* others may send it one from here on */
@@ -299,6 +301,7 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
     if (!v->loaded) {
         engine_context_load(e, v->context);
         engine_use(e, &v->callbacks);
+        pmu_load(v);
         v->loaded = true;
         if (before && before != v && before->world == v->world && !v->reset_pending)
             engine_change_space(e);
@@ -329,6 +332,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
     *why = ENGINE_SOFT;
     bool repeated = v->repeats;
     v->repeats = false;
+    if (pmu_looks_again(v))
+        return true;
     if (!v->world->scripted && take_pending(v))
         return true;
     if (v->world->points && points_before(v->world->points, v, engine_pc(e), engine_executed(e))) {
@@ -485,6 +490,7 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
     give_back(loaded, borrowed);
     if (wfe_waits(v))
         fields_save(vcpu_event_fields, v, out);
+    pmu_save(v, out);
 }
 
 static void restore_engine_registers(struct vcpu *v, struct reader *in)
@@ -542,13 +548,14 @@ bool vcpu_restore(struct vcpu *v, struct reader *in)
     v->tags_seen = true; /* it may have been: more is flushed, nothing else */
     v->watchpoint_pass = false;
     new_regime(v);
-    return !in->failed;
+    return pmu_restore(v, in) && !in->failed;
 }
 
 void vcpu_resume(struct vcpu *v, bool in_engine)
 {
     struct engine *e = v->world->engine;
     timers_restored(v);
+    pmu_resume(v);
     if (!in_engine)
         return;
     engine_context_load(e, v->context);

@@ -21,9 +21,10 @@
 #include "mmu/mmu.h"
 #include "mmu/tlb.h"
 
-#define DEBUG_BREAKPOINTS 6
-#define DEBUG_WATCHPOINTS 4
-#define DEVICE_PAGES      8
+#define DEBUG_BREAKPOINTS  6
+#define DEBUG_WATCHPOINTS  4
+#define DEVICE_PAGES       8
+#define PMU_EVENT_COUNTERS 6
 
 /* Why a guest left to the hypervisor. */
 enum exit_reason {
@@ -147,6 +148,16 @@ struct vcpu {
     uint32_t dbgbcr[DEBUG_BREAKPOINTS], dbgwcr[DEBUG_WATCHPOINTS];
     uint64_t pmcr, pmcntenset, pmuserenr, pmintenset, pmovsset, pmselr, pmccfiltr;
     uint64_t pmccntr_base, pmccntr_since; /* value at instruction count */
+    uint32_t pmevcntr[PMU_EVENT_COUNTERS], pmevtyper[PMU_EVENT_COUNTERS];
+    uint64_t retired, retired_since; /* by this vCPU, at an instruction count of the board */
+    uint64_t pmu_retired_since;      /* when the event counters had those values */
+    uint8_t pmu_prescale;            /* cycles that PMCR_EL0.D has not counted yet */
+    bool pmu_line;
+    bool pmu_el0;     /* counting at EL0, as far as that matters: */
+    bool pmu_filters; /* a counter that is enabled counts at one Exception level only */
+    bool pmu_stale;   /* the event is to be armed anew */
+    uint64_t pmu_armed_at;
+    struct event pmu_event;
 
     struct vcpu_step {
         bool alone;     /* the next instruction runs alone, since */
@@ -239,7 +250,8 @@ struct vcpu_state_item {
     size_t offset, size;
 };
 void vcpu_state_item(size_t offset, struct vcpu_state_item *item);
-extern const struct field vcpu_fields[], vcpu_event_fields[]; /* the first part of it, the last */
+extern const struct field vcpu_fields[];                     /* the first part of it, */
+extern const struct field vcpu_event_fields[], pmu_fields[]; /* the last, if it has them */
 
 /* Restores what vcpu_save wrote, into a vCPU of the same model; no vCPU is in the engine
  * afterwards. False: the data is not that. */

@@ -85,6 +85,6 @@ void vcpu_state_item(size_t offset, struct vcpu_state_item *item)
             snprintf(item->name, sizeof item->name, "%s", vcpu_sysreg_name(i));
             return;
         }
-    if (!name_field(item, offset, vcpu_event_fields))
+    if (!name_field(item, offset, vcpu_event_fields) && !name_field(item, offset, pmu_fields))
         snprintf(item->name, sizeof item->name, "?");
 }

@@ -162,17 +162,39 @@ static void put_firmware(void *tree)
     end(tree);
 }
 
-/* PPI cells: <1, line - 16, level high; the vCPU mask only matters for v2>.
- */
+/* PPI cells: <1, line - 16, level high; the vCPU mask only matters for v2>. */
+static uint32_t ppi_flags(const struct vm *vm)
+{
+    return 4 | (gic_version(vm->gic) == 2 ? ((1u << vm->vcpu_count) - 1) << 8 : 0);
+}
+
 static void put_timer(struct vm *vm, void *tree)
 {
-    uint32_t flags = 4 | (gic_version(vm->gic) == 2 ? ((1u << vm->vcpu_count) - 1) << 8 : 0);
+    uint32_t flags = ppi_flags(vm);
     begin(tree, "timer");
     put_strings(tree, "compatible", "arm,armv8-timer\0arm,armv7-timer", 32);
     /* Secure physical, non-secure physical, virtual, hypervisor. */
     CELLS(tree, "interrupts", 1, 13, flags, 1, PPI_PHYSICAL_TIMER - 16, flags, 1,
           PPI_VIRTUAL_TIMER - 16, flags, 1, 10, flags);
     put_empty(tree, "always-on");
+    end(tree);
+}
+
+/* Its interrupt is a PPI of every vCPU, level-sensitive. */
+static void put_pmu(struct vm *vm, void *tree)
+{
+    static const char *const models[] = {"a53", "a57", "a72"};
+    char compatible[64] = "";
+    size_t size = 0;
+    if (vm->board->options.quirks & QUIRK_OLD_PMU)
+        return;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+        if (strcmp(vm->config->cpu_model, models[i]) == 0)
+            size = (size_t)sprintf(compatible, "arm,cortex-%s-pmu", models[i]) + 1;
+    size += (size_t)sprintf(compatible + size, "arm,armv8-pmuv3") + 1;
+    begin(tree, "pmu");
+    put_strings(tree, "compatible", compatible, size);
+    CELLS(tree, "interrupts", 1, PPI_PMU - 16, ppi_flags(vm));
     end(tree);
 }
 
@@ -214,6 +236,7 @@ static void put_root(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
     put_cpus(vm, tree);
     put_firmware(tree);
     put_timer(vm, tree);
+    put_pmu(vm, tree);
     put_clock(tree);
     put_devices(vm, tree, inputs);
 }
