@@ -49,6 +49,23 @@ START_TEST(chosen_has_seeds)
 }
 END_TEST
 
+START_TEST(pmu_is_the_models)
+{
+    struct machine m;
+    machine_open(&m, program, 1, 1);
+    struct dt_node *root = tree_of(&m, 0);
+    static const char a57[] = "arm,cortex-a57-pmu\0arm,armv8-pmuv3";
+    const struct dt_property *compatible = find(root, "pmu", "compatible");
+    ck_assert(compatible && compatible->size == sizeof a57);
+    ck_assert_mem_eq(compatible->data, a57, sizeof a57);
+    dt_node_free(root);
+    root = tree_of(&m, QUIRK_OLD_PMU);
+    ck_assert(!find(root, "pmu", "compatible"));
+    dt_node_free(root);
+    machine_close(&m);
+}
+END_TEST
+
 START_TEST(machines_of_the_past_have_none)
 {
     struct machine m;
@@ -65,6 +82,7 @@ int main(void)
 {
     TCase *t = tcase_create("guest_tree");
     tcase_add_test(t, chosen_has_seeds);
+    tcase_add_test(t, pmu_is_the_models);
     tcase_add_test(t, machines_of_the_past_have_none);
     return suite_main("hv/guest_tree", t);
 }
