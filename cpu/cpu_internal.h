@@ -14,10 +14,16 @@ static inline bool at_el0(uint64_t pstate)
 /* translate.c */
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
 uint16_t current_asid(const struct stage1 *s1);
-/* Does an access of the current EL to the page end at stage 2, in v->fault? */
-bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind);
-/* Is it memory that is withheld, but not because it is watched? */
-bool finds_withheld(struct vcpu *v, uint64_t page_va, enum access_kind kind);
+/* What an access of the current EL to the page finds. */
+enum found {
+    FOUND_MEMORY,
+    FOUND_WITHHELD, /* memory that the engine does not get: v->withheld */
+    FOUND_DEVICE,   /* it ends at stage 2, in v->fault */
+    FOUND_NOTHING,  /* v->fault */
+};
+enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind);
+/* Where the page is on the board; without a trace in what a refused fill left. */
+bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -45,8 +51,8 @@ void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_me
 bool abort_is_by_write(struct vcpu *v, gva_t a, const struct insn_memory *m);
 /* mmio.c: after ENGINE_FILL. */
 void handle_refused_fill(struct vcpu *v);
-/* An access to a device that the engine does not try. */
-enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word);
+/* An access to a device or to watched memory that the engine does not try. */
+enum engine_outcome carry_out_access(struct vcpu *v, uint64_t pc, uint32_t word);
 
 /* loop.c: an exception is about to be entered: `attempt` was the instruction, PSTATE `from` becomes
  * `to`, PC `vector`. */
@@ -154,14 +160,16 @@ bool debug_is_active(const struct vcpu *v);
 /* Must a debug exception be taken before the instruction at PC? Takes it. */
 bool debug_take_pending(struct vcpu *v);
 uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes);
-bool debug_watches_page(const struct vcpu *v, uint64_t page_va);
-/* An access to a watched page: a watchpoint exception, or the instruction alone with the page open.
- */
-void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* Which accesses to the page must be looked at: of PERMIT_R and PERMIT_W. */
+unsigned debug_watched(const struct vcpu *v, uint64_t page_va);
+/* Of an access to a watched page: is it a guest's watchpoint, or must it wait for the debugger? */
+bool debug_minds_access(struct vcpu *v, const struct insn_memory *m);
+/* The same when it was refused and counted: takes the exception, or has it tried again. */
+bool debug_stops_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* The instruction at PC, of which the count knows, with no page withheld. */
 void run_alone(struct vcpu *v);
 /* Must the access that was refused wait for the debugger of the whole board (points.h)? */
-bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m);
+bool debug_waits_for_debugger(struct vcpu *v, const struct insn_memory *m);
 /* MDSCR_EL1 or the OS Lock were written. */
 void debug_regime_changed(struct vcpu *v);
 /* Are debug exceptions enabled with that PSTATE? */

@@ -3,6 +3,8 @@
  * watched pages are withheld from the engine and their instructions run one at a time. */
 #include "cpu/cpu_internal.h"
 
+#include "emu/machine.h"
+
 bool debug_os_lock(const struct vcpu *v)
 {
     return v->oslsr & 2;
@@ -85,6 +87,17 @@ uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes)
 /* Watchpoints ------------------------------------------------------------------------------------
  */
 
+/* What an instruction does to the memory that is watched. Atomics read and write (D2.10.4). */
+static bool reads(const struct insn_memory *m)
+{
+    return !m->is_write || m->class == INSN_ATOMIC;
+}
+
+static bool is_old(const struct vcpu *v)
+{
+    return v->world->quirks & QUIRK_WATCH_LESS;
+}
+
 /* The watched bytes: a power-of-two block by MASK, else those BAS selects in a doubleword. */
 static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
 {
@@ -93,68 +106,113 @@ static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
     return v->dbgwvr[n] & ~(*size - 1);
 }
 
-bool debug_watches_page(const struct vcpu *v, uint64_t page_va)
+/* By distances: a block may be the last of the address space. */
+static bool overlap(const struct vcpu *v, uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
+    if (is_old(v))
+        return a < b + b_size && b < a + a_size;
+    return b - a < a_size || a - b < b_size;
+}
+
+/* Where loads are watched stores are looked at, too: what may be written may be read. */
+unsigned debug_watched(const struct vcpu *v, uint64_t page_va)
+{
+    unsigned watched = 0;
     if (!(v->mdscr & MDSCR_MDE) || debug_os_lock(v))
-        return false;
+        return 0;
     for (unsigned i = 0; i < DEBUG_WATCHPOINTS; i++) {
         uint64_t size, base = watched_block(v, i, &size);
-        if ((v->dbgwcr[i] & 1) && base < page_va + PAGE_SIZE && page_va < base + size)
-            return true;
+        bool loads = v->dbgwcr[i] >> 3 & 1;
+        if ((v->dbgwcr[i] & 1) && overlap(v, base, size, page_va, PAGE_SIZE))
+            watched |= loads ? PERMIT_R | PERMIT_W : PERMIT_W;
     }
-    return false;
+    return watched;
 }
 
 static bool watches_bytes(const struct vcpu *v, unsigned n, uint64_t address, uint64_t size)
 {
     uint64_t block_size, base = watched_block(v, n, &block_size);
     if (block_size > 8)
-        return address < base + block_size && base < address + size;
+        return overlap(v, base, block_size, address, size);
     unsigned select = v->dbgwcr[n] >> 5 & 0xff;
     for (uint64_t i = 0; i < 8; i++)
-        if ((select >> i & 1) && base + i >= address && base + i < address + size)
+        if ((select >> i & 1) && overlap(v, base + i, 1, address, size))
             return true;
     return false;
 }
 
-static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, uint64_t pstate)
+/* `kinds`: of LSC, which accesses count. */
+static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, unsigned kinds)
 {
+    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t address = is_old(v) ? m->address : stage1_strip_tag(&v->stage1, gva(m->address)).v;
     if (!debug_enabled_here(v, pstate) || m->class == INSN_CACHE)
         return false;
     for (unsigned i = 0; i < DEBUG_WATCHPOINTS; i++) {
         unsigned load_store = v->dbgwcr[i] >> 3 & 3;
-        if ((v->dbgwcr[i] & 1) && (load_store & (m->is_write ? 2 : 1)) &&
+        if ((v->dbgwcr[i] & 1) && (load_store & kinds) &&
             privilege_matches(v->dbgwcr[i], m->unprivileged ? PSTATE_EL0 : pstate) &&
-            watches_bytes(v, i, m->address, m->size))
+            watches_bytes(v, i, address, m->size))
             return true;
     }
     return false;
 }
 
-/* The refused access was counted: the instruction's own count is one less. */
-bool debug_waits_for_debugger(const struct vcpu *v, const struct insn_memory *m)
+/* Which of LSC sees the access: 1 loads, 2 stores, 0 none. An atomic is reported as a read if its
+ * read alone would be (ESR_EL1, WnR of a Watchpoint exception). */
+static unsigned watchpoint_kind(const struct vcpu *v, const struct insn_memory *m)
 {
-    struct point access = {
-        .kind = m->is_write ? POINT_WRITE : POINT_READ, .address = m->address, .size = m->size};
-    return v->world->points && m->class != INSN_CACHE &&
-           points_access(v->world->points, v, &access, engine_executed(v->world->engine) - 1);
+    bool read = is_old(v) ? !m->is_write : reads(m);
+    if (read && watchpoint_hit(v, m, 1))
+        return 1;
+    return m->is_write && watchpoint_hit(v, m, 2) ? 2 : 0;
 }
 
-void debug_handle_watched_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+static void take_watchpoint(struct vcpu *v, uint64_t pc, const struct insn_memory *m, bool write)
 {
-    struct engine *e = v->world->engine;
-    uint64_t pstate = engine_pstate(e);
-    if (watchpoint_hit(v, m, pstate)) {
-        enum esr_ec ec = at_el0(pstate) ? EC_WATCHPOINT_LOWER : EC_WATCHPOINT;
-        take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)m->is_write << 6), pc, true,
-                       m->address);
-        return;
+    bool lower = at_el0(engine_pstate(v->world->engine));
+    enum esr_ec ec = lower ? EC_WATCHPOINT_LOWER : EC_WATCHPOINT;
+    take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)write << 6), pc, true, m->address);
+}
+
+/* The part of the access that lies in the page which its first or its last byte is in; where that
+ * is on the board if it is memory. */
+static struct point_access part_of(struct vcpu *v, const struct insn_memory *m, bool last)
+{
+    uint64_t in_page = PAGE_SIZE - (m->address & PAGE_MASK);
+    uint64_t first_size = m->size < in_page ? m->size : in_page;
+    uint64_t at = last ? m->address + first_size : m->address;
+    struct access access = v->fault_access;
+    struct point_access part = {.address = stage1_strip_tag(&v->stage1, gva(at)).v,
+                                .size = last ? m->size - first_size : first_size,
+                                .reads = reads(m),
+                                .writes = m->is_write};
+    access.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ;
+    hpa_t page = v->withheld.page;
+    if (part.size && v->fault.class == FAULT_NONE)
+        part.has_place = first_size == m->size || translate_aside(v, gva(at), &access, &page);
+    part.place = page.v | (at & PAGE_MASK);
+    return part;
+}
+
+/* The refused access was counted: the instruction's own count is one less. */
+bool debug_waits_for_debugger(struct vcpu *v, const struct insn_memory *m)
+{
+    struct points *points = v->world->points;
+    if (!points || !points_have_watched(points) || m->class == INSN_CACHE)
+        return false;
+    uint64_t before = engine_executed(v->world->engine) - 1;
+    bool waits = false;
+    for (unsigned i = 0; i < 2 && !waits; i++) {
+        struct point_access part = part_of(v, m, i);
+        waits = part.size && points_access(points, v, &part, before);
     }
-    if (debug_waits_for_debugger(v, m)) {
-        engine_uncount_attempt(e);
-        return;
-    }
-    run_alone(v); /* not this one */
+    return waits;
+}
+
+bool debug_minds_access(struct vcpu *v, const struct insn_memory *m)
+{
+    return v->withheld.is_watched && (watchpoint_kind(v, m) || debug_waits_for_debugger(v, m));
 }
 
 void run_alone(struct vcpu *v)
@@ -168,4 +226,16 @@ void run_alone(struct vcpu *v)
     engine_flush_tlb(e);
     if (why == ENGINE_FILL) /* it fails for another reason, such as its second page */
         handle_refused_fill(v);
+}
+
+bool debug_stops_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+{
+    unsigned kind = watchpoint_kind(v, m);
+    if (kind)
+        take_watchpoint(v, pc, m, kind == 2);
+    else if (debug_waits_for_debugger(v, m))
+        engine_uncount_attempt(v->world->engine);
+    else
+        return false;
+    return true;
 }

@@ -201,15 +201,9 @@ bool take_engine_exception(void *cpu, unsigned number)
 /* Exits that the engine does not try ------------------------------------------------------------
  */
 
-/* A debugger looks at accesses, and what the guest steps runs alone. */
-static bool may_carry_out(const struct vcpu *v)
-{
-    return !v->world->points && !step_is_on(v);
-}
-
 void expect_exit(struct vcpu *v, uint64_t pc, unsigned n)
 {
-    if (may_carry_out(v))
+    if (!step_is_on(v)) /* what the guest steps runs alone */
         engine_expect_exit(v->world->engine, pc, n);
 }
 
@@ -237,12 +231,12 @@ enum engine_outcome carry_out(void *cpu, uint64_t pc)
 {
     struct vcpu *v = cpu;
     uint32_t word;
-    if (!read_instruction(v, pc, &word) || !may_carry_out(v))
+    if (!read_instruction(v, pc, &word) || step_is_on(v))
         return ENGINE_REFUSED;
     bool is_hvc = (word & 0xffe0001f) == INSN_HVC, is_smc = (word & 0xffe0001f) == INSN_SMC;
     if (!is_hvc && !is_smc)
         return sysreg_is_undefined(v, word) ? carry_out_sysreg(v, pc, word)
-                                            : access_device(v, pc, word);
+                                            : carry_out_access(v, pc, word);
     if (at_el0(engine_mode(v->world->engine)))
         return ENGINE_REFUSED; /* undefined there */
     return carry_out_call(v, is_hvc ? EXIT_HVC : EXIT_SMC, pc, word);

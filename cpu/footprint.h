@@ -29,7 +29,8 @@ struct code_set {
 
 struct footprint {
     struct code_set code;
-    struct page_set data;
+    struct page_set data;   /* virtual */
+    struct page_set places; /* host-physical: what may have been written, or what was read */
 };
 
 static inline uint64_t page_set_hash(uint64_t va)
@@ -85,8 +86,10 @@ static inline void footprint_merge(struct footprint *into, const struct footprin
 {
     for (unsigned i = 0; i < CODE_WORDS; i++)
         into->code.words[i] |= other->code.words[i];
-    for (unsigned i = 0; i < FOOTPRINT_BITS / 64; i++)
+    for (unsigned i = 0; i < FOOTPRINT_BITS / 64; i++) {
         into->data.bits[i] |= other->data.bits[i];
+        into->places.bits[i] |= other->places.bits[i];
+    }
 }
 
 #endif

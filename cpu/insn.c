@@ -310,6 +310,19 @@ static void decode_system(struct insn_memory *m, struct engine *e, uint32_t word
     }
 }
 
+/* INSN_SINGLE, INSN_PAIR, and of INSN_VECTOR all but structures. */
+static void note_registers(struct insn_memory *m, uint32_t word)
+{
+    bool vector = m->class == INSN_VECTOR && bits(word, 29, 28) != 0;
+    bool pair = bits(word, 29, 28) == 2;
+    if (vector || m->class == INSN_SINGLE || m->class == INSN_PAIR)
+        m->registers = pair ? 2 : 1;
+    if (vector) {
+        m->rt = bits(word, 4, 0);
+        m->rt2 = bits(word, 14, 10);
+    }
+}
+
 struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t word)
 {
     struct insn_memory m = {0};
@@ -340,6 +353,7 @@ struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t wo
         decode_register_form(&m, e, word);
         break;
     }
+    note_registers(&m, word);
     return m;
 }
 

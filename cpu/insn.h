@@ -34,6 +34,7 @@ struct insn_memory {
     bool to_64;           /* SF: the destination is an X register */
     bool ordered;         /* AR: acquire/release */
     unsigned rt, rt2, rn; /* rn 31 = SP */
+    unsigned registers;   /* whole ones that are moved: 1, 2; 0: it is another kind of access */
     bool writeback;
     uint64_t writeback_value;
     bool syndrome_valid; /* ISV: a hypervisor gets a full syndrome for it */

@@ -111,24 +111,32 @@ static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
     return ENGINE_LEFT;
 }
 
-/* May the engine leave such an access to access_device? */
-static bool is_plain(const struct insn_memory *m)
+static bool is_in_page(const struct insn_memory *m)
 {
-    return m->class == INSN_SINGLE && !m->unprivileged &&
-           (m->address & PAGE_MASK) + m->size <= PAGE_SIZE;
+    return (m->address & PAGE_MASK) + m->size <= PAGE_SIZE;
 }
 
-enum engine_outcome access_device(struct vcpu *v, uint64_t pc, uint32_t word)
+/* Accesses that the engine does not try ----------------------------------------------------------
+ */
+
+enum engine_outcome carry_out_access(struct vcpu *v, uint64_t pc, uint32_t word)
 {
     struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
     enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
-    if (is_plain(&m) && finds_device(v, m.address & ~PAGE_MASK, kind))
+    if (!m.registers || m.unprivileged || !is_in_page(&m))
+        return ENGINE_REFUSED;
+    enum found found = find_data(v, m.address & ~PAGE_MASK, kind);
+    if (found == FOUND_DEVICE && m.class == INSN_SINGLE && !debug_waits_for_debugger(v, &m))
         return handle_stage2(v, pc, gva(m.address), &m);
-    if (m.unprivileged || !withheld_is_simple(v, &m) ||
-        !finds_withheld(v, m.address & ~PAGE_MASK, kind))
+    if (found != FOUND_WITHHELD || !withheld_is_simple(v, &m) || debug_minds_access(v, &m))
         return ENGINE_REFUSED;
     withheld_carry_out(v, &m);
     return ENGINE_DONE;
+}
+
+static bool is_plain(const struct insn_memory *m)
+{
+    return m->class == INSN_SINGLE && !m->unprivileged && is_in_page(m);
 }
 
 static void handle_refused_fetch(struct vcpu *v, uint64_t pc)

@@ -1,10 +1,14 @@
 #include "cpu/points.h"
 
 #include "emu/addr.h"
+#include "mmu/mmu.h"
+
+#define PAGES_LOOKED_UP 1024 /* a larger range may be met in any stretch */
 
 static bool same(const struct point *a, const struct point *b)
 {
-    return a->kind == b->kind && a->address == b->address && a->size == b->size;
+    return a->kind == b->kind && a->physical == b->physical && a->address == b->address &&
+           a->size == b->size;
 }
 
 static void note_code(struct points *p)
@@ -55,10 +59,23 @@ static bool touches(const struct point *point, uint64_t address, uint64_t size)
                                     : address - point->address < point->size;
 }
 
-bool points_watch_page(const struct points *p, uint64_t page_va)
+/* Where reads are looked at writes are, too: a page that may be written is one that may be read. */
+unsigned points_watched(const struct points *p, uint64_t page_va, uint64_t page_hpa)
+{
+    unsigned watched = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct point *point = &p->list[i];
+        uint64_t page = point->physical ? page_hpa : page_va;
+        if (point->kind != POINT_EXECUTE && touches(point, page, PAGE_SIZE))
+            watched |= point->kind == POINT_WRITE ? PERMIT_W : PERMIT_R | PERMIT_W;
+    }
+    return watched;
+}
+
+bool points_have_watched(const struct points *p)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (p->list[i].kind != POINT_EXECUTE && touches(&p->list[i], page_va, PAGE_SIZE))
+        if (p->list[i].kind != POINT_EXECUTE)
             return true;
     return false;
 }
@@ -67,11 +84,14 @@ static bool may_meet(const struct point *point, const struct footprint *f)
 {
     if (point->kind == POINT_EXECUTE)
         return code_set_has(&f->code, point->address);
+    const struct page_set *pages = point->physical ? &f->places : &f->data;
     uint64_t page = point->address & ~PAGE_MASK;
-    for (uint64_t done = 0; done < point->size + (point->address & PAGE_MASK); done += PAGE_SIZE)
-        if (page_set_has(&f->data, page + done))
+    uint64_t count = ((point->address & PAGE_MASK) + (point->size - 1) % PAGE_SIZE) / PAGE_SIZE +
+                     (point->size - 1) / PAGE_SIZE + 1;
+    for (uint64_t i = 0; i < count && i < PAGES_LOOKED_UP; i++)
+        if (page_set_has(pages, page + i * PAGE_SIZE))
             return true;
-    return false;
+    return count > PAGES_LOOKED_UP;
 }
 
 bool points_may_meet(const struct points *p, const struct footprint *f)
@@ -117,19 +137,32 @@ bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t
     return false;
 }
 
-bool points_access(struct points *p, const struct vcpu *v, const struct point *access,
+static bool meets(const struct point *point, const struct point_access *access)
+{
+    bool kind = (access->writes && (point->kind == POINT_WRITE || point->kind == POINT_ACCESS)) ||
+                (access->reads && (point->kind == POINT_READ || point->kind == POINT_ACCESS));
+    if (point->physical)
+        return kind && access->has_place && touches(point, access->place, access->size);
+    return kind && touches(point, access->address, access->size);
+}
+
+bool points_access(struct points *p, const struct vcpu *v, const struct point_access *access,
                    uint64_t instructions)
 {
-    if (instructions == p->resume_at)
+    if (instructions == p->resume_at && !p->resume_accesses_wait)
         return false;
     for (size_t i = 0; i < p->count; i++) {
         const struct point *point = &p->list[i];
-        bool kind = point->kind == POINT_ACCESS || point->kind == access->kind;
-        if (!kind || !touches(point, access->address, access->size))
+        if (!meets(point, access))
             continue;
         /* The first byte of both. */
-        note(p, point, v, access->address > point->address ? access->address : point->address);
-        return true;
+        uint64_t in_point = point->address - (point->physical ? access->place : access->address);
+        note(p, point, v, access->address + (in_point < access->size ? in_point : 0));
+        if (p->met) {
+            p->met(p->context, p, instructions);
+            points_clear_hit(p);
+        }
+        return !p->met;
     }
     return false;
 }

@@ -73,7 +73,7 @@ static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_lea
         if (other == v || !other->on)
             continue;
         if (other->stage1.sctlr != v->stage1.sctlr || other->stage1.tcr != v->stage1.tcr ||
-            other->stage1.mair != v->stage1.mair || debug_watches_page(other, a.v & ~PAGE_MASK))
+            other->stage1.mair != v->stage1.mair || debug_watched(other, a.v & ~PAGE_MASK))
             return false;
         const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
         if (!there || !same_leaf(leaf, there))
@@ -131,8 +131,7 @@ static struct access current_access(struct vcpu *v, enum access_kind kind)
     };
 }
 
-/* Without a trace in what a refused fill left. */
-static bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page)
+bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page)
 {
     struct fault keep = v->fault;
     struct access keep_access = v->fault_access;
@@ -205,6 +204,16 @@ static void remember_device(struct vcpu *v, uint64_t page_va, const struct acces
         };
 }
 
+/* Accesses to the page that must be looked at, of PERMIT_R and PERMIT_W. */
+static unsigned watched_accesses(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+{
+    uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
+    unsigned watched = debug_watched(v, untagged);
+    if (v->world->points)
+        watched |= points_watched(v->world->points, untagged, page_hpa);
+    return watched;
+}
+
 /* With stage 1 off everything is Device memory as well, and most programs live with that: there the
  * engine's ways are kept. */
 static bool is_device_memory(const struct vcpu *v, hpa_t page)
@@ -214,17 +223,20 @@ static bool is_device_memory(const struct vcpu *v, hpa_t page)
            memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ);
 }
 
-static bool is_withheld(struct vcpu *v, uint64_t page_va, const struct engine_page *page,
+/* Where stores are watched reads may be the engine's. */
+static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *page,
                         enum access_kind kind)
 {
     hpa_t at = hpa(page->hpa);
+    unsigned watched = watched_accesses(v, page_va, page->hpa);
     v->withheld.page_va = page_va;
     v->withheld.page = at;
-    v->withheld.is_watched = debug_watches_page(v, page_va) ||
-                             (v->world->points && points_watch_page(v->world->points, page_va));
+    v->withheld.is_watched = (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R)) &&
+                             memory_at(v->world->memory, at, PAGE_SIZE, MEMORY_READ);
     v->withheld.is_device = is_device_memory(v, at);
     bool is_code = kind == ACCESS_WRITE && memory_is_code(v->world->memory, at);
     v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_code;
+    page->permits &= ~watched;
     return v->withheld.is_any;
 }
 
@@ -245,6 +257,8 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
         remember_device(v, page_va, access);
         return false;
     }
+    if (kind != ACCESS_FETCH && v->world->footprint)
+        page_set_add(&v->world->footprint->places, page->hpa);
     if (kind != ACCESS_FETCH && !v->watchpoint_pass && is_withheld(v, page_va, page, kind))
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
@@ -277,22 +291,17 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine
     return find_page(v, page_va, &access, page);
 }
 
-bool finds_device(struct vcpu *v, uint64_t page_va, enum access_kind kind)
+enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind)
 {
     struct access access = current_access(v, kind);
     struct engine_page page;
     if (!v->world->footprint && is_known_device(v, page_va, &access))
-        return true;
-    return !find_page(v, page_va, &access, &page) && v->fault.stage == 2 &&
-           v->fault.class != FAULT_NONE && !v->fault.s1ptw;
-}
-
-bool finds_withheld(struct vcpu *v, uint64_t page_va, enum access_kind kind)
-{
-    struct access access = current_access(v, kind);
-    struct engine_page page;
-    return !find_page(v, page_va, &access, &page) && v->fault.class == FAULT_NONE &&
-           v->withheld.is_any && !v->withheld.is_watched;
+        return FOUND_DEVICE;
+    if (find_page(v, page_va, &access, &page))
+        return FOUND_MEMORY;
+    if (v->fault.class == FAULT_NONE)
+        return FOUND_WITHHELD;
+    return v->fault.stage == 2 && !v->fault.s1ptw ? FOUND_DEVICE : FOUND_NOTHING;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */

@@ -35,7 +35,7 @@ struct uc_context;
 #define WFE_WORD   0xd503205fu
 
 #define LOCAL_PAGES  256
-#define EXIT_SLOTS   64
+#define EXIT_SLOTS   512
 #define YIELD_SLOTS  4096
 #define LOOKED_SLOTS 1024
 #define NOTED_SLOTS  1024

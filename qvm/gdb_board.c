@@ -31,6 +31,7 @@ static bool insert(void *context, enum gdb_point point, uint64_t address, uint64
 {
     struct gdb_board *g = context;
     bool ok = points_add(&g->points, point_of(point, address, size));
+    g->reported.reason = GDB_STOP_STEP; /* of this one nobody was told */
     gdb_travel_use(g, &g->points);
     return ok;
 }

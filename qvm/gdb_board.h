@@ -9,10 +9,27 @@
 #include "qvm/gdb_events.h"
 #include "qvm/gdb_target.h"
 
+/* An instruction count alone does not say where the board stands: time can pass and an interrupt be
+ * taken before the next instruction, and a point stops behind these. */
+struct gdb_place {
+    uint64_t instructions, idle_ticks, pc;
+    uint32_t turn;
+    size_t ended; /* VMs */
+};
+
+/* The last stop. Whoever goes on from there, in the same direction if it is a watchpoint, was told
+ * of it, and passes. */
+struct gdb_reported {
+    enum gdb_stop_reason reason;
+    bool backwards;
+    struct gdb_place place;
+};
+
 struct gdb_board {
     struct board *board;       /* borrowed */
     struct timeline *timeline; /* borrowed; NULL: a live run */
     struct points points;
+    struct gdb_reported reported;
     struct gdb_events *events; /* borrowed */
     bool forked;
     int exit_status; /* of a live run that ended */

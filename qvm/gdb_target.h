@@ -26,10 +26,10 @@ enum gdb_resume { GDB_CONTINUE, GDB_STEP, GDB_REVERSE_CONTINUE, GDB_REVERSE_STEP
 enum gdb_stop_reason {
     GDB_STOP_STEP, /* the step is done */
     /* A breakpoint: PC is its address and the instruction there comes next. Backwards, something
-     * was undone first. Forwards a continue may stop at once, at its very first instruction: gdb
-     * takes points away for a step over those that it has reported, and what it has not reported
-     * (another thread's, or what is ahead again after going back) must be seen. The same is true of
-     * watchpoints. */
+     * was undone first. Forwards a continue may stop at once, at its very first instruction, if the
+     * last stop was not this one: what was not reported (another thread's, or what is ahead again
+     * after going back) must be seen. What was is passed; gdb itself takes points away for a step
+     * over it. The same is true of watchpoints; and a step passes breakpoints in any case. */
     GDB_STOP_BREAK,
     /* A watchpoint of kind `watch`; `address` is inside of it. Forwards the instruction that
      * accesses it comes next, as with the architecture's own watchpoints; backwards it is the next

@@ -125,9 +125,20 @@ static struct gdb_stop why_it_stopped(struct gdb_board *g)
     return stopped(g, g->timeline ? GDB_STOP_LOG_END : GDB_STOP_EXITED);
 }
 
+/* Was the user told of such a stop right here? */
+static bool is_reported(const struct gdb_board *g, enum gdb_stop_reason reason, bool backwards)
+{
+    struct gdb_place now = gdb_travel_place(g);
+    return g->reported.reason == reason && is_same(&now, &g->reported.place) &&
+           (reason == GDB_STOP_BREAK || g->reported.backwards == backwards);
+}
+
 static struct gdb_stop go_on(struct gdb_board *g)
 {
-    g->points.resume_at = UINT64_MAX;
+    bool at_watch = is_reported(g, GDB_STOP_WATCH, false);
+    bool at_stop = at_watch || is_reported(g, GDB_STOP_BREAK, false);
+    g->points.resume_at = at_stop ? g->board->vtime.instructions : UINT64_MAX;
+    g->points.resume_accesses_wait = !at_watch;
     run_to(g, UINT64_MAX);
     return why_it_stopped(g);
 }
@@ -148,6 +159,7 @@ static struct gdb_stop step(struct gdb_board *g, unsigned thread)
     const struct turn *t = &g->board->schedule.turns[thread - 1];
     uint64_t before = t->executed;
     g->points.resume_at = g->board->vtime.instructions;
+    g->points.resume_accesses_wait = !is_reported(g, GDB_STOP_WATCH, false);
     while (t->executed == before)
         if (!await_turn(g, t) || !run_to(g, g->board->vtime.instructions + 1))
             return why_it_stopped(g);
@@ -156,12 +168,31 @@ static struct gdb_stop step(struct gdb_board *g, unsigned thread)
     return stop;
 }
 
+/* Does the instruction that is the next to be undone access what is watched? */
+static bool undoes_access(struct gdb_board *g)
+{
+    uint64_t before = g->board->vtime.instructions - 1;
+    if (!points_have_watched(&g->points))
+        return false;
+    gdb_travel_to(g, before);
+    points_clear_hit(&g->points);
+    g->points.resume_at = before;
+    g->points.resume_accesses_wait = true;
+    timeline_run_to(g->timeline, before + 1);
+    return g->points.is_hit;
+}
+
 static struct gdb_stop step_back(struct gdb_board *g)
 {
-    uint64_t now = g->board->vtime.instructions;
-    if (now == timeline_start(g->timeline))
+    struct gdb_place now = gdb_travel_place(g);
+    if (now.instructions == timeline_start(g->timeline))
         return stopped(g, GDB_STOP_LOG_BEGIN);
-    gdb_travel_to(g, now - 1);
+    if (!is_reported(g, GDB_STOP_WATCH, true) && undoes_access(g)) {
+        struct gdb_stop stop = why_it_stopped(g);
+        gdb_travel_return(g, &now);
+        return stop;
+    }
+    gdb_travel_to(g, now.instructions - 1);
     return stopped(g, GDB_STOP_STEP);
 }
 
@@ -176,25 +207,30 @@ struct last_stop {
     uint64_t address;
 };
 
-/* Notes each stop from the present on, but no more than so many. True: there are no more, or the
- * user interrupted. */
-static bool note_stops(struct gdb_board *g, uint64_t until, unsigned count, struct last_stop *last)
+/* Notes each stop from the present on, but no more than so many, and none at an access of the
+ * instruction at `passed`. True: there are no more, or the user interrupted. */
+static bool note_stops(struct gdb_board *g, uint64_t until, uint64_t passed, unsigned count,
+                       struct last_stop *last)
 {
     for (unsigned i = 0; i < count; i++) {
         if (run_to(g, until) || !g->points.is_hit)
             return true;
+        struct gdb_place place = gdb_travel_place(g);
+        g->points.resume_at = place.instructions;
+        g->points.resume_accesses_wait = g->points.hit.kind == POINT_EXECUTE;
+        if (place.instructions == passed && g->points.hit.kind != POINT_EXECUTE)
+            continue;
         *last = (struct last_stop){.found = true,
-                                   .place = gdb_travel_place(g),
+                                   .place = place,
                                    .point = g->points.hit,
                                    .vcpu = g->points.vcpu,
                                    .address = g->points.address};
-        g->points.resume_at = last->place.instructions;
     }
     return false;
 }
 
 /* A stretch of many stops is cut in two, and the later half looked at first. */
-static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t until)
+static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t until, uint64_t passed)
 {
     struct last_stop last = {0};
     /* A breakpoint right at the start of the stretch counts. */
@@ -202,11 +238,12 @@ static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t unti
     for (;;) {
         gdb_travel_to(g, from);
         g->points.resume_at = resume_at;
-        if (note_stops(g, until, STOPS_MAX, &last))
+        g->points.resume_accesses_wait = last.found && last.point.kind == POINT_EXECUTE;
+        if (note_stops(g, until, passed, STOPS_MAX, &last))
             return last;
         from = resume_at = last.place.instructions;
         uint64_t middle = from + (until - from) / 2;
-        struct last_stop later = search(g, middle, until);
+        struct last_stop later = search(g, middle, until, passed);
         if (later.found || g->is_interrupted)
             return later;
         until = middle;
@@ -217,13 +254,14 @@ static struct last_stop search(struct gdb_board *g, uint64_t from, uint64_t unti
 static struct gdb_stop go_back(struct gdb_board *g)
 {
     uint64_t start = timeline_start(g->timeline), until = g->board->vtime.instructions;
+    uint64_t passed = is_reported(g, GDB_STOP_WATCH, true) ? until - 1 : UINT64_MAX;
     while (until > start) {
         uint64_t from = timeline_moment_before(g->timeline, until);
         if (!points_may_meet(&g->points, timeline_footprint(g->timeline, from))) {
             until = from;
             continue;
         }
-        struct last_stop last = search(g, from, until);
+        struct last_stop last = search(g, from, until, passed);
         if (g->is_interrupted) {
             gdb_travel_to(g, until);
             return stopped(g, GDB_STOP_INTERRUPT);
@@ -241,7 +279,7 @@ static struct gdb_stop go_back(struct gdb_board *g)
     return stopped(g, GDB_STOP_LOG_BEGIN);
 }
 
-struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread)
+static struct gdb_stop resume(struct gdb_board *g, enum gdb_resume how, unsigned thread)
 {
     switch (how) {
     case GDB_STEP:
@@ -253,4 +291,15 @@ struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsi
     default:
         return go_on(g);
     }
+}
+
+struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread)
+{
+    struct gdb_stop stop = resume(g, how, thread);
+    g->reported = (struct gdb_reported){
+        .reason = stop.reason,
+        .backwards = how == GDB_REVERSE_STEP || how == GDB_REVERSE_CONTINUE,
+        .place = gdb_travel_place(g),
+    };
+    return stop;
 }

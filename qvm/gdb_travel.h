@@ -16,13 +16,6 @@ unsigned gdb_travel_thread_of(const struct gdb_board *g, const struct vcpu *v);
 /* As gdb_target.resume. */
 struct gdb_stop gdb_travel_resume(struct gdb_board *g, enum gdb_resume how, unsigned thread);
 
-/* An instruction count alone does not say where the board stands: time can pass and an interrupt be
- * taken before the next instruction, and a point stops behind these. */
-struct gdb_place {
-    uint64_t instructions, idle_ticks, pc;
-    uint32_t turn;
-    size_t ended; /* VMs */
-};
 struct gdb_place gdb_travel_place(const struct gdb_board *g);
 void gdb_travel_return(struct gdb_board *g, const struct gdb_place *place);
 

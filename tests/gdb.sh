@@ -229,6 +229,40 @@ def raw():
         verdict('port %r' % where, run.problem(2, 'qvm: '))
 
 
+def stops_once():
+    """Who goes on from a stop that was reported passes it, in either direction; a step that makes an
+    access which is watched reports it before it, backwards behind it."""
+    server = Server('gdb', '--port', '0', TRACE)
+    peer = Peer(server.place)
+    peer.monitor('seek 51312554')  # before a store to HOPS
+    peer.ask('Z2,4009003c,4')
+    watch, step = 'T05watch:4009003c;thread:1;', 'T05thread:1;'
+    after = 51312555
+    asked = (('vCont;s:1', watch, after - 1), ('vCont;s:1', step, after), ('bs', watch, after),
+             ('bs', step, after - 1), ('bs', step, after - 2), ('vCont;s:1', step, after - 1),
+             ('c', watch, after - 1), ('c', 'T05replaylog:end;', None), ('bc', watch, after),
+             ('vCont;s:1', step, after + 1), ('bs', step, after), ('bc', watch, after),
+             ('bc', 'T05watch:4009003c;', None), ('z2,4009003c,4', 'OK', None),
+             ('Z1,400801c4,4', 'OK', None), ('c', 'T05hwbreak:;', None))
+    peer.ask('qSupported:hwbreak+')
+    for number, (packet, wanted, place) in enumerate(asked):
+        answer, at = peer.ask(packet), peer.monitor('when')
+        good = answer.startswith(wanted) and (place is None or 'instruction %d,' % place in at)
+        verdict('stops once, %d: %s' % (number, packet), '' if good else '%r at %r' % (answer, at))
+    for packet in ('bc', 'bc', 'c', 'bc', 'c'):
+        before, answer, after = peer.monitor('when'), peer.ask(packet), peer.monitor('when')
+        good = answer.startswith('T05hwbreak:;') and before != after
+        verdict('a breakpoint, ' + packet, '' if good else '%r at %r' % (answer, after))
+    # A watchpoint and a breakpoint of one instruction are two stops.
+    peer.monitor('seek 51312554')
+    peer.ask('Z2,4009003c,4')
+    stops = [peer.ask(packet)[:9] for packet in ('c', 'c', 's', 'bc', 'bc', 'c')]
+    wanted = ['T05hwbrea', 'T05watch:', 'T05thread', 'T05watch:', 'T05hwbrea', 'T05watch:']
+    verdict('both kinds', '' if stops == wanted else repr(stops))
+    peer.ask('D')
+    verdict('stops once, the end', server.end().problem(0))
+
+
 def looking():
     """Whatever is looked at, set and stepped, forwards and backwards: the digest at the end is the
     recording's."""
@@ -375,6 +409,15 @@ def watch():
          CHANGE % (1, 3, 4), r'\bstr\t')
     says('watchpoints, backwards', text, CHANGE % (1, 4, 3), r'^=> .*\bstr\t', CHANGE % (4, 3, 2),
          r'^\$\d+ = 2$', r'hit Hardware read watchpoint 2: ')
+
+
+def watched_steps():
+    text = script(PIPE, 'monitor seek 51312554', 'maintenance flush register-cache',
+                  'watch ' + HOPS, 'stepi', 'monitor when', 'reverse-stepi', 'monitor when', 'next',
+                  'reverse-next', 'detach')
+    says('a watched step', text, CHANGE % (1, 999, 1000), r'^instruction 51312555,',
+         CHANGE % (1, 1000, 999), r'^instruction 51312554,', CHANGE % (1, 999, 1000),
+         CHANGE % (1, 1000, 999))
 
 
 def writes():
@@ -536,6 +579,7 @@ def linux():
 
 def bare():
     raw()
+    stops_once()
     looking()
     if gdb:
         slow_start()
@@ -543,6 +587,7 @@ def bare():
         backwards()
         hot_loop()
         watch()
+        watched_steps()
         writes()
         first_instruction()
         why()

@@ -1,4 +1,4 @@
-/* vcpus: 1  model: a57 */
+/* vcpus: 1  model: a57,max */
 /* Self-hosted debug by the guest: breakpoint and watchpoint registers, at EL1 and at EL0. Arm ARM
  * chapter D2; ESR_EL1 for EC 0x30, 0x31, 0x34, 0x35. Software step: steps.c. */
 #include "mmu.h"
@@ -16,7 +16,9 @@
 enum { LOADS = 1, STORES = 2, ALL = 3 };
 #define DEBUG_FSC 0x22
 
-static struct tables tables;
+#define MASK(n) ((uint32_t)(n) << 24) /* a block of so many bits */
+
+static struct tables tables, high;
 
 /* D is cleared around the code, so that debug exceptions may come from EL1. */
 TRAP_CODE(straight, "msr daifclr, #8\nmov x0, #1\nmov x0, #2\nmov x0, #3\nmsr daifset, #8");
@@ -27,6 +29,13 @@ TRAP_CODE(load_byte, "msr daifclr, #8\nldrb w1, [x0]\nmsr daifset, #8");
 TRAP_CODE(load_pair, "msr daifclr, #8\nldp x1, x2, [x0]\nmsr daifset, #8");
 TRAP_CODE(store, "msr daifclr, #8\nstr x1, [x0]\nmsr daifset, #8");
 TRAP_CODE(store_byte, "msr daifclr, #8\nstrb w1, [x0]\nmsr daifset, #8");
+#define LSE ".arch_extension lse\n.arch_extension rcpc\n"
+TRAP_CODE(load_add, LSE "msr daifclr, #8\nldadd x1, x1, [x0]\nmsr daifset, #8");
+TRAP_CODE(store_add, LSE "msr daifclr, #8\nstadd x1, [x0]\nmsr daifset, #8");
+TRAP_CODE(swap, LSE "msr daifclr, #8\nswp x1, x2, [x0]\nmsr daifset, #8");
+TRAP_CODE(compare, LSE "msr daifclr, #8\ncas x1, x2, [x0]\nmsr daifset, #8");
+TRAP_CODE(compare_pair, LSE "msr daifclr, #8\ncasp x2, x3, x4, x5, [x0]\nmsr daifset, #8");
+TRAP_CODE(load_acquire, LSE "msr daifclr, #8\nldapr x1, [x0]\nmsr daifset, #8");
 EL0_CODE(load_el0, "ldr x1, [x0]");
 EL0_CODE(store_el0, "str x1, [x0]");
 
@@ -196,11 +205,83 @@ static void watchpoints(void)
     CHECK_TRAP("BRK", t, ESR(EC_BRK, 3), 0x200, (uint64_t)brk);
 }
 
+/* They read and write: either kind of watchpoint sees them. ESR_ELx, WnR: 0 if the read alone would
+ * be seen. */
+static void atomics(void)
+{
+    static const struct {
+        const char *name;
+        const uint32_t *code;
+    } all[] = {{"LDADD", load_add},
+               {"STADD", store_add},
+               {"SWP", swap},
+               {"CAS", compare},
+               {"CASP", compare_pair}};
+    uint64_t w = (uint64_t)words + 16;
+    if (field(READ(id_aa64isar0_el1), 23, 20) == 0)
+        return;
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        watchpoint(w, WCR(FOR_EL1, LOADS, 0xff));
+        check_watch(all[i].name, all[i].code, w, true, false, w);
+        watchpoint(w, WCR(FOR_EL1, STORES, 0xff));
+        check_watch(all[i].name, all[i].code, w, true, true, w);
+        watchpoint(w, WCR(FOR_EL1, ALL, 0xff));
+        check_watch(all[i].name, all[i].code, w, true, false, w);
+        watchpoint(w - 8, WCR(FOR_EL1, ALL, 0xff));
+        check_watch(all[i].name, all[i].code, w, false, false, 0);
+    }
+    watchpoint(w, WCR(FOR_EL1, STORES, 0xff));
+    check_watch("LDAPR is a load", load_acquire, w, false, false, 0);
+    watchpoint(w, WCR(FOR_EL1, LOADS, 0xff));
+    check_watch("LDAPR", load_acquire, w, true, false, w);
+    watchpoint(0, 0);
+}
+
+/* Blocks that are the last of the address space, and whose end is 0; blocks of up to 2 GiB. */
+static void ends(void)
+{
+    uint64_t last = -4096ull, w = (uint64_t)words;
+    uint64_t tcr = READ(tcr_el1);
+    tables_new(&high, 12, 39);
+    tables_map(&high, last & ((1ull << 39) - 1), w & ~4095ull, 4096, PTE_MEMORY | PTE_PXN | PTE_UXN,
+               3);
+    WRITE(ttbr1_el1, (uint64_t)high.root);
+    /* T1SZ, write-back walks, 4 KiB; EPD1 off */
+    WRITE(tcr_el1,
+          (tcr & ~(1ull << 23)) | 25ull << 16 | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30);
+    ISB();
+    tlb_flush();
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    watchpoint(-8ull, WCR(FOR_EL1, ALL, 0xff));
+    check_watch("last doubleword", load, -8ull, true, false, -8ull);
+    check_watch("last doubleword, last byte", store_byte, -1ull, true, true, -1ull);
+    check_watch("the one before", load, -16ull, false, false, 0);
+    for (unsigned mask = 3; mask <= 31; mask++) {
+        uint64_t size = 1ull << mask;
+        check_context("mask", mask);
+        watchpoint(-size, WCR(FOR_EL1, ALL, 0xff) | MASK(mask));
+        check_watch("last block", load, -8ull, true, false, -8ull);
+        if (mask < 12)
+            check_watch("before the last block", load, -size - 8, false, false, 0);
+        watchpoint(w & ~(size - 1), WCR(FOR_EL1, ALL, 0xff) | MASK(mask));
+        check_watch("block", store, w, true, true, w);
+        check_watch("another one", load, -8ull, false, false, 0);
+    }
+    watchpoint(0, 0);
+    check_watch("no longer", load, -8ull, false, false, 0);
+    WRITE(tcr_el1, tcr);
+    ISB();
+    tlb_flush();
+}
+
 int main(void)
 {
     mmu_start(&tables);
     registers();
     breakpoints();
     watchpoints();
+    atomics();
+    ends();
     finish();
 }
