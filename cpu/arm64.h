@@ -6,7 +6,8 @@
 #include "cpu/engine.h"
 
 /* PSTATE as laid out in SPSR_EL1 (C5.2.18). */
-#define PSTATE_SP   0x1u /* PSTATE.SP: 1 = SP_ELx */
+#define PSTATE_SP   0x1u  /* PSTATE.SP: 1 = SP_ELx */
+#define PSTATE_M    0x1fu /* EL, SP, and AArch32 */
 #define PSTATE_EL   0xcu
 #define PSTATE_EL0  0x0u
 #define PSTATE_EL1  0x4u

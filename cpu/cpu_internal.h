@@ -108,6 +108,7 @@ uint32_t esr_of_undefined(struct vcpu *v, uint32_t word);
 
 /* timer.c */
 void timers_add(struct vcpu *v);
+#define TIMER_CTL_MOST 3 /* ENABLE and IMASK */
 uint64_t timer_counter(const struct vcpu *v);
 uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2);
 void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value);

@@ -4,8 +4,6 @@
  * and whatever has PSTATE.IL set takes an Illegal State exception. */
 #include "cpu/cpu_internal.h"
 
-#define PSTATE_M 0x1fu
-
 /* M[4:0] a return from EL1 may have: EL0t, EL1t, EL1h, all AArch64. */
 static bool mode_is_legal(uint64_t spsr)
 {

@@ -94,11 +94,8 @@ void timers_reset(struct vcpu *v)
     event_at(v->world->events, &v->stream, EVENT_NEVER);
 }
 
-/* A file may claim anything: what no write leaves in the control register is not there. */
 void timers_restored(struct vcpu *v)
 {
-    v->timer_virtual.ctl &= CTL_ENABLE | CTL_IMASK;
-    v->timer_physical.ctl &= CTL_ENABLE | CTL_IMASK;
     update(&v->timer_virtual);
     update(&v->timer_physical);
     event_at(v->world->events, &v->stream, v->wait.is_on ? v->wait.until_ticks : EVENT_NEVER);

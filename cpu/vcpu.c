@@ -397,10 +397,10 @@ const struct field vcpu_fields[] = {
     FIELD(struct vcpu, irq),
     FIELD(struct vcpu, fiq),
     FIELD(struct vcpu, timer_virtual.cval),
-    FIELD(struct vcpu, timer_virtual.ctl),
+    FIELD_UP_TO(struct vcpu, timer_virtual.ctl, TIMER_CTL_MOST),
     FIELD(struct vcpu, timer_virtual.line),
     FIELD(struct vcpu, timer_physical.cval),
-    FIELD(struct vcpu, timer_physical.ctl),
+    FIELD_UP_TO(struct vcpu, timer_physical.ctl, TIMER_CTL_MOST),
     FIELD(struct vcpu, timer_physical.line),
     FIELD(struct vcpu, cntkctl),
     FIELD(struct vcpu, oslsr),
@@ -493,6 +493,14 @@ void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
     pmu_save(v, out);
 }
 
+/* EL0 and EL1 in AArch64 state are all there is. */
+static bool pstate_is_possible(uint64_t pstate)
+{
+    uint64_t mode = pstate & PSTATE_M;
+    return pstate <= UINT32_MAX &&
+           (mode == PSTATE_EL0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H);
+}
+
 static void restore_engine_registers(struct vcpu *v, struct reader *in)
 {
     struct engine *e = v->world->engine;
@@ -507,7 +515,15 @@ static void restore_engine_registers(struct vcpu *v, struct reader *in)
         vector[1] = reader_int(in, 8);
         engine_set_vector(e, i, vector);
     }
+    if (!pstate_is_possible(pstate)) {
+        reader_refuse(in, "PSTATE");
+        return;
+    }
     unsigned sequence = (unsigned)reader_int(in, 1);
+    if (sequence >= SEQUENCE_REPEATS << 1) {
+        reader_refuse(in, "how PC was reached");
+        return;
+    }
     engine_set_fpcr(e, (uint32_t)reader_int(in, 4));
     engine_set_fpsr(e, (uint32_t)reader_int(in, 4));
     struct engine_monitor monitor = {

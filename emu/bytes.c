@@ -99,6 +99,20 @@ uint64_t reader_int(struct reader *r, size_t size)
     return from ? load_le(from, size) : 0;
 }
 
+bool reader_refuse(struct reader *r, const char *what)
+{
+    if (!r->failed)
+        r->refused = what;
+    r->failed = true;
+    return false;
+}
+
+bool reader_bool(struct reader *r, const char *what)
+{
+    uint64_t value = reader_int(r, 1);
+    return value > 1 ? reader_refuse(r, what) : value == 1;
+}
+
 uint64_t reader_varint(struct reader *r)
 {
     uint64_t value = 0;

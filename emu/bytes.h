@@ -30,7 +30,8 @@ struct reader {
     const uint8_t *data; /* borrowed */
     size_t size;
     size_t at;
-    bool failed; /* set by the first read past the end; every later read gives 0 */
+    bool failed;         /* set by the first read past the end; every later read gives 0 */
+    const char *refused; /* borrowed; the first thing whose value could not be; NULL: none */
 };
 
 struct reader reader_of(const void *data, size_t size);
@@ -41,6 +42,10 @@ const uint8_t *reader_bytes(struct reader *r, size_t size);
 /* What bytes_put_string wrote, into `to` with a NUL. Failed where it has no room or is not
  * printable ASCII: names from files end up on somebody's terminal. */
 bool reader_string(struct reader *r, char *to, size_t room);
+/* What was read cannot be a value of that: as if the data ended here. Returns false. */
+bool reader_refuse(struct reader *r, const char *what);
+/* A byte that is 0 or 1; anything else is refused. */
+bool reader_bool(struct reader *r, const char *what);
 bool reader_at_end(const struct reader *r);
 
 /* Little-endian integers in memory, 1 to 8 bytes wide. */

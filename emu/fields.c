@@ -51,8 +51,14 @@ bool fields_restore(const struct field *table, void *object, struct reader *in)
 {
     for (const struct field *f = table; f->name; f++) {
         uint8_t *to = (uint8_t *)object + f->offset;
-        for (size_t i = 0; i < f->count; i++)
-            scalar_store(to + i * f->size, reader_int(in, f->size), f->size);
+        for (size_t i = 0; i < f->count; i++) {
+            uint64_t value = reader_int(in, f->size);
+            if (value > f->most) {
+                reader_refuse(in, f->name);
+                return false;
+            }
+            scalar_store(to + i * f->size, value, f->size);
+        }
     }
     return !in->failed;
 }

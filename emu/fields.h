@@ -20,21 +20,30 @@
 struct field {
     const char *name;
     size_t offset;
-    size_t size;  /* of one element: 1, 2, 4 or 8 bytes */
-    size_t count; /* elements */
+    size_t size;   /* of one element: 1, 2, 4 or 8 bytes */
+    size_t count;  /* elements */
+    uint64_t most; /* the largest value it may be restored with */
 };
 
 /* clang-format off */
-#define FIELD(type, member) {#member, offsetof(type, member), sizeof(((type *)0)->member), 1}
+#define FIELD(type, member) FIELD_UP_TO(type, member, FIELD_MOST(((type *)0)->member))
+/* One that is an index, a number of bits to shift by, or has bits that do not exist. */
+#define FIELD_UP_TO(type, member, most)                                                            \
+    {#member, offsetof(type, member), sizeof(((type *)0)->member), 1, most}
 #define FIELD_ARRAY(type, member)                                                                  \
+    FIELD_ARRAY_UP_TO(type, member, FIELD_MOST(((type *)0)->member[0]))
+#define FIELD_ARRAY_UP_TO(type, member, most)                                                      \
     {#member, offsetof(type, member), sizeof(((type *)0)->member[0]),                              \
-     sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])}
-#define FIELD_END {NULL, 0, 0, 0}
+     sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), most}
+#define FIELD_END {NULL, 0, 0, 0, 0}
+/* A bool of another value is undefined behaviour to read. */
+#define FIELD_MOST(member) _Generic((member), bool: (uint64_t)1, default: UINT64_MAX)
 /* clang-format on */
 
 /* Appends every field, little-endian, in table order. */
 void fields_save(const struct field *table, const void *object, struct bytes *out);
-/* Only copies; wires and caches are the owner's to recompute. False if the data is too short. */
+/* Only copies; wires and caches are the owner's to recompute. False if the data is too short, or a
+ * value is larger than its field may be, which in->refused then names. */
 bool fields_restore(const struct field *table, void *object, struct reader *in);
 /* The first field that differs: its name, or NULL. `index` gets the element. */
 const char *fields_first_difference(const struct field *table, const void *a, const void *b,

@@ -142,9 +142,10 @@ bool chaos_restore(struct board *b, struct reader *in)
     for (size_t i = 0; i < b->vm_count && b->options.chaos.on; i++)
         for (unsigned k = 0; k < b->vms[i]->vcpu_count; k++) {
             struct chaos_delay *d = &b->vms[i]->delays[k];
-            d->irq = reader_int(in, 1);
-            d->fiq = reader_int(in, 1);
-            bool irq = reader_int(in, 1), fiq = reader_int(in, 1);
+            d->irq = reader_bool(in, "a delayed interrupt");
+            d->fiq = reader_bool(in, "a delayed interrupt");
+            bool irq = reader_bool(in, "an interrupt line"),
+                 fiq = reader_bool(in, "an interrupt line");
             vcpu_set_interrupts(b->vms[i]->vcpus[k], irq, fiq);
             event_at(&b->events, &d->event, reader_int(in, 8));
         }

@@ -335,7 +335,7 @@ static bool restore_sporadic(struct sporadic *p, struct reader *in)
     p->used = reader_int(in, 8);
     p->pending_count = (uint32_t)reader_int(in, 1);
     if (p->pending_count > SPORADIC_PENDING_MAX)
-        return false;
+        return reader_refuse(in, "a sporadic budget's replenishments");
     for (unsigned r = 0; r < p->pending_count; r++) {
         p->pending[r].when_ticks = reader_int(in, 8);
         p->pending[r].amount = reader_int(in, 8);
@@ -346,14 +346,17 @@ static bool restore_sporadic(struct sporadic *p, struct reader *in)
 bool schedule_restore(struct schedule *s, struct reader *in)
 {
     s->quantum_end = reader_int(in, 8);
-    s->current_is_over = reader_int(in, 1);
+    s->current_is_over = reader_bool(in, "whether the turn is over");
     s->current = (uint32_t)reader_int(in, 4);
     s->current_pcpu = (uint32_t)reader_int(in, 4);
-    bool ok = (s->current == SCHEDULE_NONE || s->current < s->turn_count) &&
-              s->current_pcpu < s->pcpu_count;
+    if ((s->current != SCHEDULE_NONE && s->current >= s->turn_count) ||
+        s->current_pcpu >= s->pcpu_count)
+        return reader_refuse(in, "whose turn it is");
+    bool ok = true;
     for (unsigned i = 0; i < s->pcpu_count; i++) {
         s->on_pcpu[i] = (uint32_t)reader_int(in, 4);
-        ok &= s->on_pcpu[i] == SCHEDULE_NONE || s->on_pcpu[i] < s->turn_count;
+        if (s->on_pcpu[i] != SCHEDULE_NONE && s->on_pcpu[i] >= s->turn_count)
+            return reader_refuse(in, "who is on a CPU");
     }
     for (size_t i = 0; i < s->turn_count; i++) {
         s->turns[i].in_guest = false;

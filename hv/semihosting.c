@@ -23,6 +23,7 @@
 #define NAME_ROOM       256 /* with its NUL */
 #define PIECE           4096
 #define FILE_MAX        ((uint64_t)64 << 20)
+#define OPEN_MAX        ((uint64_t)256 << 20) /* all open files: they are part of every snapshot */
 #define TRANSFER_MAX    FILE_MAX
 #define STRING_MAX      ((uint64_t)1 << 20) /* SYS_WRITE0 */
 #define FIELDS_MAX      3
@@ -184,6 +185,22 @@ static bool name_is_safe(const char *name)
     }
 }
 
+static uint64_t open_bytes(const struct semihosting *s)
+{
+    uint64_t used = 0;
+    for (size_t i = 0; i < HANDLES; i++)
+        used += s->handles[i].contents.size;
+    return used;
+}
+
+static void say_too_much(const struct call *c, const struct handle *h)
+{
+    log_guest(&c->vm->log,
+              "semihosting: no more of '%s': a file may have %" PRIu64
+              " MiB, all open ones %" PRIu64,
+              h->name, FILE_MAX >> 20, OPEN_MAX >> 20);
+}
+
 /* The file's contents, for r and a. A file that is not there is an answer, an input like its
  * contents; anything else wrong means that a replay does not fit its recording. One that is there
  * and not given must not be taken for a new one: its close would empty it. */
@@ -200,8 +217,11 @@ static uint64_t pull(const struct call *c, struct handle *h, bool must_exist)
         return fail(c, NOT_FOUND);
     if (answer == PROBE_REFUSED)
         return fail(c, NOT_ALLOWED);
-    if (answer == PROBE_TOO_LARGE || h->contents.size > FILE_MAX) /* older recordings have it */
+    if (answer == PROBE_TOO_LARGE || h->contents.size > FILE_MAX || /* older recordings have it */
+        open_bytes(c->s) > OPEN_MAX) {
+        say_too_much(c, h);
         return fail(c, TOO_BIG);
+    }
     h->changed = answer == PROBE_ABSENT;
     return 0;
 }
@@ -230,6 +250,8 @@ static uint64_t open_features(const struct call *c, struct handle *h, uint64_t m
     return 0;
 }
 
+#define FEATURES ":semihosting-features"
+
 static uint64_t open_handle(const struct call *c, struct handle *h, uint64_t mode)
 {
     if (strcmp(h->name, ":tt") == 0) {
@@ -237,8 +259,7 @@ static uint64_t open_handle(const struct call *c, struct handle *h, uint64_t mod
         return 0;
     }
     h->kind = HANDLE_FILE;
-    return strcmp(h->name, ":semihosting-features") == 0 ? open_features(c, h, mode)
-                                                         : open_file(c, h, mode);
+    return strcmp(h->name, FEATURES) == 0 ? open_features(c, h, mode) : open_file(c, h, mode);
 }
 
 /* Fields: name, mode, length of the name. */
@@ -332,9 +353,13 @@ static uint64_t sys_write(const struct call *c)
         return fail(c, BAD_HANDLE);
     if (h->appends)
         h->at = h->contents.size;
-    uint64_t left = least(length, h->kind == HANDLE_FILE ? FILE_MAX - h->at : TRANSFER_MAX);
+    bool is_file = h->kind == HANDLE_FILE;
+    uint64_t room = h->contents.size - h->at + (OPEN_MAX - open_bytes(c->s));
+    uint64_t left = least(length, is_file ? least(FILE_MAX - h->at, room) : TRANSFER_MAX);
     if (left < length)
         c->s->error = TOO_BIG;
+    if (left < length && is_file)
+        say_too_much(c, h);
     uint64_t not_written = length - left;
     while (left) {
         size_t size = (size_t)least(left, sizeof piece);
@@ -550,6 +575,10 @@ bool semihosting_restore(struct semihosting *s, struct reader *in)
         *h = (struct handle){.kind = (enum handle_kind)reader_int(in, 1)};
         if (h->kind == HANDLE_FREE)
             continue;
+        if (h->kind > HANDLE_FILE) {
+            h->kind = HANDLE_FREE;
+            return reader_refuse(in, "the kind of a semihosting file");
+        }
         unsigned flags = (unsigned)reader_int(in, 1);
         h->readable = flags & 1;
         h->writable = flags >> 1 & 1;
@@ -560,14 +589,15 @@ bool semihosting_restore(struct semihosting *s, struct reader *in)
         const uint8_t *name = length < NAME_ROOM ? reader_bytes(in, (size_t)length) : NULL;
         uint64_t size = reader_varint(in);
         const uint8_t *contents = size <= in->size - in->at ? reader_bytes(in, (size_t)size) : NULL;
-        if (!name || !contents || h->kind > HANDLE_FILE || h->at > size) {
+        if (!name || !contents || flags > 15 || h->at > size) {
             h->kind = HANDLE_FREE;
-            return false;
+            return reader_refuse(in, "a semihosting file");
         }
         memcpy(h->name, name, (size_t)length);
-        if (h->kind == HANDLE_FILE && !name_is_safe(h->name)) {
+        bool may_be = name_is_safe(h->name) || (strcmp(h->name, FEATURES) == 0 && !h->writable);
+        if (h->kind == HANDLE_FILE && !may_be) {
             h->kind = HANDLE_FREE;
-            return false;
+            return reader_refuse(in, "the name of a semihosting file");
         }
         bytes_put(&h->contents, contents, (size_t)size);
     }

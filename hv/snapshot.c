@@ -9,7 +9,8 @@
 #include "mmu/tlb.h"
 
 #define SNAPSHOT_VERSION 3
-#define MACHINE_MAX      ((size_t)64 << 20) /* bytes; a vCPU has about half a megabyte */
+/* Bytes. A vCPU has about half a megabyte, open semihosting files of a VM up to 256 MiB. */
+#define MACHINE_MAX ((size_t)1 << 30)
 
 void snapshot_plan(struct board *b)
 {
@@ -176,6 +177,7 @@ static bool restore_machine(struct board *b, struct reader *in)
     bool ok = frame && expand_zstd(frame, size, MACHINE_MAX, &machine, &damaged);
     struct reader r = reader_of(machine.data, machine.size);
     ok = ok && snapshot_restore_machine(b, &r) && reader_at_end(&r) && !r.failed;
+    in->refused = r.refused;
     bytes_free(&machine);
     return ok;
 }
@@ -224,7 +226,10 @@ bool snapshot_restore_from(struct board *b, const struct trace_snapshot *s, stru
     struct reader in = reader_of(s->data, s->size);
     struct digest recorded;
     engine_flush_code_soon(b->engine);
-    if (!restore(b, &in, s, &recorded))
+    bool ok = restore(b, &in, s, &recorded);
+    if (!ok && in.refused)
+        return error_set(e, "the snapshot is damaged: %s has a value that cannot be", in.refused);
+    if (!ok)
         return error_set(
             e, "the snapshot is damaged, or of another machine or version (at byte %zu)", in.at);
     struct digest now = board_digest(b);

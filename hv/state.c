@@ -73,8 +73,8 @@ static bool restore_device(struct vm *vm, size_t i, struct reader *in)
         return false;
     uint64_t size = reader_int(in, 8);
     const uint8_t *data = size <= PENDING_INPUT_MAX ? reader_bytes(in, (size_t)size) : NULL;
-    if (size && !vm->vdevs[i]->type->input)
-        return false;
+    if (size && (size > PENDING_INPUT_MAX || !vm->vdevs[i]->type->input))
+        return reader_refuse(in, "pending input");
     p->size = data ? (size_t)size : 0;
     if (p->size)
         memcpy(p->data, data, p->size);
@@ -89,10 +89,10 @@ static bool restore_vm(struct vm *vm, struct reader *in)
     event_at(&vm->board->events, &vm->input_retry, reader_int(in, 8));
     if (!semihosting_restore(vm->semihosting, in))
         return false;
-    vm->ended = reader_int(in, 1);
-    vm->finished = reader_int(in, 1);
-    vm->may_restart = reader_int(in, 1);
-    vm->button_pressed = reader_int(in, 1);
+    vm->ended = reader_bool(in, "whether the VM has ended");
+    vm->finished = reader_bool(in, "whether the VM is finished");
+    vm->may_restart = reader_bool(in, "whether the VM may restart");
+    vm->button_pressed = reader_bool(in, "whether the power button was pressed");
     vm->restarts = (unsigned)reader_int(in, 4);
     vm->exit_status = (int)(reader_int(in, 4) & 0xff);
     vm->entropy_pulls = reader_int(in, 8);
@@ -131,10 +131,15 @@ void board_save_state(struct board *b, struct bytes *out)
     board_save_parts(b, out, NULL);
 }
 
+/* No run comes there, and sums do not overflow. */
+#define TICKS_MAX (UINT64_MAX >> 2)
+
 static bool restore_parts(struct board *b, struct reader *in)
 {
     b->vtime.instructions = reader_int(in, 8);
     b->vtime.idle_ticks = reader_int(in, 8);
+    if (b->vtime.instructions > TICKS_MAX || b->vtime.idle_ticks > TICKS_MAX)
+        return reader_refuse(in, "the virtual time");
     engine_set_executed(b->engine, b->vtime.instructions);
     if (!schedule_restore(&b->schedule, in))
         return false;

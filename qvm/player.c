@@ -248,13 +248,27 @@ bool player_assemble(struct player *p, const struct board_sinks *sinks, struct e
     return assemble(p, &quick, e);
 }
 
-/* A recorder that was killed: as far as the last input or digest that it left. The ticks of inputs
- * count from where the recording begins: the machine is there. */
-static void limit_to_inputs(struct player *p)
+/* A recorder that was killed: as far as the last input, digest or snapshot that it left, as a guest
+ * that waits for input would wait for ever. With nothing noted the user may say how far. The ticks
+ * of inputs count from where the recording begins: the machine is there. */
+static void limit_to_records(struct player *p)
 {
-    uint64_t last = journal_last_tick(&p->journal);
-    if (last && !p->trace.digest_count && last < p->board->options.limit_ticks)
-        p->board->options.limit_ticks = last + 1;
+    const struct trace *t = &p->trace;
+    struct board_options *o = &p->board->options;
+    uint64_t last = journal_last_tick(&p->journal), until = p->board->vtime.instructions;
+    bool is_limited = o->limit_instructions != UINT64_MAX || o->limit_ticks != UINT64_MAX;
+    if (t->digest_count || (last && last >= o->limit_ticks))
+        return;
+    if (last) {
+        o->limit_ticks = last + 1;
+    } else if (t->snapshot_count && t->snapshots[t->snapshot_count - 1].instructions > until) {
+        until = t->snapshots[t->snapshot_count - 1].instructions;
+        o->limit_instructions = until < o->limit_instructions ? until : o->limit_instructions;
+    } else if (!is_limited) {
+        fprintf(stderr, "qvm: nothing of the run was noted before that: it ends where it begins; "
+                        "--limit-insns N replays so much of it\n");
+        o->limit_instructions = until;
+    }
 }
 
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
@@ -282,6 +296,6 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     bool ok = (alone ? player_assemble(p, sinks, e) : assemble(p, sinks, e)) &&
               (!snapshot || snapshot_restore_from(p->board, snapshot, e));
     if (ok && !alone && !p->trace.has_end)
-        limit_to_inputs(p);
+        limit_to_records(p);
     return ok || error_exit_status(e, STATUS_NOT_STARTED);
 }

@@ -668,6 +668,56 @@ START_TEST(command_line)
 }
 END_TEST
 
+/* What is open is part of every snapshot: together not without bound. */
+START_TEST(open_files_are_bounded)
+{
+    open_world();
+    struct bytes *largest = host_file("box/f", true);
+    bytes_reserve(largest, 64 * MIB);
+    memset(largest->data, 'x', 64 * MIB);
+    largest->size = 64 * MIB;
+    for (uint64_t i = 1; i <= 4; i++)
+        ck_assert_uint_eq(open_name("f", 0), i);
+    uint64_t h = open_name("g", 6);
+    ck_assert_uint_eq(call3(WRITE, h, WIDE, 1), 1);
+    assert_error(27);
+    put_file("box/small", "x");
+    ck_assert_uint_eq(open_name("small", 0), MINUS_1);
+    assert_error(27);
+    ck_assert_uint_ne(h, MINUS_1);
+    call3(CLOSE, 1, 0, 0);
+    ck_assert_uint_eq(call3(WRITE, h, WIDE, 1), 0);
+    ck_assert_uint_ne(open_name("small", 0), MINUS_1);
+    close_world();
+}
+END_TEST
+
+/* Every kind of open file comes back from a snapshot, and nothing else does. */
+START_TEST(open_files_are_restored)
+{
+    struct bytes saved = {0};
+    open_world();
+    uint64_t features = open_name(":semihosting-features", 0), file = open_name("f", 6);
+    open_name(":tt", 4);
+    write_text(file, "abcd");
+    semihosting_save(vm.semihosting, &saved);
+    struct reader in = reader_of(saved.data, saved.size);
+    ck_assert(semihosting_restore(vm.semihosting, &in) && reader_at_end(&in));
+    assert_read(features, 100, "SHFB\x03");
+    ck_assert_uint_eq(call3(FLEN, file, 0, 0), 4);
+    saved.data[1] |= 2; /* the features, writable */
+    in = reader_of(saved.data, saved.size);
+    ck_assert(!semihosting_restore(vm.semihosting, &in));
+    ck_assert_str_eq(in.refused, "the name of a semihosting file");
+    saved.data[0] = 3;
+    in = reader_of(saved.data, saved.size);
+    ck_assert(!semihosting_restore(vm.semihosting, &in));
+    ck_assert_str_eq(in.refused, "the kind of a semihosting file");
+    bytes_free(&saved);
+    close_world();
+}
+END_TEST
+
 START_TEST(heap_and_features)
 {
     open_world();
@@ -881,10 +931,13 @@ static TCase *console_and_files(void)
 static TCase *everything_else(void)
 {
     TCase *t = tcase_create("everything else");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, unsupported_operations);
     tcase_add_test(t, virtual_time);
     tcase_add_test(t, command_line);
     tcase_add_test(t, heap_and_features);
+    tcase_add_test(t, open_files_are_bounded);
+    tcase_add_test(t, open_files_are_restored);
     tcase_add_loop_test(t, exit_statuses, 0, (int)(sizeof exits / sizeof *exits));
     return t;
 }

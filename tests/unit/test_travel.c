@@ -1,5 +1,7 @@
 /* Snapshots and time travel on the real engine: a small program that writes many pages and uses an
  * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
+#include "hv/hv_internal.h"
+#include "hv/parts.h"
 #include "hv/snapshot.h"
 #include "hv/timeline.h"
 #include "test_board_fixture.h"
@@ -338,6 +340,50 @@ START_TEST(who_may_want_a_pause_is_asked_often)
 }
 END_TEST
 
+/* A file may claim anything: what no machine can hold is refused, by name. */
+START_TEST(values_that_cannot_be_are_refused)
+{
+    static const struct {
+        const char *item;
+        uint8_t value;
+    } cases[] = {
+        {"on", 2},
+        {"halted", 0xff},
+        {"timer_virtual.ctl", 8},
+        {"timer_physical.line", 2},
+        {"PSTATE", 0xd},  /* EL3h */
+        {"PSTATE", 0x9},  /* EL2h */
+        {"PSTATE", 0x10}, /* AArch32 */
+        {"PSTATE", 1},    /* EL0 with SP_EL1 */
+        {"how PC was reached", 8},
+    };
+    struct machine m;
+    struct bytes machine = {0}, state = {0};
+    struct state_parts parts = {0};
+    struct vcpu_state_item item = {.offset = 0};
+    open_machine(&m);
+    digest_at(&m, 1000);
+    snapshot_save_machine(m.board, &machine);
+    board_save_parts(m.board, &state, &parts);
+    size_t vcpu = 0;
+    while (parts.list[vcpu].kind != PART_VCPU)
+        vcpu++;
+    size_t begin = 0; /* of the state in the machine */
+    while (memcmp(machine.data + begin, state.data, state.size) != 0)
+        begin++;
+    while (strcmp(item.name, cases[_i].item) != 0)
+        vcpu_state_item(item.offset + item.size, &item);
+    machine.data[begin + parts.list[vcpu].begin + item.offset] = cases[_i].value;
+    struct reader in = reader_of(machine.data, machine.size);
+    ck_assert(!snapshot_restore_machine(m.board, &in));
+    ck_assert_str_eq(in.refused, cases[_i].item);
+    free(parts.list);
+    bytes_free(&state);
+    bytes_free(&machine);
+    machine_close(&m);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("travel");
@@ -350,5 +396,6 @@ int main(void)
     tcase_add_test(t, travel_keeps_what_was_written);
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 3);
     tcase_add_loop_test(t, who_may_want_a_pause_is_asked_often, 0, 2);
+    tcase_add_loop_test(t, values_that_cannot_be_are_refused, 0, 9);
     return suite_main("travel", t);
 }
