@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # setup.sh [--no-install] [--bench] [--guests-tools]: what building and checking needs.
-# On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 from a newer suite
-# into the cache folder (QVM_CACHE), where cmake/Dependencies.cmake finds it.
+# On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 into the cache folder
+# (QVM_CACHE), where cmake/Dependencies.cmake finds it: from a newer suite, or else upstream's pinned
+# release, which is built.
 #   --no-install     changes nothing; says what is missing
 #   --bench          also the peer that is measured against (QEMU)
 #   --guests-tools   also the cross compiler for guest user programs
@@ -31,6 +32,13 @@ fail() {
     echo "setup: $1 (details: $log)" >&2
     exit 1
 }
+
+# What apt (or another program) complained of since byte $1 of the log: the cause, not our guess.
+said() {
+    tail -c "+$(($1 + 1))" "$log" | grep -aiE '^(E:|Err:|W: .*(expired|not valid|sign)|fatal:|error:|CMake Error)' |
+        sort -u | head -n 6 | sed 's/^/setup:   /' >&2
+}
+log_size() { stat -c %s "$log"; }
 
 # Prints which of the given packages are not installed.
 missing_packages() {
@@ -63,7 +71,7 @@ install_packages() {
 
 cached_unicorn_is_good() {
     local pc
-    for pc in "$QVM_CACHE"/unicorn/usr/lib/*/pkgconfig/unicorn.pc; do
+    for pc in "$QVM_CACHE"/unicorn/usr/lib/{,*/}pkgconfig/unicorn.pc; do
         pkg-config --atleast-version=$unicorn_minimum "$pc" 2>/dev/null && return 0
     done
     return 1
@@ -76,7 +84,7 @@ unicorn_is_there() {
 # A newer suite's library may want a newer C library than this machine's: try it.
 unicorn_works() {
     local root="$1/usr" library
-    library="$(echo "$root"/lib/*/libunicorn.so.2)"
+    library="$(find "$root/lib" -name libunicorn.so.2 | head -n 1)"
     cat >"$1/try.c" <<'C'
 #include <unicorn/unicorn.h>
 int main(void)
@@ -96,13 +104,34 @@ bring_unicorn_from() {
     private_apt_unpack libunicorn2t64 "$folder/root" &&
         private_apt_unpack libunicorn-dev "$folder/root" &&
         unicorn_works "$folder/root" || return 1
-    # Whole or not at all; a concurrent run may have been quicker.
+    keep_unicorn "$folder/root"
+}
+
+# Whole or not at all; a concurrent run may have been quicker.
+keep_unicorn() {
     rm -rf "$QVM_CACHE/unicorn"
-    mv -T "$folder/root" "$QVM_CACHE/unicorn" || cached_unicorn_is_good
+    mv -T "$1" "$QVM_CACHE/unicorn" || cached_unicorn_is_good
 }
 
 bring_unicorn() {
+    find_debian_archive || { echo "E: no Debian archive (or no keyring for it) in apt's configuration"; return 1; }
     bring_unicorn_from testing "$1" || bring_unicorn_from unstable "$1"
+}
+
+# Upstream's release that cmake/Dependencies.cmake has pinned, by its commit.
+build_unicorn() {
+    local folder="$1/upstream" address commit
+    address="$(sed -n 's/.*GIT_REPOSITORY *//p' cmake/Dependencies.cmake)"
+    commit="$(sed -n 's/.*GIT_TAG *\([0-9a-f]*\).*/\1/p' cmake/Dependencies.cmake)"
+    git init -q "$folder/source" &&
+        git -C "$folder/source" fetch -q --depth 1 "$address" "$commit" &&
+        git -C "$folder/source" checkout -q FETCH_HEAD &&
+        cmake -S "$folder/source" -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+            -DCMAKE_INSTALL_PREFIX=/usr "-DUNICORN_ARCH=aarch64;x86" -DUNICORN_BUILD_TESTS=OFF &&
+        cmake --build "$folder/build" &&
+        DESTDIR="$folder/root" cmake --install "$folder/build" &&
+        unicorn_works "$folder/root" || return 1
+    keep_unicorn "$folder/root"
 }
 
 mkdir -p build/logs
@@ -135,18 +164,32 @@ if [ -n "$missing" ]; then
     echo "setup: installing $missing"
     # The lists are renewed only if the ones that are there do not lead to the packages.
     # shellcheck disable=SC2086
-    install_packages $missing >>"$log" 2>&1 ||
-        { as_root apt-get update && install_packages $missing; } >>"$log" 2>&1 ||
-        fail "cannot install $missing"
+    install_packages $missing >>"$log" 2>&1 || {
+        from=$(log_size)
+        # A mirror that lacks one list may still have the packages.
+        as_root apt-get update >>"$log" 2>&1 || true
+        # shellcheck disable=SC2086
+        install_packages $missing >>"$log" 2>&1 || {
+            said "$from"
+            fail "cannot install $missing"
+        }
+    }
 fi
 
 if ! unicorn_is_there; then
     echo "setup: bringing Unicorn into $QVM_CACHE/unicorn"
-    find_debian_archive ||
-        fail "no Debian archive (or no keyring for it) in this machine's apt configuration"
     mkdir -p "$QVM_CACHE"
     temporary="$(mktemp -d "$QVM_CACHE/unicorn-tmp.XXXXXX")"
     trap 'rm -rf "$temporary"' EXIT
-    bring_unicorn "$temporary" >>"$log" 2>&1 ||
-        fail "cannot bring Unicorn >= $unicorn_minimum from Debian testing or unstable; is there a network?"
+    from=$(log_size)
+    if ! bring_unicorn "$temporary" >>"$log" 2>&1; then
+        echo "setup: Debian testing and unstable do not serve Unicorn >= $unicorn_minimum:" >&2
+        said "$from"
+        echo "setup: building upstream's release instead (some minutes)"
+        from=$(log_size)
+        build_unicorn "$temporary" >>"$log" 2>&1 || {
+            said "$from"
+            fail "cannot bring Unicorn >= $unicorn_minimum: neither from Debian testing or unstable nor from upstream"
+        }
+    fi
 fi

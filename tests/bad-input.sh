@@ -21,7 +21,7 @@ trap 'exit 1' HUP INT TERM
 
 # run COMMAND...: leaves $status and the files out and err.
 run() {
-    { timeout -s KILL $seconds "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
+    { limited $seconds "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
     status=$?
 }
 
@@ -539,7 +539,7 @@ PYTHON
 random_damage() {
     local i
     # One with inputs: bytes for the UART.
-    echo typed | timeout -s KILL $seconds "$qvm" record -o "$files/typed.qtrace" $board \
+    echo typed | limited $seconds "$qvm" record -o "$files/typed.qtrace" $board \
         load "$files/good.elf" --digest-every 13 >/dev/null 2>&1
     lies "$files/typed.qtrace" 80 5 || verdict "trace with lies" "not made"
     for i in $(seq 0 79); do

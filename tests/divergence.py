@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from support import Run, finish, verdict, words
+from support import SLOWNESS, Run, finish, verdict, words
 
 qvm, chunks, work = sys.argv[1:]
 GUESTS = 'build/guests/tests'
@@ -183,7 +183,7 @@ def record(path, *words, text='', more=''):
     process.stdin.write(more.encode())
     process.stdin.close()
     out = seen + process.stdout.read()
-    return process.wait(timeout=60), out.decode()
+    return process.wait(timeout=60 * SLOWNESS), out.decode()
 
 
 # The causes ----------------------------------------------------------------------------------------

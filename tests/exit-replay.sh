@@ -14,12 +14,12 @@ exits=0
 # replays NAME: the recording, both ways.
 replays() {
     local status=0 line
-    timeout -s KILL 120 "$qvm" replay "$work/t.qtrace" >/dev/null 2>"$work/err" </dev/null || status=$?
+    limited 120 "$qvm" replay "$work/t.qtrace" >/dev/null 2>"$work/err" </dev/null || status=$?
     if [ $status = 66 ] || grep -q diverged "$work/err"; then
         verdict "$1" "full replay: $(head -n 1 "$work/err")"
         return
     fi
-    timeout -s KILL 60 "$qvm" replay --exits "$work/t.qtrace" 2>"$work/err" || status=$?
+    limited 60 "$qvm" replay --exits "$work/t.qtrace" 2>"$work/err" || status=$?
     line="$(tail -n 1 "$work/err")"
     if [[ $line != *", all as recorded" ]]; then
         verdict "$1" "exit replay, status $status: $(head -n 1 "$work/err")"
@@ -34,7 +34,7 @@ replays() {
 case_of() {
     local name="$1"
     shift
-    timeout -s KILL 120 "$qvm" record --exits -o "$work/t.qtrace" "$@" >/dev/null 2>"$work/err" \
+    limited 120 "$qvm" record --exits -o "$work/t.qtrace" "$@" >/dev/null 2>"$work/err" \
         <"${input:-/dev/null}"
     replays "$name"
 }
@@ -75,7 +75,7 @@ input="$work/typed" case_of "input" @configs/test-arm64.qvmconf load $guest/time
 case_of "from a snapshot" --from "$work/s.qtrace"
 "$qvm" record --exits -o "$work/t.qtrace" @configs/test-arm64.qvmconf load $guest/timers.elf \
     --snapshot-every 200000 >/dev/null 2>&1
-timeout -s KILL 60 "$qvm" replay --from 500000 "$work/t.qtrace" >/dev/null 2>"$work/err" ||
+limited 60 "$qvm" replay --from 500000 "$work/t.qtrace" >/dev/null 2>"$work/err" ||
     verdict "full replay from a snapshot in the middle" "not so: $(head -n 1 "$work/err")"
 
 # A snapshot right before a vCPU is woken, or before it writes a timer: what comes without an
@@ -87,7 +87,7 @@ wfi="$("$qvm" exits "$work/t.qtrace" | sed -n 's/.* insn=\([0-9]*\) .* reason=wf
 for ((i = -3; i <= 3; i++)); do
     at=$((${wfi:-1000} + i))
     "$qvm" record --exits -o "$work/t.qtrace" "${faults[@]}" --snapshot-every $at >/dev/null 2>&1
-    timeout -s KILL 60 "$qvm" replay --from $at "$work/t.qtrace" >/dev/null 2>"$work/err"
+    limited 60 "$qvm" replay --from $at "$work/t.qtrace" >/dev/null 2>"$work/err"
     ! grep -q diverged "$work/err" ||
         verdict "full replay from a snapshot beside a WFI" "not so: $(head -n 1 "$work/err")"
 done

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+SLOWNESS = int(os.environ.get('QVM_SLOWNESS', 1))  # scripts/yardstick.sh
 qvm, guest, work, every = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 VM = ('system faults ram 0x40000000,8M rom 0x60000000,64K set semihosting on '
       'vdev gic gicd 0x08000000 gicr 0x080a0000 '
@@ -31,7 +32,7 @@ def at(name):
 
 def run(*words, status=0):
     """What it prints, and its messages."""
-    r = subprocess.run(['timeout', '-s', 'KILL', '60', qvm, *map(str, words)],
+    r = subprocess.run(['timeout', '-s', 'KILL', str(60 * SLOWNESS), qvm, *map(str, words)],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True)
     check(' '.join(map(str, words))[:120], r.returncode == status,
           'status %d instead of %d: %s' % (r.returncode, status, r.stderr[:300]))

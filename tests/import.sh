@@ -14,7 +14,7 @@ conf=configs/test-arm64.qvmconf
 says() {
     local wanted=$1 line=$2 status=0
     shift 2
-    timeout -s KILL 100 "$qvm" "$@" >"$work/answer" 2>&1 </dev/null || status=$?
+    limited 100 "$qvm" "$@" >"$work/answer" 2>&1 </dev/null || status=$?
     if [ "$status" != "$wanted" ]; then
         verdict "$*" "status $status instead of $wanted: $(head -n 1 "$work/answer")"
     elif ! grep -qxF -- "$line" "$work/answer"; then
@@ -237,7 +237,7 @@ fi
 # A core of QEMU's, in the middle of a run: registers as its monitor says, no system registers.
 if command -v qemu-system-aarch64 >/dev/null; then
     { sleep 0.3; printf 'stop\ninfo registers\ndump-guest-memory %s\nquit\n' "$work/qemu"; } |
-        timeout -s KILL 60 qemu-system-aarch64 -M virt,gic-version=3 -nodefaults -cpu cortex-a57 \
+        limited 60 qemu-system-aarch64 -M virt,gic-version=3 -nodefaults -cpu cortex-a57 \
             -m 16 -display none -monitor stdio -kernel build/guests/tests/faults.elf \
             >"$work/monitor" 2>&1
     pc="$(grep -ao 'PC=[0-9a-f]*' "$work/monitor" | head -n 1 | sed 's/PC=0*//')"

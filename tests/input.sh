@@ -18,7 +18,7 @@ from support import finish, verdict
 qvm, chosen = sys.argv[1], sys.argv[2:]
 kept = tempfile.TemporaryDirectory()
 os.environ["TMPDIR"] = kept.name  # recordings of runs that end badly
-TIMEOUT = 100  # seconds for all of one guest
+TIMEOUT = 100 * int(os.environ.get("QVM_SLOWNESS", 1))  # seconds for all of one guest
 
 
 class Guest:

@@ -15,7 +15,7 @@ trap 'exit 1' HUP INT TERM
 
 # run QVM_WORD...: leaves $status and the files out and err.
 run() {
-    { timeout -s KILL 30 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
+    { limited 30 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null; } 2>/dev/null
     status=$?
 }
 
@@ -47,7 +47,7 @@ help() {
     bad=
     while read -r name _; do
         grep -qE "^\|.*\`$name\`" docs/configuration.md || bad+="$name is not in docs/configuration.md "
-        timeout -s KILL 30 "$qvm" set "$name" '?' 2>&1 | grep "^$name (.*): ." >/dev/null ||
+        limited 30 "$qvm" set "$name" '?' 2>&1 | grep "^$name (.*): ." >/dev/null ||
             bad+="set $name ? says nothing "
     done < <(head -n -1 "$work/out")
     verdict "variables are documented" "$bad"
@@ -65,7 +65,7 @@ help() {
     verdict "options of boards are documented" "$bad"
     run vdev '?'
     bad="$(grep -v '^not available' "$work/out" | while read -r name _; do
-        timeout -s KILL 30 "$qvm" vdev "$name" '?' | grep "^vdev $name: ." >/dev/null || echo "$name "
+        limited 30 "$qvm" vdev "$name" '?' | grep "^vdev $name: ." >/dev/null || echo "$name "
     done)"
     verdict "vdev TYPE ?" "$bad"
     says 2 "there is no option 'cpux' (did you mean 'cpu'?)" cpux '?'

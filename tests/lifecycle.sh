@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from support import ACTOR, Live, Run, finish, verdict, words
+from support import SLOWNESS, ACTOR, Live, Run, finish, verdict, words
 
 qvm, work = sys.argv[1:]
 TRACE = work + '/trace'
@@ -130,7 +130,7 @@ def debugger(core, *commands):
     line = ['gdb-multiarch', '-nx', '-batch', '-ex', 'set width 0']
     for command in commands:
         line += ['-ex', command]
-    done = subprocess.run(line + ['-c', core], capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(line + ['-c', core], capture_output=True, timeout=60 * SLOWNESS, stdin=subprocess.DEVNULL)
     return done.stdout.decode(errors='replace')
 
 

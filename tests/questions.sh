@@ -10,7 +10,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 
 ask() { # WORDS...: output and messages in $work/answer, the exit status in $status
     status=0
-    timeout -s KILL 100 "$qvm" "$@" >"$work/answer" 2>&1 </dev/null || status=$?
+    limited 100 "$qvm" "$@" >"$work/answer" 2>&1 </dev/null || status=$?
 }
 
 # answers STATUS WORDS...: the whole answer is what comes in on standard input.
@@ -281,7 +281,7 @@ TEXT
 
 # The same exits in every form; counts agree with a replay's.
 "$qvm" export $mmio --format events >"$work/events" 2>/dev/null
-verdict "events" "$(timeout -s KILL 100 "$qvm" replay --events "$work/replayed" $mmio >/dev/null 2>&1
+verdict "events" "$(limited 100 "$qvm" replay --events "$work/replayed" $mmio >/dev/null 2>&1
     diff "$work/events" "$work/replayed" | head -n 2)"
 for format in text json; do
     "$qvm" export $ipi --format $format >"$work/$format" 2>/dev/null
@@ -399,7 +399,7 @@ says 2 "qvm: the recording ends at instruction 350580" dump $at --at 350581 -o "
 record() { # NAME WORDS...
     local name=$1
     shift
-    timeout -s KILL 100 "$qvm" record -o "$work/$name.qtrace" --digest-every 10007 \
+    limited 100 "$qvm" record -o "$work/$name.qtrace" --digest-every 10007 \
         @configs/test-arm64.qvmconf "$@" load build/guests/tests/mmio.elf cpu >/dev/null 2>&1 </dev/null
 }
 record mmio
@@ -431,7 +431,7 @@ says 66 "  A ends at instruction 100000: instruction limit reached" \
 for vm in a b; do
     sed "s/^system test/system $vm/" configs/test-arm64.qvmconf >"$work/$vm.qvmconf"
 done
-timeout -s KILL 100 "$qvm" record -o "$work/two.qtrace" --limit-insns 400000 \
+limited 100 "$qvm" record -o "$work/two.qtrace" --limit-insns 400000 \
     "$work/a.qvmconf" load build/guests/tests/ipi.elf cpu cpu + \
     "$work/b.qvmconf" load build/guests/tests/mmio.elf cpu >/dev/null 2>&1 </dev/null
 says 2 "qvm: --vm NAME says which VM: a, b" explain "$work/two.qtrace" --at 200000 0x40080000
@@ -444,7 +444,7 @@ says 66 "number of VMs differs: A has 2, B has 1" diff "$work/two.qtrace" $ipi
 offset() { # NAME WORDS...
     local name=$1
     shift
-    timeout -s KILL 100 "$qvm" record -o "$work/$name.qtrace" --digest-every 10007 \
+    limited 100 "$qvm" record -o "$work/$name.qtrace" --digest-every 10007 \
         --snapshot-every 40000 @configs/test-arm64.qvmconf "$@" load build/guests/tests/timers.elf \
         cpu >/dev/null 2>&1 </dev/null
 }

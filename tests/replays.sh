@@ -16,7 +16,7 @@ failed=0
 
 replay() { # replay SECONDS TRACE: the recording's own status, so not 66, and no complaint
     local status=0
-    timeout -s KILL "$1" "$qvm" replay "$2" >/dev/null 2>"$work/err" </dev/null || status=$?
+    timeout -s KILL $(($1 * ${QVM_SLOWNESS:-1})) "$qvm" replay "$2" >/dev/null 2>"$work/err" </dev/null || status=$?
     if [ $status = 66 ] || [ $status -ge 128 ] || ! grep -q ' digest [0-9a-f]\{64\}$' "$work/err"; then
         failed=$((failed + 1))
         echo "FAILED  $2: status $status: $(tail -n 1 "$work/err")"
@@ -34,7 +34,7 @@ for ((i = 0; i < count; i++)); do
     replay 60 "${traces[i % ${#traces[@]}]}"
 done
 if [ "$linux" -gt 0 ] && [ -e build/guests/linux-arm64/Image ]; then
-    timeout -s KILL 300 "$qvm" record -o "$work/linux.qtrace" --digest-every 99999989 \
+    timeout -s KILL $((300 * ${QVM_SLOWNESS:-1})) "$qvm" record -o "$work/linux.qtrace" --digest-every 99999989 \
         configs/linux-arm64.qvmconf >/dev/null 2>&1 </dev/null
     for ((i = 0; i < linux; i++)); do
         replay 300 "$work/linux.qtrace"

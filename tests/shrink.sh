@@ -10,7 +10,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 
 # ending COMMAND...: how it ended and when; its digest is in $digest.
 ending() {
-    timeout -s KILL 120 "$qvm" "$@" >/dev/null 2>"$work/err" </dev/null
+    limited 120 "$qvm" "$@" >/dev/null 2>"$work/err" </dev/null
     ended="$?, $(sed -n 's/^qvm: \(.*; [0-9]* instructions, .*\), digest .*/\1/p' "$work/err")"
     digest="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
 }
@@ -19,7 +19,7 @@ ending() {
 shrinks() {
     local name="$1" trace="$2" small
     shift 2
-    check "$name: shrunk" timeout -s KILL 240 "$qvm" shrink "$trace" -o "$work/small" "$@" 2>"$work/err"
+    check "$name: shrunk" limited 240 "$qvm" shrink "$trace" -o "$work/small" "$@" 2>"$work/err"
     cp "$work/err" "$work/said"
     small="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/said")"
     ending replay "$work/small"
@@ -54,7 +54,7 @@ else:
     p.kill()
 sys.exit(p.wait())
 PYTHON
-    timeout -s KILL 180 python3 "$work/record.py" "$qvm" "$work/wild.qtrace" 'devmem 0xdead0000 32'
+    limited 180 python3 "$work/record.py" "$qvm" "$work/wild.qtrace" 'devmem 0xdead0000 32'
     check "the wild pointer is recorded" [ $? = 5 ]
     shrinks "wild pointer" "$work/wild.qtrace"
     ending replay "$work/small"

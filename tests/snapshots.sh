@@ -12,7 +12,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 
 # final ARGUMENTS...: the digest in which a run ends; its output is in $work/out, messages in err.
 final() {
-    timeout -s KILL 120 "$qvm" "$@" >"$work/out" 2>"$work/err" <"${input:-/dev/null}"
+    limited 120 "$qvm" "$@" >"$work/out" 2>"$work/err" <"${input:-/dev/null}"
     sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err"
 }
 
@@ -78,7 +78,7 @@ several_vms() {
 refused() {
     local status="$1" text="$2" got=0
     shift 2
-    timeout -s KILL 60 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+    limited 60 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
     check "$*: status $got, $(head -1 "$work/err")" [ "$got" = "$status" ]
     check "$*: '$text' in $(head -1 "$work/err")" grep -q -- "$text" "$work/err"
 }
@@ -86,7 +86,7 @@ refused() {
 bad_files() {
     final run configs/hello-arm64.qvmconf --save-at insn=30 "$work/good.qtrace" >/dev/null
     head -c 700 "$work/good.qtrace" >"$work/short.qtrace"
-    timeout -s KILL 60 "$qvm" record -o "$work/plain.qtrace" configs/hello-arm64.qvmconf \
+    limited 60 "$qvm" record -o "$work/plain.qtrace" configs/hello-arm64.qvmconf \
         >/dev/null 2>&1 </dev/null
     refused 2 'holds no snapshot' run --from "$work/short.qtrace"
     refused 2 'holds no snapshot' run --from "$work/plain.qtrace"

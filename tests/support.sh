@@ -6,6 +6,13 @@ export TMPDIR="$work"
 passed=0
 failed=0
 
+# limited SECONDS COMMAND...: ends it then; on a machine that is slow now (scripts/yardstick.sh), later.
+limited() {
+    local seconds=$(($1 * ${QVM_SLOWNESS:-1}))
+    shift
+    timeout -s KILL $seconds "$@"
+}
+
 # verdict WHAT PROBLEM: counts; an empty problem is none.
 verdict() {
     if [ -z "$2" ]; then

@@ -12,7 +12,7 @@ failed=0
 # replay TRACE STATUS OPTION...
 replay() {
     local status=0
-    timeout -s KILL 60 "$qvm" replay "${@:3}" "$1" >/dev/null 2>"$err" </dev/null || status=$?
+    timeout -s KILL $((60 * ${QVM_SLOWNESS:-1})) "$qvm" replay "${@:3}" "$1" >/dev/null 2>"$err" </dev/null || status=$?
     if [ $status = "$2" ]; then
         passed=$((passed + 1))
     else
