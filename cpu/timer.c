@@ -71,18 +71,10 @@ uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks)
     return vtime_ticks_at_count(&after, next + offset, COUNTER_HZ);
 }
 
-static void stream(void *context, uint64_t due_ticks)
-{
-    (void)due_ticks;
-    vcpu_send_event(context);
-}
-
 void timers_add(struct vcpu *v)
 {
     add(v, &v->timer_virtual, "virtual timer");
     add(v, &v->timer_physical, "physical timer");
-    v->stream = (struct event){.name = "event stream", .fire = stream, .context = v};
-    event_add(v->world->events, &v->stream);
 }
 
 void timers_reset(struct vcpu *v)
@@ -91,14 +83,12 @@ void timers_reset(struct vcpu *v)
     v->timer_virtual.cval = v->timer_physical.cval = 0;
     update(&v->timer_virtual);
     update(&v->timer_physical);
-    event_at(v->world->events, &v->stream, EVENT_NEVER);
 }
 
 void timers_restored(struct vcpu *v)
 {
     update(&v->timer_virtual);
     update(&v->timer_physical);
-    event_at(v->world->events, &v->stream, v->wait.is_on ? v->wait.until_ticks : EVENT_NEVER);
 }
 
 /* op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2). */

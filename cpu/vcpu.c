@@ -165,7 +165,6 @@ void vcpu_wait(struct vcpu *v, const struct vcpu_wait *wait)
 {
     v->wait = *wait;
     v->event.known_until = UINT64_MAX;
-    event_at(v->world->events, &v->stream, wait->until_ticks);
 }
 
 /* The event stream may have had an event since the register was cleared: then it is due now. */
@@ -189,7 +188,6 @@ void end_wait(struct vcpu *v)
     if (!v->wait.is_on)
         return;
     v->wait = (struct vcpu_wait){.is_on = false};
-    event_at(v->world->events, &v->stream, EVENT_NEVER);
     engine_clear_event(&v->event, engine_executed(v->world->engine));
     v->event.is_quiet = true;
 }

@@ -141,7 +141,6 @@ struct vcpu {
 
     /* Registers that are ours. */
     struct vcpu_timer timer_virtual, timer_physical;
-    struct event stream; /* the event stream, while the vCPU waits for it */
     uint64_t cntkctl;
     uint64_t oslsr;
     uint64_t dbgbvr[DEBUG_BREAKPOINTS], dbgwvr[DEBUG_WATCHPOINTS];

@@ -227,6 +227,29 @@ static void take_snapshot_if_due(struct board *b)
     snapshot_plan(b);
 }
 
+/* The event stream is asked when nobody runs. While somebody does, waits end with turns, which are
+ * shorter than its usual period, and stops for it in the midst of a turn would cost more than they
+ * are worth. */
+static uint64_t next_stream_event(const struct board *b)
+{
+    uint64_t next = EVENT_NEVER;
+    for (size_t i = 0; i < b->schedule.turn_count; i++) {
+        const struct turn *t = &b->schedule.turns[i];
+        if (t->vcpu->on && t->vcpu->wait.is_on && !t->vm->ended)
+            next = least(next, t->vcpu->wait.until_ticks);
+    }
+    return next;
+}
+
+static void send_stream_events(struct board *b)
+{
+    for (size_t i = 0; i < b->schedule.turn_count; i++) {
+        struct vcpu *v = b->schedule.turns[i].vcpu;
+        if (v->wait.is_on && v->wait.until_ticks <= vtime_ticks(&b->vtime))
+            vcpu_send_event(v);
+    }
+}
+
 /* Only an input can end the wait. Time passes with it, and only then: a replay goes straight to the
  * tick of the input. Without one nothing has happened. */
 static bool wait_for_ever(struct board *b, uint64_t passed_ns)
@@ -247,7 +270,8 @@ static bool idle(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
     uint64_t next = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
-    uint64_t ticks = next - now;
+    next = least(next, next_stream_event(b));
+    uint64_t ticks = next > now ? next - now : 0;
     if (journal_can_wait(b->journal)) {
         uint64_t ns =
             next == EVENT_NEVER ? UINT64_MAX : vtime_scale(ticks, 1000000000, b->vtime.rate_hz);
@@ -263,6 +287,7 @@ static bool idle(struct board *b)
         return false;
     }
     b->vtime.idle_ticks += ticks;
+    send_stream_events(b);
     return true;
 }
 
