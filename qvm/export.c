@@ -1,6 +1,7 @@
-/* `qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto [-o FILE]`: everything
- * the hypervisor did in a recording, for other tools. */
+/* `qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto [--from N] [--to N]
+ * [-o FILE]`: everything the hypervisor did in a recording, or in a part of it, for other tools. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,16 +22,20 @@ struct export
     struct bytes out;
     struct host_file *file; /* NULL: standard output */
     bool failed;
-    uint64_t exits;
+    uint64_t from, to; /* instructions: what is exported */
+    uint64_t exits;    /* guest exits before that, then so far */
     const struct player *p;
-    uint64_t x0;               /* of the vCPU that exits, before that is handled */
-    struct perfetto *perfetto; /* owned */
+    uint64_t written;           /* bytes */
+    uint64_t told_ns, pause_ns; /* when the user was told how far it is, and when next */
+    uint64_t x0;                /* of the vCPU that exits, before that is handled */
+    struct perfetto *perfetto;  /* owned */
 };
 
 #define EXPORT_BUFFER 65536
 
 static void flush(struct export *x)
 {
+    x->written += x->out.size;
     if (!x->file)
         host_print(x->out.data, x->out.size);
     else if (!x->failed)
@@ -152,6 +157,10 @@ static bool choose_format(struct export *x, const char *name, struct error *e)
 static void on_event(void *context, const struct board_event *event)
 {
     struct export *x = context;
+    if (event->instructions < x->from || event->instructions > x->to) {
+        x->exits += event->exit != NULL;
+        return;
+    }
     x->put(x, event);
     if (x->out.size >= EXPORT_BUFFER)
         flush(x);
@@ -163,6 +172,26 @@ static void on_exit_begins(void *context)
     x->x0 = engine_x(x->p->board->engine, 0);
 }
 
+#define FIRST_PAUSE_NS UINT64_C(1000000000) /* then twice as long each time */
+
+/* Of type board.wants_pause: what takes long says how far it is. */
+static bool tell(void *context)
+{
+    struct export *x = context;
+    const struct player *p = x->p;
+    uint64_t now = host_monotonic_ns(), end = p->trace.has_end ? p->trace.end.instructions : x->to;
+    if (now - x->told_ns < x->pause_ns)
+        return false;
+    x->told_ns = now;
+    x->pause_ns *= 2;
+    fprintf(stderr, "qvm: export: at instruction %" PRIu64, p->board->vtime.instructions);
+    if (end != UINT64_MAX || x->to != UINT64_MAX)
+        fprintf(stderr, " of %" PRIu64, end < x->to ? end : x->to);
+    fprintf(stderr, ", %" PRIu64 " MiB written\n", x->written >> 20);
+    return false;
+}
+
+/* From a snapshot, if there is one: exits are numbered from the start of the recording. */
 static bool play(struct export *x, struct player *p, struct error *e)
 {
     struct board_sinks sinks = {0};
@@ -170,9 +199,15 @@ static bool play(struct export *x, struct player *p, struct error *e)
     sinks.exit_begins = on_exit_begins;
     sinks.context = x;
     x->p = p;
-    if (!player_start(p, 0, &sinks, e))
+    if (x->from > x->to)
+        return error_set(e, "--from %" PRIu64 " is behind --to %" PRIu64, x->from, x->to);
+    if (!player_start(p, x->from ? x->from - 1 : 0, &sinks, e))
         return false;
-    board_run(p->board);
+    for (size_t i = 0; i < p->board->vm_count; i++)
+        x->exits += vm_exits(p->board->vms[i]);
+    p->board->wants_pause = tell;
+    p->board->wants_pause_context = x;
+    board_run_to(p->board, x->to);
     perfetto_end(x->perfetto, &x->out);
     flush(x);
     host_flush();
@@ -181,16 +216,22 @@ static bool play(struct export *x, struct player *p, struct error *e)
 
 bool question_export(char *const *words, int count, struct error *e)
 {
-    struct export x = {.perfetto = calloc(1, sizeof *x.perfetto)};
+    struct export x = {.perfetto = calloc(1, sizeof *x.perfetto),
+                       .to = UINT64_MAX,
+                       .told_ns = host_monotonic_ns(),
+                       .pause_ns = FIRST_PAUSE_NS};
     struct player p = {0};
     const char *path, *format = NULL, *to = NULL;
-    const struct question_option options[] = {
-        {.name = "--format", .text = &format}, {.name = "-o", .text = &to}, {0}};
+    const struct question_option options[] = {{.name = "--format", .text = &format},
+                                              {.name = "--from", .number = &x.from},
+                                              {.name = "--to", .number = &x.to},
+                                              {.name = "-o", .text = &to},
+                                              {0}};
     CHECK_ROOM(x.perfetto);
     bool ok =
         question_words(words, count, options, &path, 1,
                        "qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto "
-                       "[-o FILE]",
+                       "[--from N] [--to N] [-o FILE]",
                        e) &&
         choose_format(&x, format, e) && question_open(&p, path, e) &&
         (!to || (may_overwrite(to, false, e) && (x.file = host_create(to, e)))) && play(&x, &p, e);

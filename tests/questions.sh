@@ -298,6 +298,16 @@ for event, text in zip(events, texts):
         break
 PYTHON
 )"
+# A part of it is that part of the whole.
+for format in text json ftrace events; do
+    "$qvm" export $ipi --format $format >"$work/whole" 2>/dev/null
+    "$qvm" export $ipi --format $format --from 3000 --to 60000 >"$work/part" 2>/dev/null
+    "$qvm" export $ipi --format $format --to 2999 >"$work/before" 2>/dev/null
+    verdict "a part in $format" "$(lines=$(wc -l <"$work/part")
+        [ "$lines" -gt 10 ] || echo "$lines lines"
+        cat "$work/before" "$work/part" | cmp - <(head -n "$(cat "$work/before" "$work/part" | wc -l)" "$work/whole") 2>&1)"
+done
+says 2 "qvm: --from 3 is behind --to 2" export $ipi --format text --from 3 --to 2
 says 2 "qvm: --format wants text, json, events, traceprinter, ftrace or perfetto, not svg" export $mmio --format svg
 
 # Perfetto's encoding, read again by a decoder that knows nothing of the writer.
