@@ -35,7 +35,9 @@ void library_end_code(struct engine *e, const uint64_t *address)
 
 void library_drop_code(struct engine *e, uint64_t from, uint64_t to)
 {
+    e->window_is_open = true;
     uc_ctl_remove_cache(e->uc, WINDOW | from, WINDOW | to);
+    close_window(e, from);
 }
 
 void library_drop_all_code(struct engine *e)

@@ -20,10 +20,11 @@
 struct uc_struct;
 struct uc_context;
 
-/* A window of virtual addresses that no guest can form (bits 63:48 neither all zero nor all one):
- * in it the fill hook maps host-physical memory straight. Code is dropped and the stub run there.
- */
-#define WINDOW      0x5151000000000000u
+/* A window of virtual addresses that no guest has memory at (bits 63:48 neither all zero nor all
+ * one): while it is open the fill hook maps host-physical memory straight there. Code is dropped
+ * and the stub run in it. Bits 63:55 are equal, so that a TLBI reaches it: it must leave nothing
+ * for a guest that tries these addresses. */
+#define WINDOW      0x0051000000000000u
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the stub, beyond every board's memory (banks end below 2^48). */
 #define STUB_HPA 0x0000fffffffff000u
@@ -149,6 +150,7 @@ struct engine {
     uint8_t yield_after[YIELD_SLOTS];
     uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
 
+    bool window_is_open;
     uint8_t *stub; /* its page, in stub_allocation */
     void *stub_allocation;
     bool aside;                  /* in library_run, not for the guest: */
@@ -225,6 +227,8 @@ void translate_as_it_is(struct engine *e, struct exiting *x);
 /* unicorn_pages.c -------------------------------------------------------------------------------*/
 
 /* A page for the library's TLB, not W and X together. */
+/* Nothing of that host-physical page in the window stays. */
+void close_window(struct engine *e, uint64_t hpa);
 bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
 /* Where on the board the code lies; false: it may not be fetched. */
 bool find_code(struct engine *e, uint64_t va, hpa_t *at);

@@ -27,7 +27,9 @@ void write_stub(uint8_t *page)
 static void run_stub(struct engine *e, uint64_t offset)
 {
     uint64_t start = WINDOW | (STUB_HPA + offset);
+    e->window_is_open = true;
     run_aside(e, start, start);
+    close_window(e, STUB_HPA);
 }
 
 /* The exclusive monitor -------------------------------------------------------------------------*/

@@ -25,7 +25,7 @@ static void note_local(struct engine *e, uint64_t page_va)
 
 bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
 {
-    if ((va & WINDOW_MASK) == WINDOW) {
+    if (e->window_is_open && (va & WINDOW_MASK) == WINDOW) {
         *page = (struct engine_page){.hpa = va & ~WINDOW_MASK & ~PAGE_MASK,
                                      .permits = PERMIT_R | PERMIT_X};
         return true;
@@ -63,6 +63,12 @@ void unicorn_flush_tlb(struct engine *e)
 /* A TLBI of one page, as if the guest had executed it: what the library drops is that page in all
  * its tables, and the blocks it would find by their address there. */
 #define TLBI_VAE1 SYSREG(1, 0, 8, 7, 1)
+
+void close_window(struct engine *e, uint64_t hpa)
+{
+    e->window_is_open = false;
+    engine_set_sysreg(e, TLBI_VAE1, (WINDOW | hpa) >> PAGE_BITS);
+}
 
 void unicorn_change_space(struct engine *e)
 {

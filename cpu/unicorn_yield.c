@@ -8,9 +8,10 @@ bool wfe_is_told(struct engine *e)
 {
     uint64_t start = WINDOW | (STUB_HPA + STUB_WFE), end = start + 8;
     library_end_code(e, &end);
-    e->aside = true;
+    e->aside = e->window_is_open = true;
     library_run(e, start);
     e->aside = false;
+    close_window(e, STUB_HPA);
     library_end_code(e, NULL);
     bool told = e->behind_wfe;
     e->behind_wfe = false;
