@@ -482,7 +482,7 @@ traces() {
         survives "trace cut after $length of $size" replay "$files/cut.qtrace" --limit-insns 200000
     done
     # Nothing was noted yet: neither for ever nor in silence.
-    head -c "$(grep -abo ENDV "$trace" | head -n 1 | cut -d : -f 1)" "$trace" >"$files/cut.qtrace"
+    head -c "$(grep -abo DIGS "$trace" | head -n 1 | cut -d : -f 1)" "$trace" >"$files/cut.qtrace"
     expect 67 "it ends where it begins" replay "$files/cut.qtrace"
     expect 0 "powered off" replay "$files/cut.qtrace" --limit-insns 200000
     head -c "$(grep -abo PULL "$trace" | head -n 1 | cut -d : -f 1)" "$trace" >"$files/cut.qtrace"

@@ -110,17 +110,18 @@ static bool can_reverse(void *context)
 }
 
 static struct gdb_stop resume(void *context, enum gdb_resume how, unsigned thread,
-                              bool (*interrupted)(void *), void *interrupted_context)
+                              const struct gdb_user *user)
 {
     (void)context;
     CHECK(thread >= 1 && thread <= THREADS && how <= GDB_REVERSE_STEP);
-    interrupted(interrupted_context);
+    user->interrupted(user->context, 1);
     return (struct gdb_stop){.reason = (enum gdb_stop_reason)how, .thread = thread};
 }
 
 static void monitor(void *context, unsigned thread, enum gdb_space space, const char *command,
-                    struct bytes *out)
+                    const struct gdb_user *user, struct bytes *out)
 {
+    user->interrupted(user->context, 1);
     (void)context;
     CHECK(thread >= 1 && thread <= THREADS && space <= GDB_HOST_PHYSICAL);
     bytes_put(out, command, strlen(command));
@@ -163,6 +164,14 @@ static void link_write(void *context, const void *data, size_t size)
     CHECK(data || !size);
 }
 
+/* A second passes each time that somebody looks. */
+static uint64_t link_now_ns(void *context)
+{
+    static uint64_t seconds;
+    (void)context;
+    return ++seconds * 1000000000;
+}
+
 static void link_met(void *context)
 {
     (void)context;
@@ -171,8 +180,11 @@ static void link_met(void *context)
 static void try(const uint8_t *data, size_t size)
 {
     struct reader input = reader_of(data, size);
-    const struct gdb_link link = {
-        .read = link_read, .write = link_write, .met = link_met, .context = &input};
+    const struct gdb_link link = {.read = link_read,
+                                  .write = link_write,
+                                  .met = link_met,
+                                  .now_ns = link_now_ns,
+                                  .context = &input};
     gdb_serve(&target, &link);
     CHECK(inserted == 0);
 }
