@@ -4,13 +4,12 @@
  * until somebody else changes memory: interrupts are masked since the first entry (D1.3.1), and
  * stay it. The commonest case is a VBAR_EL1 where nothing can be fetched. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cpu/cpu_internal.h"
 #include "cpu/syndrome.h"
 #include "emu/machine.h"
+#include "emu/text.h"
 
 /* Compared before the registers change. What is looked up by encoding is looked at last. */
 static bool leaves_all_as_it_was(const struct vcpu *v, const struct exception_entry *x)
@@ -48,17 +47,6 @@ void loop_note(struct vcpu *v, const struct exception_entry *x)
     engine_stop_soon(v->world->engine);
 }
 
-static void add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text + used, size - used, format, args);
-    va_end(args);
-}
-
 /* Those that write FAR_EL1 (D19.2.40). */
 static bool has_far(unsigned ec)
 {
@@ -81,15 +69,15 @@ static void add_why(const struct exception_chain *c, char *text, size_t size)
     char fault[64];
     syndrome_status_text(status, fault, sizeof fault);
     if (ec != EC_INSN_ABORT)
-        add(text, size, "the instruction there raises it itself: ESR %#x, %s", c->last_esr,
-            class_name(ec));
+        text_add(text, size, "the instruction there raises it itself: ESR %#x, %s", c->last_esr,
+                 class_name(ec));
     else if (status == STATUS_EXTERNAL_ABORT)
-        add(text, size, "it cannot be fetched: nothing is at guest-physical %#" PRIx64,
-            c->no_memory.v + (c->vector & PAGE_MASK));
+        text_add(text, size, "it cannot be fetched: nothing is at guest-physical %#" PRIx64,
+                 c->no_memory.v + (c->vector & PAGE_MASK));
     else
-        add(text, size, "it cannot be fetched: %s", fault);
+        text_add(text, size, "it cannot be fetched: %s", fault);
     if (ec == EC_DATA_ABORT)
-        add(text, size, ", %s, FAR %#" PRIx64, fault, c->last_far);
+        text_add(text, size, ", %s, FAR %#" PRIx64, fault, c->last_far);
 }
 
 static void add_first(const struct exception_chain *c, char *text, size_t size)
@@ -97,11 +85,11 @@ static void add_first(const struct exception_chain *c, char *text, size_t size)
     unsigned ec = c->first_esr >> ESR_EC_SHIFT;
     if (!c->is_known)
         return;
-    add(text, size,
-        "; the first exception was at PC %#" PRIx64 ", instruction %" PRIu64 ": ESR %#x, %s",
-        c->first_pc, c->first_instruction, c->first_esr, class_name(ec));
+    text_add(text, size,
+             "; the first exception was at PC %#" PRIx64 ", instruction %" PRIu64 ": ESR %#x, %s",
+             c->first_pc, c->first_instruction, c->first_esr, class_name(ec));
     if (has_far(ec))
-        add(text, size, ", FAR %#" PRIx64, c->first_far);
+        text_add(text, size, ", FAR %#" PRIx64, c->first_far);
 }
 
 void vcpu_loop_text(const struct vcpu *v, char *text, size_t size)

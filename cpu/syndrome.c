@@ -1,10 +1,9 @@
 #include "cpu/syndrome.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cpu/arm64.h"
+#include "emu/text.h"
 
 struct iss_field {
     const char *name;
@@ -67,17 +66,6 @@ const char *syndrome_class_name(unsigned ec)
     return i < CLASSES ? classes[i].name : "reserved";
 }
 
-static void add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text + used, size - used, format, args);
-    va_end(args);
-}
-
 /* D19.2.37, "ISS encoding for an exception from a Data Abort": DFSC; IFSC is the same. */
 void syndrome_status_text(unsigned status, char *text, size_t size)
 {
@@ -108,13 +96,13 @@ void syndrome_text(uint32_t esr, char *text, size_t size)
     const struct iss_field *f = class < CLASSES ? classes[class].fields : whole;
     snprintf(text, size, "EC=0x%02x (%s) IL=%u", ec, syndrome_class_name(ec), esr >> 25 & 1);
     for (; f->name; f++)
-        add(text, size, " %s=%#x", f->name, esr >> f->low & ((2u << (f->high - f->low)) - 1));
+        text_add(text, size, " %s=%#x", f->name, esr >> f->low & ((2u << (f->high - f->low)) - 1));
     if (!is_abort(ec))
         return;
     char status[64];
     syndrome_status_text(esr & 0x3f, status, sizeof status);
-    add(text, size, " %s=0x%02x (%s)", classes[class].fields == data_abort ? "DFSC" : "IFSC",
-        esr & 0x3f, status);
+    text_add(text, size, " %s=0x%02x (%s)", classes[class].fields == data_abort ? "DFSC" : "IFSC",
+             esr & 0x3f, status);
 }
 
 uint32_t syndrome_of_fault(const struct fault *f, enum access_kind kind, bool lower)

@@ -78,30 +78,30 @@ bool parser_error(struct parser *p, const struct word *word, const char *format,
     return errors_add(p->errors, word->place, "%s", text);
 }
 
-void parser_accept(struct parser *p, const struct word *word, const char *format, ...)
+static void add_line(struct parser *p, const struct word *word, char ***lines, size_t *count,
+                     const char *format, va_list args)
 {
     char text[400];
+    vsnprintf(text, sizeof text, format, args);
+    *lines = array_grow(*lines, *count, sizeof **lines);
+    (*lines)[(*count)++] =
+        strings_format(&p->config->strings, "[%s:%u] %s", word->place.file, word->place.line, text);
+}
+
+void parser_accept(struct parser *p, const struct word *word, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    add_line(p, word, &p->config->accepted, &p->config->accepted_count, format, args);
     va_end(args);
-    struct vm_config *c = p->config;
-    c->accepted = array_grow(c->accepted, c->accepted_count, sizeof *c->accepted);
-    c->accepted[c->accepted_count++] =
-        strings_format(&c->strings, "[%s:%u] %s", word->place.file, word->place.line, text);
 }
 
 void parser_note(struct parser *p, const struct word *word, const char *format, ...)
 {
-    char text[400];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    add_line(p, word, &p->config->notes, &p->config->note_count, format, args);
     va_end(args);
-    struct vm_config *c = p->config;
-    c->notes = array_grow(c->notes, c->note_count, sizeof *c->notes);
-    c->notes[c->note_count++] =
-        strings_format(&c->strings, "[%s:%u] %s", word->place.file, word->place.line, text);
 }
 
 bool config_memory(const struct vm_config *c, size_t i, struct memory_range *range)

@@ -4,10 +4,10 @@
  * the latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything
  * else; so what is done about it is a function of the machine's state, as everything else is. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 
 static bool can_run(const struct turn *t)
@@ -32,17 +32,6 @@ void try_again(struct board *b)
 /* Words -------------------------------------------------------------------------------------------
  */
 
-static void add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text + used, size - used, format, args);
-    va_end(args);
-}
-
 enum { CTL_ENABLE = 1, CTL_IMASK = 2 }; /* CNTV_CTL_EL0, CNTP_CTL_EL0: D19.12 */
 
 static void add_timer(const struct board *b, const struct vcpu_timer *t, const char *name,
@@ -51,11 +40,11 @@ static void add_timer(const struct board *b, const struct vcpu_timer *t, const c
     if (!(t->ctl & CTL_ENABLE))
         return;
     if (t->ctl & CTL_IMASK) {
-        add(text, size, ", its %s timer is masked (IMASK)", name);
+        text_add(text, size, ", its %s timer is masked (IMASK)", name);
     } else if (t->event.when_ticks != EVENT_NEVER) {
         uint64_t ns = vtime_scale(t->event.when_ticks, 1000000000, b->vtime.rate_hz);
-        add(text, size, ", its %s timer is due at %" PRIu64 ".%09" PRIu64 " s", name,
-            ns / 1000000000, ns % 1000000000);
+        text_add(text, size, ", its %s timer is due at %" PRIu64 ".%09" PRIu64 " s", name,
+                 ns / 1000000000, ns % 1000000000);
     }
 }
 
@@ -64,7 +53,7 @@ static void add_timers(const struct board *b, const struct vcpu *v, char *text, 
     add_timer(b, &v->timer_virtual, "virtual", text, size);
     add_timer(b, &v->timer_physical, "physical", text, size);
     if (!((v->timer_virtual.ctl | v->timer_physical.ctl) & CTL_ENABLE))
-        add(text, size, ", its timers are off");
+        text_add(text, size, ", its timers are off");
 }
 
 /* PC is behind the instruction that made it wait. */
@@ -78,11 +67,11 @@ static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
                  v->irq ? "I" : "F");
     else
         gic_explain(vm->gic, v->index, why, sizeof why);
-    add(text, size, "waits%s at PC %#" PRIx64 ": %s",
-        !v->wait.is_on                       ? ""
-        : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
-                                             : " for an event (WFE)",
-        r.pc - 4, why);
+    text_add(text, size, "waits%s at PC %#" PRIx64 ": %s",
+             !v->wait.is_on                       ? ""
+             : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
+                                                  : " for an event (WFE)",
+             r.pc - 4, why);
     add_timers(vm->board, v, text, size);
 }
 
@@ -108,9 +97,9 @@ static bool add_vcpu(struct vm *vm, struct vcpu *v, char *text, size_t size)
     bool runs = vcpu_is_runnable(v) && !v->repeats, parked = runs && is_parked(vm, v, &pc);
     if (!v->on || (runs && !parked))
         return !runs;
-    add(text, size, "%svCPU %u ", *text ? "; " : "", v->index);
+    text_add(text, size, "%svCPU %u ", *text ? "; " : "", v->index);
     if (parked)
-        add(text, size, "is in `b .` at PC %#" PRIx64 " with interrupts masked", pc);
+        text_add(text, size, "is in `b .` at PC %#" PRIx64 " with interrupts masked", pc);
     else if (v->repeats)
         vcpu_loop_text(v, text + strlen(text), size - strlen(text));
     else
@@ -192,8 +181,8 @@ static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t si
     if (!v->on)
         return;
     vcpu_read_registers(v, vm->board->current, &r);
-    add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index,
-        v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
+    text_add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index,
+             v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
 }
 
 void end_by_button(struct vm *vm, bool told)

@@ -2,20 +2,7 @@
  * the line that came farthest on its way to the vCPU is named, with what holds it there. */
 #include "vdev/gic_internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-static void add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text + used, size - used, format, args);
-    va_end(args);
-}
+#include "emu/text.h"
 
 /* The stages of a line's way, the last first. */
 enum obstacle {
@@ -48,13 +35,13 @@ static void add_priority(const struct gic *g, unsigned vcpu, unsigned intid, cha
 {
     unsigned priority = g->priority[gic_bank(vcpu, intid / 32) * 32 + (intid & 31)];
     if (priority >= g->pmr[vcpu])
-        add(text, size, "its priority 0x%02x is not above the mask 0x%02x (%s)", priority,
-            g->pmr[vcpu], g->version == 3 ? "ICC_PMR_EL1" : "GICC_PMR");
+        text_add(text, size, "its priority 0x%02x is not above the mask 0x%02x (%s)", priority,
+                 g->pmr[vcpu], g->version == 3 ? "ICC_PMR_EL1" : "GICC_PMR");
     else
-        add(text, size,
-            "its priority 0x%02x is not above the running one, 0x%02x: an earlier "
-            "interrupt has not been ended",
-            priority, gic_running_priority(g, vcpu));
+        text_add(text, size,
+                 "its priority 0x%02x is not above the running one, 0x%02x: an earlier "
+                 "interrupt has not been ended",
+                 priority, gic_running_priority(g, vcpu));
 }
 
 static void add_obstacle(const struct gic *g, unsigned vcpu, unsigned intid, char *text,
@@ -66,28 +53,28 @@ static void add_obstacle(const struct gic *g, unsigned vcpu, unsigned intid, cha
         add_priority(g, vcpu, intid, text, size);
         break;
     case HELD_BY_SLEEP:
-        add(text, size, "the redistributor sleeps (GICR_WAKER.ProcessorSleep)");
+        text_add(text, size, "the redistributor sleeps (GICR_WAKER.ProcessorSleep)");
         break;
     case HELD_BY_CPU_GROUP:
-        add(text, size, "the CPU interface does not take group %u (%s)", group,
-            g->version == 2 ? "GICC_CTLR"
-            : group         ? "ICC_IGRPEN1_EL1"
-                            : "ICC_IGRPEN0_EL1");
+        text_add(text, size, "the CPU interface does not take group %u (%s)", group,
+                 g->version == 2 ? "GICC_CTLR"
+                 : group         ? "ICC_IGRPEN1_EL1"
+                                 : "ICC_IGRPEN0_EL1");
         break;
     case HELD_BY_DISTRIBUTOR_GROUP:
-        add(text, size, "the distributor does not forward group %u (GICD_CTLR)", group);
+        text_add(text, size, "the distributor does not forward group %u (GICD_CTLR)", group);
         break;
     case HELD_ACTIVE:
-        add(text, size, "it is active: it was acknowledged and has not been deactivated");
+        text_add(text, size, "it is active: it was acknowledged and has not been deactivated");
         break;
     case HELD_DISABLED:
-        add(text, size, "it is disabled (%s%u)",
-            g->version == 3 && intid < 32 ? "GICR_ISENABLER" : "GICD_ISENABLER", intid / 32);
+        text_add(text, size, "it is disabled (%s%u)",
+                 g->version == 3 && intid < 32 ? "GICR_ISENABLER" : "GICD_ISENABLER", intid / 32);
         break;
     default:
-        add(text, size, "it goes to another vCPU (%s%u)",
-            g->version == 3 ? "GICD_IROUTER" : "GICD_ITARGETSR",
-            g->version == 3 ? intid : intid / 4);
+        text_add(text, size, "it goes to another vCPU (%s%u)",
+                 g->version == 3 ? "GICD_IROUTER" : "GICD_ITARGETSR",
+                 g->version == 3 ? intid : intid / 4);
         break;
     }
 }
@@ -117,9 +104,9 @@ static void add_enabled(const struct gic *g, unsigned vcpu, char *text, size_t s
         unsigned bank = gic_bank(vcpu, intid / 32);
         uint32_t lines = g->enabled[bank] & g->routed[vcpu][intid / 32];
         if (lines >> (intid & 31) & 1 && count++ < 4)
-            add(text, size, "%s%u", count == 1 ? " (enabled: INTID " : ", ", intid);
+            text_add(text, size, "%s%u", count == 1 ? " (enabled: INTID " : ", ", intid);
     }
-    add(text, size, "%s", count > 4 ? ", ...)" : count ? ")" : ", and none is enabled");
+    text_add(text, size, "%s", count > 4 ? ", ...)" : count ? ")" : ", and none is enabled");
 }
 
 void gic_explain(const struct vdev *v, unsigned vcpu, char *text, size_t size)
@@ -128,10 +115,10 @@ void gic_explain(const struct vdev *v, unsigned vcpu, char *text, size_t size)
     unsigned intid = nearest_pending(g, vcpu);
     *text = 0;
     if (intid == GIC_NONE) {
-        add(text, size, "no interrupt is pending");
+        text_add(text, size, "no interrupt is pending");
         add_enabled(g, vcpu, text, size);
         return;
     }
-    add(text, size, "INTID %u is pending, but ", intid);
+    text_add(text, size, "INTID %u is pending, but ", intid);
     add_obstacle(g, vcpu, intid, text, size);
 }
