@@ -81,6 +81,19 @@ static void ahead(const char *name, const uint32_t *code)
     check_context(NULL, 0);
 }
 
+/* A program across the end of a page, changed by a store that is in both pages. */
+static void across_pages(uint64_t write)
+{
+    const uint64_t at = 0xffc;
+    uint64_t wrong = 0;
+    for (unsigned i = 0; i < 60; i++) {
+        __asm__ volatile("str %0, [%1]" ::"r"(movz(0, i) | (uint64_t)RET << 32), "r"(write + at)
+                         : "memory");
+        wrong += call(BOTH + at) != i;
+    }
+    CHECK_EQ("wrong results across pages", wrong, 0);
+}
+
 /* Code and data in one page, one behind the other; x0 = the data, x1 = how often. */
 TRAP_CODE(count_beside, "adr x2, 2f\n1: ldr x3, [x2]\nadd x3, x3, #1\nstr x3, [x2]\n"
                         "stp x3, x3, [x2, #16]\nsubs x1, x1, #1\nb.ne 1b\nldr x0, [x2]\nret\n"
@@ -181,6 +194,8 @@ int main(void)
     ahead("exclusive", by_exclusive);
     ahead("simd", by_simd);
     ahead("three times", three_times);
+    across_pages(ALIAS);
+    across_pages(BOTH);
     data_beside();
     by_read();
     between_cpus();
