@@ -172,6 +172,7 @@ static void arm(struct vcpu *v, const struct now *now)
     time.instructions = v->pmu_armed_at = engine_executed(v->world->engine);
     if (left < UINT64_MAX - vtime_ticks(&time))
         when = vtime_ticks(&time) + left;
+    v->pmu_due_ticks = when;
     if (when == v->pmu_event.when_ticks)
         return;
     event_at(v->world->events, &v->pmu_event, when);
@@ -187,17 +188,22 @@ static void set_line(struct vcpu *v)
     v->world->ppi(v->world->context, v->index, PPI_PMU, line);
 }
 
+static bool any_filters(const struct vcpu *v)
+{
+    bool any = false;
+    for (unsigned n = 0; n < 32; n++) {
+        uint64_t filter = is_enabled(v, n) ? filter_of(v, n) & FILTER_MASK : 0;
+        any |= filter == FILTER_EL0 || filter == FILTER_EL1;
+    }
+    return any;
+}
+
 /* After anything was written, with the counters up to date. */
 static void changed(struct vcpu *v)
 {
-    bool filters = false;
     if (is_old(v))
         return;
-    for (unsigned n = 0; n < 32; n++) {
-        uint64_t filter = is_enabled(v, n) ? filter_of(v, n) & FILTER_MASK : 0;
-        filters |= filter == FILTER_EL0 || filter == FILTER_EL1;
-    }
-    v->pmu_filters = filters;
+    v->pmu_filters = any_filters(v);
     v->pmu_stale = false;
     set_line(v);
     struct now now = counters_now(v);
@@ -210,6 +216,7 @@ static void fire(void *context, uint64_t due_ticks)
 {
     struct vcpu *v = context;
     (void)due_ticks;
+    v->pmu_due_ticks = EVENT_NEVER;
     struct now now = counters_now(v);
     if (now.overflow != v->pmovsset)
         bring_up_to_date(v);
@@ -224,6 +231,7 @@ void pmu_add(struct vcpu *v)
 {
     v->pmu_event = (struct event){.name = "performance monitors", .fire = fire, .context = v};
     event_add(v->world->events, &v->pmu_event);
+    v->pmu_due_ticks = EVENT_NEVER;
 }
 
 bool pmu_looks_again(struct vcpu *v)
@@ -420,11 +428,19 @@ bool pmu_el0_may(const struct vcpu *v, enum pmu_register r, bool is_read)
 /* State ------------------------------------------------------------------------------------------
  */
 
+/* When the event is due, too: one that is early wakes who waits in WFE, as all events do. */
 const struct field pmu_fields[] = {
-    FIELD_ARRAY(struct vcpu, pmevcntr), FIELD_ARRAY(struct vcpu, pmevtyper),
-    FIELD(struct vcpu, retired),        FIELD(struct vcpu, pmu_retired_since),
-    FIELD(struct vcpu, pmu_prescale),   FIELD(struct vcpu, pmu_line),
-    FIELD(struct vcpu, pmu_el0),        FIELD_END,
+    FIELD_ARRAY(struct vcpu, pmevcntr),
+    FIELD_ARRAY(struct vcpu, pmevtyper),
+    FIELD(struct vcpu, retired),
+    FIELD(struct vcpu, pmu_retired_since),
+    FIELD(struct vcpu, pmu_prescale),
+    FIELD(struct vcpu, pmu_line),
+    FIELD(struct vcpu, pmu_el0),
+    FIELD(struct vcpu, pmu_due_ticks),
+    FIELD(struct vcpu, pmu_armed_at),
+    FIELD(struct vcpu, pmu_stale),
+    FIELD_END,
 };
 
 void pmu_save(struct vcpu *v, struct bytes *out)
@@ -461,5 +477,8 @@ void pmu_reset(struct vcpu *v)
 void pmu_resume(struct vcpu *v)
 {
     v->retired_since = engine_executed(v->world->engine);
-    changed(v);
+    if (is_old(v))
+        return;
+    v->pmu_filters = any_filters(v);
+    event_at(v->world->events, &v->pmu_event, v->pmu_due_ticks);
 }

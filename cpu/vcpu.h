@@ -155,7 +155,7 @@ struct vcpu {
     bool pmu_el0;     /* counting at EL0, as far as that matters: */
     bool pmu_filters; /* a counter that is enabled counts at one Exception level only */
     bool pmu_stale;   /* the event is to be armed anew */
-    uint64_t pmu_armed_at;
+    uint64_t pmu_armed_at, pmu_due_ticks; /* by engine_executed; of the event, or EVENT_NEVER */
     struct event pmu_event;
 
     struct vcpu_step {
