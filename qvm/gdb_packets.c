@@ -166,7 +166,7 @@ static bool is_too_long(const struct gdb_packets *p)
 static bool is_repeated(const struct gdb_packets *p)
 {
     return !p->no_acks && !is_too_long(p) && p->size == p->received.size &&
-           memcmp(p->payload, p->received.data, p->size) == 0;
+           (p->size == 0 || memcmp(p->payload, p->received.data, p->size) == 0);
 }
 
 /* The packet that came is the one in work. What was sent before it did arrive. */

@@ -414,6 +414,7 @@ START_TEST(what_a_waiting_peer_repeats_is_answered_once)
 {
     expect_output_at_once("+$qC#b4$qC#b4$qC#b4", "+++$QC2#c6");
     expect_output_at_once("$qC#b4$qC#b5$qC#b4", "+-+$QC2#c6");
+    expect_output_at_once("+$#00$#00", "++$#00");
     expect_output_at_once("+$qC#b4$qC#b4+$?#3f", "+++$QC2#c6$T05thread:2;#d8");
     expect_output_at_once("+$qC#b4---", "+$QC2#c6"); /* it waits for an answer */
     expect_output_at_once("$QStartNoAckMode#b0$QStartNoAckMode#b0", "++$OK#9a");
