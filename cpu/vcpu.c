@@ -350,6 +350,7 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         struct guest_exit x = {
             .reason = EXIT_WFI,
             .pc = gva(engine_pc(e) - 4),
+            .value = v->step.alone && v->step.active,
             .esr = esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
         };
         v->world->exit(v->world->context, v, &x);

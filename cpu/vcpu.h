@@ -57,7 +57,8 @@ struct guest_exit {
     gva_t pc; /* of the instruction */
     gva_t gva;
     gpa_t gpa;
-    uint64_t value; /* written, or the result; HVC, SMC: the immediate */
+    uint64_t value; /* written, or the result; HVC, SMC: the immediate; WFI: 1 if it does not wait,
+                     * as it is stepped */
     uint8_t size;   /* bytes */
     bool is_write;
     unsigned encoding;   /* EXIT_SYSREG*: SYSREG() */

@@ -56,7 +56,7 @@ static enum engine_stop do_act(struct script *s, struct vcpu *v)
     struct engine *e = s->board->engine;
     switch (s->head.kind) {
     case SCRIPT_EXIT:
-        if (s->head.exit.x.reason == EXIT_WFI) {
+        if (s->head.exit.x.reason == EXIT_WFI && !s->head.exit.x.value) {
             engine_set_pc(e, s->head.exit.x.pc.v + 4);
             return ENGINE_HALT;
         }
