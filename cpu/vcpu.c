@@ -167,6 +167,18 @@ void vcpu_wait(struct vcpu *v, const struct vcpu_wait *wait)
     v->event.known_until = UINT64_MAX;
 }
 
+/* SCTLR_EL1.nTWE = 0: what would wait at EL0 is trapped (D1.16.1). PC is behind it. */
+static bool trap_wait(struct vcpu *v)
+{
+    struct engine *e = v->world->engine;
+    if (!at_el0(engine_mode(e)) || (v->stage1.sctlr & SCTLR_NTWE))
+        return false;
+    /* CV = 1, COND = 0b1110, TI: D19.2.37, EC 0x01. */
+    take_exception(v, VECTOR_SYNC, esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | 1), engine_pc(e) - 4,
+                   false, 0);
+    return true;
+}
+
 /* The event stream may have had an event since the register was cleared: then it is due now. */
 static void wait_for_event(struct vcpu *v)
 {
@@ -358,7 +370,7 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
         break;
     }
     case ENGINE_WAIT:
-        if (!v->world->scripted) /* then the script says how it waits */
+        if (!v->world->scripted && !trap_wait(v)) /* then the script says how it waits */
             wait_for_event(v);
         break;
     case ENGINE_UNALIGNED: {

@@ -351,6 +351,7 @@ EL0_CODE(daifset, "msr daifset, #2");
 EL0_CODE(daifclr, "msr daifclr, #15");
 EL0_CODE(wfi, "wfi");
 EL0_CODE(wfe, "wfe");
+EL0_CODE(wfe_twice, "wfe\nwfe");
 EL0_CODE(cntvct, "mrs x1, cntvct_el0");
 EL0_CODE(cntpct, "mrs x1, cntpct_el0");
 EL0_CODE(cntv_ctl, "mrs x1, cntv_ctl_el0");
@@ -399,8 +400,8 @@ static void traps_by_sctlr(void)
     sctlr_change(SCTLR_UCT | SCTLR_DZE | SCTLR_UCI | SCTLR_UMA, 0);
 }
 
-/* A WFI or WFE may complete instead of being trapped (D1.6.2 "the traps are not guaranteed"), but
- * WFI without a wake-up event must not hang here. */
+/* A WFI or WFE may complete instead of being trapped (D1.16.1: the traps are not guaranteed), but
+ * neither may hang here without a wake-up event. */
 static void traps_by_wfx(void)
 {
     sctlr_change(SCTLR_NTWI | SCTLR_NTWE, 0);
@@ -409,6 +410,10 @@ static void traps_by_wfx(void)
     t = trap_el0(wfe, 0, 0, 0);
     if (t.taken)
         CHECK_TRAP("WFE", t, ESR(EC_WFX, 1u << 24 | 0xeu << 20 | 1), EL0_VECTOR, (uint64_t)wfe);
+    t = trap_el0(wfe_twice, 0, 0, 0); /* the first takes the event of the return to EL0 */
+    if (t.taken)
+        CHECK_TRAP("WFE", t, ESR(EC_WFX, 1u << 24 | 0xeu << 20 | 1), EL0_VECTOR,
+                   (uint64_t)wfe_twice + 4);
     sctlr_change(0, SCTLR_NTWI | SCTLR_NTWE);
     /* With a pending event register, WFE completes. */
     ASM("sevl");
