@@ -622,20 +622,50 @@ void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_regist
     give_back(loaded, borrowed);
 }
 
+/* What software sets at EL1, by MSR or by returning from an exception; the rest of PSTATE is what
+ * was executed, or belongs to extensions. */
+bool vcpu_registers_are_possible(struct vcpu *v, struct vcpu *loaded,
+                                 const struct vcpu_registers *r)
+{
+    uint64_t settable = PSTATE_NZCV | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F | PSTATE_EL |
+                        PSTATE_SP | (v->has_pan ? PSTATE_PAN : 0);
+    struct vcpu_registers now;
+    vcpu_read_registers(v, loaded, &now);
+    return pstate_is_possible(r->pstate) && !((now.pstate ^ r->pstate) & ~settable);
+}
+
+static unsigned stack_pointer(uint64_t pstate)
+{
+    return pstate & PSTATE_SP ? 1 : 0;
+}
+
+static void change_pstate(struct vcpu *v, uint64_t from, uint64_t to)
+{
+    struct engine *e = v->world->engine;
+    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
+    if (stack_pointer(from) != stack_pointer(to)) {
+        engine_set_banked_sp(e, stack_pointer(from), engine_sp(e));
+        engine_set_sp(e, engine_banked_sp(e, stack_pointer(to)));
+    }
+    engine_set_pstate(e, to);
+    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
+}
+
 void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu_registers *r)
 {
     struct engine *e = v->world->engine;
+    struct vcpu_registers before;
+    vcpu_read_registers(v, loaded, &before);
     bool borrowed = borrow(v, loaded);
     if (v->reset_pending)
         reset(v);
     v->repeats = false;
-    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
-    engine_set_pstate(e, r->pstate);
-    engine_set_sysreg(e, SYS_SPSR_EL1, spsr);
+    change_pstate(v, before.pstate, r->pstate);
     vcpu_send_event(v); /* what it waits for is another matter now */
     for (unsigned i = 0; i < 31; i++)
         engine_set_x(e, i, r->x[i]);
-    engine_set_sp(e, r->sp);
+    if (r->sp != before.sp)
+        engine_set_sp(e, r->sp);
     engine_set_pc(e, r->pc);
     for (unsigned i = 0; i < 32; i++)
         engine_set_vector(e, i, r->v[i]);

@@ -266,7 +266,12 @@ struct vcpu_registers {
     uint32_t fpsr, fpcr;
 };
 void vcpu_read_registers(struct vcpu *v, struct vcpu *loaded, struct vcpu_registers *r);
+/* Another Exception level or stack pointer brings its own SP, unless `r` has a new one. */
 void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu_registers *r);
+/* Could software have made these of what there is? Not if no vCPU can be in that PSTATE, or bits of
+ * it differ that are nobody's to set. */
+bool vcpu_registers_are_possible(struct vcpu *v, struct vcpu *loaded,
+                                 const struct vcpu_registers *r);
 /* System registers that the engine holds, by index from 0; NULL behind the last. */
 const char *vcpu_sysreg_name(unsigned index);
 uint64_t vcpu_read_sysreg(struct vcpu *v, struct vcpu *loaded, unsigned index);

@@ -92,6 +92,8 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
     struct vcpu *v = turn_of(g, thread)->vcpu;
     if (!v->on || !may_fork(g)) /* one that is off begins anew when it is powered on */
         return false;
+    if (!vcpu_registers_are_possible(v, g->board->current, r))
+        return false;
     vcpu_write_registers(v, g->board->current, r);
     fork_run(g);
     return true;

@@ -263,6 +263,37 @@ def stops_once():
     verdict('stops once, the end', server.end().problem(0))
 
 
+def impossible():
+    """Nobody gets to where the architecture, as it is here, has nothing."""
+    server = Server('gdb', '--port', '0', TRACE)
+    peer = Peer(server.place)
+    peer.ask('Z1,400801c4,4')
+    peer.ask('c')
+
+    def cpsr():
+        return int.from_bytes(bytes.fromhex(peer.ask('p21')), 'little')
+
+    def sp():
+        return int.from_bytes(bytes.fromhex(peer.ask('p1f')), 'little')
+
+    was, stack = cpsr(), sp()
+    forbidden = [was & ~0x1f | mode for mode in (1, 8, 9, 0xc, 0xd, 0x10, 0x13, 0x1f)] + \
+                [was ^ 1 << bit for bit in (5, 10, 11, 12, 20, 21, 22, 23, 24, 25, 26, 27)]
+    for value in forbidden:
+        answer = peer.ask('P21=' + value.to_bytes(4, 'little').hex())
+        good = answer == 'E01' and cpsr() == was
+        verdict('cpsr %#x' % value, '' if good else '%r, it is %#x' % (answer, cpsr()))
+    for value in (was ^ 0xf << 28, was ^ 0xf << 6, was & ~0xf, was & ~0xf | 4, was):
+        answer = peer.ask('P21=' + value.to_bytes(4, 'little').hex())
+        good = answer == 'OK' and cpsr() == value and (sp() == stack) == bool(value & 1)
+        verdict('cpsr %#x' % value, '' if good else '%r, it is %#x, SP %#x' % (answer, cpsr(), sp()))
+    registers = peer.ask('g')
+    packet = registers[:33 * 16] + (was | 0xc).to_bytes(4, 'little').hex() + registers[33 * 16 + 8:]
+    verdict('G with EL3', '' if peer.ask('G' + packet) == 'E01' else 'it is taken')
+    peer.ask('D')
+    verdict('impossible, the end', server.end().problem(0))
+
+
 def looking():
     """Whatever is looked at, set and stepped, forwards and backwards: the digest at the end is the
     recording's."""
@@ -580,6 +611,7 @@ def linux():
 def bare():
     raw()
     stops_once()
+    impossible()
     looking()
     if gdb:
         slow_start()
