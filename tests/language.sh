@@ -154,7 +154,7 @@ good_trees() {
     serial-number = "17";
     interrupt-parent = <&gic>;
     aliases { serial9 = &uart; intc = "/interrupt-controller@8000000"; core = "/cpus/cpu@1"; };
-    chosen { rng-seed = <1 2>; stdout-path = "/soc"; linux,initrd-start = <5>; };
+    chosen { rng-seed = <1 2>; acme,note = <1 2>; stdout-path = "/soc"; linux,initrd-start = <5>; };
     cpus { #address-cells = <1>; #size-cells = <0>; boot: cpu@0 { reg = <0>; }; cpu@1 { reg = <1>; }; };
     psci { compatible = "arm,psci"; method = "smc"; };
     memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x1000>; };
@@ -197,7 +197,7 @@ good_trees() {
     absent /cpus/cpu@1
     # What it does not say is added.
     is s / serial-number 17
-    is x /chosen rng-seed "1 2"
+    is x /chosen acme,note "1 2"
     is x /serial@1c090000 clock-frequency 7
     is s /osc compatible fixed-clock
     is s /aliases serial9 /soc/serial@20001000
