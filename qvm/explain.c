@@ -61,8 +61,8 @@ static bool explain_address(struct player *p, const struct request *r, const cha
     struct vm *vm = NULL;
     struct vcpu *v = NULL;
     uint64_t a;
-    if (!question_number(address, &a, "explain --at", e) ||
-        !question_play_to(p, r->at, &sinks, e) || !choose_vcpu(r, p->board, &vm, &v, e))
+    if (!question_number(address, &a, "ADDR", e) || !question_play_to(p, r->at, &sinks, e) ||
+        !choose_vcpu(r, p->board, &vm, &v, e))
         return false;
     explain_access(vm, v, a, r->gpa,
                    r->fetch   ? ACCESS_FETCH

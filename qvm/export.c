@@ -208,6 +208,9 @@ static bool play(struct export *x, struct player *p, struct error *e)
     p->board->wants_pause = tell;
     p->board->wants_pause_context = x;
     board_run_to(p->board, x->to);
+    if (p->board->vtime.instructions < x->from)
+        return error_set(e, "the recording ends at instruction %" PRIu64,
+                         p->board->vtime.instructions);
     perfetto_end(x->perfetto, &x->out);
     flush(x);
     host_flush();

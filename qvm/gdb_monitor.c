@@ -63,6 +63,8 @@ static void seek(const struct request *r, struct bytes *out)
     gdb_travel_towards(r->g, instructions);
     if (r->g->is_interrupted)
         text_put(out, "interrupted on the way\n");
+    else if (r->g->board->vtime.instructions < instructions)
+        text_put(out, "the recording ends before that instruction\n");
     when(r, out);
     text_put(out, "gdb still shows the registers of before: maintenance flush register-cache\n");
 }

@@ -163,9 +163,14 @@ static bool change_space(struct gdb_server *s, const char *command, struct bytes
     struct reader r = reader_of(command, strlen(command));
     if (!text_take(&r, "space") || (!reader_at_end(&r) && !text_take(&r, " ")))
         return false;
+    bool known = reader_at_end(&r);
     for (unsigned i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
-        if (text_take(&r, spaces[i]) && reader_at_end(&r))
+        if (text_take(&r, spaces[i]) && reader_at_end(&r)) {
             s->space = (enum gdb_space)i;
+            known = true;
+        }
+    if (!known)
+        text_put(out, "space wants virtual, guest-physical or host-physical\n");
     text_put(out, "addresses of memory are %s\n", spaces[s->space]);
     return true;
 }

@@ -7,6 +7,7 @@
 
 #include "cpu/disasm.h"
 #include "emu/check.h"
+#include "hv/config_errors.h"
 #include "hv/config_help.h"
 #include "hv/config_report.h"
 #include "qvm/chaos.h"
@@ -181,6 +182,16 @@ static const struct option_use *option_use_find(const char *option)
     return NULL;
 }
 
+static bool unknown_option(const char *name, struct error *e)
+{
+    struct nearest nearest = nearest_to(name);
+    char text[NEAREST_TEXT];
+    for (size_t i = 0; i < sizeof option_uses / sizeof option_uses[0]; i++)
+        nearest_try(&nearest, option_uses[i].option);
+    nearest_text(&nearest, text);
+    return error_set(e, "unknown option '%s'%s", name, *text ? text : " (qvm --help lists them)");
+}
+
 /* Options that mean nothing to a command are a mistake in its use. */
 static bool check_use(const char *command, char **arguments, struct error *e)
 {
@@ -213,7 +224,7 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
 {
     struct session_options *o = &c->options;
     if (!option_use_find(name))
-        return error_set(e, "unknown option '%s' (qvm --help lists them)", name);
+        return unknown_option(name, e);
     if (!value)
         return error_set(e, "%s wants an argument", name);
     if (strcmp(name, "--limit-insns") == 0)
@@ -539,6 +550,19 @@ static bool asks_for_help(int argc, char **argv)
     return help;
 }
 
+static void say_unknown_command(const char *command)
+{
+    struct nearest nearest = nearest_to(command);
+    char text[NEAREST_TEXT];
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        nearest_try(&nearest, commands[i].name);
+    questions_nearest(&nearest);
+    nearest_text(&nearest, text);
+    fprintf(stderr, "qvm: unknown command '%s'%s%s\n", command,
+            *text ? text : " (qvm --help lists them)",
+            ends_in_qvmconf(command) ? ": qvm run FILE runs a configuration" : "");
+}
+
 static int answer(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -561,8 +585,7 @@ static int answer(int argc, char **argv)
         if (strcmp(command, commands[i].name) == 0)
             return run_command(i, argv + 2, (size_t)argc - 2);
     if (*command)
-        fprintf(stderr, "qvm: unknown command '%s' (qvm --help lists them)%s\n", command,
-                ends_in_qvmconf(command) ? ": qvm run FILE runs a configuration" : "");
+        say_unknown_command(command);
     else
         fputs(usage, stderr);
     return STATUS_USAGE;

@@ -15,7 +15,8 @@ const char questions_usage[] =
     "                     what comes of the instruction that is next there\n"
     "  qvm explain TRACE --exit N\n"
     "                     why that guest exit happened\n"
-    "  qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto [-o FILE]\n"
+    "  qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto\n"
+    "                            [--from N] [--to N] [-o FILE]\n"
     "                     everything the hypervisor did, for other tools\n"
     "  qvm diff TRACE TRACE\n"
     "                     the first difference of two recordings\n"
@@ -37,10 +38,11 @@ static const struct {
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])
 
-/* `dump` is also an option of the configuration language, with which a run may begin. */
+/* `dump` is also an option of the configuration language, with which a run may begin: a run needs
+ * an image, so with less than two words behind the directory it is the question. */
 static bool is_option_dump(char *const *words, int count)
 {
-    bool asks = strcmp(words[0], "dump") != 0;
+    bool asks = strcmp(words[0], "dump") != 0 || count <= 2;
     for (int i = 1; i < count; i++)
         asks |= strcmp(words[i], "--at") == 0;
     return !asks;
@@ -52,6 +54,12 @@ bool questions_know(char *const *words, int count)
         if (count && strcmp(words[0], questions[i].name) == 0)
             return !is_option_dump(words, count);
     return false;
+}
+
+void questions_nearest(struct nearest *nearest)
+{
+    for (size_t i = 0; i < QUESTIONS; i++)
+        nearest_try(nearest, questions[i].name);
 }
 
 int questions_answer(const char *command, char *const *words, int count)

@@ -5,11 +5,14 @@
 #include <stdbool.h>
 
 #include "emu/error.h"
+#include "hv/config_errors.h"
 
 /* Do the words, the command first, ask one of them? */
 bool questions_know(char *const *words, int count);
 /* `words` are those behind the command. Returns the exit status. */
 int questions_answer(const char *command, char *const *words, int count);
+/* Their names, to suggest. */
+void questions_nearest(struct nearest *nearest);
 /* Lines for --help. */
 extern const char questions_usage[];
 

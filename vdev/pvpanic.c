@@ -62,7 +62,8 @@ static void pvpanic_describe(struct vdev *v, const struct describer *d)
 
 const struct vdev_type pvpanic_type = {
     .name = "pvpanic",
-    .summary = "tells that the guest's kernel has panicked, which ends the VM",
+    .summary = "tells that the guest's kernel has panicked, which ends the VM (Linux: "
+               "CONFIG_PVPANIC_MMIO)",
     .size = sizeof(struct pvpanic),
     .fields = pvpanic_fields,
     .create = pvpanic_create,
