@@ -125,6 +125,12 @@ static void note(struct points *p, const struct point *point, const struct vcpu 
     p->address = address;
 }
 
+static void tell(struct points *p, uint64_t instructions)
+{
+    p->met(p->context, p, instructions);
+    points_clear_hit(p);
+}
+
 bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t instructions)
 {
     if (instructions == p->resume_at)
@@ -132,7 +138,12 @@ bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t
     for (size_t i = 0; i < p->count; i++)
         if (p->list[i].kind == POINT_EXECUTE && p->list[i].address == pc) {
             note(p, &p->list[i], v, pc);
-            return true;
+            if (!p->met)
+                return true;
+            tell(p, instructions);
+            p->resume_at = instructions;
+            p->resume_accesses_wait = true;
+            return false;
         }
     return false;
 }
@@ -158,11 +169,10 @@ bool points_access(struct points *p, const struct vcpu *v, const struct point_ac
         /* The first byte of both. */
         uint64_t in_point = point->address - (point->physical ? access->place : access->address);
         note(p, point, v, access->address + (in_point < access->size ? in_point : 0));
-        if (p->met) {
-            p->met(p->context, p, instructions);
-            points_clear_hit(p);
-        }
-        return !p->met;
+        if (!p->met)
+            return true;
+        tell(p, instructions);
+        return false;
     }
     return false;
 }

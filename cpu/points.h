@@ -45,8 +45,8 @@ struct points {
     struct point hit;
     const struct vcpu *vcpu;
     uint64_t address; /* that was accessed or is to be executed; virtual */
-    /* Called with each access that is met, in the order of the run: it does not stop then. May be
-     * called in the middle of a run of the engine. NULL: each stops. */
+    /* Called with each that is met, in the order of the run, with its instruction next: it does not
+     * stop then. May be called in the middle of a run of the engine. NULL: each stops. */
     void (*met)(void *context, const struct points *p, uint64_t instructions);
     void *context;
 };

@@ -10,19 +10,26 @@ struct stage1 inspect_regime(const struct vcpu *v)
     return regime;
 }
 
+bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place)
+{
+    struct stage2_leaf leaf;
+    struct fault fault = {0};
+    if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at.v & ~PAGE_MASK), NULL, &leaf,
+                        &fault))
+        return false;
+    *place = hpa(leaf.page.v | (at.v & PAGE_MASK));
+    return true;
+}
+
 bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
 {
     static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
     struct memory *m = &vm->board->memory;
     struct stage1 regime = inspect_regime(v);
-    struct stage1_leaf virtual;
-    struct stage2_leaf physical;
+    struct stage1_leaf leaf;
     struct fault fault = {0};
-    if (!stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &virtual, &fault) ||
-        !stage2_inspect(&vm->stage2, m, virtual.page, NULL, &physical, &fault))
-        return false;
-    *place = hpa(physical.page.v | (at.v & PAGE_MASK));
-    return true;
+    return stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &leaf, &fault) &&
+           inspect_gpa(vm, gpa(leaf.page.v | (at.v & PAGE_MASK)), place);
 }
 
 bool inspect_memory(struct vm *vm, const struct vcpu *v, gva_t from, void *to, uint64_t size)

@@ -10,6 +10,8 @@
 struct stage1 inspect_regime(const struct vcpu *v);
 /* Where a guest-virtual address is on the board; false: nowhere. */
 bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place);
+/* The same of a guest-physical one. */
+bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place);
 /* False if not all of it is memory. */
 bool inspect_memory(struct vm *vm, const struct vcpu *v, gva_t from, void *to, uint64_t size);
 

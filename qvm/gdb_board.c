@@ -121,19 +121,13 @@ bool gdb_board_locate(struct gdb_board *g, unsigned thread, enum gdb_space space
                       hpa_t *at)
 {
     const struct turn *t = turn_of(g, thread);
-    struct stage2_leaf leaf;
-    struct fault fault = {0};
     if (space == GDB_HOST_PHYSICAL) {
         *at = hpa(address);
         return true;
     }
     if (space == GDB_VIRTUAL && t->vcpu->on)
         return inspect_place(t->vm, t->vcpu, gva(address), at);
-    if (!stage2_inspect(&t->vm->stage2, &g->board->memory, gpa(address & ~PAGE_MASK), NULL, &leaf,
-                        &fault))
-        return false;
-    *at = hpa(leaf.page.v | (address & PAGE_MASK));
-    return true;
+    return inspect_gpa(t->vm, gpa(address), at);
 }
 
 static size_t part_of_page(uint64_t address, size_t size)

@@ -157,7 +157,9 @@ static void walk(const struct request *r, struct bytes *out)
 
 static void why(const struct request *r, struct bytes *out)
 {
-    gdb_why(r->g, r->thread, r->space, r->argument, out);
+    struct error e = {0};
+    if (!gdb_why(r->g, r->thread, r->space, r->argument, out, &e))
+        text_put(out, "%s\n", e.text);
 }
 
 static void help(const struct request *r, struct bytes *out);

@@ -1,8 +1,9 @@
-/* Writes by the guest's instructions to the same virtual address are found as a watchpoint finds
- * them, moment by moment into the past. Everything else, a register or memory that a device or
- * another mapping writes, is found by its value: samples tell between which two it changed last,
- * steps between these tell which instruction it was. Whoever writes the value that is there already
- * is not seen by the second way. */
+/* Writes by instructions are found as a watchpoint finds them, moment by moment into the past: of
+ * memory at its place on the board, so that other address spaces that have other memory at the same
+ * virtual address cost nothing, and other addresses of the same memory are seen. Everything else, a
+ * register or memory that a device writes, is found by its value: samples tell between which two it
+ * changed last, steps between these tell which instruction it was. Whoever writes the value that is
+ * there already is not seen by the second way. */
 #include "qvm/gdb_why.h"
 
 #include <inttypes.h>
@@ -27,7 +28,8 @@ struct value {
 struct search {
     struct gdb_board *g;
     struct timeline *timeline;
-    uint64_t asked_at; /* instruction */
+    uint64_t asked_at;    /* instruction */
+    uint64_t searched_to; /* back to there */
     unsigned thread;
     const char *name; /* of the register */
     size_t size;      /* bytes of the value */
@@ -39,7 +41,9 @@ struct search {
     uint64_t gva;
     hpa_t place;
     /* Found: the next instruction after so many changes it. */
-    bool found, by_gva;
+    bool found;
+    bool by_cpu; /* it writes there, at the virtual address */
+    uint64_t by_gva;
     bool by_entry; /* no instruction: an exception was taken at `at`, before the next one */
     uint64_t at;
     struct value before, after;
@@ -132,40 +136,34 @@ static bool last_change_exactly(struct search *s, uint64_t from, uint64_t until,
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-/* Not another process' memory at the same address? */
-static bool is_same_place(const struct search *s, const struct points *points)
+/* What is no memory is watched at its virtual address, which is this VM's. */
+static void note_write(void *context, const struct points *points, uint64_t instructions)
 {
-    hpa_t place;
-    unsigned thread = gdb_travel_thread_of(s->g, points->vcpu);
-    if (!s->has_place)
-        return true;
-    return gdb_board_locate(s->g, thread, GDB_VIRTUAL, points->address, &place) &&
-           place.v - s->place.v < s->size;
+    struct search *s = context;
+    if (!s->has_place && turn_of(s)->vm->world.vcpus != points->vcpu->world->vcpus)
+        return;
+    s->by_cpu = true;
+    s->by_gva = points->address;
+    s->at = instructions;
 }
 
-/* The last write of the VM to the virtual address. */
+/* The last write by an instruction, of whatever VM and by whatever virtual address. */
 static bool last_write(struct search *s, uint64_t from, uint64_t until)
 {
-    struct points points = {.count = 1, .resume_at = UINT64_MAX};
-    bool found = false;
-    points.list[0] = (struct point){.kind = POINT_WRITE, .address = s->gva, .size = s->size};
+    struct points points = {.count = 1, .resume_at = UINT64_MAX, .met = note_write, .context = s};
+    points.list[0] = (struct point){.kind = POINT_WRITE,
+                                    .physical = s->has_place,
+                                    .address = s->has_place ? s->place.v : s->gva,
+                                    .size = s->size};
+    s->by_cpu = false;
     if (!points_may_meet(&points, timeline_footprint(s->timeline, from)))
         return false;
     gdb_travel_use(s->g, NULL);
     timeline_seek(s->timeline, from);
     gdb_travel_use(s->g, &points);
-    for (;;) {
-        points_clear_hit(&points);
-        if (timeline_run_to(s->timeline, until) || !points.is_hit)
-            break;
-        points.resume_at = now(s);
-        if (turn_of(s)->vm->world.vcpus != points.vcpu->world->vcpus || !is_same_place(s, &points))
-            continue;
-        found = true;
-        s->at = now(s);
-    }
+    timeline_run_to(s->timeline, until);
     gdb_travel_use(s->g, NULL);
-    return found;
+    return s->by_cpu;
 }
 
 /* Before and after the instruction that was found. */
@@ -180,13 +178,12 @@ static void read_both(struct search *s)
 static bool search_memory(struct search *s, uint64_t from, uint64_t until,
                           const struct value *at_end)
 {
-    bool written = s->has_gva && last_write(s, from, until);
+    bool written = last_write(s, from, until);
     if (written) {
         read_both(s);
-        s->by_gva = true;
         if (!s->has_place || equal(&s->after, at_end))
             return true;
-        from = s->at + 1; /* somebody else came later */
+        from = s->at + 1; /* a device came later */
     } else if (s->has_place) {
         timeline_seek(s->timeline, from);
         struct value at_start = read_value(s);
@@ -197,7 +194,7 @@ static bool search_memory(struct search *s, uint64_t from, uint64_t until,
     if (!s->has_place || !last_change_exactly(&other, from, until, sample_distance(s, until)))
         return written;
     *s = other;
-    s->by_gva = false;
+    s->by_cpu = false;
     return true;
 }
 
@@ -236,13 +233,15 @@ static void search_past(struct search *s)
     uint64_t start = timeline_start(s->timeline), until = now(s);
     struct value at_end = read_value(s);
     s->found = s->by_entry = is_by_entry(s, &at_end);
-    while (!s->found && until > start) {
+    while (!s->found && until > start && !s->g->is_interrupted) {
         uint64_t from = timeline_moment_before(s->timeline, until);
         if (s->is_register && until == s->asked_at && until - from > STEPPED)
             from = until - STEPPED;
         s->found = search_window(s, from, until, &at_end);
-        until = from;
+        if (!s->g->is_interrupted)
+            until = from;
     }
+    s->searched_to = until;
 }
 
 /* The answer --------------------------------------------------------------------------------------
@@ -298,30 +297,11 @@ static struct last_exit find_exit(struct search *s)
     return last;
 }
 
-/* Does the instruction that was found write to that page by another address? All memory is watched.
- */
-static bool is_written_elsewhere(struct search *s, uint64_t *gva)
-{
-    struct points all = {.count = 1, .resume_at = UINT64_MAX};
-    hpa_t place;
-    all.list[0] = (struct point){.kind = POINT_WRITE, .address = 0, .size = UINT64_MAX};
-    timeline_seek(s->timeline, s->at);
-    gdb_travel_use(s->g, &all);
-    timeline_run_to(s->timeline, s->at + 1);
-    gdb_travel_use(s->g, NULL);
-    *gva = all.address;
-    return all.is_hit &&
-           gdb_board_locate(s->g, gdb_travel_thread_of(s->g, all.vcpu), GDB_VIRTUAL, *gva,
-                            &place) &&
-           (place.v & ~PAGE_MASK) == (s->place.v & ~PAGE_MASK);
-}
-
 /* Memory, not at the virtual address that was asked about; or a register of a device. */
 static void put_way(struct search *s, struct bytes *out)
 {
-    uint64_t gva;
-    if (s->has_place && is_written_elsewhere(s, &gva)) {
-        text_put(out, "  by its virtual address 0x%" PRIx64 "\n", gva);
+    if (s->has_place && s->by_cpu) {
+        text_put(out, "  by its virtual address 0x%" PRIx64 "\n", s->by_gva);
         return;
     }
     struct last_exit last = find_exit(s);
@@ -357,7 +337,8 @@ static void put_found(struct search *s, struct bytes *out)
     }
     text_put(out, " was last written by instruction %" PRIu64 ": VM %s, vCPU %u, %s\n", s->at + 1,
              t->vm->name, t->vcpu->index, text);
-    if (!s->is_register && (!s->by_gva || !s->has_place))
+    bool as_asked = s->by_cpu && s->has_gva && s->by_gva - s->gva < s->size;
+    if (!s->is_register && (!as_asked || !s->has_place))
         put_way(s, out);
     if (timeline_next_fork(s->timeline, s->at + 1) == s->at + 1)
         text_put(out, "  or by the debugger, who wrote right behind this instruction\n");
@@ -369,7 +350,11 @@ static void put_found(struct search *s, struct bytes *out)
 static void put_not_found(const struct search *s, const struct value *value, struct bytes *out)
 {
     put_name(s, out);
-    text_put(out, " was not written since instruction %" PRIu64, timeline_start(s->timeline));
+    text_put(out, " was not written since instruction %" PRIu64, s->searched_to);
+    if (s->g->is_interrupted) {
+        text_put(out, ", which is how far the search came before it was interrupted\n");
+        return;
+    }
     if (s->is_register || s->has_place) {
         text_put(out, ": it holds ");
         put_value(s, value, out);
@@ -454,30 +439,28 @@ static bool find_memory(struct search *s, enum gdb_space space, struct error *e)
     return s->has_gva || s->has_place || error_set(e, "there is no memory");
 }
 
-void gdb_why(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *what,
-             struct bytes *out)
+bool gdb_why(struct gdb_board *g, unsigned thread, enum gdb_space space, const char *what,
+             struct bytes *out, struct error *e)
 {
     struct search s = {.g = g,
                        .timeline = g->timeline,
                        .asked_at = g->board->vtime.instructions,
                        .thread = thread,
                        .name = what};
-    struct error e = {0};
-    if (!g->timeline) {
-        text_put(out, "a run has no past to look at: record it, and qvm gdb TRACE\n");
-        return;
-    }
+    if (!g->timeline)
+        return error_set(e, "a run has no past to look at: record it, and qvm gdb TRACE");
     s.is_register = find_register(&s);
-    if (!s.is_register && !find_memory(&s, space, &e)) {
-        text_put(out, "%s\n", e.text);
-        return;
-    }
+    if (!s.is_register && !find_memory(&s, space, e))
+        return false;
     struct gdb_place place = gdb_travel_place(g);
     struct value value = read_value(&s);
+    g->may_pause = true;
     search_past(&s);
-    if (s.found)
+    g->may_pause = false;
+    if (s.found && !g->is_interrupted)
         put_found(&s, out);
     else
         put_not_found(&s, &value, out);
     gdb_travel_return(g, &place);
+    return true;
 }

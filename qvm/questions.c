@@ -24,8 +24,10 @@ const char questions_usage[] =
     "                     a core file of a guest at instruction N\n"
     "  qvm shrink TRACE -o TRACE [--at N] [--history N]\n"
     "                     the smallest trace that ends the same way\n"
-    "  qvm when TRACE --write ADDR[,LEN] | --exec ADDR | --exit REASON [--last]\n"
-    "                     at which instructions that happens\n";
+    "  qvm when TRACE --write ADDR[,LEN] [--at N] | --exec ADDR | --exit REASON [--last]\n"
+    "                     at which instructions that happens\n"
+    "  qvm why TRACE ADDR[,LEN]|REGISTER [--at N] [--vm NAME] [--vcpu I] [--gpa]\n"
+    "                     who last wrote it\n";
 
 static const struct {
     const char *name;
@@ -33,7 +35,7 @@ static const struct {
 } questions[] = {
     {"info", question_info},     {"exits", question_exits},   {"explain", question_explain},
     {"export", question_export}, {"diff", question_diff},     {"dump", question_dump},
-    {"when", question_when},     {"shrink", question_shrink},
+    {"when", question_when},     {"shrink", question_shrink}, {"why", question_why},
 };
 
 #define QUESTIONS (sizeof questions / sizeof questions[0])

@@ -26,5 +26,6 @@ bool question_diff(char *const *words, int count, struct error *e);
 bool question_dump(char *const *words, int count, struct error *e);
 bool question_shrink(char *const *words, int count, struct error *e);
 bool question_when(char *const *words, int count, struct error *e);
+bool question_why(char *const *words, int count, struct error *e);
 
 #endif

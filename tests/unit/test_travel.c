@@ -2,6 +2,7 @@
  * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
 #include "hv/hv_internal.h"
 #include "hv/parts.h"
+#include "hv/inspect.h"
 #include "hv/snapshot.h"
 #include "hv/timeline.h"
 #include "test_board_fixture.h"
@@ -420,6 +421,84 @@ START_TEST(values_that_cannot_be_are_refused)
 }
 END_TEST
 
+struct met {
+    unsigned executed, written;
+    uint64_t last;
+};
+
+static void on_met(void *context, const struct points *p, uint64_t instructions)
+{
+    struct met *met = context;
+    ck_assert_uint_ge(instructions, met->last);
+    met->last = instructions;
+    met->executed += p->hit.kind == POINT_EXECUTE;
+    met->written += p->hit.kind == POINT_WRITE;
+    if (p->hit.kind == POINT_WRITE)
+        ck_assert_uint_eq(p->address, 0x40105000);
+}
+
+/* Points that are noted stop nothing, and change nothing: a breakpoint, and the same memory by its
+ * virtual address, by its place on the board, or by neither. */
+START_TEST(points_are_noted_on_the_way)
+{
+    static const struct point writes[] = {
+        {.kind = POINT_WRITE, .address = 0x40105000, .size = 8},
+        {.kind = POINT_WRITE, .physical = true, .size = 8},
+        {.kind = POINT_WRITE, .physical = true, .address = 0x40105000, .size = 8},
+    };
+    struct machine m;
+    struct met met = {0};
+    struct points points = {.resume_at = UINT64_MAX, .met = on_met, .context = &met};
+    struct point write = writes[_i];
+    hpa_t place;
+    open_machine(&m);
+    struct digest straight = digest_at(&m, 20000);
+    machine_close(&m);
+    open_machine(&m);
+    ck_assert(inspect_gpa(m.board->vms[0], gpa(0x40105000), &place));
+    ck_assert_uint_ne(place.v, 0x40105000);
+    if (_i == 1)
+        write.address = place.v;
+    ck_assert(points_add(&points, write));
+    ck_assert(points_add(&points, (struct point){.kind = POINT_EXECUTE, .address = AT(LOOP)}));
+    struct timeline *t = timeline_new(m.board, TIMELINE_BUDGET);
+    use_points(&m, &points);
+    ck_assert(timeline_run_to(t, 20000));
+    ck_assert_uint_eq(met.executed, (20000 - 7) / 12 + 1);
+    ck_assert_uint_eq(met.written, _i == 2 ? 0 : (20000 / 12 - 5) / 256 + 1);
+    use_points(&m, NULL);
+    ck_assert(equal(board_digest(m.board), straight));
+    struct points only = {.count = 1};
+    only.list[0] = write;
+    ck_assert(points_may_meet(&only, timeline_footprint(t, 0)) == (_i != 2));
+    timeline_free(t);
+    machine_close(&m);
+}
+END_TEST
+
+/* A range may be anything that a debugger says. */
+START_TEST(points_of_any_size)
+{
+    static struct footprint none;
+    static const struct point all[] = {
+        {.kind = POINT_WRITE, .address = 0, .size = UINT64_MAX},
+        {.kind = POINT_WRITE, .address = UINT64_MAX, .size = UINT64_MAX},
+        {.kind = POINT_WRITE, .address = 1, .size = (uint64_t)1 << 40},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct points points = {0};
+        ck_assert(points_add(&points, all[i]));
+        ck_assert(points_may_meet(&points, &none));
+    }
+    struct points last = {0};
+    ck_assert(points_add(&last, (struct point){.kind = POINT_READ, .address = -8ull, .size = 8}));
+    ck_assert_uint_ne(points_watched(&last, -4096ull, 0), 0);
+    ck_assert_uint_eq(points_watched(&last, -8192ull, 0), 0);
+    ck_assert_uint_eq(points_watched(&last, 0, 0), 0);
+    ck_assert(!points_may_meet(&last, &none));
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("travel");
@@ -434,5 +513,7 @@ int main(void)
     tcase_add_loop_test(t, points_stop_and_change_nothing, 0, 3);
     tcase_add_loop_test(t, who_may_want_a_pause_is_asked_often, 0, 2);
     tcase_add_loop_test(t, values_that_cannot_be_are_refused, 0, 9);
+    tcase_add_loop_test(t, points_are_noted_on_the_way, 0, 3);
+    tcase_add_test(t, points_of_any_size);
     return suite_main("travel", t);
 }
