@@ -295,8 +295,17 @@ static bool is_misuse(const struct row *r, bool is_read)
     }
 }
 
+/* The engine has four event counters, whatever the model: those beyond arrive as an exception. */
+static bool engine_lacks(const struct row *r)
+{
+    return r->kind == PMU && r->mask >= 4;
+}
+
+/* Never what the engine has not: see translate_operation. */
 static bool row_is_asked(const struct row *r, bool is_read)
 {
+    if (engine_lacks(r))
+        return false;
     switch (r->kind) {
     case NATIVE:
     case ABSENT:
@@ -312,6 +321,12 @@ static bool row_is_asked(const struct row *r, bool is_read)
 static void ask(struct sysreg_map *map, unsigned encoding, bool is_read)
 {
     map->asked.bits[is_read][encoding >> 6] |= (uint64_t)1 << (encoding & 63);
+}
+
+static void ask_not(struct sysreg_map *map, unsigned encoding)
+{
+    for (unsigned is_read = 0; is_read < 2; is_read++)
+        map->asked.bits[is_read][encoding >> 6] &= ~((uint64_t)1 << (encoding & 63));
 }
 
 /* On most of what guests use often nothing of ours depends. SYS: TLBI, IC, AT. */
@@ -342,6 +357,10 @@ struct sysreg_map *sysregs_new(struct engine *e)
             map->identity[i] = identity_of(e, rows[i].encoding);
     }
     note_asked(map);
+    if (!(engine_sysreg(e, SYSREG(3, 0, 0, 6, 0)) >> 60)) { /* ID_AA64ISAR0_EL1.RNDR */
+        ask_not(map, SYSREG(3, 3, 2, 4, 0));
+        ask_not(map, SYSREG(3, 3, 2, 4, 1));
+    }
     return map;
 }
 
@@ -587,10 +606,15 @@ static bool tlb_operation(struct vcpu *v, const struct engine_sysop *op)
     return false;
 }
 
+/* What is carried out here the engine must know: behind an instruction that is undefined to it, it
+ * translates nothing, not even the step to the next, and the block would begin again. So S1E1RP and
+ * S1E1WP are the engine's to refuse where there is no PAN, as is what has no name. */
 static bool translate_operation(struct vcpu *v, const struct engine_sysop *op)
 {
     unsigned op2 = op->encoding & 7;
     bool with_pan = (op->encoding >> 3 & 15) == 9; /* AT S1E1RP, S1E1WP */
+    if (op2 >= (with_pan ? 2 : 4) || (with_pan && !v->has_pan))
+        return false;
     struct access access = {
         .kind = op2 & 1 ? ACCESS_WRITE : ACCESS_READ,
         .privileged = op2 < 2,
@@ -694,8 +718,11 @@ bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
 {
     /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
     const struct row *r = &rows[v->sysregs->row[sysreg_encoding(word)]];
-    return is_register_move(word) && (r == rows || r->kind == ABSENT) &&
-           !at_el0(engine_mode(v->world->engine));
+    if (!is_register_move(word))
+        return false;
+    if (!at_el0(engine_mode(v->world->engine)))
+        return r == rows || r->kind == ABSENT || engine_lacks(r);
+    return engine_lacks(r) && el0_may(v, r, word >> 21 & 1);
 }
 
 bool undefined_sysreg(struct vcpu *v, uint32_t word)
@@ -706,7 +733,9 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
     const struct row *r = &rows[v->sysregs->row[encoding]];
     if (r != rows) {
         if (is_read)
-            engine_set_x(e, rt, 0);
+            engine_set_x(e, rt, engine_lacks(r) ? read_row(v, r) : 0);
+        else if (engine_lacks(r))
+            write_row(v, r, engine_x(e, rt));
         return true;
     }
     struct guest_exit x = {
