@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/arm64.h"
 #include "emu/check.h"
 #include "emu/machine.h"
 #include "hv/hv_internal.h"
@@ -165,6 +166,8 @@ static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
 static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
 {
     struct vm *vm = context;
+    if (intid == PPI_PMU) /* what it counts is in the guest's code; timers are ours to know */
+        script_pmu(vm, vcpu, level);
     gic_set_ppi(vm->gic, vcpu, intid, level);
 }
 

@@ -206,6 +206,15 @@ void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
     put(vm->board, &entry);
 }
 
+void script_pmu(struct vm *vm, unsigned vcpu, bool level)
+{
+    if (!vm->board->options.script)
+        return;
+    struct script_entry entry = entry_of(vm, vcpu, SCRIPT_PMU);
+    entry.pmu = level;
+    put(vm->board, &entry);
+}
+
 void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
 {
     if (!vm->board->options.script)

@@ -63,6 +63,7 @@ void script_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit *x
 void script_result(struct vm *vm, const struct vcpu *v, const struct guest_exit *x,
                    enum exit_result result);
 void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void script_pmu(struct vm *vm, unsigned vcpu, bool level);
 void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
 void script_turn(struct board *b, const struct turn *t);
 void script_loop(struct board *b, const struct turn *t);

@@ -22,6 +22,7 @@ const char *script_kind_name(enum script_kind kind)
         [SCRIPT_TURN] = "the end of a turn",
         [SCRIPT_LOOP] = "the same exception again",
         [SCRIPT_WAIT] = "a wait for an event",
+        [SCRIPT_PMU] = "the performance monitors' interrupt",
     };
     return names[kind];
 }
@@ -88,6 +89,9 @@ void script_entry_put(struct bytes *out, uint64_t before, const struct script_en
         break;
     case SCRIPT_WAIT:
         put_wait(out, &entry->wait);
+        break;
+    case SCRIPT_PMU:
+        bytes_put_int(out, entry->pmu, 1);
         break;
     default:
         break;
@@ -181,6 +185,9 @@ static bool get_body(struct reader *in, struct script_entry *entry)
         return true;
     case SCRIPT_WAIT:
         get_wait(in, &entry->wait);
+        return true;
+    case SCRIPT_PMU:
+        entry->pmu = reader_int(in, 1);
         return true;
     default:
         return false;
@@ -292,6 +299,8 @@ static const char *body_differs(const struct script_entry *a, const struct scrip
         COMPARE(number("whether FIQs are masked", a->wait.fiq_is_masked, b->wait.fiq_is_masked, v));
         COMPARE(number("whether others wait on", a->wait.is_quiet, b->wait.is_quiet, v));
         return number("the event stream's tick", a->wait.until_ticks, b->wait.until_ticks, v);
+    case SCRIPT_PMU:
+        return number("the level", a->pmu, b->pmu, v);
     default:
         return NULL;
     }

@@ -17,6 +17,7 @@ enum script_kind {
     SCRIPT_TURN,     /* its turn is over, for a reason that is in the guest's code */
     SCRIPT_LOOP,     /* the same, as it took the same exception again (cpu/loop.c) */
     SCRIPT_WAIT,     /* it waits in WFE */
+    SCRIPT_PMU,      /* the interrupt of its performance monitors comes or goes */
     SCRIPT_KINDS
 };
 
@@ -53,6 +54,7 @@ struct script_entry {
             uint64_t value;
         } timer;
         struct vcpu_wait wait;
+        bool pmu;
     };
 };
 

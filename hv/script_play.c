@@ -1,4 +1,5 @@
 /* A script as the guest: it says when the loaded vCPU does something, and this does it. */
+#include "cpu/arm64.h"
 #include "cpu/engine_script.h"
 #include "hv/script.h"
 
@@ -10,7 +11,8 @@ static const struct turn *running(const struct script *s)
 static bool is_act(const struct script_entry *entry)
 {
     return entry->kind == SCRIPT_EXIT || entry->kind == SCRIPT_TIMER ||
-           entry->kind == SCRIPT_TURN || entry->kind == SCRIPT_LOOP || entry->kind == SCRIPT_WAIT;
+           entry->kind == SCRIPT_TURN || entry->kind == SCRIPT_LOOP || entry->kind == SCRIPT_WAIT ||
+           entry->kind == SCRIPT_PMU;
 }
 
 static bool is_of_running(const struct script *s)
@@ -27,14 +29,20 @@ static void leave_out_missed(struct script *s)
         script_missed(s);
 }
 
-/* A timer write is told before its instruction counts, all else behind it. */
+/* What happens in an instruction that is no exit, or between two, is told before the next one
+ * counts; all else behind it. */
+static bool is_before_it_counts(const struct script_entry *entry)
+{
+    return entry->kind == SCRIPT_TIMER || entry->kind == SCRIPT_PMU;
+}
+
 static uint64_t next(void *context)
 {
     struct script *s = context;
     leave_out_missed(s);
     if (!s->has_head || s->is_lost)
         return UINT64_MAX;
-    return s->head.instructions + (s->head.kind == SCRIPT_TIMER);
+    return s->head.instructions + is_before_it_counts(&s->head);
 }
 
 static void do_exits(struct script *s, struct vcpu *v)
@@ -78,11 +86,28 @@ static enum engine_stop do_act(struct script *s, struct vcpu *v)
     }
 }
 
+/* Of any vCPU: monitors may count what others execute. */
+static enum engine_stop change_pmu_line(struct script *s)
+{
+    const struct board *b = s->board;
+    if (s->head.vm >= b->vm_count || s->head.vcpu >= b->vms[s->head.vm]->vcpu_count) {
+        script_lose(s);
+        return ENGINE_SOFT;
+    }
+    const struct vcpu_world *world = &b->vms[s->head.vm]->world;
+    engine_uncount_attempt(b->engine);
+    world->ppi(world->context, s->head.vcpu, PPI_PMU, s->head.pmu);
+    engine_count_attempt(b->engine);
+    return ENGINE_SOFT;
+}
+
 static enum engine_stop act(void *context)
 {
     struct script *s = context;
     if (!is_act(&s->head)) /* up to the board */
         return ENGINE_SOFT;
+    if (s->head.kind == SCRIPT_PMU)
+        return change_pmu_line(s);
     if (!is_of_running(s)) {
         script_lose(s);
         return ENGINE_SOFT;
