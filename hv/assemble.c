@@ -268,13 +268,14 @@ static bool make_devices(struct vm *vm, struct error *e)
 /* A VM, a board
  * ------------------------------------------------------------------------------------ */
 
-/* A script's guest needs no code: its files are not read. */
+/* A script's guest needs no code and no tree: what they are made of is not read. */
 static bool load_guest(struct vm *vm, struct error *e)
 {
     if (!vm->world.scripted)
         return load_blobs(vm, e);
     for (size_t i = 0; i < vm->config->load_count; i++)
         journal_pass(vm->board->journal, PULL_FILE, vm->config->loads[i].path);
+    fdt_pass_seeds(vm);
     vcpu_power_on(vm->vcpus[0], 0, 0);
     return true;
 }

@@ -84,6 +84,12 @@ static void put_seeds(struct vm *vm, void *tree)
     dt_set(node_of(tree), "rng-seed", rng, sizeof rng);
 }
 
+void fdt_pass_seeds(struct vm *vm)
+{
+    for (unsigned i = 0; i < 2 && !(vm->board->options.quirks & QUIRK_NO_SEEDS); i++)
+        vm_pass_entropy(vm);
+}
+
 static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
 {
     begin(tree, "chosen");

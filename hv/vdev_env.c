@@ -154,13 +154,26 @@ static void on_close_region(void *context, struct vdev *v, unsigned index)
 /* Randomness --------------------------------------------------------------------------------------
  */
 
+/* Each pull has its own: what a seed gives then depends on nothing else. */
+static void next_entropy_key(struct vm *vm, char key[48])
+{
+    snprintf(key, 48, "vm%u:%" PRIu64, vm->number + 1, vm->entropy_pulls++);
+}
+
+void vm_pass_entropy(struct vm *vm)
+{
+    char key[48];
+    next_entropy_key(vm, key);
+    journal_pass(vm->board->journal, PULL_ENTROPY, key);
+}
+
 bool vm_entropy(void *context, void *to, size_t size)
 {
     struct vm *vm = context;
     struct bytes answer = {0};
     struct error e = {0};
-    char key[48]; /* each pull its own: what a seed gives then depends on nothing else */
-    snprintf(key, sizeof key, "vm%u:%" PRIu64, vm->number + 1, vm->entropy_pulls++);
+    char key[48];
+    next_entropy_key(vm, key);
     bool ok = journal_pull(vm->board->journal, PULL_ENTROPY, key, size, &answer, &e) &&
               answer.size == size;
     if (ok)
