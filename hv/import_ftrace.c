@@ -329,6 +329,13 @@ static struct seen_exit *begin_access(struct reading *r, struct occurrence *v, s
     return x;
 }
 
+/* Of a fetch, too: so exports of ours have it. */
+static bool is_abort(const struct seen_exit *x)
+{
+    unsigned class = seen_class(x);
+    return class == EC_DATA_ABORT_LOWER || class == EC_INSN_ABORT_LOWER;
+}
+
 /* "mmio write len 4 gpa 0x... val 0x..."; "unsatisfied-read" when the value comes later. */
 static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
 {
@@ -341,8 +348,7 @@ static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
         return error_at(e, r->i->file, v->line,
                         "kvm_mmio wants `mmio read|write len N gpa 0x... val 0x...`");
     /* Alone in the file: each of them is an exit. */
-    if (!x ||
-        (x->kind == SEEN_TRAP && (seen_class(x) != EC_DATA_ABORT_LOWER || x->known & SEEN_VALUE)))
+    if (!x || (x->kind == SEEN_TRAP && (!is_abort(x) || x->known & SEEN_VALUE)))
         x = begin_access(r, v, e);
     if (!x)
         return false;

@@ -589,7 +589,7 @@ def linux():
                   'p $ELR_EL1 == 0', 'set $interrupted = $ELR_EL1', 'monitor why ELR_EL1',
                   'reverse-stepi', 'stepi', 'p $pc == $interrupted', 'stepi',
                   'p $pc == $VBAR_EL1 + 0x284', 'reverse-continue', 'monitor when',
-                  'p $pc == $VBAR_EL1 + 0x280', 'watch -l *(unsigned long *) $sp',
+                  'p $pc == $VBAR_EL1 + 0x280', 'delete 1', 'watch -l *(unsigned long *) $sp',
                   'reverse-continue', 'x/i $pc', 'delete')
     says('an interrupt of a kernel', text, r'^Breakpoint 1, 0xffff', r'= 0$',
          r'^ELR_EL1 was last written behind instruction \d+, when an exception was taken', r'= 1$',
