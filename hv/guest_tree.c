@@ -68,8 +68,8 @@ static void end(void *tree)
  * as the board does, so that they are not described twice. */
 static bool is_described(const struct vm *vm, const struct fdt_inputs *inputs, size_t vdev)
 {
-    return vm->vdevs[vdev]->type->describe &&
-           (vdev < vm->config->vdev_count || !inputs->has_user_tree);
+    return (vdev < vm->config->vdev_count || !inputs->has_user_tree) &&
+           vm->vdevs[vdev]->type->describe;
 }
 
 /* What Linux asks for so early that no device can give it: where to put its kernel, and the first
