@@ -3,6 +3,8 @@
 work="$(mktemp -d)" || exit 2
 trap 'rm -rf "$work"' EXIT
 export TMPDIR="$work"
+# The sanitizer would stop at an allocation that is too large; a host without room answers it.
+export ASAN_OPTIONS=allocator_may_return_null=1
 passed=0
 failed=0
 
