@@ -179,13 +179,18 @@ static void arm(struct vcpu *v, const struct now *now)
     engine_stop_soon(v->world->engine);
 }
 
-static void set_line(struct vcpu *v)
+static bool line_changes(const struct vcpu *v)
 {
     bool line = (v->pmcr & PMCR_E) && (v->pmovsset & v->pmintenset);
-    if (line == v->pmu_line)
+    return line != v->pmu_line;
+}
+
+static void set_line(struct vcpu *v)
+{
+    if (!line_changes(v))
         return;
-    v->pmu_line = line;
-    v->world->ppi(v->world->context, v->index, PPI_PMU, line);
+    v->pmu_line = !v->pmu_line;
+    v->world->ppi(v->world->context, v->index, PPI_PMU, v->pmu_line);
 }
 
 static bool any_filters(const struct vcpu *v)
@@ -201,7 +206,7 @@ static bool any_filters(const struct vcpu *v)
 /* After anything was written, with the counters up to date. */
 static void changed(struct vcpu *v)
 {
-    if (is_old(v))
+    if (is_old(v) || v->world->scripted)
         return;
     v->pmu_filters = any_filters(v);
     v->pmu_stale = false;
@@ -211,15 +216,18 @@ static void changed(struct vcpu *v)
     vcpu_update_watch(v);
 }
 
-/* Where no instruction passed, the board is idle: the vCPU looks again when it runs. */
+/* Where no instruction passed, the board is idle: the vCPU looks again when it runs. With a script
+ * nothing is counted; what comes of it, and when the next one is due, is there. */
 static void fire(void *context, uint64_t due_ticks)
 {
     struct vcpu *v = context;
-    (void)due_ticks;
     v->pmu_due_ticks = EVENT_NEVER;
     struct now now = counters_now(v);
-    if (now.overflow != v->pmovsset)
+    if (now.overflow != v->pmovsset && !v->world->scripted)
         bring_up_to_date(v);
+    v->world->pmu_due(v->world->context, v->index, due_ticks, line_changes(v));
+    if (v->world->scripted)
+        return;
     set_line(v);
     if (engine_executed(v->world->engine) != v->pmu_armed_at)
         arm(v, &now);
@@ -477,7 +485,7 @@ void pmu_reset(struct vcpu *v)
 void pmu_resume(struct vcpu *v)
 {
     v->retired_since = engine_executed(v->world->engine);
-    if (is_old(v))
+    if (is_old(v) || v->world->scripted)
         return;
     v->pmu_filters = any_filters(v);
     event_at(v->world->events, &v->pmu_event, v->pmu_due_ticks);

@@ -85,6 +85,8 @@ struct vcpu_world {
     unsigned vcpu_count;
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
     void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
+    /* The monitors' event is about to be handled; `changes`: their interrupt does. */
+    void (*pmu_due)(void *context, unsigned vcpu, uint64_t due_ticks, bool changes);
     /* The guest writes a register of a timer, op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1),
      * CNTV_CVAL_EL0 (2): about to be done. */
     void (*timer)(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value);

@@ -171,6 +171,11 @@ static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
     gic_set_ppi(vm->gic, vcpu, intid, level);
 }
 
+static void note_pmu_due(void *context, unsigned vcpu, uint64_t due_ticks, bool changes)
+{
+    script_pmu_due(context, vcpu, due_ticks, changes);
+}
+
 static void note_timer(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
 {
     script_timer(context, vcpu, physical, op2, value);
@@ -201,6 +206,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .vcpu_count = (unsigned)vm->config->cpu_count,
         .exit = dispatch_exit,
         .ppi = signal_ppi,
+        .pmu_due = note_pmu_due,
         .timer = note_timer,
         .scripted = plays_script(b),
         .quirks = b->options.quirks,

@@ -444,6 +444,8 @@ bool board_run_to(struct board *b, uint64_t instructions)
 {
     b->pause_at = instructions;
     b->pause_wanted = false;
+    if (b->options.script)
+        script_arm(b->options.script);
     while (!all_ended(b)) {
         deliver_inputs(b);
         fire_events(b);

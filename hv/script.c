@@ -3,14 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cpu/arm64.h"
+
 /* The script --------------------------------------------------------------------------------------
  */
+
+/* NULL: the board has no such vCPU. */
+static struct vcpu *vcpu_of(const struct board *b, const struct script_entry *entry)
+{
+    const struct vm *vm = entry->vm < b->vm_count ? b->vms[entry->vm] : NULL;
+    return vm && entry->vcpu < vm->vcpu_count ? vm->vcpus[entry->vcpu] : NULL;
+}
+
+void script_arm(struct script *s)
+{
+    if (!s->board || s->mode != SCRIPT_PLAYS || !s->has_head || s->head.kind != SCRIPT_PMU_DUE)
+        return;
+    struct vcpu *v = vcpu_of(s->board, &s->head);
+    if (v)
+        event_at(&s->board->events, &v->pmu_event, s->head.pmu_due.tick);
+}
 
 static void advance(struct script *s)
 {
     s->has_head = script_entry_get(&s->in, s->in_last, &s->head);
     if (s->has_head)
         s->in_last = s->head.instructions;
+    script_arm(s);
 }
 
 void script_write(struct script *s)
@@ -25,7 +44,8 @@ void script_expect(struct script *s, enum script_mode mode, const void *data, si
     *s = (struct script){
         .mode = mode, .in = reader_of(data, size), .differs = differs, .context = context};
     s->unsure_at = UINT64_MAX;
-    s->in.failed = reader_int(&s->in, 1) != SCRIPT_VERSION;
+    s->version = (uint8_t)reader_int(&s->in, 1);
+    s->in.failed = s->version != SCRIPT_VERSION && s->version != SCRIPT_WITHOUT_DUE;
     advance(s);
 }
 
@@ -161,6 +181,12 @@ static struct script_entry entry_of(const struct vm *vm, unsigned vcpu, enum scr
     };
 }
 
+static bool plays(const struct vm *vm)
+{
+    const struct script *s = vm->board->options.script;
+    return s && s->mode == SCRIPT_PLAYS;
+}
+
 /* What the board tells ----------------------------------------------------------------------------
  */
 
@@ -215,6 +241,33 @@ void script_pmu(struct vm *vm, unsigned vcpu, bool level)
     put(vm->board, &entry);
 }
 
+/* The counters of a board that plays count nothing: the script says whether the interrupt changed,
+ * and its change is handled here, as it was, and not when somebody runs. */
+static void play_pmu_due(struct vm *vm, struct script_entry *entry)
+{
+    struct script *s = vm->board->options.script;
+    bool is_next = s->has_head && s->head.kind == SCRIPT_PMU_DUE;
+    entry->pmu_due.changes = is_next && s->head.pmu_due.changes;
+    put(vm->board, entry);
+    if (entry->pmu_due.changes && s->has_head && s->head.kind == SCRIPT_PMU &&
+        vcpu_of(vm->board, &s->head) == vm->vcpus[entry->vcpu])
+        vm->world.ppi(vm, entry->vcpu, PPI_PMU, s->head.pmu);
+}
+
+void script_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool changes)
+{
+    const struct script *s = vm->board->options.script;
+    if (!s || (s->mode != SCRIPT_WRITES && s->version == SCRIPT_WITHOUT_DUE))
+        return;
+    struct script_entry entry = entry_of(vm, vcpu, SCRIPT_PMU_DUE);
+    entry.pmu_due.tick = due_ticks;
+    entry.pmu_due.changes = changes;
+    if (plays(vm))
+        play_pmu_due(vm, &entry);
+    else
+        put(vm->board, &entry);
+}
+
 void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
 {
     if (!vm->board->options.script)
@@ -265,12 +318,6 @@ static struct script_entry access_of(struct vm *vm, const struct vcpu *v, enum s
     entry.memory.address = address;
     entry.memory.size = size;
     return entry;
-}
-
-static bool plays(const struct vm *vm)
-{
-    const struct script *s = vm->board->options.script;
-    return s && s->mode == SCRIPT_PLAYS;
 }
 
 /* Nothing ran that could have put it there: memory is as the script says, where it says so. */

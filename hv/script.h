@@ -27,6 +27,7 @@ struct script {
     struct bytes out; /* owned */
     uint64_t out_last;
     struct reader in;
+    uint8_t version; /* of `in` */
     bool has_head;
     struct script_entry head; /* the next one that is expected */
     uint64_t in_last;         /* its instruction count */
@@ -64,6 +65,8 @@ void script_result(struct vm *vm, const struct vcpu *v, const struct guest_exit 
                    enum exit_result result);
 void script_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void script_pmu(struct vm *vm, unsigned vcpu, bool level);
+/* Their event, about to be handled; `changes`: the interrupt does, next. */
+void script_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool changes);
 void script_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
 void script_turn(struct board *b, const struct turn *t);
 void script_loop(struct board *b, const struct turn *t);
@@ -76,6 +79,10 @@ bool script_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from,
 
 /* The board has come to its end, and the head never happened: reported, if there is one. */
 void script_end(struct script *s, struct board *b);
+
+/* Plays: monitors whose event comes next know when. After the board is assembled or restored; later
+ * by itself. */
+void script_arm(struct script *s);
 
 /* For script_play.c. The head should have happened by now: it is reported, and left out. */
 void script_missed(struct script *s);

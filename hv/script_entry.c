@@ -23,6 +23,7 @@ const char *script_kind_name(enum script_kind kind)
         [SCRIPT_LOOP] = "the same exception again",
         [SCRIPT_WAIT] = "a wait for an event",
         [SCRIPT_PMU] = "the performance monitors' interrupt",
+        [SCRIPT_PMU_DUE] = "the performance monitors' event",
     };
     return names[kind];
 }
@@ -92,6 +93,10 @@ void script_entry_put(struct bytes *out, uint64_t before, const struct script_en
         break;
     case SCRIPT_PMU:
         bytes_put_int(out, entry->pmu, 1);
+        break;
+    case SCRIPT_PMU_DUE:
+        bytes_put_int(out, entry->pmu_due.changes, 1);
+        bytes_put_varint(out, entry->pmu_due.tick);
         break;
     default:
         break;
@@ -188,6 +193,10 @@ static bool get_body(struct reader *in, struct script_entry *entry)
         return true;
     case SCRIPT_PMU:
         entry->pmu = reader_int(in, 1);
+        return true;
+    case SCRIPT_PMU_DUE:
+        entry->pmu_due.changes = reader_int(in, 1);
+        entry->pmu_due.tick = reader_varint(in);
         return true;
     default:
         return false;
@@ -301,6 +310,9 @@ static const char *body_differs(const struct script_entry *a, const struct scrip
         return number("the event stream's tick", a->wait.until_ticks, b->wait.until_ticks, v);
     case SCRIPT_PMU:
         return number("the level", a->pmu, b->pmu, v);
+    case SCRIPT_PMU_DUE:
+        COMPARE(number("the tick", a->pmu_due.tick, b->pmu_due.tick, v));
+        return number("whether the interrupt changes", a->pmu_due.changes, b->pmu_due.changes, v);
     default:
         return NULL;
     }

@@ -18,10 +18,12 @@ enum script_kind {
     SCRIPT_LOOP,     /* the same, as it took the same exception again (cpu/loop.c) */
     SCRIPT_WAIT,     /* it waits in WFE */
     SCRIPT_PMU,      /* the interrupt of its performance monitors comes or goes */
+    SCRIPT_PMU_DUE,  /* they look at their counters: idle time ends, and who waits in WFE goes on */
     SCRIPT_KINDS
 };
 
-#define SCRIPT_VERSION        1 /* a script's first byte; entries follow */
+#define SCRIPT_VERSION        3 /* a script's first byte; entries follow. 2 is hv/seen.h's, */
+#define SCRIPT_WITHOUT_DUE    1 /* that of scripts without SCRIPT_PMU_DUE */
 #define SCRIPT_CALL_REGISTERS 8
 #define SCRIPT_HANDLER_SIZE   64
 
@@ -55,6 +57,10 @@ struct script_entry {
         } timer;
         struct vcpu_wait wait;
         bool pmu;
+        struct {
+            bool changes; /* the interrupt: SCRIPT_PMU follows */
+            uint64_t tick;
+        } pmu_due;
     };
 };
 

@@ -59,9 +59,20 @@ static void do_exits(struct script *s, struct vcpu *v)
              s->head.exit.x.reason != EXIT_WFI && is_of_running(s));
 }
 
+/* An exception that repeats may have come of the exit: its turn ended there, with it. */
+static enum engine_stop end_exits(struct script *s, struct vcpu *v, uint64_t instructions)
+{
+    if (!s->has_head || s->head.kind != SCRIPT_LOOP || s->head.instructions != instructions ||
+        !is_of_running(s))
+        return ENGINE_SOFT;
+    v->repeats = true;
+    return ENGINE_TURN;
+}
+
 static enum engine_stop do_act(struct script *s, struct vcpu *v)
 {
     struct engine *e = s->board->engine;
+    uint64_t instructions = s->head.instructions;
     switch (s->head.kind) {
     case SCRIPT_EXIT:
         if (s->head.exit.x.reason == EXIT_WFI && !s->head.exit.x.value) {
@@ -69,7 +80,7 @@ static enum engine_stop do_act(struct script *s, struct vcpu *v)
             return ENGINE_HALT;
         }
         do_exits(s, v);
-        return ENGINE_SOFT;
+        return end_exits(s, v, instructions);
     case SCRIPT_TIMER:
         engine_uncount_attempt(e);
         vcpu_write_timer(v, s->head.timer.physical, s->head.timer.op2, s->head.timer.value);

@@ -128,7 +128,7 @@ static void put_entry(const struct script_difference *d, const struct script_ent
         text_put(out, "a write of 0x%" PRIx64 " to %s", entry->timer.value, timer_register(entry));
         break;
     default:
-        text_put(out, "the end of a turn of vcpu %u", entry->vcpu);
+        text_put(out, "%s of vcpu %u", script_kind_name(entry->kind), entry->vcpu);
         break;
     }
 }

@@ -68,6 +68,8 @@ for seed in 1 2 3; do
     case_of "chaos $seed" --chaos $seed @configs/test-arm64.qvmconf load $guest/ipi.elf cpu cpu cpu cpu \
         --limit-insns 4000000
 done
+# Under chaos a turn ends with each exception that repeats, and the exit that each is goes with it.
+case_of "chaos with an exception for ever" --chaos 1 @configs/test-arm64.qvmconf load $guest/stranded.elf cpu cpu
 seq -s ' ' 1 300 >"$work/typed"
 input="$work/typed" case_of "input" @configs/test-arm64.qvmconf load $guest/timers.elf
 "$qvm" run @configs/test-arm64.qvmconf load $guest/timers.elf --save-at insn=300000 "$work/s.qtrace" \
