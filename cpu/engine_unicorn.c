@@ -27,6 +27,12 @@ void library_stop(struct engine *e)
     uc_emu_stop(e->uc);
 }
 
+void library_stop_before_block(struct engine *e)
+{
+    uc_emu_stop(e->uc);
+    leave_before_block(e->uc);
+}
+
 void library_end_code(struct engine *e, const uint64_t *address)
 {
     uint64_t none = 0;

@@ -1,7 +1,7 @@
 #include "cpu/interpose.h"
 
 #ifdef QVM_INTERPOSE
-static bool called;
+static bool called, blocks_go_on;
 
 /* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
  * registers are forced to memory. We stop at block starts only, where another check remains, so the
@@ -31,11 +31,41 @@ void helper_wfe_aarch64(void *record)
     helper_yield_aarch64(record);
 }
 
+/* A block begins with another call, which looks for a stop request as well. Only a block hook can
+ * have made one there: it makes the call itself when it did, and blocks begin without. This needs
+ * the library's function under its own name, which a linker gives where it wraps (CMakeLists.txt).
+ */
+void helper_check_exit_request_aarch64(void *library, uint32_t in_delay_slot)
+    __attribute__((weak)); /* from 2.1.4 on */
+void __real_tcg_gen_callN_aarch64(void *context, void *function, void *result, int count,
+                                  void **arguments) __attribute__((weak));
+void __wrap_tcg_gen_callN_aarch64(void *context, void *function, void *result, int count,
+                                  void **arguments);
+void __wrap_tcg_gen_callN_aarch64(void *context, void *function, void *result, int count,
+                                  void **arguments)
+{
+    if (function == (void *)helper_check_exit_request_aarch64)
+        blocks_go_on = true;
+    else
+        __real_tcg_gen_callN_aarch64(context, function, result, count, arguments);
+}
+
+void leave_before_block(void *library)
+{
+    if (blocks_go_on)
+        helper_check_exit_request_aarch64(library, 0);
+}
+
 bool exit_check_is_ours(void)
 {
     return called;
 }
 #else
+void leave_before_block(void *library)
+{
+    (void)library;
+}
+
 bool exit_check_is_ours(void)
 {
     return false;

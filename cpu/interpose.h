@@ -9,6 +9,10 @@
 /* Does the check for stop requests go through ours? Known when something was translated. */
 bool exit_check_is_ours(void);
 
+/* A block hook asked the library to stop, and has nothing more to do: does not return if nobody else
+ * would look for that request before the block runs. */
+void leave_before_block(void *library);
+
 /* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `record` is
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
 uint32_t engine_system_instruction(void *record, uint32_t word);

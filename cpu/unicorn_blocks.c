@@ -53,7 +53,6 @@ static void stop(struct engine *e, enum engine_stop reason)
 {
     e->reason = reason;
     e->stopped = true;
-    library_stop(e);
 }
 
 static bool is_turn(const struct engine *e, uint64_t address, bool yielded)
@@ -98,6 +97,7 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
     uint64_t now = counted_to_block_end(e);
     if (e->leaving) {
         stop(e, ENGINE_SOFT);
+        library_stop_before_block(e);
         return;
     }
     note_events(e, e->fast.address + e->fast.size);
@@ -131,8 +131,10 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
             stop(e, ENGINE_SOFT);
         }
     }
-    if (e->stopped)
+    if (e->stopped) {
+        library_stop_before_block(e);
         return;
+    }
     if (event_is_known(e, now))
         look_for_events(e, address, size, now);
     /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
@@ -150,7 +152,7 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
         e->stopped = address != e->aside_start;
         e->aside_size = size;
         if (e->stopped)
-            library_stop(e);
+            library_stop_before_block(e);
         return;
     }
     bool wfe = e->behind_wfe;
@@ -181,6 +183,7 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     e->behind_wfe = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
+        library_stop(e);
         return;
     }
     bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
@@ -198,6 +201,7 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     if (taken)
         return;
     stop(e, ENGINE_EXCEPTION);
+    library_stop(e);
 }
 
 void unicorn_stop_soon(struct engine *e)

@@ -168,6 +168,8 @@ struct engine {
 /* Runs from `pc`, until library_stop or until nothing more can; true: without an error. */
 bool library_run(struct engine *e, uint64_t pc);
 void library_stop(struct engine *e);
+/* In the block hook, as the last thing: it may not return. */
+void library_stop_before_block(struct engine *e);
 /* Code translated from now on ends before this address; NULL: nowhere. */
 void library_end_code(struct engine *e, const uint64_t *address);
 /* Host-physical. */
