@@ -13,6 +13,8 @@ static inline bool at_el0(uint64_t pstate)
 
 /* translate.c */
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
+bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                  struct engine_page *page);
 uint16_t current_asid(const struct stage1 *s1);
 /* What an access of the current EL to the page finds. */
 enum found {

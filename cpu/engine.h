@@ -123,6 +123,10 @@ struct engine_change {
 struct engine_callbacks {
     /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
     bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
+    /* The same without a look at the instruction, PC need not be right: it is known whether it is
+     * one for EL0's rights (LDTR, STTR). If this refuses `fill` is asked. */
+    bool (*fill_as)(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                    struct engine_page *page);
     /* True: done by us, skip the instruction (a read's result is set by engine_set_x). Called for
      * the encodings that are in `asked`; the others are the engine's own. */
     bool (*sysop)(void *cpu, const struct engine_sysop *op);

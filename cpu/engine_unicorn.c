@@ -244,6 +244,15 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     return true;
 }
 
+bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *filled)
+{
+    struct engine_page page;
+    if (!running || !fill_tlb_as(running, va, (enum access_kind)kind, unprivileged, &page))
+        return false;
+    *filled = (struct filled_page){.hpa = page.hpa, .permits = (int)page.permits};
+    return true;
+}
+
 static void on_translated(uc_engine *uc, uc_tb *block, uc_tb *before, void *user)
 {
     (void)uc, (void)before;

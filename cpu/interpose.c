@@ -1,5 +1,7 @@
 #include "cpu/interpose.h"
 
+#include "emu/addr.h"
+
 #ifdef QVM_INTERPOSE
 static bool called, blocks_go_on;
 
@@ -48,6 +50,25 @@ void __wrap_tcg_gen_callN_aarch64(void *context, void *function, void *result, i
         blocks_go_on = true;
     else
         __real_tcg_gen_callN_aarch64(context, function, result, count, arguments);
+}
+
+/* The library finds PC before it shows a hook that a page is needed: a search for the block, and
+ * its translation once more. Most pages are there, and PC is not asked for. */
+#define MMU_IDX_E10_0 0 /* EL0's accesses, LDTR and STTR */
+void tlb_set_page_aarch64(void *cpu, uint64_t va, uint64_t hpa, int permits, int mmu_idx,
+                          uint64_t size);
+bool __real_unicorn_fill_tlb_aarch64(void *cpu, uint64_t va, int size, int kind, int mmu_idx,
+                                     bool is_probe, uintptr_t from) __attribute__((weak));
+bool __wrap_unicorn_fill_tlb_aarch64(void *cpu, uint64_t va, int size, int kind, int mmu_idx,
+                                     bool is_probe, uintptr_t from);
+bool __wrap_unicorn_fill_tlb_aarch64(void *cpu, uint64_t va, int size, int kind, int mmu_idx,
+                                     bool is_probe, uintptr_t from)
+{
+    struct filled_page page;
+    if (!engine_fill(va, kind, mmu_idx == MMU_IDX_E10_0, &page))
+        return __real_unicorn_fill_tlb_aarch64(cpu, va, size, kind, mmu_idx, is_probe, from);
+    tlb_set_page_aarch64(cpu, va & ~PAGE_MASK, page.hpa, page.permits, mmu_idx, PAGE_SIZE);
+    return true;
 }
 
 void leave_before_block(void *library)

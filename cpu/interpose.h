@@ -9,13 +9,21 @@
 /* Does the check for stop requests go through ours? Known when something was translated. */
 bool exit_check_is_ours(void);
 
-/* A block hook asked the library to stop, and has nothing more to do: does not return if nobody else
- * would look for that request before the block runs. */
+/* A block hook asked the library to stop, and has nothing more to do: does not return if nobody
+ * else would look for that request before the block runs. */
 void leave_before_block(void *library);
 
 /* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `record` is
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
 uint32_t engine_system_instruction(void *record, uint32_t word);
+
+/* A page for the library's TLB, if it can be had without PC. `kind` is an enum access_kind, permits
+ * are PERMIT_*; the library has the same numbers for both. */
+struct filled_page {
+    uint64_t hpa;
+    int permits;
+};
+bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *page);
 
 /* A WFE is being executed, the last instruction of its block. */
 void engine_wfe(void);

@@ -21,6 +21,59 @@ static const struct stage1_leaf *cached_leaf(struct vcpu *v, gva_t a, const stru
     return walk_again ? NULL : leaf;
 }
 
+static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
+{
+    return a->page.v == b->page.v && a->attr == b->attr && a->device == b->device &&
+           a->global == b->global && a->el1 == b->el1 && a->el0 == b->el0 &&
+           a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
+}
+
+static bool is_high_global(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    return leaf->global && a.v >> 63 && stage1_strip_tag(&v->stage1, a).v == a.v;
+}
+
+static bool controls_alike(const struct vcpu *v, const struct vcpu *other)
+{
+    return other->stage1.sctlr == v->stage1.sctlr && other->stage1.tcr == v->stage1.tcr &&
+           other->stage1.mair == v->stage1.mair;
+}
+
+/* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
+ * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
+ * too: TLB maintenance, and the changes of a regime, which flush. */
+static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
+        const struct vcpu *other = v->world->vcpus[i];
+        if (other == v || !other->on)
+            continue;
+        if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
+            return false;
+        const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
+        if (!there || !same_leaf(leaf, there))
+            return false;
+    }
+    return true;
+}
+
+#define TTBR_BADDR 0x0000fffffffffffeu
+
+/* What one vCPU walked, those that would walk the same tables in the same way may hold as well:
+ * translations may be cached at any time, whoever needs them (D8, "Translation Lookaside
+ * Buffers"). So pages of a kernel stay in the engine when its vCPUs take turns. */
+static void offer_to_others(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    if (!is_high_global(v, a, leaf) || v->world->quirks & QUIRK_TLBS_APART)
+        return;
+    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
+        const struct vcpu *other = v->world->vcpus[i];
+        if (other != v && other->on && controls_alike(v, other) &&
+            !((other->stage1.ttbr1 ^ v->stage1.ttbr1) & TTBR_BADDR))
+            tlb_offer(other->tlb, a, leaf);
+    }
+}
+
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
  * flat map has no entries to invalidate. */
 static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
@@ -35,10 +88,13 @@ static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
     if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, leaf,
                      &v->fault))
         return false;
-    if (on && tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
+    if (!on)
+        return true;
+    if (tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
         engine_flush_tlb(v->world->engine);
         new_regime(v);
     }
+    offer_to_others(v, a, leaf);
     return true;
 }
 
@@ -54,32 +110,6 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
     if (access->privileged ? s2->x_el1 : s2->x_el0)
         below |= PERMIT_X;
     return permits & below;
-}
-
-static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
-{
-    return a->page.v == b->page.v && a->attr == b->attr && a->device == b->device &&
-           a->global == b->global && a->el1 == b->el1 && a->el0 == b->el0 &&
-           a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
-}
-
-/* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
- * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
- * too: TLB maintenance, and the changes of a regime, which flush. */
-static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
-{
-    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
-        const struct vcpu *other = v->world->vcpus[i];
-        if (other == v || !other->on)
-            continue;
-        if (other->stage1.sctlr != v->stage1.sctlr || other->stage1.tcr != v->stage1.tcr ||
-            other->stage1.mair != v->stage1.mair || debug_watched(other, a.v & ~PAGE_MASK))
-            return false;
-        const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
-        if (!there || !same_leaf(leaf, there))
-            return false;
-    }
-    return true;
 }
 
 /* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
@@ -105,8 +135,7 @@ static bool translate(struct vcpu *v, gva_t a, const struct access *access,
     page->hpa = below.page.v;
     page->coherent = v->world->coherent;
     page->permits = page_permits(&leaf, &below, access);
-    page->local = !leaf.global || a.v >> 63 == 0 || stage1_strip_tag(&v->stage1, a).v != a.v ||
-                  !is_everybodys(v, a, &leaf);
+    page->local = !is_high_global(v, a, &leaf) || !is_everybodys(v, a, &leaf);
     return true;
 }
 
@@ -276,6 +305,16 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
     if (kind != ACCESS_WRITE && !memory_is_dirty(m, hpa(page->hpa)))
         page->permits &= ~(unsigned)PERMIT_W;
     return true;
+}
+
+bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                  struct engine_page *page)
+{
+    struct vcpu *v = cpu;
+    struct access access = current_access(v, kind);
+    v->fault_has_word = false;
+    access.privileged &= !unprivileged;
+    return find_page(v, page_va, &access, page);
 }
 
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)

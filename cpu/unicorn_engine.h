@@ -232,6 +232,9 @@ void translate_as_it_is(struct engine *e, struct exiting *x);
 /* Nothing of that host-physical page in the window stays. */
 void close_window(struct engine *e, uint64_t hpa);
 bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
+/* The same where PC is not right, and fill_tlb comes next if this refuses. */
+bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                 struct engine_page *page);
 /* Where on the board the code lies; false: it may not be fetched. */
 bool find_code(struct engine *e, uint64_t va, hpa_t *at);
 void unicorn_flush_tlb(struct engine *e);

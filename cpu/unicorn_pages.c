@@ -23,6 +23,33 @@ static void note_local(struct engine *e, uint64_t page_va)
         e->local_count++;
 }
 
+/* What becomes of a page that the guest may use so. */
+static void hand_out(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
+{
+    if (kind == ACCESS_FETCH)
+        page_set_add(&e->code_pages, page->hpa);
+    if (e->looks_for_wfe && kind == ACCESS_FETCH)
+        note_wfe_words_once(e, page->hpa);
+    if (page->local)
+        note_local(e, va & ~PAGE_MASK);
+    if (kind == ACCESS_FETCH)
+        side_fetched(e, page);
+    else
+        side_accessed(e, page, kind);
+    /* Never W and X together: that makes every store to the page several times slower. */
+    page->permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
+}
+
+bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                 struct engine_page *page)
+{
+    if (e->window_is_open || e->leaving ||
+        !e->callbacks->fill_as(e->callbacks->cpu, va & ~PAGE_MASK, kind, unprivileged, page))
+        return false;
+    hand_out(e, va, kind, page);
+    return true;
+}
+
 bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
 {
     if (e->window_is_open && (va & WINDOW_MASK) == WINDOW) {
@@ -38,18 +65,7 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
         e->tail_counted = kind == ACCESS_FETCH;
         return false;
     }
-    if (kind == ACCESS_FETCH)
-        page_set_add(&e->code_pages, page->hpa);
-    if (e->looks_for_wfe && kind == ACCESS_FETCH)
-        note_wfe_words_once(e, page->hpa);
-    if (page->local)
-        note_local(e, va & ~PAGE_MASK);
-    if (kind == ACCESS_FETCH)
-        side_fetched(e, page);
-    else
-        side_accessed(e, page, kind);
-    /* Never W and X together: that makes every store to the page several times slower. */
-    page->permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
+    hand_out(e, va, kind, page);
     return true;
 }
 

@@ -217,6 +217,7 @@ struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct err
     v->sysregs = sysregs_new(world->engine);
     v->callbacks = (struct engine_callbacks){
         .fill = fill_page,
+        .fill_as = fill_page_as,
         .sysop = system_operation,
         .exception = take_engine_exception,
         .watch = watch,

@@ -22,7 +22,8 @@ enum machine_quirk {
     QUIRK_OLD_LOADS = 1u << 10,  /* a file without a type is no device tree and lies at the start
                                     of RAM; phandles of users' trees get new numbers */
     QUIRK_WATCH_LESS = 1u << 11, /* watchpoints miss atomics' reads, tags, the last addresses */
+    QUIRK_TLBS_APART = 1u << 12, /* a walk fills the TLB of its own vCPU only */
 };
-#define MACHINE_QUIRKS 0xfffu /* all of them */
+#define MACHINE_QUIRKS 0x1fffu /* all of them */
 
 #endif

@@ -206,14 +206,9 @@ static void push(struct stage1_tlb *t, const struct entry *made)
         t->asids[e->asid].large_born = t->clock;
 }
 
-bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+static void insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
 {
-    bool flush = drop_va(t, a, leaf->asid);
     unsigned size_bits = (unsigned)__builtin_ctzll(leaf->leaf_size);
-    if (t->inserted == TLB_ENTRIES) {
-        tlb_invalidate_all(t);
-        flush = true;
-    }
     struct entry e = {
         .key = a.v >> size_bits,
         .base = leaf->page.v & ~(leaf->leaf_size - 1),
@@ -229,7 +224,25 @@ bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
     };
     push(t, &e);
     t->inserted++;
+}
+
+bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+{
+    bool flush = drop_va(t, a, leaf->asid);
+    if (t->inserted == TLB_ENTRIES) {
+        tlb_invalidate_all(t);
+        flush = true;
+    }
+    insert(t, a, leaf);
     return flush;
+}
+
+bool tlb_offer(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+{
+    if (t->inserted == TLB_ENTRIES || tlb_lookup(t, a, leaf->asid))
+        return false;
+    insert(t, a, leaf);
+    return true;
 }
 
 bool tlb_invalidate_all(struct stage1_tlb *t)

@@ -53,6 +53,10 @@ const struct stage1_leaf *tlb_lookup(struct stage1_tlb *t, gva_t a, uint16_t asi
  * block was replaced): the engine must flush. */
 bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf);
 
+/* The same for another vCPU's walk, if nothing translates `a` and no entry must go for it: true if
+ * the leaf is in it now. */
+bool tlb_offer(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf);
+
 /* The guest's TLBIs; all return whether an entry larger than 4 KiB was dropped. Of `va` only bits
  * 55 to 12 count, as in the operand of TLBI. */
 bool tlb_invalidate_all(struct stage1_tlb *t);                 /* VMALLE1, ALLE1 */

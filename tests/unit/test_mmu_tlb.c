@@ -107,6 +107,23 @@ START_TEST(global_entries_serve_every_asid)
 }
 END_TEST
 
+START_TEST(offer_takes_nothing_away)
+{
+    struct stage1_tlb *t = fresh();
+    gva_t a = gva(0xffff800000201000);
+    struct stage1_leaf block = leaf_of(0x40200000, 0x200000, 1, true);
+    struct stage1_leaf page = leaf_of(0x5000, 0x1000, 2, true);
+    ck_assert(tlb_offer(t, a, &block));
+    ck_assert(!tlb_offer(t, a, &page)); /* what is there stays, be it another translation */
+    ck_assert_uint_eq(tlb_lookup(t, a, 9)->page.v, 0x40201000);
+    for (uint64_t i = 1; i < TLB_ENTRIES; i++)
+        ck_assert(tlb_offer(t, gva(i * PAGE_SIZE), &page));
+    ck_assert(!tlb_offer(t, gva(TLB_ENTRIES * PAGE_SIZE), &page)); /* nor is it emptied */
+    ck_assert_uint_eq(tlb_lookup(t, a, 9)->page.v, 0x40201000);
+    tlb_free(t);
+}
+END_TEST
+
 /* Every kind of TLBI, at every leaf size, from any address of the leaf. */
 START_TEST(tlbi_drops_the_whole_leaf)
 {
@@ -402,6 +419,7 @@ int main(void)
     tcase_add_test(c, leaf_comes_back_whole);
     tcase_add_test(c, entry_covers_its_leaf_and_no_more);
     tcase_add_test(c, global_entries_serve_every_asid);
+    tcase_add_test(c, offer_takes_nothing_away);
     tcase_add_test(c, tlbi_drops_the_whole_leaf);
     tcase_add_test(c, tlbi_of_another_asid_or_va_drops_nothing);
     tcase_add_test(c, tlbi_operand_is_extended_from_bit_55);
