@@ -79,6 +79,7 @@ enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 }
 #define SYS_SCTLR_EL1      SYSREG(3, 0, 1, 0, 0)
 #define SYS_ACTLR_EL1      SYSREG(3, 0, 1, 0, 1)
 #define SYS_CPACR_EL1      SYSREG(3, 0, 1, 0, 2)
+#define CPACR_ZEN          (3u << 16)
 #define SYS_TTBR0_EL1      SYSREG(3, 0, 2, 0, 0)
 #define SYS_TTBR1_EL1      SYSREG(3, 0, 2, 0, 1)
 #define SYS_TCR_EL1        SYSREG(3, 0, 2, 0, 2)

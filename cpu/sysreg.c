@@ -659,6 +659,14 @@ static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bo
     return false;
 }
 
+/* ZEN is RES0 without SVE (D19.2.30), which no model offers. The engine's max has it, and asserts
+ * where SVE is enabled and FP is not. */
+static uint64_t implemented_bits(const struct vcpu *v, unsigned encoding, uint64_t value)
+{
+    bool has_zen = encoding != SYS_CPACR_EL1 || (v->world->quirks & QUIRK_ZEN);
+    return has_zen ? value : value & ~(uint64_t)CPACR_ZEN;
+}
+
 bool system_operation(void *cpu, const struct engine_sysop *op)
 {
     struct vcpu *v = cpu;
@@ -674,8 +682,12 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
         return false;
     }
     if (r->kind == TRANSLATION) {
-        write_translation(v, r->encoding, op->value);
-        return false;
+        uint64_t value = implemented_bits(v, r->encoding, op->value);
+        write_translation(v, r->encoding, value);
+        if (value == op->value)
+            return false;
+        engine_set_sysreg(e, r->encoding, value);
+        return true;
     }
     if (op->is_read) {
         engine_set_x(e, op->rt, read_row(v, r));

@@ -9,6 +9,13 @@ void event_add(struct event_queue *q, struct event *e)
     e->next = NULL;
 }
 
+unsigned event_add_again(struct event_queue *q, unsigned added)
+{
+    unsigned before = q->added;
+    q->added = added;
+    return before;
+}
+
 static bool before(const struct event *a, const struct event *b)
 {
     if (a->when_ticks != b->when_ticks)

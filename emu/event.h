@@ -22,12 +22,15 @@ struct event {
 
 struct event_queue {
     struct event *first; /* armed events, soonest first */
-    unsigned added;
+    unsigned added;      /* the next one's order; see event_add_again */
 };
 
 /* Makes the event known to the queue, unarmed. Once per event, while the machine is assembled. The
  * queue borrows the event, which must outlive it. */
 void event_add(struct event_queue *q, struct event *e);
+/* From here on events replace those that were added when `added` was this, and are gone: they get
+ * their orders. Returns `added`, to go back to. */
+unsigned event_add_again(struct event_queue *q, unsigned added);
 /* Arms (or moves) the event. EVENT_NEVER disarms it. */
 void event_at(struct event_queue *q, struct event *e, uint64_t when_ticks);
 /* The tick of the soonest event, or EVENT_NEVER. */

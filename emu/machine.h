@@ -23,7 +23,9 @@ enum machine_quirk {
                                     of RAM; phandles of users' trees get new numbers */
     QUIRK_WATCH_LESS = 1u << 11, /* watchpoints miss atomics' reads, tags, the last addresses */
     QUIRK_TLBS_APART = 1u << 12, /* a walk fills the TLB of its own vCPU only */
+    QUIRK_RESTARTED_LAST = 1u << 13, /* events of a VM that started again are behind equal ones */
+    QUIRK_ZEN = 1u << 14, /* CPACR_EL1.ZEN keeps what was written; max executes SVE then */
 };
-#define MACHINE_QUIRKS 0x1fffu /* all of them */
+#define MACHINE_QUIRKS 0x7fffu /* all of them */
 
 #endif

@@ -301,8 +301,10 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
-    return map_memory(vm, e) && make_vcpus(vm, e) && map_passes(vm, e) && make_devices(vm, e) &&
-           (b->options.from_snapshot || load_guest(vm, e));
+    if (!map_memory(vm, e) || !make_vcpus(vm, e) || !map_passes(vm, e))
+        return false;
+    vm->devices_added = b->events.added;
+    return make_devices(vm, e) && (b->options.from_snapshot || load_guest(vm, e));
 }
 
 static void free_devices(struct vm *vm)
@@ -347,6 +349,19 @@ static bool zero_memory(struct vm *vm)
     return true;
 }
 
+/* Their events come where those of the first ones did, as they will in a board that is made from a
+ * snapshot. */
+static bool make_devices_again(struct vm *vm, struct error *e)
+{
+    struct event_queue *q = &vm->board->events;
+    if (vm->board->options.quirks & QUIRK_RESTARTED_LAST)
+        return make_devices(vm, e);
+    unsigned added = event_add_again(q, vm->devices_added);
+    bool ok = make_devices(vm, e);
+    event_add_again(q, added);
+    return ok;
+}
+
 /* Device memory, stage 2 tables and vCPUs stay what and where they are; their contents begin
  * anew. */
 void vm_restart(struct vm *vm)
@@ -370,7 +385,7 @@ void vm_restart(struct vm *vm)
     vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
     vm->exit_status = STATUS_OK;
     vm->restarts++;
-    if (!zero_memory(vm) || !make_devices(vm, &e) || !load_guest(vm, &e)) {
+    if (!zero_memory(vm) || !make_devices_again(vm, &e) || !load_guest(vm, &e)) {
         vm_end(vm, STATUS_UNEXPECTED, "it could not be started again: %s", e.text);
         vm_finish(vm);
     }

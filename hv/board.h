@@ -95,6 +95,7 @@ struct vm {
     bool button_pressed;
     char dump_why[200]; /* a dump is due; empty: none is */
     unsigned restarts;
+    unsigned devices_added; /* the event queue's `added` before its devices */
     uint64_t entropy_pulls;
     int exit_status;
     char ending[512]; /* how it ended, one sentence */

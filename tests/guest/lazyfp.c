@@ -1,4 +1,4 @@
-/* vcpus: 1  model: a57 */
+/* vcpus: 1  model: a57,max */
 /* CPACR_EL1.FPEN: the first floating-point or SIMD instruction traps (EC 0x07), the handler enables
  * the unit and the instruction is repeated; and two tasks at EL0 that share the registers lazily.
  * Arm ARM D17.2.37 (ISS for a trapped SIMD or floating-point access). */
@@ -95,6 +95,24 @@ static void others(void)
     set_fpen(TRAP_NONE);
     t = trap_el1(ldr_q, 0x80000000, 0, 0);
     CHECK_EQ("LDR of nothing, enabled", t.esr, ESR(EC_DABORT_EL1, FSC_TRANSLATION + 1));
+}
+
+/* ZEN is RES0 where there is no SVE, whatever FPEN says. */
+TRAP_CODE(rdvl, ".inst 0x04bf5020");
+
+static void scalable(void)
+{
+    for (unsigned fpen = 0; fpen < 4; fpen++) {
+        check_context("ZEN beside FPEN", fpen);
+        WRITE(cpacr_el1, (uint64_t)fpen << 20 | 3u << 16);
+        ISB();
+        CHECK_EQ("CPACR_EL1", READ(cpacr_el1), (uint64_t)fpen << 20);
+        check_traps(ldr_q, false, fpen == TRAP_BOTH || fpen == TRAP_BOTH_TOO);
+        check_traps(ldr_q_el0, true, fpen != TRAP_NONE);
+    }
+    struct trap t = trap_el1(rdvl, 0, 0, 0);
+    CHECK_TRAP("RDVL", t, ESR(EC_UNKNOWN, 0), 0x200, (uint64_t)rdvl);
+    check_context(NULL, 0);
 }
 
 /* Lazy switching --------------------------------------------------------------------------------*/
@@ -209,6 +227,7 @@ int main(void)
     mmu_start(&tables);
     matrix();
     others();
+    scalable();
     lazy_switching();
     finish();
 }

@@ -13,6 +13,7 @@
  *   below N WORD    if the last number printed is below N: does WORD, and not what follows
  *   irq LINE ADDRESS  has the PL011 at ADDRESS interrupt by this line, and counts that
  *   mmu             turns it on, with SCRATCH also at ALIAS
+ *   second          waits for the next second of a PL031, with line 34
  *   wedge           starts the watchdog and stands still, as does
  *   stand           with known registers
  *   wait            WFI for ever
@@ -178,6 +179,21 @@ static void irq(unsigned intid, uint64_t at)
     print("%u interrupts\n", interrupts);
 }
 
+static void second(void)
+{
+    enum { DR = 0, MR = 4, IMSC = 0x10, RIS = 0x14, ICR = 0x1c }; /* DDI 0224 */
+    gic_start_distributor();
+    gic_start_cpu();
+    gic_enable(34, 0x80);
+    write32(PL031 + MR, read32(PL031 + DR) + 1);
+    write32(PL031 + IMSC, 1);
+    while (!read32(PL031 + RIS))
+        ASM("wfi");
+    write32(PL031 + ICR, 1);
+    uint64_t id = GIC_READ(ICC_IAR1);
+    GIC_WRITE(ICC_EOIR1, id);
+}
+
 static void act(const char *what)
 {
     if (is(what, "say"))
@@ -218,6 +234,8 @@ static void act(const char *what)
         irq(intid, number());
     } else if (is(what, "mmu"))
         mmu();
+    else if (is(what, "second"))
+        second();
     else if (is(what, "wedge"))
         wedge();
     else if (is(what, "stand"))
