@@ -487,10 +487,15 @@ const char *engine_version(void)
 
 const char *engine_interposed(void)
 {
-    return exit_check_is_ours()   ? live_registers_found ? "; interposed: exit check, registers"
-                                                         : "; interposed: exit check"
-           : live_registers_found ? "; interposed: registers"
-                                  : "";
+    static char text[96];
+    struct interposed works = interposed();
+    int size = snprintf(text, sizeof text, "; interposed:%s%s%s%s",
+                        works.exit_checks ? " exit checks," : "",
+                        works.block_starts ? " block starts," : "", works.fills ? " fills," : "",
+                        live_registers_found ? " registers," : "");
+    bool is_list = text[size - 1] == ',';
+    text[is_list ? size - 1 : 0] = 0;
+    return text;
 }
 
 /* Contexts ------------------------------------------------------------------------------------- */

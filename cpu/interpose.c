@@ -3,7 +3,7 @@
 #include "emu/addr.h"
 
 #ifdef QVM_INTERPOSE
-static bool called, blocks_go_on;
+static struct interposed works;
 
 /* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
  * registers are forced to memory. We stop at block starts only, where another check remains, so the
@@ -12,7 +12,7 @@ void check_exit_request_aarch64(void *translation_context);
 void check_exit_request_aarch64(void *translation_context)
 {
     (void)translation_context;
-    called = true;
+    works.exit_checks = true;
 }
 
 /* Called for each system instruction that has a hook. The library's own takes the word apart and
@@ -47,7 +47,7 @@ void __wrap_tcg_gen_callN_aarch64(void *context, void *function, void *result, i
                                   void **arguments)
 {
     if (function == (void *)helper_check_exit_request_aarch64)
-        blocks_go_on = true;
+        works.block_starts = true;
     else
         __real_tcg_gen_callN_aarch64(context, function, result, count, arguments);
 }
@@ -65,6 +65,7 @@ bool __wrap_unicorn_fill_tlb_aarch64(void *cpu, uint64_t va, int size, int kind,
                                      bool is_probe, uintptr_t from)
 {
     struct filled_page page;
+    works.fills = true;
     if (!engine_fill(va, kind, mmu_idx == MMU_IDX_E10_0, &page))
         return __real_unicorn_fill_tlb_aarch64(cpu, va, size, kind, mmu_idx, is_probe, from);
     tlb_set_page_aarch64(cpu, va & ~PAGE_MASK, page.hpa, page.permits, mmu_idx, PAGE_SIZE);
@@ -73,13 +74,13 @@ bool __wrap_unicorn_fill_tlb_aarch64(void *cpu, uint64_t va, int size, int kind,
 
 void leave_before_block(void *library)
 {
-    if (blocks_go_on)
+    if (works.block_starts)
         helper_check_exit_request_aarch64(library, 0);
 }
 
-bool exit_check_is_ours(void)
+struct interposed interposed(void)
 {
-    return called;
+    return works;
 }
 #else
 void leave_before_block(void *library)
@@ -87,8 +88,8 @@ void leave_before_block(void *library)
     (void)library;
 }
 
-bool exit_check_is_ours(void)
+struct interposed interposed(void)
 {
-    return false;
+    return (struct interposed){.exit_checks = false};
 }
 #endif

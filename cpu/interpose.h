@@ -6,8 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does the check for stop requests go through ours? Known when something was translated. */
-bool exit_check_is_ours(void);
+/* What of it works, known when something was translated: */
+struct interposed {
+    bool exit_checks;  /* behind loads and stores, are left out */
+    bool block_starts; /* and at the start of blocks */
+    bool fills;        /* pages are handed out without PC */
+};
+struct interposed interposed(void);
 
 /* A block hook asked the library to stop, and has nothing more to do: does not return if nobody
  * else would look for that request before the block runs. */
