@@ -1,17 +1,18 @@
 #!/bin/sh
-# build.sh OUTDIR: builds shmem-demo and OUTDIR/shmem.cpio, the initramfs with it, from
-# OUTDIR/busybox (scripts/guests.sh puts it there). Does nothing if that is newer than its sources.
-# Needs clang and lld.
+# build.sh OUTDIR: builds shmem-demo and OUTDIR/shmem.cpio, the initramfs with it, from OUTDIR/busybox
+# (scripts/guests.sh puts it there); and perf-count with OUTDIR/perf.cpio. Does nothing if these are
+# newer than their sources. Needs clang and lld.
 set -eu
 [ $# = 1 ] || { echo "usage: build.sh OUTDIR" >&2; exit 2; }
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 initramfs=../../../scripts/initramfs.py
 
-if [ -e "$out/shmem.cpio" ] &&
-    [ -z "$(find . "$initramfs" "$out/busybox" -newer "$out/shmem.cpio")" ]; then
-    exit 0
-fi
+# up_to_date FILE
+up_to_date() {
+    [ -e "$1" ] && [ -z "$(find . "$initramfs" "$out/busybox" -newer "$1")" ]
+}
+! up_to_date "$out/shmem.cpio" || ! up_to_date "$out/perf.cpio" || exit 0
 
 # tool NAME: NAME or the newest NAME-NN there is.
 tool() {
@@ -28,9 +29,17 @@ tool() {
 work=$(mktemp -d "$out/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-"$(tool clang)" --target=aarch64-linux-gnu -std=gnu11 -march=armv8-a -mgeneral-regs-only \
-    -mstrict-align -ffreestanding -fno-builtin -fno-stack-protector -fno-pic \
-    -fno-asynchronous-unwind-tables -O2 -Wall -Wextra -Werror -c shmem_demo.c -o "$work/demo.o"
-"$(tool ld.lld)" -static --build-id=none -o "$work/shmem-demo" "$work/demo.o"
-python3 "$initramfs" "$out/busybox" init-shmem "$work/shmem.cpio" "bin/shmem-demo=$work/shmem-demo"
-mv "$work/shmem.cpio" "$out/shmem.cpio"
+clang=$(tool clang)
+lld=$(tool ld.lld)
+
+# build SOURCE PROGRAM INIT CPIO
+build() {
+    "$clang" --target=aarch64-linux-gnu -std=gnu11 -march=armv8-a -mgeneral-regs-only \
+        -mstrict-align -ffreestanding -fno-builtin -fno-stack-protector -fno-pic \
+        -fno-asynchronous-unwind-tables -O2 -Wall -Wextra -Werror -c "$1" -o "$work/program.o"
+    "$lld" -static --build-id=none -o "$work/$2" "$work/program.o"
+    python3 "$initramfs" "$out/busybox" "$3" "$work/$4" "bin/$2=$work/$2"
+    mv "$work/$4" "$out/$4"
+}
+build shmem_demo.c shmem-demo init-shmem shmem.cpio
+build perf_count.c perf-count init-perf perf.cpio
