@@ -2,7 +2,7 @@
 #ifndef GUEST_LAYOUT_H
 #define GUEST_LAYOUT_H
 
-#define CPUS_MAX        4
+#define CPUS_MAX        8
 #define EXCEPTION_STACK 0x4000
 #define CPU_AREA        0x8000
 
