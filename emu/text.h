@@ -3,9 +3,13 @@
 #define EMU_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Appends to the text, which has room for `size` bytes in all; what has none is left out. */
 void text_add(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The word for so many: `one` of 1, `many` of all other numbers. */
+const char *text_plural(uint64_t count, const char *one, const char *many);
 
 #endif

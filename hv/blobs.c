@@ -30,7 +30,10 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
     if (load->has_address ? placement_is_used(&plan->placement, at, file->size)
                           : !placement_last(&plan->placement, file->size, &at))
         return error_at(e, load->place.file, load->place.line,
-                        "'%s' does not fit into guest RAM beside the guest image", load->path);
+                        plan->inputs.initrd_size
+                            ? "'%s' is a second initrd, and the guest is told of one"
+                            : "'%s' does not fit into guest RAM beside the guest image",
+                        load->path);
     if (!vm_write(vm, gpa(at), file->data, file->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest memory", load->path);

@@ -3,6 +3,7 @@
  * for which `unsupported` says what happens. */
 #include <inttypes.h>
 
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 #include "hv/script.h"
 
@@ -47,9 +48,10 @@ static void note_lost(struct vm *vm, const struct vcpu *v, const struct guest_ex
     ++*count;
     if (is_first(vm, gpa(x->gpa.v & ~PAGE_MASK)))
         log_write(&vm->log, LOG_WARN,
-                  "vCPU %u, PC %#" PRIx64 ": %s %s of %u bytes at guest-physical %#" PRIx64
+                  "vCPU %u, PC %#" PRIx64 ": %s %s of %u %s at guest-physical %#" PRIx64
                   ": %s; further ones of this page are only counted",
-                  v->index, x->pc.v, what, x->is_write ? "a write" : "a read", x->size, x->gpa.v,
+                  v->index, x->pc.v, what, x->is_write ? "a write" : "a read", x->size,
+                  text_plural(x->size, "byte", "bytes"), x->gpa.v,
                   consequence(x, vm->config->unsupported_reference));
 }
 
@@ -61,9 +63,9 @@ static enum exit_result apply_policy(struct vm *vm, enum unsupported_action acti
     switch (action) {
     case UNSUPPORTED_ABORT:
         vm_end(vm, STATUS_UNSUPPORTED,
-               "%s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u bytes", x->handler,
+               "%s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u %s", x->handler,
                exit_reason_name(x->reason), x->pc.v, x->gpa.v, x->is_write ? "write" : "read",
-               x->size);
+               x->size, text_plural(x->size, "byte", "bytes"));
         return EXIT_STOPPED;
     case UNSUPPORTED_FAIL:
         return failure;

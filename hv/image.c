@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/compress.h"
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 
 #define EXPANDED_MAX    ((size_t)1 << 30)
@@ -43,8 +44,8 @@ static bool place(struct placement *p, const struct load_config *load, uint64_t 
     if (vm_write(p->vm, gpa(at), data, size))
         return true;
     return error_at(e, load->place.file, load->place.line,
-                    "'%s' (%" PRIu64 " bytes) does not fit into guest memory at %#" PRIx64,
-                    load->path, size, at);
+                    "'%s' (%" PRIu64 " %s) does not fit into guest memory at %#" PRIx64, load->path,
+                    size, text_plural(size, "byte", "bytes"), at);
 }
 
 static void include(struct loaded_image *image, uint64_t start, uint64_t end)
@@ -56,6 +57,29 @@ static void include(struct loaded_image *image, uint64_t start, uint64_t end)
 }
 
 /* ELF64, little-endian, AArch64: PT_LOAD segments go to their physical addresses. */
+static bool load_segment(struct placement *p, const struct load_config *load, const struct bytes *f,
+                         const uint8_t *header, struct error *e)
+{
+    uint64_t offset = load_le(header + 8, 8), at = load_le(header + 24, 8),
+             size = load_le(header + 32, 8), memory_size = load_le(header + 40, 8);
+    if (!range_inside(offset, size, f->size))
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s': an ELF segment, %#" PRIx64 " bytes at %#" PRIx64
+                        " of the file, is outside of it",
+                        load->path, size, offset);
+    if (memory_size < size)
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s': an ELF segment at guest-physical %#" PRIx64 " has %#" PRIx64
+                        " bytes in the file, which is more than the %#" PRIx64 " it has in memory",
+                        load->path, at, size, memory_size);
+    return (placement_is_memory(p, at, memory_size) &&
+            vm_write(p->vm, gpa(at), f->data + offset, size)) ||
+           error_at(e, load->place.file, load->place.line,
+                    "'%s': an ELF segment, %#" PRIx64 " bytes at guest-physical %#" PRIx64
+                    ", does not fit into guest memory",
+                    load->path, memory_size, at);
+}
+
 static bool load_elf(struct placement *p, const struct load_config *load, const struct bytes *f,
                      struct loaded_image *image, struct error *e)
 {
@@ -72,14 +96,9 @@ static bool load_elf(struct placement *p, const struct load_config *load, const 
         size_t h = (size_t)(headers + i * header_size);
         if (u32(f, h) != 1) /* PT_LOAD */
             continue;
-        uint64_t offset = u64(f, h + 8), va = u64(f, h + 16), at = u64(f, h + 24),
-                 size = u64(f, h + 32), memory_size = u64(f, h + 40);
-        if (!range_inside(offset, size, f->size) || memory_size < size)
-            return fail(load, e, "an ELF segment is outside of the file");
-        if (!place(p, load, at, f->data + offset, size, e))
+        uint64_t va = u64(f, h + 16), at = u64(f, h + 24), memory_size = u64(f, h + 40);
+        if (!load_segment(p, load, f, f->data + h, e))
             return false;
-        if (!placement_is_memory(p, at, memory_size))
-            return fail(load, e, "an ELF segment does not fit into guest memory");
         include(image, at, at + memory_size);
         /* The entry is a virtual address; the guest starts with stage 1 off. */
         if (entry >= va && entry - va < memory_size)
@@ -145,7 +164,8 @@ static bool load_raw(struct placement *p, const struct load_config *load, const 
     uint64_t at = load->address;
     if (!load->has_address && !placement_first(p, f->size, PAGE_SIZE, 0, true, &at))
         return error_at(e, load->place.file, load->place.line,
-                        "'%s' (%zu bytes) does not fit into guest memory%s", load->path, f->size,
+                        "'%s' (%zu %s) does not fit into guest memory%s", load->path, f->size,
+                        text_plural(f->size, "byte", "bytes"),
                         p->used_count ? " beside what was loaded before" : "");
     image->has_entry = load->type != BLOB_DATA;
     image->was_placed = !load->has_address;

@@ -6,6 +6,7 @@
 
 #include "cpu/arm64.h"
 #include "cpu/syndrome.h"
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "hv/hv_internal.h"
 
@@ -77,8 +78,8 @@ static void judge_device(struct vm *vm, const struct seen_exit *x, struct judgem
     bool has_syndrome = !(x->esr_known & 1u << 24) || x->esr >> 24 & 1 || x->known & SEEN_ACCESS;
     enum bus_answer answer = BUS_HANDLED;
     if (!is_register_size(access.size)) {
-        say(j, "%s: vdev %s is there, and no register of %u bytes is", fault, a->place_name,
-            access.size);
+        say(j, "%s: vdev %s is there, and no register of %u %s is", fault, a->place_name,
+            access.size, text_plural(access.size, "byte", "bytes"));
         return;
     }
     if (access.size && has_syndrome)

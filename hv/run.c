@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 #include "hv/script.h"
 
@@ -77,8 +78,9 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     size_t room = PENDING_INPUT_MAX - pending->size;
     size_t size = p->size < room ? p->size : room;
     if (size < p->size)
-        log_write(&vm->log, LOG_WARN, "%s: %zu bytes of input lost: the guest does not read",
-                  vm->vdevs[channel]->name, p->size - size);
+        log_write(&vm->log, LOG_WARN, "%s: %zu %s of input lost: the guest does not read",
+                  vm->vdevs[channel]->name, p->size - size,
+                  text_plural(p->size - size, "byte", "bytes"));
     memcpy(pending->data + pending->size, p->data, size);
     pending->size += size;
     offer_pending(vm);

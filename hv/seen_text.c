@@ -3,6 +3,7 @@
 
 #include "cpu/arm64.h"
 #include "cpu/syndrome.h"
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "hv/judge.h"
 
@@ -41,7 +42,8 @@ static void put_abort(const struct seen_exit *x, struct bytes *out)
     if (seen_has_direction(x))
         text_put(out, ", %s", kinds[kind]);
     if (seen_access_size(x))
-        text_put(out, " of %u bytes", seen_access_size(x));
+        text_put(out, " of %u %s", seen_access_size(x),
+                 text_plural(seen_access_size(x), "byte", "bytes"));
 }
 
 static void put_trap(const struct seen_exit *x, struct bytes *out)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 
 void vm_name(const struct vm_config *config, size_t number, char *name, size_t size)
@@ -49,8 +50,9 @@ uint64_t vm_exits(const struct vm *vm)
 void vm_log_status(const struct vm *vm)
 {
     uint64_t exits = vm_exits(vm);
-    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest exits, %u vCPUs",
-              vm->name, vtime_ns(&vm->board->vtime), exits, vm->vcpu_count);
+    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest %s, %u %s", vm->name,
+              vtime_ns(&vm->board->vtime), exits, text_plural(exits, "exit", "exits"),
+              vm->vcpu_count, text_plural(vm->vcpu_count, "vCPU", "vCPUs"));
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i, vcpu_activity(vm->vcpus[i]));
     for (size_t i = 0; i < vm->vdev_count; i++) {
@@ -62,8 +64,9 @@ void vm_log_status(const struct vm *vm)
         bus_counts(&vm->bus, v, &reads, &writes);
         if (v->type->status)
             v->type->status(v, text, sizeof text);
-        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " reads, %" PRIu64 " writes%s%s",
-                  v->name, reads, writes, text[0] ? ", " : "", text);
+        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " %s, %" PRIu64 " %s%s%s", v->name,
+                  reads, text_plural(reads, "read", "reads"), writes,
+                  text_plural(writes, "write", "writes"), text[0] ? ", " : "", text);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "emu/text.h"
 #include "qvm/host.h"
 #include "qvm/recording.h"
 
@@ -48,7 +49,7 @@ int chaos_search(const struct vm_words *vms, size_t count, const struct session_
         if (status != STATUS_OK)
             return status;
     }
-    fprintf(stderr, "qvm: no run failed: %" PRIu64 " seeds, %" PRIu64 " to %" PRIu64 "\n",
-            seeds.count, seeds.first, seeds.first + seeds.count - 1);
+    fprintf(stderr, "qvm: no run failed: %" PRIu64 " %s, %" PRIu64 " to %" PRIu64 "\n", seeds.count,
+            text_plural(seeds.count, "seed", "seeds"), seeds.first, seeds.first + seeds.count - 1);
     return STATUS_OK;
 }

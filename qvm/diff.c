@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/journal_records.h"
+#include "emu/text.h"
 #include "hv/compare.h"
 #include "hv/config_text.h"
 #include "hv/timeline.h"
@@ -349,7 +350,8 @@ static bool compare(struct comparison *c, struct error *e)
         pushes_differ(c);
     struct bracket r = bracket_of(c);
     if (r.all_equal && !c->differs) {
-        text_put(&c->out, "no difference: %" PRIu64 " instructions, equal final states\n", r.end);
+        text_put(&c->out, "no difference: %" PRIu64 " %s, equal final states\n", r.end,
+                 text_plural(r.end, "instruction", "instructions"));
         return true;
     }
     if (!begin_playing(c, e))

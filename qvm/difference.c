@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "hv/symbols.h"
 #include "qvm/question.h"
@@ -78,8 +79,8 @@ static void put_access(const struct script_difference *d, const struct script_en
     const struct bus_region *region = is_mmio ? bus_find(&vm->bus, x->gpa) : NULL;
     text_put(out, "%s", exit_reason_name(x->reason));
     if (x->size)
-        text_put(out, " %s of %u byte%s at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
-                 x->size == 1 ? "" : "s", x->gpa.v);
+        text_put(out, " %s of %u %s at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
+                 text_plural(x->size, "byte", "bytes"), x->gpa.v);
     if (x->size && x->gva.v != x->gpa.v)
         text_put(out, ", gva 0x%" PRIx64, x->gva.v);
     if (region) {
@@ -116,8 +117,9 @@ static void put_entry(const struct script_difference *d, const struct script_ent
         break;
     case SCRIPT_READ:
     case SCRIPT_WRITE:
-        text_put(out, "a %s of %" PRIu64 " bytes of guest memory at %s 0x%" PRIx64,
+        text_put(out, "a %s of %" PRIu64 " %s of guest memory at %s 0x%" PRIx64,
                  entry->kind == SCRIPT_READ ? "read" : "write", entry->memory.size,
+                 text_plural(entry->memory.size, "byte", "bytes"),
                  entry->memory.physical ? "gpa" : "gva", entry->memory.address);
         break;
     case SCRIPT_LINES:

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/script.h"
 #include "qvm/difference.h"
 #include "qvm/player.h"
@@ -79,10 +80,12 @@ static int play(struct player *p, struct script *script)
         fprintf(stderr, "qvm: and %" PRIu64 " more\n", script->differences - DIFFERENCES_SHOWN);
     if (script->is_lost)
         say("from there on other vCPUs would run: the rest was not replayed");
-    fprintf(stderr, "qvm: %s; %" PRIu64 " guest exits replayed, ",
-            *sentence ? sentence : "cut off before its end", script->exits);
+    fprintf(stderr, "qvm: %s; %" PRIu64 " guest %s replayed, ",
+            *sentence ? sentence : "cut off before its end", script->exits,
+            text_plural(script->exits, "exit", "exits"));
     if (differences)
-        fprintf(stderr, "%" PRIu64 " differences\n", differences);
+        fprintf(stderr, "%" PRIu64 " %s\n", differences,
+                text_plural(differences, "difference", "differences"));
     else
         fprintf(stderr, "all as recorded\n");
     return differences ? STATUS_DIVERGED : STATUS_OK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "hv/explain.h"
 #include "qvm/explain.h"
@@ -47,8 +48,9 @@ static bool choose_vcpu(const struct request *r, struct board *b, struct vm **vm
     if (index == UINT64_MAX) /* the one that runs, or else the first */
         index = b->current && (*vm)->vcpus[b->current->index] == b->current ? b->current->index : 0;
     if (index >= (*vm)->vcpu_count)
-        return error_set(e, "VM '%s' has %u vCPUs: there is no number %" PRIu64, (*vm)->name,
-                         (*vm)->vcpu_count, r->vcpu);
+        return error_set(e, "VM '%s' has %u %s: there is no number %" PRIu64, (*vm)->name,
+                         (*vm)->vcpu_count, text_plural((*vm)->vcpu_count, "vCPU", "vCPUs"),
+                         r->vcpu);
     *v = (*vm)->vcpus[index];
     return true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/syndrome.h"
+#include "emu/text.h"
 #include "hv/config_json.h"
 #include "hv/config_text.h"
 #include "qvm/exit_record.h"
@@ -56,8 +57,9 @@ static const char *outcome(enum exit_result result)
 static void put_access(const struct guest_exit *x, struct bytes *out)
 {
     if (x->size)
-        text_put(out, "  access    %s of %u bytes, gva 0x%" PRIx64 ", gpa 0x%" PRIx64 "\n",
-                 x->is_write ? "write" : "read", x->size, x->gva.v, x->gpa.v);
+        text_put(out, "  access    %s of %u %s, gva 0x%" PRIx64 ", gpa 0x%" PRIx64 "\n",
+                 x->is_write ? "write" : "read", x->size, text_plural(x->size, "byte", "bytes"),
+                 x->gva.v, x->gpa.v);
     if (x->encoding)
         text_put(out, "  access    %s of S%u_%u_C%u_C%u_%u\n", x->is_write ? "write" : "read",
                  x->encoding >> 14 & 3, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
@@ -213,6 +215,7 @@ bool explain_exit(struct player *p, uint64_t number, bool json, struct bytes *ou
     board_run_to(p->board, UINT64_MAX);
     exit_changes_free(&s.before);
     return s.found ||
-           error_set(e, "there are %" PRIu64 " guest exits, from 0: none has number %" PRIu64,
-                     s.number, number);
+           error_set(e, "there %s %" PRIu64 " guest %s, from 0: none has number %" PRIu64,
+                     text_plural(s.number, "is", "are"), s.number,
+                     text_plural(s.number, "exit", "exits"), number);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "qvm/explain.h"
 #include "qvm/gdb_travel.h"
@@ -81,7 +82,8 @@ static void exits(const struct request *r, struct bytes *out)
 {
     for (size_t i = 0; i < r->g->board->vm_count; i++) {
         const struct vm *vm = r->g->board->vms[i];
-        text_put(out, "VM %s: %" PRIu64 " guest exits", vm->name, vm_exits(vm));
+        text_put(out, "VM %s: %" PRIu64 " guest %s", vm->name, vm_exits(vm),
+                 text_plural(vm_exits(vm), "exit", "exits"));
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             if (vm->exits[k])
                 text_put(out, ", %s %" PRIu64, exit_reason_name(k), vm->exits[k]);
@@ -133,9 +135,10 @@ static void vdevs(const struct request *r, struct bytes *out)
             bus_counts(&vm->bus, v, &reads, &writes);
             if (v->type->status)
                 v->type->status(v, status, sizeof status);
-            text_put(out, "VM %s: %s at %#" PRIx64 ": %" PRIu64 " reads, %" PRIu64 " writes%s%s\n",
-                     vm->name, v->name, v->regions[0].base, reads, writes, *status ? ", " : "",
-                     status);
+            text_put(out, "VM %s: %s at %#" PRIx64 ": %" PRIu64 " %s, %" PRIu64 " %s%s%s\n",
+                     vm->name, v->name, v->regions[0].base, reads,
+                     text_plural(reads, "read", "reads"), writes,
+                     text_plural(writes, "write", "writes"), *status ? ", " : "", status);
         }
     }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "hv/inspect.h"
 #include "qvm/gdb_registers.h"
@@ -252,7 +253,8 @@ static void put_name(const struct search *s, struct bytes *out)
     if (s->is_register)
         text_put(out, "%s", s->name);
     else
-        text_put(out, "0x%" PRIx64 " (%zu byte%s)", s->gva, s->size, s->size == 1 ? "" : "s");
+        text_put(out, "0x%" PRIx64 " (%zu %s)", s->gva, s->size,
+                 text_plural(s->size, "byte", "bytes"));
 }
 
 static void put_value(const struct search *s, const struct value *value, struct bytes *out)

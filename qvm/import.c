@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/config_text.h"
 #include "qvm/host.h"
 #include "qvm/player.h"
@@ -102,17 +103,19 @@ static void tell_stream(const struct importing *i, const struct import *in,
     for (size_t k = 0; k < in->stream.count; k++)
         traps += in->stream.exits[k].kind != SEEN_INTERRUPT;
     fprintf(stderr,
-            "qvm: %zu exits (%" PRIu64 " of them by the guest) in %" PRIu64
-            " lines of %s; '%s' holds them\n",
-            in->stream.count, traps, in->lines, format->name, i->options->to);
+            "qvm: %zu %s (%" PRIu64 " of them by the guest) in %" PRIu64
+            " %s of %s; '%s' holds %s\n",
+            in->stream.count, text_plural(in->stream.count, "exit", "exits"), traps, in->lines,
+            text_plural(in->lines, "line", "lines"), format->name, i->options->to,
+            text_plural(in->stream.count, "it", "them"));
     if (in->skipped)
         fprintf(stderr,
                 "qvm: [%s:%" PRIu64 "] this line and %" PRIu64
                 " more say nothing about guest exits: skipped\n",
                 i->path, in->first_skipped, in->skipped - 1);
     if (in->other_vms)
-        fprintf(stderr, "qvm: %" PRIu64 " lines are about other VMs than the first: skipped\n",
-                in->other_vms);
+        fprintf(stderr, "qvm: %" PRIu64 " %s about other VMs than the first: skipped\n",
+                in->other_vms, text_plural(in->other_vms, "line is", "lines are"));
 }
 
 /* A VM with one vCPU has all exits, whatever physical CPU they were on. */
@@ -132,9 +135,8 @@ static void resolve_vcpus(const struct importing *i, struct import *in)
                 "for vCPU N\n");
     if (foreign)
         fprintf(stderr,
-                "qvm: %" PRIu64 " exits are of vCPUs that the VM has not: it has %u (one `cpu` "
-                "each)\n",
-                foreign, count);
+                "qvm: %" PRIu64 " %s of vCPUs that the VM has not: it has %u (one `cpu` each)\n",
+                foreign, text_plural(foreign, "exit is", "exits are"), count);
 }
 
 static bool import_stream(struct importing *i, struct error *e)
@@ -170,19 +172,20 @@ static void tell_core(const struct importing *i, const struct import_core *core,
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
     fprintf(stderr,
-            "qvm: '%s' holds the guest with %u vCPUs; vcpu 0 is at PC %#" PRIx64
+            "qvm: '%s' holds the guest with %u %s; vcpu 0 is at PC %#" PRIx64
             " (qvm explain, qvm gdb, qvm run --from)\n",
-            i->options->to, core->vcpu_count, r.pc);
+            i->options->to, core->vcpu_count, text_plural(core->vcpu_count, "vCPU", "vCPUs"), r.pc);
     if (s->no_sysregs && !i->options->register_count)
         fprintf(stderr, "qvm: the core has no system registers: stage 1 is off; --sysreg "
                         "SCTLR_EL1=0x... and others set them\n");
     if (s->unknown)
-        fprintf(stderr, "qvm: %u registers of the core are not known here\n", s->unknown);
+        fprintf(stderr, "qvm: %u %s not known here\n", s->unknown,
+                text_plural(s->unknown, "register of the core is", "registers of the core are"));
     if (s->bytes_outside)
         fprintf(stderr,
-                "qvm: %" PRIu64 " bytes of the core, from guest-physical %#" PRIx64
-                " on, are where the configuration has no memory: left out\n",
-                s->bytes_outside, s->first_outside);
+                "qvm: left out, as the configuration has no memory there: %" PRIu64
+                " %s of the core, from guest-physical %#" PRIx64 " on\n",
+                s->bytes_outside, text_plural(s->bytes_outside, "byte", "bytes"), s->first_outside);
 }
 
 static bool import_state(struct importing *i, struct error *e)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emu/journal_records.h"
+#include "emu/text.h"
 #include "hv/config_json.h"
 #include "hv/config_text.h"
 #include "qvm/question.h"
@@ -71,7 +72,8 @@ static void put_images(const struct info *i)
         char hex[DIGEST_TEXT];
         digest_text(digest, hex);
         find_path(&i->p->journal, digest, &r);
-        text_put(i->out, "image %s, %" PRIu64 " bytes, %s: %.*s\n", hex, t->images[k].size,
+        text_put(i->out, "image %s, %" PRIu64 " %s, %s: %.*s\n", hex, t->images[k].size,
+                 text_plural(t->images[k].size, "byte", "bytes"),
                  is_here(&i->p->journal, digest) ? "here" : "not here", (int)r.key_size, r.key);
     }
 }
@@ -89,7 +91,7 @@ static void put_pulls(const struct info *i)
         else if (r.kind == PULL_FILE)
             text_put(i->out, "\n");
         else
-            text_put(i->out, ", %zu bytes\n", r.size);
+            text_put(i->out, ", %zu %s\n", r.size, text_plural(r.size, "byte", "bytes"));
     }
 }
 
@@ -100,8 +102,8 @@ static void put_pushes(const struct info *i)
     while (journal_next_push(&pushes, &p)) {
         text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, push_kind_name(p.kind));
         if (p.kind == PUSH_CONSOLE)
-            text_put(i->out, ", %u bytes for device %u of VM %u", p.size, p.target & 0xffu,
-                     p.target >> 8);
+            text_put(i->out, ", %u %s for device %u of VM %u", p.size,
+                     text_plural(p.size, "byte", "bytes"), p.target & 0xffu, p.target >> 8);
         text_put(i->out, "\n");
     }
 }

@@ -188,6 +188,7 @@ static bool unknown_option(const char *name, struct error *e)
     char text[NEAREST_TEXT];
     for (size_t i = 0; i < sizeof option_uses / sizeof option_uses[0]; i++)
         nearest_try(&nearest, option_uses[i].option);
+    nearest_try(&nearest, "--help");
     nearest_text(&nearest, text);
     return error_set(e, "unknown option '%s'%s", name, *text ? text : " (qvm --help lists them)");
 }
@@ -550,15 +551,19 @@ static bool asks_for_help(int argc, char **argv)
     return help;
 }
 
+/* What stands where a command does, and is none. */
 static void say_unknown_command(const char *command)
 {
+    static const char *const others[] = {"fmt", "help", "--help", "--version"};
     struct nearest nearest = nearest_to(command);
     char text[NEAREST_TEXT];
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         nearest_try(&nearest, commands[i].name);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        nearest_try(&nearest, others[i]);
     questions_nearest(&nearest);
     nearest_text(&nearest, text);
-    fprintf(stderr, "qvm: unknown command '%s'%s%s\n", command,
+    fprintf(stderr, "qvm: unknown %s '%s'%s%s\n", command[0] == '-' ? "option" : "command", command,
             *text ? text : " (qvm --help lists them)",
             ends_in_qvmconf(command) ? ": qvm run FILE runs a configuration" : "");
 }

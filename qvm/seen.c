@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/syndrome.h"
+#include "emu/text.h"
 #include "hv/config_json.h"
 #include "hv/config_text.h"
 #include "hv/judge.h"
@@ -162,11 +163,12 @@ static void tell(struct counts *c, size_t number, const struct seen_exit *x,
 
 static void tell_end(const struct counts *c)
 {
+    uint64_t all = c->agreeing + c->differing + c->not_judged;
     host_flush();
     fprintf(stderr,
-            "qvm: %" PRIu64 " exits of your board: under this configuration the model gives the "
+            "qvm: %" PRIu64 " %s of your board: under this configuration the model gives the "
             "same for %" PRIu64 ", something else for %" PRIu64 "; %" PRIu64 " not judged\n",
-            c->agreeing + c->differing + c->not_judged, c->agreeing, c->differing, c->not_judged);
+            all, text_plural(all, "exit", "exits"), c->agreeing, c->differing, c->not_judged);
     if (c->first.size)
         fprintf(stderr, "qvm: first difference: %.*s\n", (int)c->first.size,
                 (const char *)c->first.data);
@@ -230,7 +232,9 @@ bool seen_explain(struct player *p, uint64_t number, bool json, struct bytes *ou
     struct model m = {.vm = NULL};
     bool ok = get_stream(&p->trace, &s, e) && model_open(&m, p, e);
     if (ok && number >= s.count)
-        ok = error_set(e, "there are %zu exits, from 0: none has number %" PRIu64, s.count, number);
+        ok = error_set(e, "there %s %zu %s, from 0: none has number %" PRIu64,
+                       text_plural(s.count, "is", "are"), s.count,
+                       text_plural(s.count, "exit", "exits"), number);
     for (size_t i = 0; ok && i <= number; i++) {
         struct judgement j;
         judge(m.vm, &s.exits[i], m.maps_late, &j);
@@ -343,8 +347,8 @@ bool seen_diff(struct player players[2], bool *differs, struct bytes *out, struc
         if (*differs)
             put_first(&d, out);
         else
-            text_put(out, "no difference: %zu exits in A, %zu in B, equal in what both know\n",
-                     s[0].count, s[1].count);
+            text_put(out, "no difference: %zu %s in A, %zu in B, equal in what both know\n",
+                     s[0].count, text_plural(s[0].count, "exit", "exits"), s[1].count);
     }
     seen_stream_free(&s[0]);
     seen_stream_free(&s[1]);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/shrink.h"
 #include "qvm/host.h"
 #include "qvm/question.h"
@@ -20,7 +21,8 @@ static void on_progress(void *context, const struct shrink_result *r)
 {
     (void)context;
     if (r->runs % 1000 == 0)
-        fprintf(stderr, "qvm: %zu runs, %zu of %zu pages left\n", r->runs, r->pages_kept, r->pages);
+        fprintf(stderr, "qvm: %zu runs, %zu of %zu %s left\n", r->runs, r->pages_kept, r->pages,
+                text_plural(r->pages, "page", "pages"));
 }
 
 /* The machine as it is now, and what comes, ends like this. */
@@ -70,10 +72,13 @@ static bool shrink_player(struct player *p, const char *to, uint64_t at, uint64_
                   from);
     else
         fprintf(stderr,
-                "qvm: from instruction %" PRIu64 " to %" PRIu64 ": %zu of %zu pages, of which %zu "
-                "bytes, and %zu of %zu inputs are needed (%zu runs)\n",
-                from, end.instructions, result.pages_kept, result.pages, result.bytes_kept,
-                result.inputs_kept, result.inputs, result.runs);
+                "qvm: from instruction %" PRIu64 " to %" PRIu64 ": %zu of %zu %s, of which %zu "
+                "%s, and %zu of %zu %s are needed (%zu %s)\n",
+                from, end.instructions, result.pages_kept, result.pages,
+                text_plural(result.pages, "page", "pages"), result.bytes_kept,
+                text_plural(result.bytes_kept, "byte", "bytes"), result.inputs_kept, result.inputs,
+                text_plural(result.inputs, "input", "inputs"), result.runs,
+                text_plural(result.runs, "run", "runs"));
     ok = ok && write_shrunk(p, to, &rest, e);
     journal_free(&rest);
     return ok;

@@ -1,3 +1,4 @@
+#include "emu/text.h"
 #include "qvm/verdict.h"
 
 #include <inttypes.h>
@@ -34,11 +35,12 @@ static void print_lost(const struct vm *vm)
 {
     const struct lost_accesses *l = &vm->lost;
     if (l->unanswered)
-        fprintf(stderr, " (%" PRIu64 " accesses that nobody answers%s", l->unanswered,
-                l->refused ? "" : ")");
+        fprintf(stderr, " (%" PRIu64 " %s that nobody answers%s", l->unanswered,
+                text_plural(l->unanswered, "access", "accesses"), l->refused ? "" : ")");
     if (l->refused)
-        fprintf(stderr, "%s%" PRIu64 " that its memory does not permit)",
-                l->unanswered ? ", " : " (", l->refused);
+        fprintf(stderr, "%s%" PRIu64 "%s that its memory does not permit)",
+                l->unanswered ? ", " : " (", l->refused,
+                l->unanswered ? "" : text_plural(l->refused, " access", " accesses"));
 }
 
 void verdict_print(const struct board *b, const struct trace_end *end)
@@ -57,8 +59,9 @@ void verdict_print(const struct board *b, const struct trace_end *end)
         fprintf(stderr, "qvm: %s", end->sentence);
         print_lost(b->vms[0]);
     }
-    fprintf(stderr, "; %" PRIu64 " instructions, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
-            end->instructions, ns / 1000000000, ns % 1000000000, hex);
+    fprintf(stderr, "; %" PRIu64 " %s, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",
+            end->instructions, text_plural(end->instructions, "instruction", "instructions"),
+            ns / 1000000000, ns % 1000000000, hex);
 }
 
 /* Of several VMs each says its name. */
@@ -82,8 +85,10 @@ static void print_devices(const struct vm *vm)
     for (size_t i = 0; i < vm->vdev_count; i++) {
         uint64_t reads, writes;
         bus_counts(&vm->bus, vm->vdevs[i], &reads, &writes);
-        fprintf(stderr, "qvm: stats: %s%s%s: %" PRIu64 " reads, %" PRIu64 " writes\n", name_of(vm),
-                *name_of(vm) ? ": " : "", vm->vdevs[i]->name, reads, writes);
+        fprintf(stderr, "qvm: stats: %s%s%s: %" PRIu64 " %s, %" PRIu64 " %s\n", name_of(vm),
+                *name_of(vm) ? ": " : "", vm->vdevs[i]->name, reads,
+                text_plural(reads, "read", "reads"), writes,
+                text_plural(writes, "write", "writes"));
     }
 }
 

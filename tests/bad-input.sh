@@ -177,13 +177,15 @@ load $files/none"
     expect 65 "is larger than guest RAM" run $board load "$files/good.elf" \
         initrd load "$files/huge"
     expect 65 "cannot open" run $board load "$files/good.elf" initrd load "$files/none"
+    expect 65 "'$files/good.gz' is a second initrd, and the guest is told of one" run $board \
+        load "$files/good.elf" initrd load "$files/good.elf" initrd load "$files/good.gz"
     for length in 4 5 16 63; do
         image 65 "the ELF header is truncated" "cut-$length.elf"
     done
     for length in 64 65 100; do
         image 65 "the ELF program headers are outside of the file" "cut-$length.elf"
     done
-    image 65 "an ELF segment is outside of the file" "cut-$(($(stat -c %s "$files/good.elf") / 2)).elf"
+    image 65 "of the file, is outside of it" "cut-$(($(stat -c %s "$files/good.elf") / 2)).elf"
     # Not an ELF file any more: raw code.
     image 7 "takes the same exception for ever" cut-1.elf
     image 7 "takes the same exception for ever" cut-3.elf
@@ -191,13 +193,13 @@ load $files/none"
         image 65 "the ELF program headers are outside of the file" "headers-$name.elf"
     done
     image 65 "the ELF file has nothing to load" headers-none.elf
-    image 65 "an ELF segment is outside of the file" segment-offset.elf
-    image 65 "does not fit into guest memory" segment-address.elf
-    image 65 "does not fit into guest memory" segment-hole.elf
-    image 65 "an ELF segment is outside of the file" segment-size.elf
-    image 65 "an ELF segment does not fit into guest memory" segment-memory.elf
-    image 65 "an ELF segment does not fit into guest memory" segment-memory-large.elf
-    image 65 "an ELF segment is outside of the file" segment-memory-small.elf
+    image 65 "bytes at 0xffffffffffffffff of the file, is outside of it" segment-offset.elf
+    image 65 "bytes at guest-physical 0xfffffffffffffff0, does not fit into guest memory" segment-address.elf
+    image 65 "bytes at guest-physical 0x1000, does not fit into guest memory" segment-hole.elf
+    image 65 "an ELF segment, 0xffffffffffffffff bytes at 0x" segment-size.elf
+    image 65 "an ELF segment, 0xffffffffffffffff bytes at guest-physical 0x" segment-memory.elf
+    image 65 "an ELF segment, 0x10000000000 bytes at guest-physical 0x" segment-memory-large.elf
+    image 65 "bytes in the file, which is more than the 0x1 it has in memory" segment-memory-small.elf
     image 7 "takes the same exception for ever" entry-odd.elf
     image 7 "takes the same exception for ever" entry-far.elf
     for name in class32 big-endian x86; do
@@ -288,6 +290,7 @@ load $files/good.elf"
 commands() {
     expect 2 "usage:"
     expect 2 "unknown command 'nosuch'" nosuch
+    expect 2 "unknown option '--nosuch' (qvm --help lists them)" --nosuch
     expect 2 "unknown option '--nosuch'" run $board --nosuch
     expect 2 "unknown option '--nosuch'" run $board --nosuch 1
     expect 2 "--limit-insns wants an argument" run $board --limit-insns
@@ -305,6 +308,8 @@ commands() {
     expect 64 "Unable to open '$files'" record -o "$files" $board load "$files/good.elf"
     expect 67 "instruction limit reached; 100 instr" run $board load $programs/endless.elf \
         --limit-insns 100
+    expect 67 "instruction limit reached; 1 instruction, 0.000000001 s" run $board load $programs/endless.elf \
+        --limit-insns 1
     expect 67 "time limit reached" run $board load $programs/endless.elf --limit-ns 5000
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-insns 0
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-ns 0

@@ -66,7 +66,7 @@ same() {
     vm "$1" "$3"
     final run --no-record "${chaos[@]}" "${vm[@]}" "${limit[@]}"
     whole="$digest"
-    total="$(sed -n 's/.*; \([0-9]*\) instructions, .*/\1/p' "$work/err")"
+    total="$(sed -n 's/.*; \([0-9]*\) instructions*, .*/\1/p' "$work/err")"
     check "$name: ends" [ -n "$whole" ]
     for every in 997 9973 $((total / 3)); do
         final run --no-record "${chaos[@]}" "${vm[@]}" "${limit[@]}" --digest-every $every

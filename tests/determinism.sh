@@ -45,7 +45,7 @@ run() {
     # The outer redirection is for what the shell has to say of a process that was killed.
     { timeout -s KILL $((seconds * ${QVM_SLOWNESS:-1})) "$@" >"$name.out" 2>"$name.err" <"$input"; } 2>/dev/null
     status=$?
-    sed -n 's/^qvm: .* instructions, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$name.err" >"$name.digest"
+    sed -n 's/^qvm: .* instructions*, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$name.err" >"$name.digest"
 }
 input=/dev/null
 

@@ -25,7 +25,7 @@ replays() {
         verdict "$1" "exit replay, status $status: $(head -n 1 "$work/err")"
         return
     fi
-    line="${line% guest exits*}"
+    line="${line% guest exit*}"
     exits=$((exits + ${line##* }))
     verdict "$1" ""
 }

@@ -121,7 +121,7 @@ says 0 "qvm: the lines name physical CPUs, and a vCPU may be on any: CPU N is ta
 says 0 "exit 1 at 1.000000016 s, vcpu 1: your board: HVC #0, PC 0x4000; the model: psci answers; the function (X0) is not known" \
     replay --exits "$work/qnx.qtrace"
 sed 's/CPU:01/CPU:05/' "$work/qnx" >"$work/far"
-says 0 "qvm: 1 exits are of vCPUs that the VM has not: it has 2 (one \`cpu\` each)" \
+says 0 "qvm: 1 exit is of vCPUs that the VM has not: it has 2 (one \`cpu\` each)" \
     import "$work/far" -o "$work/qnx.qtrace" $conf cpu cpu
 
 # As traceprinter prints it: the whole syndrome, on one line or on several; an exit without one is
@@ -203,7 +203,7 @@ verdict "nothing is left of a refused import" "$(ls "$work/no.qtrace" 2>/dev/nul
 # A core of ours: the machine goes on as the recording did, and dumps again as it was.
 says 0 "qvm: vm test after instruction 345000 dumped to '$work/core'" \
     dump traces/translation.qtrace --at 345000 -o "$work/core"
-says 0 "qvm: '$work/core.qtrace' holds the guest with 1 vCPUs; vcpu 0 is at PC 0x40080d84 (qvm explain, qvm gdb, qvm run --from)" \
+says 0 "qvm: '$work/core.qtrace' holds the guest with 1 vCPU; vcpu 0 is at PC 0x40080d84 (qvm explain, qvm gdb, qvm run --from)" \
     import "$work/core" -o "$work/core.qtrace" $conf
 says 0 "  next PC   0x40080d88" explain "$work/core.qtrace" --next
 # The recording is of an older machine, which has less state than what is imported: that goes round.
@@ -244,7 +244,7 @@ if command -v qemu-system-aarch64 >/dev/null; then
             -m 16 -display none -monitor stdio -kernel build/guests/tests/faults.elf \
             >"$work/monitor" 2>&1
     pc="$(grep -ao 'PC=[0-9a-f]*' "$work/monitor" | head -n 1 | sed 's/PC=0*//')"
-    says 0 "qvm: '$work/qemu.qtrace' holds the guest with 1 vCPUs; vcpu 0 is at PC 0x$pc (qvm explain, qvm gdb, qvm run --from)" \
+    says 0 "qvm: '$work/qemu.qtrace' holds the guest with 1 vCPU; vcpu 0 is at PC 0x$pc (qvm explain, qvm gdb, qvm run --from)" \
         import "$work/qemu" -o "$work/qemu.qtrace"
     says 0 "qvm: the core has no system registers: stage 1 is off; --sysreg SCTLR_EL1=0x... and others set them" \
         import "$work/qemu" -o "$work/qemu.qtrace"

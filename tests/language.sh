@@ -523,6 +523,50 @@ checks() {
     says 2 "--entropy wants a number or 'host', not 'foo'" run ram 1M --entropy foo
 }
 
+# Misspelt words --------------------------------------------------------------------------------------
+
+# What was meant, of commands and options; words of the language are in tests/unit/test_config_parse.c.
+misspelt() {
+    while IFS='|' read -r line words; do
+        # shellcheck disable=SC2086 # words
+        says 2 "qvm: unknown $line" $words
+    done <<'ROWS'
+command 'rn' (did you mean 'run'?)|rn
+command 'reply' (did you mean 'replay'?)|reply
+command 'explian' (did you mean 'explain'?)|explian x
+command 'fnt' (did you mean 'fmt'?)|fnt
+command 'hepl' (did you mean 'help'?)|hepl
+command 'zzz' (qvm --help lists them)|zzz
+command 'a.qvmconf' (qvm --help lists them): qvm run FILE runs a configuration|a.qvmconf
+option '--hepl' (did you mean '--help'?)|--hepl
+option '--verison' (did you mean '--version'?)|--verison
+option '--hepl' (did you mean '--help'?)|run --hepl
+option '--limit-insn' (did you mean '--limit-insns'?)|run ram 1M --limit-insn 5
+option '--stat' (did you mean '--stats'?)|replay x --stat
+option '--zzz' (qvm --help lists them)|run ram 1M --zzz
+ROWS
+}
+
+# The recipe of README -------------------------------------------------------------------------------
+
+# block TEXT: the block of README.md that has it.
+block() {
+    awk -v text="$1" '/^```/ { if (inside && index(all, text)) printf "%s", all; inside = !inside; all = ""; next }
+        inside { all = all $0 "\n" }' README.md
+}
+
+recipe() {
+    mkdir "$work/recipe" "$work/bin"
+    block "// hello.c" >"$work/recipe/hello.c"
+    block "# hello.qvmconf" >"$work/recipe/hello.qvmconf"
+    block "clang --target" >"$work/commands"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$qvm" >"$work/bin/qvm"
+    chmod +x "$work/bin/qvm"
+    (cd "$work/recipe" && PATH="$work/bin:$PATH" limited 60 sh -e ../commands) >"$work/out" 2>"$work/err" </dev/null
+    verdict "the recipe of README" "$(grep -qx Hello "$work/out" && grep -q '^qvm: the guest powered off;' "$work/err" ||
+        tail -n 1 "$work/err")"
+}
+
 help
 vdevs
 forms
@@ -531,4 +575,6 @@ bad_trees
 damaged_trees
 images
 checks
+misspelt
+recipe
 finish

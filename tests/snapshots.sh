@@ -17,7 +17,7 @@ final() {
 }
 
 instructions() {
-    sed -n 's/.*; \([0-9]*\) instructions, .*/\1/p' "$work/err"
+    sed -n 's/.*; \([0-9]*\) instructions*, .*/\1/p' "$work/err"
 }
 
 # program NAME VCPUS MODEL: at five places of its run.

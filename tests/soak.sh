@@ -37,7 +37,7 @@ boot() {
     local seconds="$1" status=0
     shift
     timeout -s KILL "$seconds" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-    digest="$(sed -n 's/^qvm: .* instructions, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
+    digest="$(sed -n 's/^qvm: .* instructions*, .* digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
     problem=
     if [ $status = 137 ]; then
         problem="it does not end (stopped after $seconds s)"

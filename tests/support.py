@@ -44,7 +44,7 @@ class Run:
     def take(self, status, out, err):
         self.status = status
         self.out, self.err = out.decode(errors='replace'), err.decode(errors='replace')
-        found = re.search(r'^qvm: (.*); \d+ instructions, .* digest ([0-9a-f]{64})$', self.err, re.M)
+        found = re.search(r'^qvm: (.*); \d+ instructions?, .* digest ([0-9a-f]{64})$', self.err, re.M)
         self.ending, self.digest = found.groups() if found else ('', '')
 
     def of(self, vm):
