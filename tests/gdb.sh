@@ -16,8 +16,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 gdb="$(command -v gdb-multiarch || command -v aarch64-none-elf-gdb || command -v aarch64-linux-gnu-gdb)" ||
     echo "skipped  everything that needs a gdb for AArch64 (gdb-multiarch)"
 lldb="$(command -v lldb)" || echo "skipped  what needs lldb"
-work="$(mktemp -d)" || exit 2
-trap 'rm -rf "$work"' EXIT
+. tests/support.sh
 trap 'exit 1' HUP INT TERM
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$gdb" "$lldb" "$work" "$guest" <<'PYTHON'
 import os
@@ -234,10 +233,10 @@ def stops_once():
     access which is watched reports it before it, backwards behind it."""
     server = Server('gdb', '--port', '0', TRACE)
     peer = Peer(server.place)
-    peer.monitor('seek 51312554')  # before a store to HOPS
+    peer.monitor('seek 51312550')  # before a store to HOPS
     peer.ask('Z2,4009003c,4')
     watch, step = 'T05watch:4009003c;thread:1;', 'T05thread:1;'
-    after = 51312555
+    after = 51312551
     asked = (('vCont;s:1', watch, after - 1), ('vCont;s:1', step, after), ('bs', watch, after),
              ('bs', step, after - 1), ('bs', step, after - 2), ('vCont;s:1', step, after - 1),
              ('c', watch, after - 1), ('c', 'T05replaylog:end;', None), ('bc', watch, after),
@@ -254,7 +253,7 @@ def stops_once():
         good = answer.startswith('T05hwbreak:;') and before != after
         verdict('a breakpoint, ' + packet, '' if good else '%r at %r' % (answer, after))
     # A watchpoint and a breakpoint of one instruction are two stops.
-    peer.monitor('seek 51312554')
+    peer.monitor('seek 51312550')
     peer.ask('Z2,4009003c,4')
     stops = [peer.ask(packet)[:9] for packet in ('c', 'c', 's', 'bc', 'bc', 'c')]
     wanted = ['T05hwbrea', 'T05watch:', 'T05thread', 'T05watch:', 'T05hwbrea', 'T05watch:']
@@ -375,12 +374,12 @@ def forwards():
                   'continue', 'info threads', 'info registers pc cpsr SCTLR_EL1', 'p $v0.d.u',
                   'compare-sections .text', 'thread 3', 'p $pc', 'thread 1', 'stepi', 'stepi',
                   'p $pc', 'set $x7 = 1', 'detach')
-    says('threads at the start', text, r'^\* 1 +Thread 1 \(VM test, vCPU 0: runs\).* start \(\)$',
+    says('threads at the start', text, r'^\* 1 +Thread 1 \(VM test, vCPU 0: runs\).* start \(\) at tests/guest/lib/start\.S:\d+$',
          r'^  4 +Thread 4 \(VM test, vCPU 3: off\)')
-    says('breakpoints', text, r'^Thread 1 hit Breakpoint 1, \S+ in main \(\)$',
+    says('breakpoints', text, r'^Thread 1 hit Breakpoint 1, main \(\) at tests/guest/ipi\.c:\d+$',
          r'^instruction \d+, 0\.\d{9} s virtual$',
-         r'^Thread 1 hit Breakpoint 2, \S+ in sgis \(\)$',
-         r'^  3 +Thread 3 \(VM test, vCPU 2: waits\).* receive \(\)$')
+         r'^Thread 1 hit Breakpoint 2, sgis \(\) at tests/guest/ipi\.c:\d+$',
+         r'^  3 +Thread 3 \(VM test, vCPU 2: waits\).* receive \(argument=\w+\) at tests/guest/ipi\.c:\d+$')
     says('registers', text, r'^pc .*<sgis(\+\d+)?>$', r'^cpsr .*\[.* EL=1 .*\]$',
          r'^SCTLR_EL1 +0x\w+ +\d+$', r'= \{\d+, \d+\}$')
     says('memory is as in the ELF file', text, r'Section \.text,.*: matched\.')
@@ -399,7 +398,7 @@ def backwards():
     verdict('steps back', '' if whens[:1] == whens[1:2] else 'at %s' % whens)
     says('the place after steps back', text, r'<sgis(\+\d+)?>$')
     says('both ends of the recording', text, r'^No more reverse-execution history\.$', r'<start>$',
-         r'^No more reverse-execution history\.$', r'hit Breakpoint 2, \S+ in psci \(\)$')
+         r'^No more reverse-execution history\.$', r'hit Breakpoint 2, psci \(\) at tests/guest/ipi\.c:\d+$')
     verdict('instructions at both ends',
             '' if whens[2:] == ['0', end[1]] else 'they are %s' % whens)
 
@@ -443,11 +442,11 @@ def watch():
 
 
 def watched_steps():
-    text = script(PIPE, 'monitor seek 51312554', 'maintenance flush register-cache',
+    text = script(PIPE, 'monitor seek 51312550', 'maintenance flush register-cache',
                   'watch ' + HOPS, 'stepi', 'monitor when', 'reverse-stepi', 'monitor when', 'next',
                   'reverse-next', 'detach')
-    says('a watched step', text, CHANGE % (1, 999, 1000), r'^instruction 51312555,',
-         CHANGE % (1, 1000, 999), r'^instruction 51312554,', CHANGE % (1, 999, 1000),
+    says('a watched step', text, CHANGE % (1, 999, 1000), r'^instruction 51312551,',
+         CHANGE % (1, 1000, 999), r'^instruction 51312550,', CHANGE % (1, 999, 1000),
          CHANGE % (1, 1000, 999))
 
 
@@ -488,8 +487,8 @@ def why():
          r'^sp was last written by instruction \d+: VM test, vCPU 0, \w+ <\w+\+\w+>: stp x29, x30, \[sp, ',
          r'before 0x\w+7ff0, after 0x\w+7fc0$',
          r'^VBAR_EL1 was .* instruction 76: .*msr vbar_el1, x1$', r'^lr was .*: bl ')
-    wrote = r'^0x4009003c \(4 bytes\) was last written by instruction 51312555: VM test, vCPU 0, ' \
-            r'0x400801c4 <on_irq\+0x8c>: str w10, .*\n%s +before 0x000003e7, after 0x000003e8\n.*seek 51312554 '
+    wrote = r'^0x4009003c \(4 bytes\) was last written by instruction 51312551: VM test, vCPU 0, ' \
+            r'0x400801c4 <on_irq\+0x8c>: str w10, .*\n%s +before 0x000003e7, after 0x000003e8\n.*seek 51312550 '
     says('who wrote an address', text, wrote % '', r'^0x40080000 \(1 byte\) was not written since ')
     says('who wrote a physical address', text, r'addresses of memory are guest-physical',
          wrote % r' +by its virtual address 0x4009003c\n')
@@ -499,7 +498,7 @@ def why():
     verdict('a question changes nothing',
             '' if len(digests) == 2 and len(set(digests)) == 1 else repr(digests))
     events = [line for line in text.splitlines() if ' QVM:' in line]
-    good = len(events) == 24 and events[:4] == events[-4:] and ' insn:51412939' in events[-1]
+    good = len(events) == 24 and events[:4] == events[-4:] and ' insn:51412935' in events[-1]
     verdict('events', '' if good else repr(events))
     says('where it was', text, r'^pc .*<spis\+')
 
@@ -522,7 +521,7 @@ def live(command):
                   'monitor space guest-physical', 'x/i 0x40080000', 'stepi 100', 'watch ' + HOPS,
                   'continue', 'monitor events 2', 'monitor why x0', 'delete', 'detach')
     ended = server.end()
-    says(command + ' --gdb', text, r'hit Breakpoint 1, \S+ in psci \(\)$', r'^TTBR0_EL1 ',
+    says(command + ' --gdb', text, r'hit Breakpoint 1, psci \(\) at tests/guest/ipi\.c:\d+$', r'^TTBR0_EL1 ',
          r'^gpa 0x40080000, hpa 0x\w+: RAM, offset ', r'<start>:\t', CHANGE % (2, 0, 1),
          r'QVM:\w+ .*\n.*QVM:', r'^a run has no past ', r'^\[Inferior 1 .*detached\]$')
     verdict(command + ' --gdb, digest', ended.differs(plain_run))
@@ -543,7 +542,7 @@ def two_vms():
                   'awatch *(unsigned *) 0x60000000', 'continue', 'monitor why 0x60000000', 'detach')
     says('two VMs', text, r'Thread 1 \(VM a, vCPU 0', r'Thread 2 \(VM b, vCPU 0',
          r'^Thread 2 hit Breakpoint 1, ', 'Current thread is 2', r'^instruction \d+, vm b, vcpu 0 ',
-         r'^instruction \d+, vm a, vcpu 0 ', r'<main\+\d+>$', r'^Thread 2 hit Hardware access',
+         r'^instruction \d+, vm a, vcpu 0 ', r'<(main|words_start)(\+\d+)?>$', r'^Thread 2 hit Hardware access',
          r'^Value = 42$', r'was last written by .*: VM a, vCPU 0, .*: str x')
 
 
@@ -555,8 +554,8 @@ def with_lldb():
                 'continue', 'register read SCTLR_EL1', 'process plugin packet monitor when', 'detach']
     words = [word for command in commands for word in ('-o', command)]
     run = Run([lldb, '--no-lldbinit', '--batch', *words, ELF])
-    says('lldb', run.out, r'`start$', r'cpsr = 0x000003c5$', r'stop reason = breakpoint 1\.1',
-         r'tid = 0x0004, .*`receive', r'^0x40080000: df 4f 03 d5', r'`sgis \+ 4$',
+    says('lldb', run.out, r'`start at start\.S:\d+$', r'cpsr = 0x000003c5$', r'stop reason = breakpoint 1\.1',
+         r'tid = 0x0004, .*`receive', r'^0x40080000: df 4f 03 d5', r'step into\n.*`sgis at ipi\.c:\d+',
          r'frame #1: .*`main', r'old value: 0\nnew value: 1', r'thread #2, stop reason = watchpoint',
          r'SCTLR_EL1 = 0x\w+$', r'^instruction \d+, ', r'^Process 1 detached')
     verdict('lldb, the end', server.end().problem(0))

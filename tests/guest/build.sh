@@ -1,7 +1,8 @@
 #!/bin/sh
 # build.sh OUTDIR: builds every guest program of this folder to OUTDIR/NAME.elf, and those of vms/ to
 # OUTDIR/vms/NAME.elf (they are no tests by themselves); only those whose sources are newer. Needs
-# clang and lld. The result depends on nothing but sources and compiler.
+# clang and lld. The result depends on nothing but sources and compiler: sources are named from the
+# root of the project, where gdb finds them if it runs there.
 set -eu
 [ $# = 1 ] || { echo "usage: build.sh OUTDIR" >&2; exit 2; }
 mkdir -p "$1/vms"
@@ -32,7 +33,8 @@ trap 'exit 1' HUP INT TERM
 
 flags="--target=aarch64-none-elf -march=armv8-a -ffreestanding -nostdlib -fno-pic
     -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -O2
-    -Ilib -c"
+    -g -fdebug-compilation-dir=tests/guest
+    -fdebug-prefix-map=$("$clang" -print-resource-dir)=clang -Ilib -c"
 c_flags="-std=gnu11 -mgeneral-regs-only -mstrict-align -fno-builtin -Wall -Wextra -Werror"
 
 # compile SOURCE OBJECT
