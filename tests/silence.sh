@@ -9,9 +9,7 @@ repository="$(cd "$(dirname "$0")/.." && pwd)"
 qvm="$(realpath -e "$1")" || exit 2
 cd "$repository" || exit 2
 tests/guest/build.sh build/guests/tests || exit 2
-work="$(mktemp -d)" || exit 2
-export TMPDIR="$work" # recordings of runs that end badly
-trap 'rm -rf "$work"' EXIT
+. tests/support.sh
 trap 'exit 1' HUP INT TERM
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 - "$qvm" "$work" "${2:-}" <<'PYTHON'
 import os

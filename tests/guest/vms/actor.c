@@ -23,49 +23,15 @@
 #include "gic.h"
 #include "mmu.h"
 #include "trap.h"
+#include "words.h"
 
 #define WATCHDOG          0x09030000u
 #define EXIT              0x09040000u
 #define ALIAS             0x2000000000u
 #define BYTES             0x100000u
 #define PSCI_SYSTEM_RESET 0x84000009u
-enum { SYS_GET_CMDLINE = 0x15 };
 
-static char line[512];
-static const char *rest = line;
 static uint64_t last; /* number that was printed */
-
-static const char *word(void)
-{
-    static char text[64];
-    size_t size = 0;
-    while (*rest == ' ')
-        rest++;
-    while (*rest && *rest != ' ' && size < sizeof text - 1)
-        text[size++] = *rest++;
-    text[size] = 0;
-    return text;
-}
-
-static bool is(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-/* Decimal, or hexadecimal with 0x. */
-static uint64_t number(void)
-{
-    const char *at = word();
-    unsigned base = at[0] == '0' && at[1] == 'x' ? 16 : 10;
-    uint64_t value = 0;
-    for (at += base == 16 ? 2 : 0; *at; at++)
-        value = value * base + (uint64_t)(*at >= 'a' ? *at - 'a' + 10 : *at - '0');
-    return value;
-}
 
 static void uart(const char *text)
 {
@@ -255,8 +221,7 @@ static void act(const char *what)
 
 int main(void)
 {
-    uint64_t block[2] = {(uint64_t)line, sizeof line};
-    semihost(SYS_GET_CMDLINE, block);
+    words_start();
     for (;;)
         act(word());
 }

@@ -19,49 +19,18 @@
 #include "gic.h"
 #include "mmu.h"
 #include "smp.h"
+#include "words.h"
 
 #define WATCHDOG  0x09030000u
 #define ROM       0x60000000u
 #define UNMAPPED  0x7000000000u
 #define SGI_FRAME (GICR + 0x10000)
 #define TIMER     27u
-enum { SYS_GET_CMDLINE = 0x15 };
 enum { SVC = 0xd4000001, BRK = 0xd4200000, STP_PUSH = 0xa9bf7bfd };
 /* hvc #0 with W0 = CPU_OFF: movz w0, #2; movk w0, #0x8400, lsl #16; hvc #0 */
 static const uint32_t cpu_off[] = {0x52800040, 0x72b08000, 0xd4000002};
 
 static struct tables tables;
-static char line[512];
-static const char *rest = line;
-
-static const char *word(void)
-{
-    static char text[64];
-    size_t size = 0;
-    while (*rest == ' ')
-        rest++;
-    while (*rest && *rest != ' ' && size < sizeof text - 1)
-        text[size++] = *rest++;
-    text[size] = 0;
-    return text;
-}
-
-static bool is(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-static uint64_t number(void)
-{
-    uint64_t value = 0;
-    for (const char *at = word(); *at; at++)
-        value = value * 10 + (uint64_t)(*at - '0');
-    return value;
-}
 
 static _Noreturn void undefined_with(uint64_t vbar)
 {
@@ -239,7 +208,6 @@ static _Noreturn void get_into(const char *what)
 
 int main(void)
 {
-    uint64_t block[2] = {(uint64_t)line, sizeof line};
-    semihost(SYS_GET_CMDLINE, block);
+    words_start();
     get_into(word());
 }
