@@ -1,6 +1,7 @@
 /* perf-count: what Linux' perf counts of a program of known length: instructions and cycles, at EL0
  * alone and with the kernel. What is counted at EL0 must be exactly what the program executes,
- * however often the timer's interrupt comes between; with the kernel it is more.
+ * however often the timer's interrupt comes between; with the kernel it is more. On one vCPU:
+ * cycles are instructions of the board, those of other vCPUs too.
  *
  * Exit status 0 when that is so. It prints a line for each measurement, two of each. */
 #include "program.h"
