@@ -73,6 +73,16 @@ void write_back(struct vcpu *v, const struct insn_memory *m);
 
 uint64_t extended(uint64_t value, const struct insn_memory *m);
 
+/* alignment.c: has the engine check what SCTLR_EL1 asks for (Arm ARM B2.9.2, D1.3.10.2). */
+void update_checks(struct vcpu *v);
+/* Must all accesses be aligned, whatever memory they are to, and are they ours to check? */
+bool alignment_is_ours(const struct vcpu *v);
+bool is_misaligned(const struct insn_memory *m);
+/* Does the access fault before it is translated? */
+bool alignment_faults(const struct vcpu *v, const struct insn_memory *m);
+/* Then takes the exception. */
+bool take_alignment(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
+
 /* withheld.c: accesses to memory that fill_page refused without a fault; v->withheld says why. */
 void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* Can withheld_carry_out make it? */

@@ -207,6 +207,7 @@ struct engine_ops {
     void (*store_begins)(struct engine *e, hpa_t a, uint64_t size, bool alone);
     void (*store_ends)(struct engine *e);
     void (*tell_changes)(struct engine *e);
+    bool (*set_checks)(struct engine *e, unsigned checks);
     void (*clear_monitor)(struct engine *e);
     struct engine_context *(*context_new)(struct engine *e);
     void (*context_free)(struct engine *e, struct engine_context *c);
@@ -484,6 +485,20 @@ static inline void engine_store_ends(struct engine *e)
 static inline void engine_tell_changes(struct engine *e)
 {
     ((const struct engine_head *)e)->ops->tell_changes(e);
+}
+
+/* Accesses that are to raise ENGINE_DATA_ABORT (Arm ARM B2.9.2); with CHECK_ZERO, DC ZVA raises
+ * ENGINE_UNDEFINED. From the next block on. False: the engine cannot, and lets them pass. */
+enum engine_check {
+    CHECK_ALL = 1,     /* unaligned ones */
+    CHECK_ORDERED = 2, /* unaligned ones with acquire or release semantics */
+    CHECK_ZERO = 4,
+    CHECK_SP_EL0 = 8,  /* based on SP that is not a multiple of 16, at EL0 */
+    CHECK_SP_EL1 = 16, /* at EL1; or ENGINE_FILL because of an address that nobody has */
+};
+static inline bool engine_set_checks(struct engine *e, unsigned checks)
+{
+    return ((const struct engine_head *)e)->ops->set_checks(e, checks);
 }
 
 /* Clears the loaded vCPU's exclusive monitor (Arm ARM B2.9: allowed at any time). */

@@ -54,6 +54,12 @@ static void script_stop_soon(struct engine *e)
     (void)e;
 }
 
+static bool script_set_checks(struct engine *e, unsigned checks)
+{
+    (void)e, (void)checks;
+    return true;
+}
+
 static void script_use(struct engine *e, const struct engine_callbacks *callbacks)
 {
     (void)e, (void)callbacks;
@@ -326,6 +332,7 @@ static const struct engine_ops script_ops = {
     .set_fpcr = script_set_fpcr,
     .fpsr = script_fpsr,
     .set_fpsr = script_set_fpsr,
+    .set_checks = script_set_checks,
     .flush_tlb = script_flush,
     .change_space = script_flush,
     .drop_code = script_drop_code,

@@ -11,14 +11,16 @@
 /* Running -------------------------------------------------------------------------------------- */
 
 static struct engine *running;
-static bool live_registers_found;
+static bool live_registers_found, alignment_checks_found;
 
 bool library_run(struct engine *e, uint64_t pc)
 {
     struct engine *before = running;
     running = e;
+    checks_begin_run(e);
     uc_err err = uc_emu_start(e->uc, pc, 0, 0, 0);
     running = before;
+    checks_begin_run(before);
     return err == UC_ERR_OK;
 }
 
@@ -487,12 +489,12 @@ const char *engine_version(void)
 
 const char *engine_interposed(void)
 {
-    static char text[96];
+    static char text[112];
     struct interposed works = interposed();
-    int size = snprintf(text, sizeof text, "; interposed:%s%s%s%s",
-                        works.exit_checks ? " exit checks," : "",
-                        works.block_starts ? " block starts," : "", works.fills ? " fills," : "",
-                        live_registers_found ? " registers," : "");
+    int size = snprintf(
+        text, sizeof text, "; interposed:%s%s%s%s%s", works.exit_checks ? " exit checks," : "",
+        works.block_starts ? " block starts," : "", works.fills ? " fills," : "",
+        live_registers_found ? " registers," : "", alignment_checks_found ? " alignment," : "");
     bool is_list = text[size - 1] == ',';
     text[is_list ? size - 1 : 0] = 0;
     return text;
@@ -597,6 +599,7 @@ static const struct engine_ops unicorn_ops = {
     .store_begins = unicorn_store_begins,
     .store_ends = unicorn_store_ends,
     .tell_changes = unicorn_tell_changes,
+    .set_checks = unicorn_set_checks,
     .clear_monitor = unicorn_clear_monitor,
     .context_new = unicorn_context_new,
     .context_free = unicorn_context_free,
@@ -631,7 +634,9 @@ struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct
     CHECK_ROOM(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
     find_monitor(g);
     if (find_registers(g, e)) {
+        find_checks(g);
         live_registers_found = g->live;
+        alignment_checks_found = g->makes_checks;
         return g;
     }
     engine_free(g);

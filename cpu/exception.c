@@ -93,9 +93,12 @@ static struct insn_memory decode_at(struct vcpu *v, uint64_t pc)
     return readable ? insn_memory_decode(v->world->engine, pc, word) : (struct insn_memory){0};
 }
 
-static void take_alignment(struct vcpu *v, uint64_t pc)
+/* What the engine found misaligned; or other code than it has translated is in memory by now. */
+static void take_found_alignment(struct vcpu *v, uint64_t pc)
 {
     struct insn_memory m = decode_at(v, pc);
+    if (take_alignment(v, pc, &m))
+        return;
     v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
     take_abort(v, pc, gva(m.address), &m);
 }
@@ -138,6 +141,11 @@ static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
         finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
         return;
     }
+    struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
+    bool is_zero = m.class == INSN_ZERO; /* undefined to the engine where it faults, or at EL0 */
+    if (is_zero && (!at_el0(engine_mode(v->world->engine)) || (v->stage1.sctlr & SCTLR_DZE)) &&
+        take_alignment(v, pc, &m))
+        return;
     if (sysreg_is_undefined(v, word) && undefined_sysreg(v, word)) {
         engine_set_pc(v->world->engine, pc + 4);
         expect_exit(v, pc, word & 31);
@@ -182,7 +190,7 @@ bool take_engine_exception(void *cpu, unsigned number)
         take_undefined_instruction(v, pc);
         break;
     case ENGINE_DATA_ABORT:
-        take_alignment(v, pc);
+        take_found_alignment(v, pc);
         break;
     case ENGINE_HVC:
         take_call(v, EXIT_HVC, pc);

@@ -33,6 +33,50 @@ bool insn_is_load_exclusive(uint32_t word)
     return (word & 0x3fc00000) == 0x08400000 && (!bit(word, 21) || bit(word, 31));
 }
 
+bool insn_may_be_ordered(uint32_t word)
+{
+    uint32_t group = word & 0x3f000000;
+    return group == 0x08000000 || group == 0x19000000 || (word & 0x3f200c00) == 0x38200000;
+}
+
+bool insn_has_register_offset(uint32_t word)
+{
+    /* size 111 V 00 opc 1 Rm option S 10. */
+    return (word & 0x3b200c00) == 0x38200800;
+}
+
+/* A load or store that changes its base by something else than a multiple of 16. */
+static bool moves_base_oddly(uint32_t word)
+{
+    bool vector = bit(word, 26);
+    switch (bits(word, 29, 28)) {
+    case 0: /* structures, post-indexed */
+        return vector && bit(word, 23);
+    case 2: {
+        unsigned scale = vector ? 2 + bits(word, 31, 30) : bits(word, 31, 30) == 2 ? 3 : 2;
+        return bit(word, 23) && (bits(word, 21, 15) << scale) % 16;
+    }
+    case 3:
+        return !bit(word, 24) && bit(word, 10) && (bit(word, 21) || bits(word, 20, 12) % 16);
+    default:
+        return false;
+    }
+}
+
+bool insn_misaligns_sp(uint32_t word)
+{
+    unsigned rd = bits(word, 4, 0), rn = bits(word, 9, 5);
+    if ((bits(word, 28, 25) & 5) == 4)
+        return rn == 31 && moves_base_oddly(word);
+    if (rd != 31)
+        return false;
+    if ((word & 0x3f800000) == 0x11000000) /* ADD, SUB (immediate) */
+        return rn != 31 || (!bit(word, 22) && bits(word, 21, 10) % 16);
+    bool extended = (word & 0x3fe00000) == 0x0b200000; /* ADD, SUB (extended register) */
+    bool logical = (word & 0x1f800000) == 0x12000000;  /* AND, ORR, EOR (immediate) */
+    return extended || (logical && bits(word, 30, 29) != 3);
+}
+
 bool insn_is_fp(uint32_t word)
 {
     /* op0 (28:25) = x111: data processing, scalar FP and Advanced SIMD; loads and stores with V. */

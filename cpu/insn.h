@@ -52,6 +52,12 @@ unsigned insn_alignment(const struct insn_memory *m);
 bool insn_is_unprivileged(uint32_t word);
 /* LDXR*, LDAXR*, LDXP, LDAXP: sets the exclusive monitor. */
 bool insn_is_load_exclusive(uint32_t word);
+/* In the groups of LDAR and STLR, of LDAPUR and STLUR, or of LDAPR. */
+bool insn_may_be_ordered(uint32_t word);
+/* A load or store whose address is a base plus a register. */
+bool insn_has_register_offset(uint32_t word);
+/* Leaves SP elsewhere than a multiple of 16 from where it was, or may do so. */
+bool insn_misaligns_sp(uint32_t word);
 /* Reads or writes the FP and SIMD registers, so that CPACR_EL1.FPEN may trap it. */
 bool insn_is_fp(uint32_t word);
 

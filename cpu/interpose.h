@@ -33,4 +33,18 @@ bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *p
 /* A WFE is being executed, the last instruction of its block. */
 void engine_wfe(void);
 
+/* unicorn_checks.c: what cpu/wrapped.c asks while the library translates, in this order. */
+extern uint64_t engine_checks_now; /* what translated blocks are found by */
+void engine_translates_block(void);
+/* The instruction there, or what is translated in its place. */
+uint32_t engine_translates(uint32_t word);
+struct access_checks {
+    unsigned log2_alignment; /* of the address; 0: as the library has it */
+    bool sp;                 /* multiple of 16? */
+};
+/* The next access to memory that the instruction makes. */
+struct access_checks engine_translates_access(bool is_big_endian);
+/* No guest has memory there: bits 63:48 are neither all zero nor all one. */
+#define NOWHERE 0x0052000000000000
+
 #endif

@@ -123,7 +123,7 @@ enum engine_outcome carry_out_access(struct vcpu *v, uint64_t pc, uint32_t word)
 {
     struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
     enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
-    if (!m.registers || m.unprivileged || !is_in_page(&m))
+    if (!m.registers || m.unprivileged || !is_in_page(&m) || alignment_faults(v, &m))
         return ENGINE_REFUSED;
     enum found found = find_data(v, m.address & ~PAGE_MASK, kind);
     if (found == FOUND_DEVICE && m.class == INSN_SINGLE && !debug_waits_for_debugger(v, &m))
@@ -190,6 +190,8 @@ void handle_refused_fill(struct vcpu *v)
     if (!v->fault_has_word)
         read_instruction(v, pc, &v->fault_word);
     struct insn_memory m = insn_memory_decode(e, pc, v->fault_word);
+    if (take_alignment(v, pc, &m))
+        return;
     gva_t a = failing_address(v, &m);
     if (v->fault.class == FAULT_NONE) {
         handle_withheld(v, pc, &m);

@@ -516,6 +516,7 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
         if (v->stage1.sctlr != value)
             tlb_invalidate_all(v->tlb);
         v->stage1.sctlr = value;
+        update_checks(v);
         break;
     case SYS_TCR_EL1:
         if (v->stage1.tcr != value)

@@ -243,13 +243,11 @@ static unsigned watched_accesses(const struct vcpu *v, uint64_t page_va, uint64_
     return watched;
 }
 
-/* With stage 1 off everything is Device memory as well, and most programs live with that: there the
- * engine's ways are kept. */
-static bool is_device_memory(const struct vcpu *v, hpa_t page)
+/* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
+static bool is_device_memory(const struct vcpu *v)
 {
     return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
-           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE) &&
-           memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ);
+           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE);
 }
 
 /* Where stores are watched reads may be the engine's. */
@@ -260,11 +258,12 @@ static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *pa
     unsigned watched = watched_accesses(v, page_va, page->hpa);
     v->withheld.page_va = page_va;
     v->withheld.page = at;
-    v->withheld.is_watched = (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R)) &&
-                             memory_at(v->world->memory, at, PAGE_SIZE, MEMORY_READ);
-    v->withheld.is_device = is_device_memory(v, at);
+    bool is_memory = memory_at(v->world->memory, at, PAGE_SIZE, MEMORY_READ);
+    v->withheld.is_watched = is_memory && (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R));
+    v->withheld.is_device = is_memory && is_device_memory(v);
     bool is_code = kind == ACCESS_WRITE && memory_is_code(v->world->memory, at);
-    v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_code;
+    bool is_checked = is_memory && alignment_is_ours(v);
+    v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_checked || is_code;
     page->permits &= ~watched;
     return v->withheld.is_any;
 }

@@ -179,7 +179,12 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
 {
     struct engine *e = user;
     (void)uc;
-    CHECK(!e->aside);
+    if (e->aside) {
+        e->aside_exception = number;
+        e->stopped = true;
+        library_stop(e);
+        return;
+    }
     e->behind_wfe = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);

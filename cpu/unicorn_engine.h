@@ -8,6 +8,7 @@
  *   unicorn_icache.c   what an instruction cache might still hold
  *   unicorn_yield.c    blocks behind a WFE
  *   unicorn_event.c    the event register, which WFE waits for
+ *   unicorn_checks.c   alignment checks, where the library can be made to do them
  *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
  * (docs/engine.md). */
@@ -33,6 +34,7 @@ struct uc_context;
 #define STUB_LDXR  12
 #define STUB_MRS   24
 #define STUB_WFE   36
+#define STUB_LOADS 48
 #define WFE_WORD   0xd503205fu
 
 #define LOCAL_PAGES  256
@@ -61,6 +63,16 @@ struct exiting {
 struct live_registers {
     uint64_t x[31], sp, pc;
     uint32_t pstate; /* of it, ENGINE_MODE */
+};
+
+/* What is translated: an instruction, and the block before it. */
+struct translated {
+    bool sp_is_known,
+        sp_is_moved;         /* aligned, when the instruction begins; when it ends, maybe not */
+    unsigned log2_alignment; /* still to be checked: of the address, */
+    bool sp, sp_by_address;  /* and SP, for which an alignment of the address does */
+    bool sp_may_go_unseen;
+    bool is_second; /* access */
 };
 
 /* Code that ran as it was changed: to be told. */
@@ -150,6 +162,10 @@ struct engine {
     uint8_t yield_after[YIELD_SLOTS];
     uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
 
+    bool makes_checks; /* of alignment: */
+    unsigned checks;
+    struct translated translated;
+
     bool window_is_open;
     uint8_t *stub; /* its page, in stub_allocation */
     void *stub_allocation;
@@ -161,6 +177,7 @@ struct engine {
     struct live_registers *live; /* NULL: the library is asked */
     void *record;                /* of the vCPU, of which `live` is a part; NULL: nobody said */
     uint32_t stub_word;          /* the instruction that came with it */
+    unsigned aside_exception;    /* that ended it; 0: none */
 };
 
 /* engine_unicorn.c ------------------------------------------------------------------------------*/
@@ -291,12 +308,20 @@ void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t
 /* A WFE was executed. True: it waits. */
 bool wfe_waits(struct engine *e, uint64_t now);
 
+/* unicorn_checks.c ------------------------------------------------------------------------------*/
+
+/* The library runs this engine, or (NULL) none that makes checks. */
+void checks_begin_run(struct engine *e);
+bool unicorn_set_checks(struct engine *e, unsigned checks);
+
 /* unicorn_inside.c ------------------------------------------------------------------------------*/
 
 void write_stub(uint8_t *page);
 /* When the engine is new. */
 void find_monitor(struct engine *e);
 bool find_registers(struct engine *e, struct error *error);
+/* Behind it: does the library make the checks that unicorn_checks.c asks it for? */
+void find_checks(struct engine *e);
 void unicorn_clear_monitor(struct engine *e);
 struct engine_monitor unicorn_monitor(struct engine *e);
 void unicorn_set_monitor(struct engine *e, struct engine_monitor m);

@@ -57,6 +57,8 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
                                      .permits = PERMIT_R | PERMIT_X};
         return true;
     }
+    if (!e->callbacks) /* the engine is new, and tries NOWHERE */
+        return false;
     if (e->leaving) /* what is due comes before this page is asked for */
         return false;
     if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, page)) {

@@ -73,6 +73,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start)
     e->aside = true;
     e->aside_start = start;
     e->aside_size = 0;
+    e->aside_exception = 0;
     e->stopped = false;
     e->fast.left = 0;
     library_run(e, from);

@@ -312,6 +312,7 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
     if (!v->loaded) {
         engine_context_load(e, v->context);
         engine_use(e, &v->callbacks);
+        update_checks(v);
         pmu_load(v);
         v->loaded = true;
         if (before && before != v && before->world == v->world && !v->reset_pending)
@@ -588,6 +589,7 @@ void vcpu_resume(struct vcpu *v, bool in_engine)
         return;
     engine_context_load(e, v->context);
     engine_use(e, &v->callbacks);
+    update_checks(v);
     v->loaded = true;
     engine_flush_tlb(e);
     vcpu_update_watch(v);

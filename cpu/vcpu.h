@@ -206,6 +206,7 @@ struct vcpu {
     uint32_t fault_word;
 
     bool has_pan;
+    bool checks_are_ours; /* of alignment: the engine does not make them */
     struct sysreg_map *sysregs;
 };
 

@@ -10,12 +10,6 @@
 #include "emu/bytes.h"
 #include "emu/log.h"
 
-static bool is_misaligned(const struct insn_memory *m)
-{
-    unsigned alignment = insn_alignment(m);
-    return alignment && (m->address & (alignment - 1));
-}
-
 /* One or two whole registers, as the engine would move them: what it checks before it asks for a
  * page (alignment, of SP too) and forms that are rare are left to it. */
 bool withheld_is_simple(const struct vcpu *v, const struct insn_memory *m)

@@ -24,8 +24,9 @@ enum machine_quirk {
     QUIRK_WATCH_LESS = 1u << 11, /* watchpoints miss atomics' reads, tags, the last addresses */
     QUIRK_TLBS_APART = 1u << 12, /* a walk fills the TLB of its own vCPU only */
     QUIRK_RESTARTED_LAST = 1u << 13, /* events of a VM that started again are behind equal ones */
-    QUIRK_ZEN = 1u << 14, /* CPACR_EL1.ZEN keeps what was written; max executes SVE then */
+    QUIRK_ZEN = 1u << 14,       /* CPACR_EL1.ZEN keeps what was written; max executes SVE then */
+    QUIRK_UNALIGNED = 1u << 15, /* alignment is checked where stage 1 says Device only */
 };
-#define MACHINE_QUIRKS 0x7fffu /* all of them */
+#define MACHINE_QUIRKS 0xffffu /* all of them */
 
 #endif

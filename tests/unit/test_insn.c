@@ -596,6 +596,46 @@ START_TEST(other_instructions_are_no_accesses)
 }
 END_TEST
 
+START_TEST(what_keeps_sp_a_multiple_of_16)
+{
+    static const struct {
+        uint32_t word;
+        bool misaligns;
+    } words[] = {
+        {0x910043ff, false}, /* add sp, sp, #16 */
+        {0xd10023ff, true},  /* sub sp, sp, #8 */
+        {0x914007ff, false}, /* add sp, sp, #1, lsl #12 */
+        {0x9100013f, true},  /* mov sp, x9 */
+        {0x910003e9, false}, /* mov x9, sp */
+        {0xf10043ff, false}, /* subs xzr, sp, #16 */
+        {0xcb2063ff, true},  /* sub sp, sp, x0 */
+        {0xeb2063ff, false}, /* subs xzr, sp, x0 */
+        {0x927cec1f, true},  /* and sp, x0, #~15 */
+        {0xf27cec1f, false}, /* tst x0, #~15 */
+        {0xa9bf7bfd, false}, /* stp x29, x30, [sp, #-16]! */
+        {0x28c107e0, true},  /* ldp w0, w1, [sp], #8 */
+        {0xa9407bfd, false}, /* ldp x29, x30, [sp] */
+        {0xf84087e0, true},  /* ldr x0, [sp], #8 */
+        {0xf81f0fe0, false}, /* str x0, [sp, #-16]! */
+        {0xf8408400, false}, /* ldr x0, [x0], #8 */
+        {0x4cdf7be0, true},  /* ld1 {v0.4s}, [sp], #16 */
+        {0x4c407be0, false}, /* ld1 {v0.4s}, [sp] */
+        {0xf94003e0, false}, /* ldr x0, [sp] */
+        {0xf86168ff, false}, /* ldr xzr, [x7, x1] */
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        ck_assert_msg(insn_misaligns_sp(words[i].word) == words[i].misaligns, "%08x",
+                      words[i].word);
+    ck_assert(insn_has_register_offset(0xf86168ff));  /* ldr xzr, [x7, x1] */
+    ck_assert(!insn_has_register_offset(0xf94003e0)); /* ldr x0, [sp] */
+    ck_assert(!insn_has_register_offset(0xf84087e0)); /* ldr x0, [sp], #8 */
+    ck_assert(insn_may_be_ordered(0xc8dffc01));       /* ldar x1, [x0] */
+    ck_assert(insn_may_be_ordered(0xf8bfc001));       /* ldapr x1, [x0] */
+    ck_assert(insn_may_be_ordered(0x99400001));       /* ldapur w1, [x0] */
+    ck_assert(!insn_may_be_ordered(0xf94003e0));
+}
+END_TEST
+
 START_TEST(alignment_is_of_the_whole_where_it_is_atomic)
 {
     static const struct {
@@ -627,6 +667,7 @@ int main(void)
     tcase_add_test(t, what_is_in_no_table_is_no_access);
     tcase_add_test(t, other_instructions_are_no_accesses);
     tcase_add_test(t, alignment_is_of_the_whole_where_it_is_atomic);
+    tcase_add_test(t, what_keeps_sp_a_multiple_of_16);
     Suite *s = suite_create("cpu/insn");
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -1,0 +1,149 @@
+/* Functions of Unicorn that ours stand around, if it is linked statically
+ * (cmake/StaticEngine.cmake, by the linker's --wrap): how it translates memory accesses is decided
+ * by cpu/unicorn_checks.c. The names, types and numbers are those inside the library; a self-test
+ * says whether all of it works, and where it does not, or where this is not linked, cpu/withheld.c
+ * checks alignment. */
+#include "cpu/interpose.h"
+
+#include <string.h>
+
+/* Inside the library a variable of the translated code is the distance of its record from the
+ * translation's context. */
+typedef uintptr_t variable;
+
+#define TYPE_I64     1
+#define CONDITION_EQ 8
+#define MO_BSWAP     8u
+#define MO_ASHIFT    4
+#define MO_AMASK     (7u << MO_ASHIFT)
+
+void *tcg_temp_new_internal_aarch64(void *context, int type, bool local);
+void tcg_temp_free_internal_aarch64(void *context, void *record);
+variable tcg_const_i64_aarch64(void *context, int64_t value);
+void tcg_gen_andi_i64_aarch64(void *context, variable to, variable a, int64_t b);
+void tcg_gen_movcond_i64_aarch64(void *context, int condition, variable to, variable a, variable b,
+                                 variable if_true, variable if_false);
+
+static variable sp_variable; /* the same in every context */
+
+#define WRAP(type, name, ...)                                                                      \
+    type __real_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__)
+
+WRAP(void *, tcg_global_mem_new_internal_aarch64, void *context, int type, variable base,
+     intptr_t offset, const char *name)
+{
+    void *record = __real_tcg_global_mem_new_internal_aarch64(context, type, base, offset, name);
+    if (strcmp(name, "sp") == 0)
+        sp_variable = (uintptr_t)record - (uintptr_t)context;
+    return record;
+}
+
+/* What is translated differs where other checks are made: blocks are found by it. An A64 block has
+ * nothing else there. */
+WRAP(void, cpu_get_tb_cpu_state_aarch64, void *record, uint64_t *pc, uint64_t *cs_base,
+     uint32_t *flags)
+{
+    __real_cpu_get_tb_cpu_state_aarch64(record, pc, cs_base, flags);
+    *cs_base |= engine_checks_now;
+}
+
+WRAP(void, gen_intermediate_code_aarch64, void *cpu, void *block, int instructions)
+{
+    engine_translates_block();
+    __real_gen_intermediate_code_aarch64(cpu, block, instructions);
+}
+
+WRAP(uint32_t, cpu_ldl_code_aarch64, void *record, uint64_t address)
+{
+    return engine_translates(__real_cpu_ldl_code_aarch64(record, address));
+}
+
+static variable new_variable(void *context)
+{
+    return (uintptr_t)tcg_temp_new_internal_aarch64(context, TYPE_I64, false) - (uintptr_t)context;
+}
+
+static void free_variable(void *context, variable v)
+{
+    tcg_temp_free_internal_aarch64(context, (void *)((uintptr_t)context + v));
+}
+
+/* The address, or one that is nobody's if SP is misaligned. */
+static variable address_if_aligned(void *context, variable address)
+{
+    variable low = new_variable(context), to = new_variable(context);
+    variable zero = tcg_const_i64_aarch64(context, 0);
+    variable nowhere = tcg_const_i64_aarch64(context, NOWHERE);
+    tcg_gen_andi_i64_aarch64(context, low, sp_variable, 15);
+    tcg_gen_movcond_i64_aarch64(context, CONDITION_EQ, to, low, zero, address, nowhere);
+    free_variable(context, low);
+    free_variable(context, zero);
+    free_variable(context, nowhere);
+    return to;
+}
+
+typedef void access_function(void *context, variable value, variable address, uintptr_t index,
+                             unsigned how);
+
+static void translate_access(void *context, variable value, variable address, uintptr_t index,
+                             unsigned how, access_function *real)
+{
+    struct access_checks checks = engine_translates_access(how & MO_BSWAP);
+    if (checks.log2_alignment)
+        how = (how & ~MO_AMASK) | checks.log2_alignment << MO_ASHIFT;
+    variable to = checks.sp && sp_variable ? address_if_aligned(context, address) : address;
+    real(context, value, to, index, how);
+    if (to != address)
+        free_variable(context, to);
+}
+
+WRAP(void, tcg_gen_qemu_ld_i64_aarch64, void *context, variable value, variable address,
+     uintptr_t index, unsigned how)
+{
+    translate_access(context, value, address, index, how, __real_tcg_gen_qemu_ld_i64_aarch64);
+}
+
+WRAP(void, tcg_gen_qemu_st_i64_aarch64, void *context, variable value, variable address,
+     uintptr_t index, unsigned how)
+{
+    translate_access(context, value, address, index, how, __real_tcg_gen_qemu_st_i64_aarch64);
+}
+
+/* Atomics: their addresses have an alignment. */
+
+static variable atomic_address(void *context, variable address)
+{
+    bool sp = engine_translates_access(true).sp; /* not by an alignment */
+    return sp && sp_variable ? address_if_aligned(context, address) : address;
+}
+
+#define WRAP_ATOMIC(name)                                                                          \
+    WRAP(void, tcg_gen_atomic_##name##_i64_aarch64, void *context, variable to, variable address,  \
+         variable value, uintptr_t index, unsigned how)                                            \
+    {                                                                                              \
+        variable at = atomic_address(context, address);                                            \
+        __real_tcg_gen_atomic_##name##_i64_aarch64(context, to, at, value, index, how);            \
+        if (at != address)                                                                         \
+            free_variable(context, at);                                                            \
+    }
+
+WRAP_ATOMIC(xchg)
+WRAP_ATOMIC(fetch_add)
+WRAP_ATOMIC(fetch_and)
+WRAP_ATOMIC(fetch_or)
+WRAP_ATOMIC(fetch_xor)
+WRAP_ATOMIC(fetch_smax)
+WRAP_ATOMIC(fetch_smin)
+WRAP_ATOMIC(fetch_umax)
+WRAP_ATOMIC(fetch_umin)
+
+WRAP(void, tcg_gen_atomic_cmpxchg_i64_aarch64, void *context, variable to, variable address,
+     variable compared, variable value, uintptr_t index, unsigned how)
+{
+    variable at = atomic_address(context, address);
+    __real_tcg_gen_atomic_cmpxchg_i64_aarch64(context, to, at, compared, value, index, how);
+    if (at != address)
+        free_variable(context, at);
+}
