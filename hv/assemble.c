@@ -375,6 +375,7 @@ void vm_restart(struct vm *vm)
         vcpu_set_interrupts(vm->vcpus[i], false, false);
     }
     chaos_forget(vm);
+    memset(vm->asked, 0, sizeof vm->asked);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
         vm->pending[i].size = 0;
     if (vm->semihosting) {

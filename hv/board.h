@@ -63,6 +63,11 @@ struct lost_accesses {
     unsigned page_count;
     bool full; /* and this, too */
 };
+/* What a vCPU reads again and again, and nothing else of any device. For people: no state. */
+struct asked_register {
+    gpa_t at;
+    uint64_t times;
+};
 #define VM_VDEVS_MAX 64
 #define VM_NAME_SIZE 64
 
@@ -101,6 +106,7 @@ struct vm {
     char ending[512]; /* how it ended, one sentence */
     uint64_t exits[EXIT_REASONS];
     struct lost_accesses lost;
+    struct asked_register asked[CONFIG_VCPUS_MAX];
     struct sha256 output; /* everything it printed, by channel */
     uint64_t output_bytes;
 };
@@ -221,6 +227,9 @@ struct digest board_digest(struct board *b);
 /* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */
 void vm_name(const struct vm_config *config, size_t number, char *name, size_t size);
 /* Guest exits of all reasons. */
+/* Where its vCPUs are by name, and what register of a device they read again and again: of what is
+ * known of this part of the run and its files, which is no state. */
+void vm_places_text(struct vm *vm, char *text, size_t size);
 uint64_t vm_exits(const struct vm *vm);
 /* SIGUSR1: what it is doing, to its log. */
 void vm_log_status(const struct vm *vm);

@@ -75,6 +75,14 @@ static enum exit_result apply_policy(struct vm *vm, enum unsupported_action acti
     }
 }
 
+static void note_asked(struct vm *vm, const struct vcpu *v, const struct guest_exit *x)
+{
+    struct asked_register *a = &vm->asked[v->index];
+    if (x->is_write || a->at.v != x->gpa.v)
+        *a = (struct asked_register){.at = x->gpa};
+    a->times += !x->is_write;
+}
+
 /* The device at the address is asked, if there is one; a read's value is in x. */
 static enum bus_answer ask_device(struct vm *vm, const struct vcpu *v, struct guest_exit *x)
 {
@@ -85,6 +93,7 @@ static enum bus_answer ask_device(struct vm *vm, const struct vcpu *v, struct gu
         .vcpu = (uint8_t)v->index,
     };
     struct bus_region *region = bus_find(&vm->bus, x->gpa);
+    note_asked(vm, v, x);
     x->handler = region ? region->vdev->name : NULL;
     enum bus_answer answer = bus_access_region(region, x->gpa, &access);
     if (answer == BUS_HANDLED)

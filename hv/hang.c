@@ -9,6 +9,7 @@
 
 #include "emu/text.h"
 #include "hv/hv_internal.h"
+#include "hv/symbols.h"
 
 static bool can_run(const struct turn *t)
 {
@@ -185,11 +186,18 @@ static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t si
              v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
 }
 
+/* Of every vCPU that is on; a script does not know. */
+static void say_where(struct vm *vm, char *text, size_t size)
+{
+    *text = 0;
+    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.scripted; i++)
+        add_whereabouts(vm, vm->vcpus[i], text, size);
+}
+
 void end_by_button(struct vm *vm, bool told)
 {
-    char text[sizeof vm->ending] = "";
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        add_whereabouts(vm, vm->vcpus[i], text, sizeof text);
+    char text[sizeof vm->ending];
+    say_where(vm, text, sizeof text);
     vm_end(vm, STATUS_OK, "terminated by the power button (SIGTERM, SIGINT): %s%s",
            told ? "the guest was told, and did not power off until it was pressed again"
                 : "nothing here tells the guest of it",
@@ -204,12 +212,45 @@ void end_by_limit(struct board *b, const char *which)
         if (vm->ended)
             continue;
         bool all = explain(vm, text, sizeof text);
+        if (!all)
+            say_where(vm, text, sizeof text);
         vm_end(vm, STATUS_LIMIT, "%s%s%s", which,
                !*text || !all      ? ""
                : any_repeats(vm)   ? ": "
                : nobody_gets_on(b) ? " while every vCPU waits: "
                                    : ": ",
-               all ? text : "");
+               text);
         vm->may_restart = false;
     }
+}
+
+/* For people ------------------------------------------------------------------------------------
+ */
+
+#define ASKED_MANY 50 /* reads of one register: then they are what it does */
+
+static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
+{
+    struct symbol s;
+    struct vcpu_registers r;
+    const struct asked_register *a = &vm->asked[v->index];
+    const struct bus_region *asked = bus_find(&vm->bus, a->at);
+    vcpu_read_registers(v, vm->board->current, &r);
+    bool is_named = vm_symbol(vm, r.pc, &s);
+    bool asks = asked && a->times >= ASKED_MANY && vcpu_is_runnable(v);
+    if (!v->on || (!is_named && !asks))
+        return;
+    text_add(text, size, "%svCPU %u", *text ? "; " : "", v->index);
+    if (is_named)
+        text_add(text, size, " in %s+%#" PRIx64, s.name, s.offset);
+    if (asks)
+        text_add(text, size, " reads %s at offset %#" PRIx64 " again and again", asked->vdev->name,
+                 a->at.v - asked->base);
+}
+
+void vm_places_text(struct vm *vm, char *text, size_t size)
+{
+    *text = 0;
+    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.scripted; i++)
+        add_place(vm, vm->vcpus[i], text, size);
 }

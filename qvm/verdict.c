@@ -43,6 +43,16 @@ static void print_lost(const struct vm *vm)
                 l->unanswered ? "" : text_plural(l->refused, " access", " accesses"));
 }
 
+/* Of who was stopped by a limit: what it was about. */
+static void print_places(struct vm *vm)
+{
+    char text[512] = "";
+    if (vm->exit_status == STATUS_LIMIT)
+        vm_places_text(vm, text, sizeof text);
+    if (*text)
+        fprintf(stderr, " (%s)", text);
+}
+
 void verdict_print(const struct board *b, const struct trace_end *end)
 {
     char hex[DIGEST_TEXT];
@@ -50,6 +60,7 @@ void verdict_print(const struct board *b, const struct trace_end *end)
     uint64_t ns = vtime_ns(&b->vtime);
     for (size_t i = 0; i < b->vm_count && b->vm_count > 1; i++) {
         fprintf(stderr, "qvm: %s: %s", b->vms[i]->name, b->vms[i]->ending);
+        print_places(b->vms[i]);
         print_lost(b->vms[i]);
         fprintf(stderr, " (exit status %d)\n", b->vms[i]->exit_status);
     }
@@ -57,6 +68,7 @@ void verdict_print(const struct board *b, const struct trace_end *end)
         fprintf(stderr, "qvm: %zu VMs", b->vm_count);
     } else {
         fprintf(stderr, "qvm: %s", end->sentence);
+        print_places(b->vms[0]);
         print_lost(b->vms[0]);
     }
     fprintf(stderr, "; %" PRIu64 " %s, %" PRIu64 ".%09" PRIu64 " s virtual, digest %s\n",

@@ -306,10 +306,12 @@ commands() {
     expect 64 "Unable to open '$files/none/x.qtrace'" record -o "$files/none/x.qtrace" $board \
         load "$files/good.elf"
     expect 64 "Unable to open '$files'" record -o "$files" $board load "$files/good.elf"
-    expect 67 "instruction limit reached; 100 instr" run $board load $programs/endless.elf \
+    expect 67 "instruction limit reached, vCPU 0 at PC 0x40080008 (vCPU 0 in start+0x8); 100 instr" run $board load $programs/endless.elf \
         --limit-insns 100
-    expect 67 "instruction limit reached; 1 instruction, 0.000000001 s" run $board load $programs/endless.elf \
+    expect 67 "; 1 instruction, 0.000000001 s" run $board load $programs/endless.elf \
         --limit-insns 1
+    expect 67 "vCPU 0 at PC 0x40080008 (vCPU 0 in start+0x8 reads pl011 at offset 0x3c again and again); 200 instr" \
+        run $board load $programs/poll.elf --limit-insns 200
     expect 67 "time limit reached" run $board load $programs/endless.elf --limit-ns 5000
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-insns 0
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-ns 0
@@ -412,7 +414,7 @@ load $programs/hello.elf"
 # Guests --------------------------------------------------------------------------------------------
 
 guests() {
-    expect 67 "instruction limit reached; 300000 instr" run $board load $programs/endless.elf \
+    expect 67 "); 300000 instr" run $board load $programs/endless.elf \
         --limit-insns 300000
     expect 5 "unsupported reference: fetch at PC 0xa800000" run $board unsupported reference abort load $programs/jump.elf \
         --limit-insns 300000

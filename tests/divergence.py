@@ -372,7 +372,7 @@ says('what an end means to the others', two, machine('on-exit', 'all'),
      'the replay diverged: the recording ended at instruction ... (one: the guest powered off; two: '
      'stopped, as another VM has ended), the replay goes on; '
      'machine states were equal at instruction ...',
-     'one: the guest powered off (exit status 0)', 'two: instruction limit reached (exit status 67)')
+     'one: the guest powered off (exit status 0)', 'two: instruction limit reached, vCPU 0 at PC ... (exit status 67)')
 board = work + '/board.qtrace'
 record(board, '--digest-every', '10', '--board', 'configs/boards/two-clusters.board', BOARD, 'cpu',
        'load', GUESTS + '/hello.elf')

@@ -60,7 +60,7 @@ def statuses():
             ('exit 4294967295', [], 0, 'the guest wrote to vdev exit'),
             ('quit 1', [], 33, 'the guest exited with code 1'),
             ('quit 1000', [], 63, 'the guest exited with code 1000'),
-            (FOR_EVER, ['--limit-insns', '100001'], 67, 'instruction limit reached; 100001 instr'),
+            (FOR_EVER, ['--limit-insns', '100001'], 67, '; 100001 instr'),
             ('wait', ['--limit-ns', '1000000'], 67, 'time limit reached')):
         r = Run([qvm, 'record', '-o', TRACE, *actor(does, *others)])
         verdict(does + ' ' + ' '.join(others), r.problem(status, 'qvm: ' if status else '', ending))

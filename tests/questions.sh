@@ -474,8 +474,8 @@ verdict "first difference" "$(grep -q '^first difference: vm test, vcpu 0: PC: A
 # One was stopped early: no difference but that.
 record short --limit-insns 100000
 says 66 "states are equal up to instruction 100000" diff "$work/short.qtrace" "$work/mmio.qtrace"
-says 66 "  A ends at instruction 100000: instruction limit reached" \
-    diff "$work/short.qtrace" "$work/mmio.qtrace"
+verdict "where the shorter one ends" "$(grep -qx '  A ends at instruction 100000: instruction limit reached, vCPU 0 at PC 0x[0-9a-f]*' \
+    "$work/answer" || cat "$work/answer")"
 
 # Several VMs on one board.
 for vm in a b; do

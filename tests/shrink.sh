@@ -12,7 +12,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 ending() {
     limited 120 "$qvm" "$@" >/dev/null 2>"$work/err" </dev/null
     ended="$?, $(sed -n 's/^qvm: \(.*; [0-9]* instructions*, .*\), digest .*/\1/p' "$work/err")"
-    ended="$(sed 's/ ([0-9]* access[es]* that nobody answers)//' <<<"$ended")" # of this part of the run
+    ended="$(sed -E 's/ \([0-9]* access(es)? that nobody answers\)//; s/ \(vCPU [^)]*\)//' <<<"$ended")" # of this part of the run
     digest="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
 }
 
@@ -71,7 +71,7 @@ else
     done
     # Cut off at an instruction: the vCPU is in the same fault there.
     shrinks "up to an instruction" traces/translation.qtrace --at 300000 --history 3000
-    check "it ends there" [ "${ended%%;*}" = "67, instruction limit reached" ]
+    check "it ends there" [ "${ended%%[;,] vCPU*}" = "67, instruction limit reached" ]
 
     # Of a fault the tables are still there: it can be explained.
     "$qvm" record -o "$work/fault.qtrace" @configs/test-arm64.qvmconf unsupported reference abort \
@@ -92,7 +92,7 @@ else
     "$qvm" record -o "$work/late.qtrace" @configs/test-arm64.qvmconf load build/guests/tests/timers.elf \
         --limit-ns 500000 >/dev/null 2>&1 </dev/null
     shrinks "up to a time" "$work/late.qtrace" --history 3000
-    check "it ends by that" [ "${ended%%;*}" = "67, time limit reached" ]
+    check "it ends by that" [ "${ended%%[;,] vCPU*}" = "67, time limit reached" ]
 
     "$qvm" shrink traces/hello.qtrace 2>"$work/err"
     check "no -o: status 2" [ $? = 2 ]
