@@ -32,6 +32,14 @@ static inline uint64_t vtime_ns(const struct vtime *t)
                                     : vtime_scale(vtime_ticks(t), 1000000000, t->rate_hz);
 }
 
+/* Time ends after 2^63 ns, 292 years, or as many ticks: until then both, and counters of at most
+ * 1 GHz, fit in 64 bits, with what is added to wait for. */
+static inline uint64_t vtime_end_ticks(uint64_t rate_hz)
+{
+    unsigned __int128 ticks = ((unsigned __int128)1 << 63) * rate_hz / 1000000000;
+    return ticks > INT64_MAX ? INT64_MAX : (uint64_t)ticks;
+}
+
 /* The value of a counter of `hz` that was 0 at tick 0. */
 static inline uint64_t vtime_count(const struct vtime *t, uint64_t hz)
 {

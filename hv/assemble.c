@@ -475,6 +475,15 @@ bool board_fits_host(const struct board_config *config, const struct vm_config *
     return fits;
 }
 
+static uint64_t earliest_limit(const struct board_options *o, uint64_t rate_hz)
+{
+    uint64_t ticks = vtime_end_ticks(rate_hz);
+    if (o->limit_ticks < ticks)
+        ticks = o->limit_ticks;
+    unsigned __int128 by_ns = (unsigned __int128)o->limit_ns * rate_hz / 1000000000;
+    return by_ns < ticks ? (uint64_t)by_ns : ticks;
+}
+
 struct board *board_new(const struct board_config *config, const struct vm_config *configs,
                         size_t count, struct journal *journal, const struct board_options *options,
                         const struct board_sinks *sinks, struct error *e)
@@ -489,11 +498,7 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
     b->sinks = *sinks;
     b->vtime.rate_hz = configs[0].clock_rate_hz;
     snapshot_plan(b);
-    if (options->limit_ns != UINT64_MAX) {
-        uint64_t ticks = vtime_scale(options->limit_ns, b->vtime.rate_hz, 1000000000);
-        if (ticks < b->options.limit_ticks)
-            b->options.limit_ticks = ticks;
-    }
+    b->options.limit_ticks = earliest_limit(options, b->vtime.rate_hz);
     check_set_context(&b->where);
     b->config = config;
     if (!config) {

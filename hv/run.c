@@ -338,7 +338,10 @@ static bool limit_is_reached(struct board *b)
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
     if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
-    end_by_limit(b, insns ? "instruction limit reached" : "time limit reached");
+    bool is_end = b->options.limit_ticks == vtime_end_ticks(b->vtime.rate_hz);
+    end_by_limit(b, insns    ? "instruction limit reached"
+                    : is_end ? "virtual time is at its end"
+                             : "time limit reached");
     return true;
 }
 

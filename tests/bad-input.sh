@@ -314,6 +314,10 @@ commands() {
         run $board load $programs/poll.elf --limit-insns 200
     expect 67 "time limit reached" run $board load $programs/endless.elf --limit-ns 5000
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-insns 0
+    for rate in 1000000 1000000000; do
+        expect 67 "virtual time is at its end" \
+            run $board load $programs/century.elf set clock-rate $rate
+    done
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-ns 0
     expect 2 "'$files/good.elf' exists and is not a trace" record -o "$files/good.elf" $board \
         load "$files/good.elf"

@@ -86,6 +86,20 @@ START_TEST(what_is_too_far_is_never)
 }
 END_TEST
 
+START_TEST(time_ends_before_it_wraps)
+{
+    const uint64_t clocks[] = {1, 1000000, GHZ, 50 * GHZ};
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        struct vtime t = {.rate_hz = clocks[i], .idle_ticks = vtime_end_ticks(clocks[i])};
+        uint64_t ns = vtime_ns(&t), count = vtime_count(&t, GHZ);
+        ck_assert_uint_le(ns, (uint64_t)1 << 63);
+        ck_assert_uint_eq(count, ns);
+        t.idle_ticks /= 2;
+        ck_assert_uint_le(ns / 2 - vtime_ns(&t), GHZ / clocks[i] + 1);
+    }
+}
+END_TEST
+
 START_TEST(scaling_keeps_high_bits)
 {
     ck_assert_uint_eq(vtime_scale(UINT64_MAX, UINT64_MAX, UINT64_MAX), UINT64_MAX);
@@ -105,6 +119,7 @@ int main(void)
     tcase_add_loop_test(tests, the_tick_of_a_count_is_the_first_one, 0,
                         (int)(sizeof frequencies / sizeof frequencies[0]));
     tcase_add_test(tests, what_is_too_far_is_never);
+    tcase_add_test(tests, time_ends_before_it_wraps);
     tcase_add_test(tests, scaling_keeps_high_bits);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
