@@ -477,11 +477,9 @@ bool board_fits_host(const struct board_config *config, const struct vm_config *
 
 static uint64_t earliest_limit(const struct board_options *o, uint64_t rate_hz)
 {
-    uint64_t ticks = vtime_end_ticks(rate_hz);
-    if (o->limit_ticks < ticks)
-        ticks = o->limit_ticks;
     unsigned __int128 by_ns = (unsigned __int128)o->limit_ns * rate_hz / 1000000000;
-    return by_ns < ticks ? (uint64_t)by_ns : ticks;
+    bool is_earlier = o->limit_ns != UINT64_MAX && by_ns < o->limit_ticks;
+    return is_earlier ? (uint64_t)by_ns : o->limit_ticks;
 }
 
 struct board *board_new(const struct board_config *config, const struct vm_config *configs,

@@ -273,7 +273,8 @@ static bool idle(struct board *b)
     uint64_t now = vtime_ticks(&b->vtime);
     uint64_t next = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     next = least(next, next_stream_event(b));
-    uint64_t ticks = next > now ? next - now : 0;
+    uint64_t reached = least(next, vtime_end_ticks(b->vtime.rate_hz));
+    uint64_t ticks = reached > now ? reached - now : 0;
     if (journal_can_wait(b->journal)) {
         uint64_t ns =
             next == EVENT_NEVER ? UINT64_MAX : vtime_scale(ticks, 1000000000, b->vtime.rate_hz);
@@ -336,9 +337,9 @@ static bool limit_is_reached(struct board *b)
         return true;
     }
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
-    if (!insns && vtime_ticks(&b->vtime) < b->options.limit_ticks)
+    bool is_end = vtime_ticks(&b->vtime) >= vtime_end_ticks(b->vtime.rate_hz);
+    if (!insns && !is_end && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
-    bool is_end = b->options.limit_ticks == vtime_end_ticks(b->vtime.rate_hz);
     end_by_limit(b, insns    ? "instruction limit reached"
                     : is_end ? "virtual time is at its end"
                              : "time limit reached");
