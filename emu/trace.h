@@ -23,7 +23,7 @@
 #define TRACE_CHUNK_MAX     ((uint64_t)1 << 30) /* bytes a chunk expands to */
 #define TRACE_TOTAL_MAX     ((uint64_t)4 << 30) /* bytes all chunks expand to */
 #define TRACE_TEXTS_MAX     4096                /* configurations; machine properties */
-#define TRACE_IMAGES_MAX    4096
+#define TRACE_IMAGES_MAX    65536
 #define TRACE_SNAPSHOTS_MAX 4096
 
 /* A configuration (VM name, canonical text) or a property of the recording program ("unicorn",

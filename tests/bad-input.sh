@@ -468,6 +468,12 @@ SAID
     check "a new file below a folder" [ "$(cat "$box/folder/new")" = "by the guest" ]
     rm -rf "$box"
     expect 0 "the guest" replay "$files/box.qtrace"
+    # More files than the first traces could hold.
+    mkdir "$box"
+    expect 0 "the guest" record -o "$files/box.qtrace" $board set semihosting "$box" \
+        load $programs/vms/pulls.elf cmdline 4200
+    rm -rf "$box"
+    expect 0 "the guest" replay --verify "$files/box.qtrace"
 }
 
 # Traces --------------------------------------------------------------------------------------------
