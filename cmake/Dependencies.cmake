@@ -9,7 +9,6 @@ function(qvm_pkg name module version)
   add_library(qvm::${name} ALIAS PkgConfig::${name})
 endfunction()
 
-qvm_pkg(capstone capstone 4.0)
 qvm_pkg(zstd libzstd 1.4)
 qvm_pkg(zlib zlib 1.2)
 qvm_pkg(xxhash libxxhash 0.8)
@@ -20,6 +19,11 @@ find_path(FDT_INCLUDE libfdt.h REQUIRED)
 add_library(qvm::fdt UNKNOWN IMPORTED)
 set_target_properties(qvm::fdt PROPERTIES IMPORTED_LOCATION ${FDT_LIBRARY}
                       INTERFACE_INCLUDE_DIRECTORIES ${FDT_INCLUDE})
+
+if(QVM_ENGINE STREQUAL none)
+  return()
+endif()
+qvm_pkg(capstone capstone 4.0)
 
 # Unicorn: the system's when it is new enough, else what scripts/setup.sh put in the cache,
 # else (on request) upstream's release.

@@ -528,6 +528,8 @@ static inline void engine_context_load(struct engine *e, struct engine_context *
     ((const struct engine_head *)e)->ops->context_load(e, c);
 }
 
+/* False: engine_unicorn_new always fails. */
+bool engine_is_built_in(void);
 const char *engine_version(void); /* Unicorn's */
 /* Which inner functions of the library ours replace (build option QVM_INTERPOSE), for people. Known
  * once code was translated. "": none. */

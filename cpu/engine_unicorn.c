@@ -479,6 +479,11 @@ static void unicorn_use(struct engine *e, const struct engine_callbacks *callbac
     e->callbacks = callbacks;
 }
 
+bool engine_is_built_in(void)
+{
+    return true;
+}
+
 const char *engine_version(void)
 {
     static char text[32];

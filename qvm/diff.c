@@ -344,7 +344,8 @@ static void search(struct comparison *c, struct bracket r)
 
 static bool compare(struct comparison *c, struct error *e)
 {
-    if (seen_is_in(&c->players[0].trace) || seen_is_in(&c->players[1].trace))
+    if (!engine_is_built_in() || seen_is_in(&c->players[0].trace) ||
+        seen_is_in(&c->players[1].trace))
         return seen_diff(c->players, &c->differs, &c->out, e);
     if (!configs_differ(c) && !pulls_differ(c))
         pushes_differ(c);

@@ -25,18 +25,6 @@ static void on_difference(void *context, const struct script_difference *d)
     bytes_free(&text);
 }
 
-/* A recorder that was killed may have left more of the run than of its script. And what goes on
- * behind the recording's end has nobody left who would end it. */
-static void limit_to_script(struct player *p, struct script *script)
-{
-    const struct bytes *exits = &p->trace.exits;
-    uint64_t last =
-        p->trace.has_end ? p->trace.end.instructions + 1 : script_last(exits->data, exits->size);
-    if (last < p->options.limit_instructions)
-        p->options.limit_instructions = last;
-    script_expect(script, SCRIPT_PLAYS, exits->data, exits->size, on_difference, NULL);
-}
-
 static void say(const char *sentence)
 {
     fprintf(stderr, "qvm: %s\n", sentence);
@@ -112,7 +100,7 @@ int exit_replay(const char *path, const struct session_options *options, bool js
                       "a recording");
         status = session_report_error(&e, STATUS_USAGE);
     } else {
-        limit_to_script(&p, &script);
+        player_play_exits(&p, &script, on_difference);
         p.options.digest_every = 0;
         status = player_start(&p, 0, &sinks, &e) ? play(&p, &script)
                                                  : session_report_error(&e, STATUS_NOT_STARTED);

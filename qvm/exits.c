@@ -52,6 +52,7 @@ bool question_exits(char *const *words, int count, struct error *e)
     struct board_sinks sinks = {0};
     sinks.event = on_event;
     sinks.context = &list;
+    player_without_engine(&p);
     bool ok = player_start(&p, 0, &sinks, e);
     if (ok)
         board_run(p.board);

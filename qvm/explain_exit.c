@@ -210,6 +210,7 @@ bool explain_exit(struct player *p, uint64_t number, bool json, struct bytes *ou
     sinks.event = on_event;
     sinks.exit_begins = on_exit_begins;
     sinks.context = &s;
+    player_without_engine(p);
     if (!player_start(p, 0, &sinks, e))
         return false;
     board_run_to(p->board, UINT64_MAX);

@@ -1,5 +1,6 @@
 #include "qvm/player.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,19 @@ static bool read_trace(struct player *p, const char *path, struct error *e)
     return ok || error_exit_status(e, STATUS_USAGE);
 }
 
+/* A recorder that was killed may have left more of the run than of its script. And what goes on
+ * behind the recording's end has nobody left who would end it. */
+void player_play_exits(struct player *p, struct script *script,
+                       void (*differs)(void *context, const struct script_difference *d))
+{
+    const struct bytes *exits = &p->trace.exits;
+    uint64_t last =
+        p->trace.has_end ? p->trace.end.instructions + 1 : script_last(exits->data, exits->size);
+    if (last < p->options.limit_instructions)
+        p->options.limit_instructions = last;
+    script_expect(script, SCRIPT_PLAYS, exits->data, exits->size, differs, NULL);
+}
+
 bool player_open(struct player *p, const char *path, const struct board_options *options,
                  struct error *e)
 {
@@ -171,6 +185,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
 void player_close(struct player *p)
 {
     board_free(p->board);
+    script_free(&p->script);
     journal_free(&p->journal);
     for (size_t i = 0; i < p->vm_count; i++)
         config_free(&p->configs[i]);
@@ -179,6 +194,24 @@ void player_close(struct player *p)
     trace_free(&p->trace);
     host_view_close(&p->file);
     *p = (struct player){0};
+}
+
+static void warn_of_difference(void *context, const struct script_difference *d)
+{
+    (void)context;
+    if (d->board->options.script->differences == 1)
+        fprintf(stderr,
+                "qvm: at instruction %" PRIu64 " this program does something else than was "
+                "recorded: qvm replay --exits says what\n",
+                d->instructions);
+}
+
+void player_without_engine(struct player *p)
+{
+    if (engine_is_built_in() || !p->trace.exits.size)
+        return;
+    p->script.mode = SCRIPT_PLAYS;
+    p->options.script = &p->script;
 }
 
 /* Playing -----------------------------------------------------------------------------------------
@@ -286,6 +319,10 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
     if (p->trace.truncated && !p->journal.pulls.size) {
         error_set(e, "the trace ends before the first input of the run");
         return error_exit_status(e, STATUS_USAGE);
+    }
+    if (p->options.script == &p->script) {
+        from = 0;
+        player_play_exits(p, &p->script, warn_of_difference);
     }
     const struct trace_snapshot *snapshot = player_snapshot(p, alone ? UINT64_MAX : from);
     p->options.from_snapshot = snapshot != NULL;

@@ -5,6 +5,7 @@
 
 #include "emu/trace.h"
 #include "hv/board.h"
+#include "hv/script.h"
 #include "qvm/host.h"
 
 struct player {
@@ -16,6 +17,7 @@ struct player {
     bool has_board; /* else the default one */
     struct journal journal;
     struct board_options options; /* what the recording ran under is in them */
+    struct script script;         /* owned, of player_without_engine */
     bool alone_too;      /* a snapshot without a recording is played, too: without inputs */
     struct board *board; /* NULL before player_start */
 };
@@ -25,6 +27,12 @@ struct player {
 bool player_open(struct player *p, const char *path, const struct board_options *options,
                  struct error *e);
 void player_close(struct player *p);
+/* Before player_start: the recorded exits are the guest, as far as they were recorded. */
+void player_play_exits(struct player *p, struct script *script,
+                       void (*differs)(void *context, const struct script_difference *d));
+/* The same for questions that recorded exits can answer, from player_start on, if no engine is
+ * built in: what guests do between exits is not known then. */
+void player_without_engine(struct player *p);
 /* The last snapshot at or before the instruction; NULL: the start of the recording. */
 const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t instructions);
 /* Assembles the board, at the last snapshot at or before `from`. May be called again: time travel.

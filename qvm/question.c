@@ -115,7 +115,10 @@ void question_disassemble(struct vm *vm, unsigned vcpu, uint64_t pc, char *text,
 {
     char instruction[96] = "not readable";
     uint8_t bytes[4];
-    if (vcpu < vm->vcpu_count && inspect_memory(vm, vm->vcpus[vcpu], gva(pc), bytes, sizeof bytes))
+    if (vm->world.scripted) /* no code was loaded */
+        snprintf(instruction, sizeof instruction, "an instruction that was not recorded");
+    else if (vcpu < vm->vcpu_count &&
+             inspect_memory(vm, vm->vcpus[vcpu], gva(pc), bytes, sizeof bytes))
         disasm_a64(pc, load_le32(bytes), instruction, sizeof instruction);
     struct symbol s;
     if (vm_symbol(vm, pc, &s))

@@ -269,6 +269,7 @@ static bool stream_of(struct player *p, struct seen_stream *s, struct error *e)
         return get_stream(&p->trace, s, e);
     sinks.event = on_event;
     sinks.context = s;
+    player_without_engine(p);
     if (!player_start(p, 0, &sinks, e))
         return false;
     board_run(p->board);
