@@ -13,6 +13,9 @@ struct interposed {
     bool fills;        /* pages are handed out without PC */
 };
 struct interposed interposed(void);
+/* Said by cpu/wrapped.c. `leave`: what blocks no longer begin with. */
+void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot));
+void interposed_fills(void);
 
 /* A block hook asked the library to stop, and has nothing more to do: does not return if nobody
  * else would look for that request before the block runs. */

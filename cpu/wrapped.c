@@ -1,11 +1,13 @@
 /* Functions of Unicorn that ours stand around, if it is linked statically
- * (cmake/StaticEngine.cmake, by the linker's --wrap): how it translates memory accesses is decided
- * by cpu/unicorn_checks.c. The names, types and numbers are those inside the library; a self-test
- * says whether all of it works, and where it does not, or where this is not linked, cpu/withheld.c
- * checks alignment. */
+ * (cmake/StaticEngine.cmake, by the linker's --wrap): what blocks begin with, how pages are found,
+ * and how memory accesses are translated, which cpu/unicorn_checks.c decides. The names, types and
+ * numbers are those inside the library; a self-test says whether all of it works, and where it does
+ * not, or where this is not linked, cpu/withheld.c checks alignment. */
 #include "cpu/interpose.h"
 
 #include <string.h>
+
+#include "emu/addr.h"
 
 /* Inside the library a variable of the translated code is the distance of its record from the
  * translation's context. */
@@ -30,6 +32,40 @@ static variable sp_variable; /* the same in every context */
     type __real_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__)
+
+/* A block begins with a call that looks for a stop request. Only a block hook can have made one
+ * there: it makes the call itself when it did, and blocks begin without. Releases before 2.1.4 have
+ * another way. */
+void helper_check_exit_request_aarch64(void *library, uint32_t in_delay_slot) __attribute__((weak));
+
+WRAP(void, tcg_gen_callN_aarch64, void *context, void *function, void *result, int count,
+     void **arguments)
+{
+    if (function && function == (void *)helper_check_exit_request_aarch64)
+        interposed_block_starts(helper_check_exit_request_aarch64);
+    else
+        __real_tcg_gen_callN_aarch64(context, function, result, count, arguments);
+}
+
+/* The library finds PC before it shows a hook that a page is needed: a search for the block, and
+ * its translation once more. Most pages are there, and PC is not asked for. */
+#define MMU_IDX_E10_0 0 /* EL0's accesses, LDTR and STTR */
+
+void tlb_set_page_aarch64(void *cpu, uint64_t va, uint64_t hpa, int permits, int mmu_idx,
+                          uint64_t size);
+
+WRAP(bool, unicorn_fill_tlb_aarch64, void *cpu, uint64_t va, int size, int kind, int mmu_idx,
+     bool is_probe, uintptr_t from)
+{
+    struct filled_page page;
+    interposed_fills();
+    if (!engine_fill(va, kind, mmu_idx == MMU_IDX_E10_0, &page))
+        return __real_unicorn_fill_tlb_aarch64(cpu, va, size, kind, mmu_idx, is_probe, from);
+    tlb_set_page_aarch64(cpu, va & ~PAGE_MASK, page.hpa, page.permits, mmu_idx, PAGE_SIZE);
+    return true;
+}
+
+/* What accesses are translated to --------------------------------------------------------------*/
 
 WRAP(void *, tcg_global_mem_new_internal_aarch64, void *context, int type, variable base,
      intptr_t offset, const char *name)
