@@ -1,13 +1,18 @@
-/* Functions of Unicorn that ours stand around, if it is linked statically
- * (cmake/StaticEngine.cmake, by the linker's --wrap): what blocks begin with, how pages are found,
+/* Functions of Unicorn that ours stand around: what blocks begin with, how pages are found,
  * and how memory accesses are translated, which cpu/unicorn_checks.c decides. The names, types and
  * numbers are those inside the library; a self-test says whether all of it works, and where it does
  * not, or where this is not linked, cpu/withheld.c checks alignment. */
+#ifndef QVM_WRAP
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
+#endif
+
 #include "cpu/interpose.h"
 
 #include <string.h>
 
 #include "emu/addr.h"
+#include "emu/check.h"
 
 /* Inside the library a variable of the translated code is the distance of its record from the
  * translation's context. */
@@ -28,10 +33,27 @@ void tcg_gen_movcond_i64_aarch64(void *context, int condition, variable to, vari
 
 static variable sp_variable; /* the same in every context */
 
+/* The program has the library in it, and the linker redirects calls (--wrap). Elsewhere the library
+ * is shared, and calls what has the name of its own function in whoever uses it. */
+#ifdef QVM_WRAP
 #define WRAP(type, name, ...)                                                                      \
     type __real_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__)
+#define REAL(name) __real_##name
+#else
+#define WRAP(type, name, ...)                                                                      \
+    static type (*real_##name)(__VA_ARGS__);                                                       \
+    type name(__VA_ARGS__);                                                                        \
+    type name(__VA_ARGS__)
+#define REAL(name) (real_##name ? (void)0 : find((void **)&real_##name, #name), real_##name)
+
+static void find(void **function, const char *name)
+{
+    *function = dlsym(RTLD_NEXT, name);
+    CHECK(*function);
+}
+#endif
 
 /* A block begins with a call that looks for a stop request. Only a block hook can have made one
  * there: it makes the call itself when it did, and blocks begin without. Releases before 2.1.4 have
@@ -44,7 +66,7 @@ WRAP(void, tcg_gen_callN_aarch64, void *context, void *function, void *result, i
     if (function && function == (void *)helper_check_exit_request_aarch64)
         interposed_block_starts(helper_check_exit_request_aarch64);
     else
-        __real_tcg_gen_callN_aarch64(context, function, result, count, arguments);
+        REAL(tcg_gen_callN_aarch64)(context, function, result, count, arguments);
 }
 
 /* The library finds PC before it shows a hook that a page is needed: a search for the block, and
@@ -60,7 +82,7 @@ WRAP(bool, unicorn_fill_tlb_aarch64, void *cpu, uint64_t va, int size, int kind,
     struct filled_page page;
     interposed_fills();
     if (!engine_fill(va, kind, mmu_idx == MMU_IDX_E10_0, &page))
-        return __real_unicorn_fill_tlb_aarch64(cpu, va, size, kind, mmu_idx, is_probe, from);
+        return REAL(unicorn_fill_tlb_aarch64)(cpu, va, size, kind, mmu_idx, is_probe, from);
     tlb_set_page_aarch64(cpu, va & ~PAGE_MASK, page.hpa, page.permits, mmu_idx, PAGE_SIZE);
     return true;
 }
@@ -70,7 +92,7 @@ WRAP(bool, unicorn_fill_tlb_aarch64, void *cpu, uint64_t va, int size, int kind,
 WRAP(void *, tcg_global_mem_new_internal_aarch64, void *context, int type, variable base,
      intptr_t offset, const char *name)
 {
-    void *record = __real_tcg_global_mem_new_internal_aarch64(context, type, base, offset, name);
+    void *record = REAL(tcg_global_mem_new_internal_aarch64)(context, type, base, offset, name);
     if (strcmp(name, "sp") == 0)
         sp_variable = (uintptr_t)record - (uintptr_t)context;
     return record;
@@ -81,19 +103,19 @@ WRAP(void *, tcg_global_mem_new_internal_aarch64, void *context, int type, varia
 WRAP(void, cpu_get_tb_cpu_state_aarch64, void *record, uint64_t *pc, uint64_t *cs_base,
      uint32_t *flags)
 {
-    __real_cpu_get_tb_cpu_state_aarch64(record, pc, cs_base, flags);
+    REAL(cpu_get_tb_cpu_state_aarch64)(record, pc, cs_base, flags);
     *cs_base |= engine_checks_now;
 }
 
 WRAP(void, gen_intermediate_code_aarch64, void *cpu, void *block, int instructions)
 {
     engine_translates_block();
-    __real_gen_intermediate_code_aarch64(cpu, block, instructions);
+    REAL(gen_intermediate_code_aarch64)(cpu, block, instructions);
 }
 
 WRAP(uint32_t, cpu_ldl_code_aarch64, void *record, uint64_t address)
 {
-    return engine_translates(__real_cpu_ldl_code_aarch64(record, address));
+    return engine_translates(REAL(cpu_ldl_code_aarch64)(record, address));
 }
 
 static variable new_variable(void *context)
@@ -138,13 +160,13 @@ static void translate_access(void *context, variable value, variable address, ui
 WRAP(void, tcg_gen_qemu_ld_i64_aarch64, void *context, variable value, variable address,
      uintptr_t index, unsigned how)
 {
-    translate_access(context, value, address, index, how, __real_tcg_gen_qemu_ld_i64_aarch64);
+    translate_access(context, value, address, index, how, REAL(tcg_gen_qemu_ld_i64_aarch64));
 }
 
 WRAP(void, tcg_gen_qemu_st_i64_aarch64, void *context, variable value, variable address,
      uintptr_t index, unsigned how)
 {
-    translate_access(context, value, address, index, how, __real_tcg_gen_qemu_st_i64_aarch64);
+    translate_access(context, value, address, index, how, REAL(tcg_gen_qemu_st_i64_aarch64));
 }
 
 /* Atomics: their addresses have an alignment. */
@@ -160,7 +182,7 @@ static variable atomic_address(void *context, variable address)
          variable value, uintptr_t index, unsigned how)                                            \
     {                                                                                              \
         variable at = atomic_address(context, address);                                            \
-        __real_tcg_gen_atomic_##name##_i64_aarch64(context, to, at, value, index, how);            \
+        REAL(tcg_gen_atomic_##name##_i64_aarch64)(context, to, at, value, index, how);             \
         if (at != address)                                                                         \
             free_variable(context, at);                                                            \
     }
@@ -179,7 +201,7 @@ WRAP(void, tcg_gen_atomic_cmpxchg_i64_aarch64, void *context, variable to, varia
      variable compared, variable value, uintptr_t index, unsigned how)
 {
     variable at = atomic_address(context, address);
-    __real_tcg_gen_atomic_cmpxchg_i64_aarch64(context, to, at, compared, value, index, how);
+    REAL(tcg_gen_atomic_cmpxchg_i64_aarch64)(context, to, at, compared, value, index, how);
     if (at != address)
         free_variable(context, at);
 }
