@@ -11,15 +11,6 @@ const char fuzz_machine_words[] =
     "0x080a0000 vdev pl011 loc 0x09000000 intr gic:33 vdev pl031 loc 0x09010000 intr gic:34 "
     "vdev virtio-entropy loc 0x0a003c00 intr gic:78 vdev wdt-sp805 loc 0x09030000 intr gic:35";
 
-/* Nothing here executes guest code. */
-struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
-                                  struct error *e)
-{
-    (void)model, (void)wfe, (void)memory, (void)e;
-    CHECK(false);
-    return NULL;
-}
-
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
