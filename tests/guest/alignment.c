@@ -92,6 +92,41 @@ static void check_zero(bool faults)
     }
 }
 
+/* Where no table says what memory is, what is no address at all comes first; but not before what is
+ * checked for the instruction's sake. */
+static void check_too_large(void)
+{
+    const uint64_t large = (uint64_t)1 << 50 | 4;
+    struct trap t = trap_el1(ldr_x, large, 0, 0);
+    CHECK_TRAP("unaligned", t, ESR(EC_DABORT_EL1, FSC_ADDRESS_SIZE), 0x200, (uint64_t)ldr_x);
+    CHECK_EQ("FAR", t.far, large);
+    t = trap_el1(zero, large, 0, 0);
+    CHECK_TRAP("DC ZVA", t, ESR(EC_DABORT_EL1, ESR_WNR | FSC_ADDRESS_SIZE), 0x200, (uint64_t)zero);
+    t = trap_el1(ldxp, large, 0, 0);
+    CHECK_TRAP("exclusive", t, ESR(EC_DABORT_EL1, FSC_ALIGNMENT), 0x200, (uint64_t)ldxp);
+    sctlr_change(0, SCTLR_A);
+    t = trap_el1(ldr_x, large, 0, 0);
+    CHECK_TRAP("with A", t, ESR(EC_DABORT_EL1, FSC_ALIGNMENT), 0x200, (uint64_t)ldr_x);
+    sctlr_change(SCTLR_A, 0);
+}
+
+/* Builds that do not check these (docs/engine.md) do not check them of memory that holds code
+ * either. */
+TRAP_CODE(release, "stlr x1, [x0]");
+TRAP_CODE(on_stack, "mov x9, sp\nmov sp, x0\nstr x1, [sp]\nmov sp, x9");
+TRAP_CODE(call, "mov x9, x30\nblr x0\nmov x30, x9");
+
+static void check_code(const char *what, const uint32_t *stores)
+{
+    const uint64_t data = SCRATCH + 0x10000, code = SCRATCH + 0x11000;
+    write32(code, 0xd65f03c0u); /* ret */
+    code_sync((const void *)code, 4);
+    struct trap t = trap_el1(call, code, 0, 0);
+    CHECK_NO_TRAP("call", t);
+    bool faults = trap_el1(stores, data + 0x104, 0, 0).taken;
+    CHECK_EQ(what, trap_el1(stores, code + 0x104, 0, 0).taken, faults);
+}
+
 /* The same code, back and forth between the modes. */
 TRAP_CODE(many, "mov x3, #200\n1: ldr x1, [x0]\nadd x1, x1, #1\nstr x1, [x0]\nldrb w2, [x0, #9]\n"
                 "add w2, w2, #1\nstrb w2, [x0, #9]\nsubs x3, x3, #1\nb.ne 1b");
@@ -123,8 +158,13 @@ int main(void)
     ISB();
     known_begin("QEMU before 9.0 checks exclusives only");
     check_mode(true, false);
+    check_too_large();
     mmu_start(&tables);
     check_mode(false, true);
+    sctlr_change(0, SCTLR_SA);
+    check_code("release", release);
+    check_code("SP", on_stack);
+    sctlr_change(SCTLR_SA, 0);
     sctlr_change(0, SCTLR_A);
     check_mode(true, true);
     sctlr_change(SCTLR_A, 0);
