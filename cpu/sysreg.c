@@ -872,6 +872,7 @@ void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
         write_row(v, r, value);
         return;
     }
+    value = implemented_bits(v, encoding, value);
     engine_set_sysreg(v->world->engine, encoding, value);
     if (r->kind == TRANSLATION)
         write_translation(v, encoding, value);

@@ -223,6 +223,10 @@ verdict "the core goes on" "$(grep -q '^qvm: the guest exited with code 0; 35058
 says 0 "  FAR_EL1=0x80002000" explain "$work/core.qtrace" 0x80002000 --write
 "$qvm" import "$work/core" -o "$work/pc.qtrace" $conf --sysreg PC=0x80000000 2>/dev/null
 says 0 "  ELR_EL1   0x80000000" explain "$work/pc.qtrace" --next
+"$qvm" import "$work/core" -o "$work/zen.qtrace" $conf set cpu-model max --sysreg CPACR_EL1=0x30000 2>/dev/null
+"$qvm" run --from "$work/zen.qtrace" >"$work/end" 2>&1 </dev/null
+verdict "CPACR_EL1.ZEN of an import" "$(grep -q '^qvm: the guest exited with code 0; 350580 instructions' \
+    "$work/end" || tail -n 1 "$work/end")"
 says 2 "qvm: there is no register TTBR7_EL1 of 64 bits" \
     import "$work/core" -o "$work/no.qtrace" $conf --sysreg TTBR7_EL1=1
 head -c 8000 "$work/core" >"$work/cut"
