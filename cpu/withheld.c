@@ -1,7 +1,8 @@
 /* Accesses to memory that the engine does not get for itself: to watched pages (debug.c), stores to
- * pages that code was translated from (cpu/unicorn_sides.c), and everything in Device memory that
- * is RAM, where alignment is checked (Arm ARM B2.9.2), which the engine never does. Plain ones are
- * made here, the others by the engine, one instruction alone with the page open. */
+ * pages that code was translated from (cpu/unicorn_sides.c), and everything in RAM that stage 1
+ * maps as Device, where alignment is checked (Arm ARM B2.9.2), which the engine cannot tell from
+ * other memory; all RAM where it can make no checks (alignment.c). Plain ones are made here, the
+ * others by the engine, one instruction alone with the page open. */
 #include "cpu/cpu_internal.h"
 
 #include <inttypes.h>

@@ -227,10 +227,10 @@ struct digest board_digest(struct board *b);
 /* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */
 void vm_name(const struct vm_config *config, size_t number, char *name, size_t size);
 /* Guest exits of all reasons. */
+uint64_t vm_exits(const struct vm *vm);
 /* Where its vCPUs are by name, and what register of a device they read again and again: of what is
  * known of this part of the run and its files, which is no state. */
 void vm_places_text(struct vm *vm, char *text, size_t size);
-uint64_t vm_exits(const struct vm *vm);
 /* SIGUSR1: what it is doing, to its log. */
 void vm_log_status(const struct vm *vm);
 /* Ends a VM: status and sentence; the first ending counts. */

@@ -56,7 +56,7 @@ static void include(struct loaded_image *image, uint64_t start, uint64_t end)
         image->end = end;
 }
 
-/* ELF64, little-endian, AArch64: PT_LOAD segments go to their physical addresses. */
+/* PT_LOAD: to its physical address. */
 static bool load_segment(struct placement *p, const struct load_config *load, const struct bytes *f,
                          const uint8_t *header, struct error *e)
 {
@@ -80,6 +80,7 @@ static bool load_segment(struct placement *p, const struct load_config *load, co
                     load->path, memory_size, at);
 }
 
+/* ELF64, little-endian, AArch64. */
 static bool load_elf(struct placement *p, const struct load_config *load, const struct bytes *f,
                      struct loaded_image *image, struct error *e)
 {

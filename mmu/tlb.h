@@ -2,10 +2,10 @@
  *
  * The engine refills its own TLB at moments that depend on the host. Were those refills walks, then
  * what they see of tables that the guest changed without a TLBI would not be reproducible. This TLB
- * is the architectural one instead: an entry is inserted at the first access and stays until the
- * guest invalidates it, or until the TLB has taken TLB_ENTRIES insertions since it was last empty
- * and is emptied whole. What it holds is a function of the guest's accesses and TLBIs alone (Arm
- * ARM chapter D8, "Translation Lookaside Buffers").
+ * is the architectural one instead: an entry is inserted at the first access, the vCPU's own or
+ * (tlb_offer) another's, and stays until the guest invalidates it, or until the TLB has taken
+ * TLB_ENTRIES insertions since it was last empty and is emptied whole. What it holds is a function
+ * of the guest's accesses and TLBIs alone (Arm ARM chapter D8, "Translation Lookaside Buffers").
  *
  * How the CPU uses it, for a stage 1 that is on (with SCTLR_EL1.M = 0 there is nothing to cache):
  *
