@@ -74,6 +74,14 @@ static void offer_to_others(const struct vcpu *v, gva_t a, const struct stage1_l
     }
 }
 
+/* A data access emptied the TLB in the midst of a block, whose code is fetched no more. Had the run
+ * stopped behind it there would be a fetch, and an entry for it: there is one in any case. */
+static void insert_code(struct vcpu *v)
+{
+    uint32_t word;
+    read_instruction(v, engine_pc(v->world->engine), &word);
+}
+
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
  * flat map has no entries to invalidate. */
 static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
@@ -90,11 +98,14 @@ static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
         return false;
     if (!on)
         return true;
+    bool empties = tlb_is_full(v->tlb);
     if (tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
         engine_flush_tlb(v->world->engine);
         new_regime(v);
     }
     offer_to_others(v, a, leaf);
+    if (empties && access->kind != ACCESS_FETCH)
+        insert_code(v);
     return true;
 }
 
@@ -311,6 +322,8 @@ bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unpri
 {
     struct vcpu *v = cpu;
     struct access access = current_access(v, kind);
+    if (kind != ACCESS_FETCH && tlb_is_full(v->tlb)) /* insert_code asks for PC */
+        return false;
     v->fault_has_word = false;
     access.privileged &= !unprivileged;
     return find_page(v, page_va, &access, page);

@@ -226,10 +226,15 @@ static void insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf
     t->inserted++;
 }
 
+bool tlb_is_full(const struct stage1_tlb *t)
+{
+    return t->inserted == TLB_ENTRIES;
+}
+
 bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
 {
     bool flush = drop_va(t, a, leaf->asid);
-    if (t->inserted == TLB_ENTRIES) {
+    if (tlb_is_full(t)) {
         tlb_invalidate_all(t);
         flush = true;
     }
@@ -239,7 +244,7 @@ bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
 
 bool tlb_offer(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
 {
-    if (t->inserted == TLB_ENTRIES || tlb_lookup(t, a, leaf->asid))
+    if (tlb_is_full(t) || tlb_lookup(t, a, leaf->asid))
         return false;
     insert(t, a, leaf);
     return true;

@@ -48,6 +48,8 @@ void tlb_free(struct stage1_tlb *t);
 /* The leaf that translates `a` for `asid`, its `page` that of `a`; NULL when there is none. Valid
  * until the next call. `a` without a tag. */
 const struct stage1_leaf *tlb_lookup(struct stage1_tlb *t, gva_t a, uint16_t asid);
+/* Will the next tlb_insert empty it? */
+bool tlb_is_full(const struct stage1_tlb *t);
 /* Adds the leaf of `a` under leaf->asid (or for every ASID if leaf->global), in place of what
  * translated `a` so far. True if other pages' entries were dropped for it (the TLB was full, or a
  * block was replaced): the engine must flush. */
