@@ -72,6 +72,20 @@ static void set_reg(struct engine *e, int id, uint64_t value)
     uc_reg_write(e->uc, id, &value);
 }
 
+/* PSTATE, FPCR and FPSR are registers of 32 bits to the library: on a big-endian host a larger
+ * variable would have them in its other half. */
+static uint32_t reg32(const struct engine *e, int id)
+{
+    uint32_t value = 0;
+    uc_reg_read(e->uc, id, &value);
+    return value;
+}
+
+static void set_reg32(struct engine *e, int id, uint32_t value)
+{
+    uc_reg_write(e->uc, id, &value);
+}
+
 uint64_t library_pc(const struct engine *e)
 {
     return e->live ? e->live->pc : reg(e, UC_ARM64_REG_PC);
@@ -133,7 +147,7 @@ static void unicorn_set_sp(struct engine *e, uint64_t value)
 
 static uint64_t unicorn_mode(struct engine *e)
 {
-    return (e->live ? e->live->pstate : reg(e, UC_ARM64_REG_PSTATE)) & ENGINE_MODE;
+    return (e->live ? e->live->pstate : reg32(e, UC_ARM64_REG_PSTATE)) & ENGINE_MODE;
 }
 
 static uint64_t unicorn_banked_sp(struct engine *e, unsigned el)
@@ -148,12 +162,12 @@ static void unicorn_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
 
 static uint64_t unicorn_pstate(struct engine *e)
 {
-    return reg(e, UC_ARM64_REG_PSTATE);
+    return reg32(e, UC_ARM64_REG_PSTATE);
 }
 
 static void unicorn_set_pstate(struct engine *e, uint64_t value)
 {
-    set_reg(e, UC_ARM64_REG_PSTATE, value);
+    set_reg32(e, UC_ARM64_REG_PSTATE, (uint32_t)value);
 }
 
 static uc_arm64_cp_reg cp_reg(unsigned encoding)
@@ -210,22 +224,22 @@ static void unicorn_set_vector(struct engine *e, unsigned n, const uint64_t valu
 
 static uint32_t unicorn_fpcr(struct engine *e)
 {
-    return (uint32_t)reg(e, UC_ARM64_REG_FPCR);
+    return reg32(e, UC_ARM64_REG_FPCR);
 }
 
 static void unicorn_set_fpcr(struct engine *e, uint32_t value)
 {
-    set_reg(e, UC_ARM64_REG_FPCR, value);
+    set_reg32(e, UC_ARM64_REG_FPCR, value);
 }
 
 static uint32_t unicorn_fpsr(struct engine *e)
 {
-    return (uint32_t)reg(e, UC_ARM64_REG_FPSR);
+    return reg32(e, UC_ARM64_REG_FPSR);
 }
 
 static void unicorn_set_fpsr(struct engine *e, uint32_t value)
 {
-    set_reg(e, UC_ARM64_REG_FPSR, value);
+    set_reg32(e, UC_ARM64_REG_FPSR, value);
 }
 
 /* Hooks ---------------------------------------------------------------------------------------- */
