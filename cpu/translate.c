@@ -279,6 +279,20 @@ static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *pa
     return v->withheld.is_any;
 }
 
+/* What a page that is fetched from does not permit besides, so that accesses to its data are asked
+ * for, too. A debugger's points, and who checks alignment, are no matter of the machine: they hold
+ * on older ones as well. */
+static unsigned withheld_besides(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+{
+    const unsigned all = PERMIT_R | PERMIT_W;
+    uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
+    if (alignment_is_ours(v))
+        return all;
+    if (v->world->quirks & QUIRK_FETCHED_READS)
+        return v->world->points ? points_watched(v->world->points, untagged, page_hpa) : 0;
+    return is_device_memory(v) ? all : watched_accesses(v, page_va, page_hpa);
+}
+
 /* The page for an access, with the rights it needs; without them, or of a device: false. */
 static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *access,
                       struct engine_page *page)
@@ -298,7 +312,9 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
     }
     if (kind != ACCESS_FETCH && v->world->footprint)
         page_set_add(&v->world->footprint->places, page->hpa);
-    if (kind != ACCESS_FETCH && !v->watchpoint_pass && is_withheld(v, page_va, page, kind))
+    if (kind == ACCESS_FETCH)
+        page->permits &= ~withheld_besides(v, page_va, page->hpa);
+    else if (!v->watchpoint_pass && is_withheld(v, page_va, page, kind))
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
     if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,

@@ -26,7 +26,9 @@ enum machine_quirk {
     QUIRK_RESTARTED_LAST = 1u << 13, /* events of a VM that started again are behind equal ones */
     QUIRK_ZEN = 1u << 14,       /* CPACR_EL1.ZEN keeps what was written; max executes SVE then */
     QUIRK_UNALIGNED = 1u << 15, /* alignment is checked where stage 1 says Device only */
+    QUIRK_FETCHED_READS = 1u << 16, /* no watchpoint and no alignment of Device memory is looked at
+                                       where the page has just been fetched from */
 };
-#define MACHINE_QUIRKS 0xffffu /* all of them */
+#define MACHINE_QUIRKS 0x1ffffu /* all of them */
 
 #endif

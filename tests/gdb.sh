@@ -503,6 +503,13 @@ def why():
     says('where it was', text, r'^pc .*<spis\+')
 
 
+def read_where_it_runs():
+    text = script('target remote | %s gdb --pipe traces/hello.qtrace' % shlex.quote(qvm),
+                  'rwatch *(char *) 0x40080026', 'continue', 'monitor when', 'detach')
+    says('data in the page that runs', text, '^Hardware read watchpoint 1: .*\n\nValue = 108 ',
+         '^instruction 11,')
+
+
 def devices():
     text = script('target remote | %s gdb --pipe traces/hello.qtrace' % shlex.quote(qvm),
                   'awatch *(unsigned *) 0x09000000', 'continue', 'monitor when', 'continue',
@@ -622,6 +629,7 @@ def bare():
         writes()
         first_instruction()
         why()
+        read_where_it_runs()
         devices()
         two_vms()
         live('run')

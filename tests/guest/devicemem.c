@@ -6,6 +6,7 @@
 
 #define DEVICE 0x80000000ull
 #define MEMORY 0x80010000ull /* the same, as Normal memory */
+#define CODE   0x80020000ull /* the same, as Device memory that may be executed */
 
 static struct tables tables;
 
@@ -77,6 +78,20 @@ static void others(void)
     CHECK_EQ("exclusive store", read32(MEMORY + 0x200), 7);
 }
 
+/* In the page that is fetched from. Whether Device memory may be executed is the processor's
+ * choice; here it may (Arm ARM B2.9.2). */
+static void own_page(void)
+{
+    static const uint32_t unaligned[] = {0xf9400001, 0xd65f03c0}; /* ldr x1, [x0]; ret */
+    write32(MEMORY + 0x1000, unaligned[0]);
+    write32(MEMORY + 0x1004, unaligned[1]);
+    const uint32_t *code = (const uint32_t *)(CODE + 0x1000);
+    struct trap t = trap_el1(code, CODE + 0x1008, 0, 0);
+    CHECK_NO_TRAP("aligned, the page that runs", t);
+    t = trap_el1(code, CODE + 0x1004, 0, 0);
+    CHECK_TRAP("the page that runs", t, ESR(EC_DABORT_EL1, FSC_ALIGNMENT), 0x200, (uint64_t)code);
+}
+
 /* x0 = where, x1 = how often: counts there by all simple forms. */
 TRAP_CODE(count, "1: ldr x2, [x0]\nadd x2, x2, #1\nstr x2, [x0]\nldp w2, w3, [x0, #8]\n"
                  "add w2, w2, #1\nadd w3, w3, #2\nstp w2, w3, [x0, #8]\nldrsb x2, [x0, #16]\n"
@@ -104,9 +119,11 @@ int main(void)
     ISB();
     tables_map(&tables, DEVICE, SCRATCH, 0x2000, PTE_DEVICE, 3);
     tables_map(&tables, MEMORY, SCRATCH, 0x2000, PTE_MEMORY | PTE_PXN | PTE_UXN, 3);
+    tables_map(&tables, CODE, SCRATCH, 0x2000, PTE_DEVICE & ~PTE_PXN, 3);
     tlb_flush();
     alignments();
     others();
+    own_page();
     often();
     finish();
 }
