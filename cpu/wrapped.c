@@ -20,6 +20,7 @@ typedef uintptr_t variable;
 
 #define TYPE_I64     1
 #define CONDITION_EQ 8
+#define MO_SIZE      3u
 #define MO_BSWAP     8u
 #define MO_ASHIFT    4
 #define MO_AMASK     (7u << MO_ASHIFT)
@@ -128,13 +129,13 @@ static void free_variable(void *context, variable v)
     tcg_temp_free_internal_aarch64(context, (void *)((uintptr_t)context + v));
 }
 
-/* The address, or one that is nobody's if SP is misaligned. */
-static variable address_if_aligned(void *context, variable address)
+/* The address, or one that is nobody's if `tested` is no multiple of mask + 1. */
+static variable address_if_aligned(void *context, variable address, variable tested, int64_t mask)
 {
     variable low = new_variable(context), to = new_variable(context);
     variable zero = tcg_const_i64_aarch64(context, 0);
     variable nowhere = tcg_const_i64_aarch64(context, NOWHERE);
-    tcg_gen_andi_i64_aarch64(context, low, sp_variable, 15);
+    tcg_gen_andi_i64_aarch64(context, low, tested, mask);
     tcg_gen_movcond_i64_aarch64(context, CONDITION_EQ, to, low, zero, address, nowhere);
     free_variable(context, low);
     free_variable(context, zero);
@@ -145,13 +146,25 @@ static variable address_if_aligned(void *context, variable address)
 typedef void access_function(void *context, variable value, variable address, uintptr_t index,
                              unsigned how);
 
+/* A store that crosses pages, or is the first to a page, the library makes byte by byte, and asks
+ * for its alignment of each byte. Where that is less than the size (ST1 of small elements, of which
+ * 8 bytes are stored at once) the address is looked at before instead. */
 static void translate_access(void *context, variable value, variable address, uintptr_t index,
-                             unsigned how, access_function *real)
+                             unsigned how, bool is_store, access_function *real)
 {
     struct access_checks checks = engine_translates_access(how & MO_BSWAP);
-    if (checks.log2_alignment)
+    bool is_looked_at = is_store && checks.log2_alignment < (how & MO_SIZE);
+    variable to = address;
+    if (checks.log2_alignment && is_looked_at)
+        to = address_if_aligned(context, address, address, (1 << checks.log2_alignment) - 1);
+    else if (checks.log2_alignment)
         how = (how & ~MO_AMASK) | checks.log2_alignment << MO_ASHIFT;
-    variable to = checks.sp && sp_variable ? address_if_aligned(context, address) : address;
+    if (checks.sp && sp_variable) {
+        variable before = to;
+        to = address_if_aligned(context, before, sp_variable, 15);
+        if (before != address)
+            free_variable(context, before);
+    }
     real(context, value, to, index, how);
     if (to != address)
         free_variable(context, to);
@@ -160,13 +173,13 @@ static void translate_access(void *context, variable value, variable address, ui
 WRAP(void, tcg_gen_qemu_ld_i64_aarch64, void *context, variable value, variable address,
      uintptr_t index, unsigned how)
 {
-    translate_access(context, value, address, index, how, REAL(tcg_gen_qemu_ld_i64_aarch64));
+    translate_access(context, value, address, index, how, false, REAL(tcg_gen_qemu_ld_i64_aarch64));
 }
 
 WRAP(void, tcg_gen_qemu_st_i64_aarch64, void *context, variable value, variable address,
      uintptr_t index, unsigned how)
 {
-    translate_access(context, value, address, index, how, REAL(tcg_gen_qemu_st_i64_aarch64));
+    translate_access(context, value, address, index, how, true, REAL(tcg_gen_qemu_st_i64_aarch64));
 }
 
 /* Atomics: their addresses have an alignment. */
@@ -174,7 +187,7 @@ WRAP(void, tcg_gen_qemu_st_i64_aarch64, void *context, variable value, variable 
 static variable atomic_address(void *context, variable address)
 {
     bool sp = engine_translates_access(true).sp; /* not by an alignment */
-    return sp && sp_variable ? address_if_aligned(context, address) : address;
+    return sp && sp_variable ? address_if_aligned(context, address, sp_variable, 15) : address;
 }
 
 #define WRAP_ATOMIC(name)                                                                          \

@@ -131,6 +131,24 @@ static void check_code(const char *what, const uint32_t *stores)
 TRAP_CODE(many, "mov x3, #200\n1: ldr x1, [x0]\nadd x1, x1, #1\nstr x1, [x0]\nldrb w2, [x0, #9]\n"
                 "add w2, w2, #1\nstrb w2, [x0, #9]\nsubs x3, x3, #1\nb.ne 1b");
 
+/* Elements smaller than what is moved at once, over two pages; and the page that runs. */
+TRAP_CODE(store_h, FP_ON "st1 {v0.8h}, [x0]");
+TRAP_CODE(store_s, FP_ON "st1 {v0.4s, v1.4s}, [x0]");
+TRAP_CODE(load_q, FP_ON "ldr q0, [x0]");
+
+static void check_places(bool all)
+{
+    uint64_t end = SCRATCH + 0x1000;
+    CHECK_NO_TRAP("elements of 2, over two pages", trap_el1(store_h, end - 6, 0, 0));
+    CHECK_NO_TRAP("elements of 4, over two pages", trap_el1(store_s, end - 12, 0, 0));
+    struct trap t = trap_el1(store_h, end - 5, 0, 0);
+    CHECK_EQ("elements of 2, odd", t.esr != 0, all);
+    t = trap_el1(store_s, end - 6, 0, 0);
+    CHECK_EQ("elements of 4, even", t.esr != 0, all);
+    t = trap_el1(load_q, (uint64_t)load_q | 8, 0, 0);
+    CHECK_EQ("of the page that runs", t.esr != 0, all);
+}
+
 static void check_many(bool all, unsigned offset)
 {
     write64(SCRATCH + 0x200, 0);
@@ -148,6 +166,7 @@ static void check_mode(bool all, bool stage1)
 {
     check_forms(all);
     check_zero(!stage1);
+    check_places(all);
     for (unsigned i = 0; i < 4; i++)
         check_many(all, i & 1);
 }
