@@ -40,10 +40,17 @@ static void hand_out(struct engine *e, uint64_t va, enum access_kind kind, struc
     page->permits &= kind == ACCESS_FETCH ? ~(unsigned)PERMIT_W : ~(unsigned)PERMIT_X;
 }
 
+/* What is due comes before this page is asked for. And behind a refusal the library looks for the
+ * places at which it was to stop: what the refusal left is needed yet. */
+static bool is_ending(const struct engine *e)
+{
+    return e->leaving || (e->inside && e->fill_refused);
+}
+
 bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
                  struct engine_page *page)
 {
-    if (e->window_is_open || e->leaving ||
+    if (e->window_is_open || is_ending(e) ||
         !e->callbacks->fill_as(e->callbacks->cpu, va & ~PAGE_MASK, kind, unprivileged, page))
         return false;
     hand_out(e, va, kind, page);
@@ -59,7 +66,7 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
     }
     if (!e->callbacks) /* the engine is new, and tries NOWHERE */
         return false;
-    if (e->leaving) /* what is due comes before this page is asked for */
+    if (is_ending(e))
         return false;
     if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, kind, page)) {
         e->fill_refused = true;

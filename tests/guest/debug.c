@@ -186,6 +186,9 @@ static void watchpoints(void)
                (uint64_t)(load_pair + 1));
     watchpoint(w + 8, WCR(FOR_EL0, ALL, 0xff));
     check_watch("of EL0 only", load, w + 8, false, false, 0);
+    uint64_t code = (uint64_t)load & ~7ull;
+    watchpoint(code, WCR(FOR_EL1, LOADS, 0xff));
+    check_watch("the code that runs", load, code, true, false, code);
 
     uint64_t e = (uint64_t)el0_word;
     mdscr(MDSCR_MDE);
@@ -238,6 +241,25 @@ static void atomics(void)
     watchpoint(0, 0);
 }
 
+#define CODE 0x90000000ull /* code, read-only */
+
+/* To its own page, which is read-only, and of which something else is watched. */
+static void atomic_to_code(void)
+{
+    const uint64_t page = (uint64_t)load_add & ~0xfffull, at = CODE + ((uint64_t)load_add & 0xfff);
+    if (field(READ(id_aa64isar0_el1), 23, 20) == 0)
+        return;
+    tables_map(&tables, CODE, page, 0x1000, PTE_MEMORY | PTE_READONLY, 3);
+    tlb_flush();
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    watchpoint((at ^ 0x800) & ~7ull, WCR(FOR_EL1, ALL, 0xff));
+    struct trap t = trap_el1((const uint32_t *)at, at & ~7ull, 0, 0);
+    CHECK_TRAP("LDADD to its page", t, ESR(EC_DABORT_EL1, ESR_WNR | FSC_PERMISSION | 3), 0x200,
+               at + 4);
+    CHECK_EQ("FAR", t.far, at & ~7ull);
+    watchpoint(0, 0);
+}
+
 /* Blocks that are the last of the address space, and whose end is 0; blocks of up to 2 GiB. */
 static void ends(void)
 {
@@ -282,6 +304,7 @@ int main(void)
     breakpoints();
     watchpoints();
     atomics();
+    atomic_to_code();
     ends();
     finish();
 }
