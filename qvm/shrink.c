@@ -49,17 +49,35 @@ static bool write_shrunk(struct player *p, const char *path, const struct journa
     return ok || error_set(e, "'%s' is not complete", path);
 }
 
+/* The machine at its end; a recording that was changed, or is another machine's, may have none. */
+static bool find_end(struct player *p, uint64_t at, struct shrink_end *end, struct error *e)
+{
+    const struct trace_end *recorded = &p->trace.end;
+    bool is_whole = p->trace.has_end && recorded->instructions < p->options.limit_instructions;
+    if (is_whole)
+        p->options.limit_instructions = recorded->instructions + 1;
+    const struct board_sinks sinks = {0};
+    if (!player_start(p, UINT64_MAX, &sinks, e))
+        return false;
+    *end = shrink_run(p->board);
+    if (is_whole && end->instructions != recorded->instructions)
+        return error_set(e,
+                         "the recording ends at instruction %" PRIu64 ", and what it holds does "
+                         "not: qvm replay --verify says what differs",
+                         recorded->instructions);
+    return at == UINT64_MAX || end->instructions == at ||
+           error_set(e, "the recording ends at instruction %" PRIu64, end->instructions);
+}
+
 static bool shrink_player(struct player *p, const char *to, uint64_t at, uint64_t history,
                           struct error *e)
 {
     const struct board_sinks sinks = {0};
     struct shrink_result result;
     struct journal rest;
-    if (!player_start(p, UINT64_MAX, &sinks, e))
+    struct shrink_end end;
+    if (!find_end(p, at, &end, e))
         return false;
-    struct shrink_end end = shrink_run(p->board);
-    if (at != UINT64_MAX && end.instructions != at)
-        return error_set(e, "the recording ends at instruction %" PRIu64, end.instructions);
     uint64_t from = end.instructions > history ? end.instructions - history : 0;
     if (!question_play_to(p, from, &sinks, e))
         return false;

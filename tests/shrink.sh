@@ -73,6 +73,24 @@ else
     shrinks "up to an instruction" traces/translation.qtrace --at 300000 --history 3000
     check "it ends there" [ "${ended%%[;,] vCPU*}" = "67, instruction limit reached" ]
 
+    # One whose end was changed: it does not come to it, and is not run for ever.
+    "$qvm" record -o "$work/changed.qtrace" configs/test-arm64.qvmconf \
+        load build/guests/tests/endless.elf --limit-insns 1000 >/dev/null 2>&1
+    python3 - "$work/changed.qtrace" <<'PYTHON'
+import struct, sys, zlib
+data = bytearray(open(sys.argv[1], 'rb').read())
+at = data.index(b'ENDV')
+size = struct.unpack_from('<Q', data, at + 16)[0]
+struct.pack_into('<i', data, at + 32, 0)  # it powered off, not at a limit
+struct.pack_into('<I', data, at + 24, zlib.crc32(data[at + 32:at + 32 + size]))
+struct.pack_into('<I', data, at + 28, zlib.crc32(data[at:at + 28]))
+open(sys.argv[1], 'wb').write(data)
+PYTHON
+    limited 60 "$qvm" shrink "$work/changed.qtrace" -o "$work/small" >/dev/null 2>"$work/err"
+    ended=$?
+    check "a changed end: status $ended" [ $ended = 2 ]
+    check "a changed end" grep -q 'ends at instruction 1000, and what it holds does not' "$work/err"
+
     # Of a fault the tables are still there: it can be explained.
     "$qvm" record -o "$work/fault.qtrace" @configs/test-arm64.qvmconf unsupported reference abort \
         load build/guests/tests/mmio.elf >/dev/null 2>"$work/err"
