@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# setup.sh [--no-install] [--bench] [--guests-tools]: what building and checking needs.
+# setup.sh [--no-install] [--bench] [--cross] [--guests-tools]: what building and checking needs.
 # On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 into the cache folder
 # (QVM_CACHE), where cmake/Dependencies.cmake finds it: from a newer suite, or else upstream's pinned
 # release, which is built.
 #   --no-install     changes nothing; says what is missing
 #   --bench          also the peer that is measured against (QEMU)
+#   --cross          also compilers for other hosts (scripts/cross.sh), and what runs them here
 #   --guests-tools   also the cross compiler for guest user programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,8 +24,12 @@ for argument in "$@"; do
     case "$argument" in
     --no-install) install=no ;;
     --bench) to_check="$to_check qemu-system-arm" ;;
+    --cross)
+        to_check="$to_check gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+            qemu-user-static"
+        ;;
     --guests-tools) to_check="$to_check gcc-aarch64-linux-gnu" ;;
-    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--guests-tools]" >&2; exit 2 ;;
+    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--cross] [--guests-tools]" >&2; exit 2 ;;
     esac
 done
 

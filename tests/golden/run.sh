@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# run.sh QVM: replays traces/*.qtrace, whole and their guest exits alone. Each must end with the exit
-# status that was recorded, which it does only if every digest and every exit agrees.
+# run.sh QVM [NAME...]: replays traces/*.qtrace, whole (only those, if any are named) and their guest
+# exits alone. Each must end with the exit status that was recorded, which it does only if every digest
+# and every exit agrees.
 set -uo pipefail
-qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM}")" || exit 2
+qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM [NAME...]}")" || exit 2
+shift
+whole=" $* "
 cd "$(dirname "$0")/../.." || exit 2
 err="$(mktemp)" || exit 2
 trap 'rm -f "$err"' EXIT
@@ -22,7 +25,9 @@ replay() {
 }
 
 for trace in traces/*.qtrace; do
-    replay "$trace" "$("$qvm" info --json "$trace" | sed 's/.*"end":{[^}]*"status":\([0-9]*\).*/\1/')"
+    name="$(basename "$trace" .qtrace)"
+    [ "$whole" != "  " ] && [ "${whole/ $name /}" = "$whole" ] ||
+        replay "$trace" "$("$qvm" info --json "$trace" | sed 's/.*"end":{[^}]*"status":\([0-9]*\).*/\1/')"
     replay "$trace" 0 --exits
 done
 echo "$passed passed, $failed failed"
