@@ -27,6 +27,8 @@
 /* Files -------------------------------------------------------------------------------------------
  */
 
+static void catch_faults(void);
+
 /* Each is opened so that using it fails, as it would have: what is printed is known to be lost. */
 void host_start(void)
 {
@@ -35,6 +37,7 @@ void host_start(void)
     for (int fd = 0; fd < (int)(sizeof useless / sizeof useless[0]); fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) != fd)
             _exit(EXIT_FAILURE); /* there is no way to say why */
+    catch_faults();
 }
 
 /* Up to `most` bytes. */
@@ -674,7 +677,6 @@ void host_catch_signals(void)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    catch_faults();
     action.sa_handler = on_signal;
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i].number, &action, NULL);

@@ -513,6 +513,25 @@ traces() {
     mv "$files/aside.elf" "$files/good.elf"
 }
 
+# A trace that is cut short while its snapshots are read: the dump waits for its reader meanwhile.
+cut_short() {
+    local trace="$files/cut-short.qtrace" core="$files/core-pipe" dump
+    "$qvm" record -o "$trace" --snapshot-every 20000 $board load $programs/exceptions.elf \
+        --limit-insns 50000 >/dev/null 2>&1
+    rm -f "$core"
+    mkfifo "$core"
+    { ASAN_OPTIONS="$ASAN_OPTIONS:handle_sigbus=0" limited $seconds "$qvm" dump "$trace" --at 40000 -o "$core" 2>"$work/err" & } 2>/dev/null
+    dump=$!
+    exec 3<"$core" # it has begun
+    : >"$trace"
+    cat <&3 >/dev/null
+    exec 3<&-
+    { wait $dump; } 2>/dev/null
+    status=$?
+    check "a trace cut short in use: status $status" [ $status = 64 ]
+    check "a trace cut short in use" grep -q 'a file was cut short while it was in use' "$work/err"
+}
+
 # Every file below is the good one with one byte changed; the places and values are always the same.
 corruptions() { # corruptions FILE COUNT SEED
     python3 - "$@" "$files/corrupt" <<'PYTHON'
@@ -594,6 +613,7 @@ for qvm in "${binaries[@]}"; do
     trust
     semihosting
     traces
+    cut_short
     random_damage
 done
 finish
