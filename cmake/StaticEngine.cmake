@@ -1,12 +1,12 @@
 # Unicorn and Capstone as archives, for the program alone (tests use the shared libraries). Starting
 # does not relocate hundreds of thousands of places by name, and the code that is generated lies near
-# the functions it calls (cpu/code_buffer.c): docs/performance.md.
+# the functions it calls (cpu/unicorn/code_buffer.c): docs/performance.md.
 #
 # A copy of Unicorn's archive is linked in which
 #   mmap64 is engine_mmap64   which asks for places near the program
 #   crc32 has another name    zlib's is meant by everybody else
 #   check_exit_request_aarch64, helper_uc_hooksys64_aarch64, helper_wfe_aarch64 are weak
-#                                 with QVM_INTERPOSE ours win (cpu/interpose.c)
+#                                 with QVM_INTERPOSE ours win (cpu/unicorn/interpose.c)
 #
 # Sets QVM_ENGINE_ARCHIVES, empty where the archives are missing or a small program made with them
 # does not work. --no-relax: GNU ld up to 2.40 turns "push foo@GOTPCREL" into a call.
@@ -40,7 +40,7 @@ if(${UNICORN_ARCHIVE} IS_NEWER_THAN ${engine} OR ${CMAKE_CURRENT_LIST_FILE} IS_N
 endif()
 if(NOT DEFINED QVM_ENGINE_WORKS)
   try_run(result compiled ${CMAKE_BINARY_DIR}/engine
-          SOURCES ${CMAKE_SOURCE_DIR}/cmake/engine_works.c ${CMAKE_SOURCE_DIR}/cpu/code_buffer.c
+          SOURCES ${CMAKE_SOURCE_DIR}/cmake/engine_works.c ${CMAKE_SOURCE_DIR}/cpu/unicorn/code_buffer.c
           CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${unicorn_include}
           LINK_OPTIONS ${QVM_ENGINE_OPTIONS}
           LINK_LIBRARIES ${engine} m pthread)

@@ -77,9 +77,9 @@ struct vcpu_world {
     struct event_queue *events;
     bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
     bool semihosting;
-    bool coherent;   /* fetches see what was stored, without IC instructions */
-    bool scripted;   /* the engine executes nothing: interrupts and traps are in its script */
-    uint32_t quirks; /* of an older machine (emu/machine.h) */
+    bool coherent;       /* fetches see what was stored, without IC instructions */
+    bool plays_exit_log; /* the engine executes nothing: interrupts and traps are in its exit log */
+    uint32_t quirks;     /* of an older machine (emu/machine.h) */
     uint64_t counter_offset; /* guest counter = board counter - offset */
     struct vcpu **vcpus;     /* all of the VM: broadcasts go there */
     unsigned vcpu_count;

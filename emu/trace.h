@@ -38,7 +38,7 @@ struct trace_digest {
     struct digest state;
 };
 
-/* The whole machine after so many instructions (hv/snapshot.h). */
+/* The whole machine after so many instructions (hv/snapshot/snapshot.h). */
 struct trace_snapshot {
     uint64_t instructions;
     const uint8_t *data; /* in `chunk`, or in the file's data */
@@ -112,7 +112,7 @@ bool trace_write_snapshot(struct trace_writer *w, uint64_t instructions, const v
                           size_t size);
 /* Guest exits; their format is not fixed yet. */
 bool trace_write_exits(struct trace_writer *w, const void *data, size_t size);
-/* Parts of the machine beside digests (hv/parts.h). */
+/* Parts of the machine beside digests (hv/snapshot/state_parts.h). */
 bool trace_write_parts(struct trace_writer *w, const void *data, size_t size);
 /* Once, last. */
 bool trace_write_end(struct trace_writer *w, const struct trace_end *end);

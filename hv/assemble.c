@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64.h"
+#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "emu/machine.h"
 #include "hv/hv_internal.h"
-#include "hv/script.h"
+#include "hv/exitlog/exit_log.h"
 
 #define IPA_BITS_MIN      40
 #define BOARD_SLACK_BYTES ((uint64_t)16 << 20) /* tables, and alignment losses of the allocator */
@@ -123,9 +123,9 @@ static bool map_memory(struct vm *vm, struct error *e)
     return true;
 }
 
-static bool plays_script(const struct board *b)
+static bool plays_exit_log(const struct board *b)
 {
-    return b->options.script && b->options.script->mode == SCRIPT_PLAYS;
+    return b->options.exit_log && b->options.exit_log->mode == EXIT_LOG_PLAYS;
 }
 
 /* vCPUs -------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
     if ((irq && !v->irq) || (fiq && !v->fiq))
         event_interrupt(vm->board, vm, vcpu, irq, fiq);
     if (irq != v->irq || fiq != v->fiq)
-        script_lines(vm, vcpu, irq, fiq);
+        exit_log_lines(vm, vcpu, irq, fiq);
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
         vcpu_has_woken(vm->board);
@@ -167,18 +167,18 @@ static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
 {
     struct vm *vm = context;
     if (intid == PPI_PMU) /* what it counts is in the guest's code; timers are ours to know */
-        script_pmu(vm, vcpu, level);
+        exit_log_pmu(vm, vcpu, level);
     gic_set_ppi(vm->gic, vcpu, intid, level);
 }
 
 static void note_pmu_due(void *context, unsigned vcpu, uint64_t due_ticks, bool changes)
 {
-    script_pmu_due(context, vcpu, due_ticks, changes);
+    exit_log_pmu_due(context, vcpu, due_ticks, changes);
 }
 
 static void note_timer(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
 {
-    script_timer(context, vcpu, physical, op2, value);
+    exit_log_timer(context, vcpu, physical, op2, value);
 }
 
 static uint64_t allowed_pcpus(const struct board *b, const struct cpu_config *cpu)
@@ -208,7 +208,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .ppi = signal_ppi,
         .pmu_due = note_pmu_due,
         .timer = note_timer,
-        .scripted = plays_script(b),
+        .plays_exit_log = plays_exit_log(b),
         .quirks = b->options.quirks,
         .coherent = !vm->config->icache_exact && !(b->options.quirks & QUIRK_STALE_CODE),
         .log = &vm->log,
@@ -274,10 +274,10 @@ static bool make_devices(struct vm *vm, struct error *e)
 /* A VM, a board
  * ------------------------------------------------------------------------------------ */
 
-/* A script's guest needs no code and no tree: what they are made of is not read. */
+/* An exit log's guest needs no code and no tree: what they are made of is not read. */
 static bool load_guest(struct vm *vm, struct error *e)
 {
-    if (!vm->world.scripted)
+    if (!vm->world.plays_exit_log)
         return load_blobs(vm, e);
     for (size_t i = 0; i < vm->config->load_count; i++)
         journal_pass(vm->board->journal, PULL_FILE, vm->config->loads[i].path);
@@ -448,8 +448,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
         !read_wall_clock(b, e) || !add_memory(b, configs, count, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
-    b->engine = plays_script(b)
-                    ? script_engine(b->options.script, b)
+    b->engine = plays_exit_log(b)
+                    ? exit_log_engine(b->options.exit_log, b)
                     : engine_unicorn_new(configs[0].cpu_model, wfe_on(b, vcpus), &b->memory, e);
     if (!b->engine)
         return false;

@@ -13,15 +13,15 @@
 #include "emu/journal.h"
 #include "emu/log.h"
 #include "emu/vtime.h"
-#include "hv/board_config.h"
+#include "hv/config/board_config.h"
 #include "hv/chaos.h"
-#include "hv/config.h"
+#include "hv/config/config.h"
 #include "hv/events.h"
 #include "hv/schedule.h"
 #include "mmu/memory.h"
 #include "vdev/bus.h"
-#include "vdev/gic.h"
-#include "vdev/shmem_regions.h"
+#include "vdev/gic/gic.h"
+#include "vdev/shmem/shmem_regions.h"
 
 /* Exit status of a run (reference: the configuration document's table). */
 enum exit_status {
@@ -166,7 +166,8 @@ struct board_options {
     uint32_t quirks; /* of an older machine (emu/machine.h) */
     enum on_exit on_exit;
     unsigned log_severities; /* of every VM; 0: as the configurations say */
-    struct script *script;   /* borrowed (hv/script.h); NULL: none is written or expected */
+    struct exit_log
+        *exit_log; /* borrowed (hv/exitlog/exit_log.h); NULL: none is written or expected */
 };
 
 #define BOARD_VMS_MAX 64
@@ -193,8 +194,8 @@ struct board {
      * then. NULL: nobody. */
     bool (*wants_pause)(void *context);
     void *wants_pause_context;
-    const struct turn *pause_before; /* pause when it is its turn; NULL: at nobody's */
-    uint64_t next_snapshot;          /* instruction count */
+    const struct sched_entity *pause_before; /* pause when it is its turn; NULL: at nobody's */
+    uint64_t next_snapshot;                  /* instruction count */
     uint64_t next_snapshot_ticks;
     bool snapshot_wanted; /* at the next instruction boundary */
     bool save_wanted;     /* and it is the one that the user asked for */

@@ -2,16 +2,16 @@
  * and the FP registers of each vCPU, as gdb expects of AArch64), its segments are the guest's RAM
  * and ROM at their guest-physical addresses and, over the same bytes of the file, at every virtual
  * address that the first running vCPU's stage 1 maps them to. Notes of our own have what gdb does
- * not ask for: all registers of each vCPU, and the time (hv/import.h). Nothing the guest runs on
- * changes.
+ * not ask for: all registers of each vCPU, and the time (hv/foreign/import.h). Nothing the guest
+ * runs on changes.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64.h"
+#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
-#include "hv/import.h"
+#include "hv/foreign/import.h"
 
 /* System V ABI, chapter 4 and 5; numbers of the notes as Linux has them. */
 enum { EHDR_SIZE = 64, PHDR_SIZE = 56, EI_NIDENT = 16 };

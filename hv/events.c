@@ -1,6 +1,6 @@
 #include "hv/events.h"
 
-#include "cpu/arm64.h"
+#include "cpu/arm64/arm64.h"
 #include "hv/hv_internal.h"
 
 static struct board_event begin(const struct board *b, enum event_id id, const struct vm *vm,
@@ -44,7 +44,7 @@ void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, 
     emit(b, &event);
 }
 
-void event_entry(struct board *b, struct turn *t, uint64_t pc)
+void event_entry(struct board *b, struct sched_entity *t, uint64_t pc)
 {
     if (!b->sinks.event || t->in_guest)
         return;
@@ -56,7 +56,7 @@ void event_entry(struct board *b, struct turn *t, uint64_t pc)
 }
 
 /* The guest's time is told before the exit it ended with. */
-static void leave(struct board *b, struct turn *t)
+static void leave(struct board *b, struct sched_entity *t)
 {
     struct board_event event = begin(b, EVENT_GUEST_CYCLES, t->vm, t->vcpu->index);
     event.at_entry = t->entered_at;
@@ -70,7 +70,7 @@ static bool is_abort(uint32_t ec)
     return ec == EC_DATA_ABORT_LOWER || ec == EC_INSN_ABORT_LOWER;
 }
 
-void event_exit(struct board *b, struct turn *t, const struct guest_exit *x,
+void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit *x,
                 enum exit_result result)
 {
     if (!b->sinks.event || !t->in_guest)
@@ -85,7 +85,7 @@ void event_exit(struct board *b, struct turn *t, const struct guest_exit *x,
     emit(b, &event);
 }
 
-void event_preempted(struct board *b, struct turn *t)
+void event_preempted(struct board *b, struct sched_entity *t)
 {
     if (!b->sinks.event || !t->in_guest)
         return;

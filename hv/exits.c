@@ -5,7 +5,7 @@
 
 #include "emu/text.h"
 #include "hv/hv_internal.h"
-#include "hv/script.h"
+#include "hv/exitlog/exit_log.h"
 
 static const char *policy_subject(enum exit_reason reason)
 {
@@ -197,7 +197,7 @@ static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit 
 
 static enum exit_result on_semihosting(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    if (!vm->semihosting) /* then the vCPU has its exception; the script is of another VM */
+    if (!vm->semihosting) /* then the vCPU has its exception; the exit log is of another VM */
         return EXIT_UNDEFINED;
     x->handler = "semihosting";
     return semihosting_call(vm, v);
@@ -222,18 +222,18 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
 {
     struct vm *vm = context;
     struct board *b = vm->board;
-    struct turn *turn = &b->schedule.turns[b->schedule.current];
+    struct sched_entity *turn = &b->schedule.turns[b->schedule.current];
     vm->exits[x->reason]++;
     vcpu_send_event(v); /* a device may write where its monitor is */
     /* Devices read the time: it must be that of this instruction, not of the run's start. */
     b->vtime.instructions = engine_executed(vm->world.engine);
     if (b->sinks.exit_begins)
         b->sinks.exit_begins(b->sinks.context);
-    script_exit(vm, v, x);
+    exit_log_exit(vm, v, x);
     enum exit_result result = handlers[x->reason](vm, v, x);
     if (next_due(b) < b->run_until || b->pause_wanted || b->snapshot_wanted)
         engine_stop_soon(vm->world.engine);
-    script_result(vm, v, x, result);
+    exit_log_result(vm, v, x, result);
     if (b->sinks.exit_ends)
         b->sinks.exit_ends(b->sinks.context, vm, x);
     if (x->reason != EXIT_PASS && b->sinks.event) {

@@ -1,7 +1,7 @@
 /* VMs that do not get on: which they are, and why, in words.
  *
- * A vCPU waits (WFI, WFE, CPU_SUSPEND), or it takes the same exception for ever (cpu/loop.c). Of
- * the latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything
+ * A vCPU waits (WFI, WFE, CPU_SUSPEND), or it takes the same exception for ever (cpu/arm64/loop.c).
+ * Of the latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything
  * else; so what is done about it is a function of the machine's state, as everything else is. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 
 #include "emu/text.h"
 #include "hv/hv_internal.h"
-#include "hv/symbols.h"
+#include "hv/images/symbols.h"
 
-static bool can_run(const struct turn *t)
+static bool can_run(const struct sched_entity *t)
 {
     return !t->vm->ended && vcpu_is_runnable(t->vcpu);
 }
@@ -186,11 +186,11 @@ static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t si
              v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
 }
 
-/* Of every vCPU that is on; a script does not know. */
+/* Of every vCPU that is on; an exit log does not know. */
 static void say_where(struct vm *vm, char *text, size_t size)
 {
     *text = 0;
-    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.scripted; i++)
+    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.plays_exit_log; i++)
         add_whereabouts(vm, vm->vcpus[i], text, size);
 }
 
@@ -251,6 +251,6 @@ static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
 void vm_places_text(struct vm *vm, char *text, size_t size)
 {
     *text = 0;
-    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.scripted; i++)
+    for (unsigned i = 0; i < vm->vcpu_count && !vm->world.plays_exit_log; i++)
         add_place(vm, vm->vcpus[i], text, size);
 }

@@ -3,7 +3,7 @@
 #define HV_HV_INTERNAL_H
 
 #include "hv/board.h"
-#include "hv/snapshot.h"
+#include "hv/snapshot/snapshot.h"
 #include "mmu/memory_image.h"
 
 /* exits.c: the one table through which guest exits are dispatched. */
@@ -86,11 +86,11 @@ bool snapshot_restore_pages(struct memory *m, struct reader *parts, size_t count
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);
 void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq);
-void event_entry(struct board *b, struct turn *t, uint64_t pc);
-void event_exit(struct board *b, struct turn *t, const struct guest_exit *x,
+void event_entry(struct board *b, struct sched_entity *t, uint64_t pc);
+void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit *x,
                 enum exit_result result);
 /* It has to leave the CPU to another vCPU; it is in the engine still. */
-void event_preempted(struct board *b, struct turn *t);
+void event_preempted(struct board *b, struct sched_entity *t);
 
 /* loggers.c: where a VM's lines go, and those of its device number `i`. */
 void loggers_init(struct vm *vm);

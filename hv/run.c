@@ -13,7 +13,7 @@
 
 #include "emu/text.h"
 #include "hv/hv_internal.h"
-#include "hv/script.h"
+#include "hv/exitlog/exit_log.h"
 
 #define POLL_TICKS        1000000 /* how often a live host is asked for input */
 #define LOOK_TICKS        50000   /* how often whoever may want a pause is asked at least */
@@ -236,7 +236,7 @@ static uint64_t next_stream_event(const struct board *b)
 {
     uint64_t next = EVENT_NEVER;
     for (size_t i = 0; i < b->schedule.turn_count; i++) {
-        const struct turn *t = &b->schedule.turns[i];
+        const struct sched_entity *t = &b->schedule.turns[i];
         if (t->vcpu->on && t->vcpu->wait.is_on && !t->vm->ended)
             next = least(next, t->vcpu->wait.until_ticks);
     }
@@ -419,11 +419,11 @@ static void run_turn(struct board *b, const struct choice *c)
     bool is_over = turn_is_over(b, v, why);
     schedule_account(&b->schedule, c->turn, b->vtime.instructions - before, is_over);
     if (v->repeats)
-        script_loop(b, c->turn);
+        exit_log_loop(b, c->turn);
     else if (why == ENGINE_TURN)
-        script_turn(b, c->turn);
+        exit_log_turn(b, c->turn);
     if (v->wait.is_on) {
-        script_wait(b, c->turn);
+        exit_log_wait(b, c->turn);
         event_preempted(b, c->turn);
     }
     if (others_may_go_on(v, is_over, repeated))
@@ -450,8 +450,8 @@ bool board_run_to(struct board *b, uint64_t instructions)
 {
     b->pause_at = instructions;
     b->pause_wanted = false;
-    if (b->options.script)
-        script_arm(b->options.script);
+    if (b->options.exit_log)
+        exit_log_arm(b->options.exit_log);
     while (!all_ended(b)) {
         deliver_inputs(b);
         fire_events(b);

@@ -34,7 +34,7 @@ void schedule_free(struct schedule *s)
 /* Sporadic vCPUs: POSIX.1-2017, 2.8.4, "SCHED_SPORADIC" -------------------------------------------
  */
 
-static bool is_sporadic(const struct turn *t)
+static bool is_sporadic(const struct sched_entity *t)
 {
     return t->config->policy == 's';
 }
@@ -48,7 +48,7 @@ static uint64_t ticks_of(const struct schedule *s, uint64_t ns)
 
 /* What was used is given back a period after its use began. With as many replenishments on their
  * way as there may be, it is given back with the last of them. */
-static void promise(const struct schedule *s, struct turn *t)
+static void promise(const struct schedule *s, struct sched_entity *t)
 {
     struct sporadic *p = &t->sporadic;
     if (!p->used)
@@ -73,7 +73,7 @@ static void replenish(struct sporadic *p, uint64_t now)
     memmove(p->pending, p->pending + due, p->pending_count * sizeof p->pending[0]);
 }
 
-static void use_budget(struct schedule *s, struct turn *t, uint64_t instructions)
+static void use_budget(struct schedule *s, struct sched_entity *t, uint64_t instructions)
 {
     struct sporadic *p = &t->sporadic;
     if (!is_sporadic(t) || !p->budget || !instructions)
@@ -87,7 +87,7 @@ static void use_budget(struct schedule *s, struct turn *t, uint64_t instructions
         promise(s, t);
 }
 
-static unsigned priority_of(const struct turn *t)
+static unsigned priority_of(const struct sched_entity *t)
 {
     return is_sporadic(t) && !t->sporadic.budget ? (unsigned)t->config->sporadic[0]
                                                  : t->config->priority;
@@ -100,8 +100,8 @@ void schedule_add(struct schedule *s, struct vcpu *v, struct vm *vm,
                   const struct cpu_config *config, uint64_t allowed)
 {
     uint64_t all = all_pcpus(s);
-    struct turn *t = &s->turns[s->turn_count++];
-    *t = (struct turn){.vcpu = v, .vm = vm, .config = config, .allowed = allowed & all};
+    struct sched_entity *t = &s->turns[s->turn_count++];
+    *t = (struct sched_entity){.vcpu = v, .vm = vm, .config = config, .allowed = allowed & all};
     if (!t->allowed)
         t->allowed = all;
     s->has_bound |= t->allowed != all;
@@ -109,7 +109,7 @@ void schedule_add(struct schedule *s, struct vcpu *v, struct vm *vm,
         t->sporadic.budget = ticks_of(s, config->sporadic[3]);
 }
 
-static bool can_run(const struct turn *t)
+static bool can_run(const struct sched_entity *t)
 {
     return !t->vm->ended && vcpu_is_runnable(t->vcpu);
 }
@@ -127,7 +127,7 @@ static void look_around(struct schedule *s)
 {
     uint64_t now = vtime_ticks(s->vtime);
     for (size_t i = 0; i < s->turn_count; i++) {
-        struct turn *t = &s->turns[i];
+        struct sched_entity *t = &s->turns[i];
         if (!is_sporadic(t))
             continue;
         if (!can_run(t))
@@ -175,7 +175,7 @@ static unsigned wanted_by(const struct schedule *s, uint32_t turn, unsigned pcpu
     unsigned others = 0;
     uint64_t all = all_pcpus(s);
     for (uint32_t i = 0; s->has_bound && i < s->turn_count; i++) {
-        const struct turn *t = &s->turns[i];
+        const struct sched_entity *t = &s->turns[i];
         others +=
             i != turn && !s->placed[i] && t->allowed != all && t->allowed >> pcpu & 1 && can_run(t);
     }
@@ -236,9 +236,9 @@ static unsigned order_of(const struct schedule *s, unsigned pcpu)
 }
 
 /* Does another one wait for an event, which only the end of this one's turn may send? */
-static bool others_wait_for_event(const struct schedule *s, const struct turn *turn)
+static bool others_wait_for_event(const struct schedule *s, const struct sched_entity *turn)
 {
-    for (const struct turn *t = s->turns; t < s->turns + s->turn_count; t++)
+    for (const struct sched_entity *t = s->turns; t < s->turns + s->turn_count; t++)
         if (t != turn && t->vcpu->on && t->vcpu->wait.is_on && !t->vm->ended)
             return true;
     return false;
@@ -269,7 +269,7 @@ struct choice schedule_choose(struct schedule *s)
     return c;
 }
 
-void schedule_begin(struct schedule *s, const struct turn *turn, uint64_t quantum)
+void schedule_begin(struct schedule *s, const struct sched_entity *turn, uint64_t quantum)
 {
     uint32_t i = (uint32_t)(turn - s->turns);
     if (i != s->current || s->current_is_over)
@@ -285,7 +285,7 @@ void schedule_shorten(struct schedule *s, uint64_t end)
         s->quantum_end = end;
 }
 
-uint64_t schedule_budget(const struct schedule *s, const struct turn *turn)
+uint64_t schedule_budget(const struct schedule *s, const struct sched_entity *turn)
 {
     uint64_t budget =
         is_sporadic(turn) && turn->sporadic.budget ? turn->sporadic.budget : UINT64_MAX;
@@ -298,7 +298,8 @@ uint64_t schedule_budget(const struct schedule *s, const struct turn *turn)
     return budget;
 }
 
-void schedule_account(struct schedule *s, struct turn *turn, uint64_t instructions, bool over)
+void schedule_account(struct schedule *s, struct sched_entity *turn, uint64_t instructions,
+                      bool over)
 {
     turn->executed += instructions;
     use_budget(s, turn, instructions);

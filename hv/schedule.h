@@ -19,7 +19,7 @@
 
 #include "emu/bytes.h"
 #include "emu/vtime.h"
-#include "hv/config.h"
+#include "hv/config/config.h"
 
 struct vcpu;
 struct vm;
@@ -39,7 +39,7 @@ struct sporadic {
     uint32_t pending_count;
 };
 
-struct turn {
+struct sched_entity {
     struct vcpu *vcpu;
     struct vm *vm;
     const struct cpu_config *config;
@@ -52,7 +52,7 @@ struct turn {
 };
 
 struct schedule {
-    struct turn *turns; /* owned; every vCPU of the board in a fixed order */
+    struct sched_entity *turns; /* owned; every vCPU of the board in a fixed order */
     size_t turn_count;
     unsigned pcpu_count;
     uint32_t on_pcpu[SCHEDULE_PCPUS_MAX]; /* the turn that holds the CPU, or SCHEDULE_NONE */
@@ -73,18 +73,19 @@ void schedule_add(struct schedule *s, struct vcpu *v, struct vm *vm,
 void schedule_free(struct schedule *s);
 
 struct choice {
-    struct turn *turn; /* NULL: nobody can run */
-    bool others_wait;  /* its turn ends with its quantum */
+    struct sched_entity *turn; /* NULL: nobody can run */
+    bool others_wait;          /* its turn ends with its quantum */
 };
 struct choice schedule_choose(struct schedule *s);
 /* The chosen one is about to run: a quantum begins unless it goes on with the one it has. */
-void schedule_begin(struct schedule *s, const struct turn *turn, uint64_t quantum);
+void schedule_begin(struct schedule *s, const struct sched_entity *turn, uint64_t quantum);
 /* The turn ends no later than at that instruction count, which is in the future. */
 void schedule_shorten(struct schedule *s, uint64_t end);
 /* How many instructions it may run before there must be another choice. */
-uint64_t schedule_budget(const struct schedule *s, const struct turn *turn);
+uint64_t schedule_budget(const struct schedule *s, const struct sched_entity *turn);
 /* It ran so many, up to now; `over`: it ended at the end of its quantum. */
-void schedule_account(struct schedule *s, struct turn *turn, uint64_t instructions, bool over);
+void schedule_account(struct schedule *s, struct sched_entity *turn, uint64_t instructions,
+                      bool over);
 void schedule_save(const struct schedule *s, struct bytes *out);
 /* False: it is not of such a board. */
 bool schedule_restore(struct schedule *s, struct reader *in);

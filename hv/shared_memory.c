@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "hv/hv_internal.h"
-#include "vdev/shmem_names.h"
+#include "vdev/shmem/shmem_names.h"
 
 /* Whole blocks of 2 MiB: the allocator gives those as they are. */
 #define SHARED_MEMORY_UNIT ((uint64_t)2 << 20)

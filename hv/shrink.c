@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64.h"
+#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "emu/journal_records.h"
 #include "hv/hv_internal.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "hv/hv_internal.h"
-#include "hv/script.h"
+#include "hv/exitlog/exit_log.h"
 
 /* Where things appear that come while the VM runs, unless the configuration reaches higher. */
 #define PLACES_FROM      ((uint64_t)0x4000000000)
@@ -39,7 +39,8 @@ static bool is_permitted(struct vm *vm, gpa_t from, uint64_t size, unsigned perm
 
 static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
 {
-    return is_permitted(context, from, size, PERMIT_R) && script_read_gpa(context, from, to, size);
+    return is_permitted(context, from, size, PERMIT_R) &&
+           exit_log_read_gpa(context, from, to, size);
 }
 
 static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t size)

@@ -5,7 +5,7 @@
  *     gva --stage1--> gpa --stage2--> hpa
  *
  * Arm ARM (DDI 0487J.a) chapter D8. Faults are values: class, stage, level, addresses; the ESR, FAR
- * and HPFAR are made from them by the CPU (cpu/syndrome.h). */
+ * and HPFAR are made from them by the CPU (cpu/arm64/syndrome.h). */
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
 

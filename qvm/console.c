@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "qvm/host.h"
+#include "qvm/host/host.h"
 
 #define RETRY_NS       100000000 /* how often a device that was not there is looked for */
 #define FILES_WAIT_NS  10000000  /* how long input of a file may wait for an idle guest */

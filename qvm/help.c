@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/board_config.h"
-#include "hv/config_help.h"
-#include "qvm/host.h"
+#include "hv/config/board_config.h"
+#include "hv/config/config_help.h"
+#include "qvm/host/host.h"
 #include "qvm/session.h"
 
 static bool is_markdown(char *const *words, int count)

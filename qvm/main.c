@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/disasm.h"
+#include "cpu/arm64/disasm.h"
 #include "emu/check.h"
-#include "hv/config_errors.h"
-#include "hv/config_help.h"
-#include "hv/config_report.h"
-#include "qvm/chaos.h"
-#include "qvm/check.h"
-#include "qvm/debug.h"
-#include "qvm/exit_replay.h"
+#include "hv/config/config_errors.h"
+#include "hv/config/config_help.h"
+#include "hv/config/config_report.h"
+#include "qvm/live/chaos_search.h"
+#include "qvm/check_config.h"
+#include "qvm/gdb/gdb_session.h"
+#include "qvm/ask/exit_replay.h"
 #include "qvm/help.h"
-#include "qvm/host.h"
-#include "qvm/import.h"
-#include "qvm/questions.h"
+#include "qvm/host/host.h"
+#include "qvm/import_trace.h"
+#include "qvm/ask/questions.h"
 #include "qvm/session.h"
 
 static const char usage[] =

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/script.h"
-#include "hv/seen.h"
-#include "hv/snapshot.h"
-#include "qvm/host.h"
+#include "hv/exitlog/exit_log.h"
+#include "hv/foreign/observed_exit.h"
+#include "hv/snapshot/snapshot.h"
+#include "qvm/host/host.h"
 #include "qvm/session.h"
 
 /* Reading -----------------------------------------------------------------------------------------
@@ -149,17 +149,17 @@ static bool read_trace(struct player *p, const char *path, struct error *e)
     return ok || error_exit_status(e, STATUS_USAGE);
 }
 
-/* A recorder that was killed may have left more of the run than of its script. And what goes on
+/* A recorder that was killed may have left more of the run than of its exit log. And what goes on
  * behind the recording's end has nobody left who would end it. */
-void player_play_exits(struct player *p, struct script *script,
-                       void (*differs)(void *context, const struct script_difference *d))
+void player_play_exits(struct player *p, struct exit_log *exit_log,
+                       void (*differs)(void *context, const struct exit_log_difference *d))
 {
     const struct bytes *exits = &p->trace.exits;
     uint64_t last =
-        p->trace.has_end ? p->trace.end.instructions + 1 : script_last(exits->data, exits->size);
+        p->trace.has_end ? p->trace.end.instructions + 1 : exit_log_last(exits->data, exits->size);
     if (last < p->options.limit_instructions)
         p->options.limit_instructions = last;
-    script_expect(script, SCRIPT_PLAYS, exits->data, exits->size, differs, NULL);
+    exit_log_expect(exit_log, EXIT_LOG_PLAYS, exits->data, exits->size, differs, NULL);
 }
 
 bool player_open(struct player *p, const char *path, const struct board_options *options,
@@ -171,8 +171,8 @@ bool player_open(struct player *p, const char *path, const struct board_options 
         player_close(p);
         return false;
     }
-    bool scripted = options->script && options->script->mode == SCRIPT_PLAYS;
-    for (size_t i = 0; i < p->vm_count && !scripted && lacks_images(&p->trace); i++)
+    bool plays_exit_log = options->exit_log && options->exit_log->mode == EXIT_LOG_PLAYS;
+    for (size_t i = 0; i < p->vm_count && !plays_exit_log && lacks_images(&p->trace); i++)
         supply_images(&p->trace, &p->configs[i]);
     trace_into_journal(&p->trace, &p->journal);
     recorded_options(p);
@@ -185,7 +185,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
 void player_close(struct player *p)
 {
     board_free(p->board);
-    script_free(&p->script);
+    exit_log_free(&p->exit_log);
     journal_free(&p->journal);
     for (size_t i = 0; i < p->vm_count; i++)
         config_free(&p->configs[i]);
@@ -196,10 +196,10 @@ void player_close(struct player *p)
     *p = (struct player){0};
 }
 
-static void warn_of_difference(void *context, const struct script_difference *d)
+static void warn_of_difference(void *context, const struct exit_log_difference *d)
 {
     (void)context;
-    if (d->board->options.script->differences == 1)
+    if (d->board->options.exit_log->differences == 1)
         fprintf(stderr,
                 "qvm: at instruction %" PRIu64 " this program does something else than was "
                 "recorded: qvm replay --exits says what\n",
@@ -210,8 +210,8 @@ void player_without_engine(struct player *p)
 {
     if (engine_is_built_in() || !p->trace.exits.size)
         return;
-    p->script.mode = SCRIPT_PLAYS;
-    p->options.script = &p->script;
+    p->exit_log.mode = EXIT_LOG_PLAYS;
+    p->options.exit_log = &p->exit_log;
 }
 
 /* Playing -----------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ static void limit_to_records(struct player *p)
 
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
 {
-    if (seen_stream_is(p->trace.exits.data, p->trace.exits.size)) {
+    if (observed_stream_is(p->trace.exits.data, p->trace.exits.size)) {
         error_set(e, "these are exits that were seen elsewhere, no recording: qvm replay --exits "
                      "FILE says what the model gives for them");
         return error_exit_status(e, STATUS_USAGE);
@@ -320,9 +320,9 @@ bool player_start(struct player *p, uint64_t from, const struct board_sinks *sin
         error_set(e, "the trace ends before the first input of the run");
         return error_exit_status(e, STATUS_USAGE);
     }
-    if (p->options.script == &p->script) {
+    if (p->options.exit_log == &p->exit_log) {
         from = 0;
-        player_play_exits(p, &p->script, warn_of_difference);
+        player_play_exits(p, &p->exit_log, warn_of_difference);
     }
     const struct trace_snapshot *snapshot = player_snapshot(p, alone ? UINT64_MAX : from);
     p->options.from_snapshot = snapshot != NULL;

@@ -5,8 +5,8 @@
 
 #include "emu/trace.h"
 #include "hv/board.h"
-#include "hv/script.h"
-#include "qvm/host.h"
+#include "hv/exitlog/exit_log.h"
+#include "qvm/host/host.h"
 
 struct player {
     struct host_view file; /* the trace's snapshots are in it */
@@ -17,7 +17,7 @@ struct player {
     bool has_board; /* else the default one */
     struct journal journal;
     struct board_options options; /* what the recording ran under is in them */
-    struct script script;         /* owned, of player_without_engine */
+    struct exit_log exit_log;     /* owned, of player_without_engine */
     bool alone_too;      /* a snapshot without a recording is played, too: without inputs */
     struct board *board; /* NULL before player_start */
 };
@@ -28,8 +28,8 @@ bool player_open(struct player *p, const char *path, const struct board_options 
                  struct error *e);
 void player_close(struct player *p);
 /* Before player_start: the recorded exits are the guest, as far as they were recorded. */
-void player_play_exits(struct player *p, struct script *script,
-                       void (*differs)(void *context, const struct script_difference *d));
+void player_play_exits(struct player *p, struct exit_log *exit_log,
+                       void (*differs)(void *context, const struct exit_log_difference *d));
 /* The same for questions that recorded exits can answer, from player_start on, if no engine is
  * built in: what guests do between exits is not known then. */
 void player_without_engine(struct player *p);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "emu/hash.h"
-#include "qvm/host.h"
+#include "qvm/host/host.h"
 
 /* Seed, key and a counter through SHA-256: numbers that are the same in every run, and as good as
  * random for whoever does not know the seed. */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/parts.h"
-#include "hv/snapshot.h"
-#include "qvm/host.h"
+#include "hv/snapshot/state_parts.h"
+#include "hv/snapshot/snapshot.h"
+#include "qvm/host/host.h"
 #include "qvm/session.h"
 
 static bool append(void *context, const void *data, size_t size)
@@ -126,20 +126,20 @@ bool recording_snapshot(struct recording *r, struct board *b)
     return ok;
 }
 
-bool recording_seen(struct recording *r, const struct seen_stream *s)
+bool recording_seen(struct recording *r, const struct observed_stream *s)
 {
     struct bytes data = {0};
-    seen_stream_put(s, &data);
+    observed_stream_put(s, &data);
     bool ok = trace_write_exits(&r->writer, data.data, data.size);
     bytes_free(&data);
     return ok;
 }
 
-void recording_exits(struct recording *r, struct script *script)
+void recording_exits(struct recording *r, struct exit_log *exit_log)
 {
     if (r->file)
-        trace_write_exits(&r->writer, script->out.data, script->out.size);
-    bytes_clear(&script->out);
+        trace_write_exits(&r->writer, exit_log->out.data, exit_log->out.size);
+    bytes_clear(&exit_log->out);
 }
 
 void recording_parts(struct recording *r, struct board *b, bool is_start)
@@ -148,8 +148,8 @@ void recording_parts(struct recording *r, struct board *b, bool is_start)
     if (!r->file)
         return;
     if (!r->has_parts)
-        bytes_put_int(&parts, PARTS_VERSION, 1);
-    parts_put(b, is_start, r->last_parts, &parts);
+        bytes_put_int(&parts, STATE_PARTS_VERSION, 1);
+    state_parts_put(b, is_start, r->last_parts, &parts);
     trace_write_parts(&r->writer, parts.data, parts.size);
     r->has_parts = true;
     r->last_parts = b->vtime.instructions;

@@ -3,9 +3,9 @@
 #define QVM_RECORDING_H
 
 #include "emu/trace.h"
-#include "hv/script.h"
-#include "hv/seen.h"
-#include "hv/snapshot.h"
+#include "hv/exitlog/exit_log.h"
+#include "hv/foreign/observed_exit.h"
+#include "hv/snapshot/snapshot.h"
 
 struct host_file;
 
@@ -44,12 +44,12 @@ void recording_step(struct recording *r, const struct journal *j, struct error *
 /* The machine as it is. */
 bool recording_snapshot(struct recording *r, struct board *b);
 /* Exits that were seen elsewhere. */
-bool recording_seen(struct recording *r, const struct seen_stream *s);
-/* The script of the run as far as it is written; it is empty afterwards. */
-void recording_exits(struct recording *r, struct script *script);
+bool recording_seen(struct recording *r, const struct observed_stream *s);
+/* The exit log of the run as far as it is written; it is empty afterwards. */
+void recording_exits(struct recording *r, struct exit_log *exit_log);
 /* The digest of the machine as it is, and its parts. */
 void recording_digest(struct recording *r, const struct trace_digest *digest, struct board *b);
-/* The parts of the machine as it is, at the start or not (hv/parts.h). */
+/* The parts of the machine as it is, at the start or not (hv/snapshot/state_parts.h). */
 void recording_parts(struct recording *r, struct board *b, bool is_start);
 /* `end` NULL: the run goes on without it. False: the file is not complete. */
 bool recording_end(struct recording *r, const struct trace_end *end);

@@ -7,26 +7,26 @@
 
 #include "emu/check.h"
 #include "emu/trace.h"
-#include "hv/script.h"
-#include "hv/keeper.h"
-#include "hv/snapshot.h"
+#include "hv/exitlog/exit_log.h"
+#include "hv/snapshot/recent_past.h"
+#include "hv/snapshot/snapshot.h"
 #include "qvm/console.h"
-#include "qvm/debug.h"
-#include "qvm/divergence.h"
-#include "qvm/dumps.h"
-#include "qvm/events.h"
-#include "qvm/exit_costs.h"
-#include "qvm/failure.h"
-#include "qvm/host.h"
+#include "qvm/gdb/gdb_session.h"
+#include "qvm/ask/divergence.h"
+#include "qvm/live/dumps.h"
+#include "qvm/live/event_text.h"
+#include "qvm/live/exit_costs.h"
+#include "qvm/live/failure.h"
+#include "qvm/host/host.h"
 #include "qvm/player.h"
 #include "qvm/pull.h"
 #include "qvm/recording.h"
-#include "qvm/text_watch.h"
+#include "qvm/live/text_watch.h"
 #include "qvm/trust.h"
 #include "qvm/verdict.h"
 
-#define CHANNELS     (VM_VDEVS_MAX + 1) /* of a VM: its devices, semihosting */
-#define SCRIPT_PIECE ((size_t)1 << 18)  /* bytes of guest exits that are worth a chunk */
+#define CHANNELS       (VM_VDEVS_MAX + 1) /* of a VM: its devices, semihosting */
+#define EXIT_LOG_PIECE ((size_t)1 << 18)  /* bytes of guest exits that are worth a chunk */
 
 struct session {
     const struct session_options *options;
@@ -43,8 +43,8 @@ struct session {
     struct dumps dumps;
     /* Recording */
     struct recording recording;
-    struct script script;
-    struct keeper keeper;
+    struct exit_log exit_log;
+    struct recent_past past;
     struct text_watch save_text; /* --save-at console=TEXT; text NULL: no */
     bool saved;                  /* the snapshot that was asked for */
     bool save_failed;
@@ -132,8 +132,8 @@ static void record_step(struct session *s)
 {
     struct error e = {0};
     recording_step(&s->recording, &s->journal, &e);
-    if (s->script.out.size > SCRIPT_PIECE)
-        recording_exits(&s->recording, &s->script);
+    if (s->exit_log.out.size > EXIT_LOG_PIECE)
+        recording_exits(&s->recording, &s->exit_log);
     if (e.text[0])
         session_report_error(&e, 0);
 }
@@ -171,7 +171,7 @@ static bool end_recording(struct session *s, const struct trace_end *end)
     if (!s->recording.file)
         return true;
     record_step(s);
-    recording_exits(&s->recording, &s->script);
+    recording_exits(&s->recording, &s->exit_log);
     recording_parts(&s->recording, s->board, false);
     bool ok = recording_end(&s->recording, end);
     if (!ok)
@@ -190,9 +190,10 @@ static bool is_kept(const struct session *s)
 static void begin_keeping(struct session *s, const struct trace_snapshot *from)
 {
     bool is_file = from && !s->chaos_from_here.on && snapshot_is_whole(from->data, from->size);
-    keeper_begin(&s->keeper, is_kept(s) ? KEEPER_BUDGET : 0, &s->journal, is_file ? from : NULL);
+    recent_past_begin(&s->past, is_kept(s) ? RECENT_PAST_BUDGET : 0, &s->journal,
+                      is_file ? from : NULL);
     if (is_kept(s) && from && !is_file)
-        keeper_start_here(&s->keeper, s->board);
+        recent_past_start_here(&s->past, s->board);
 }
 
 /* Where the trial says, or in a file of its own. */
@@ -220,7 +221,7 @@ static void keep_failure(struct session *s, const struct trace_end *end)
         session_report_error(&e, 0);
         return;
     }
-    keeper_write(&s->keeper, &file.writer);
+    recent_past_write(&s->past, &file.writer);
     recording_step(&file, &s->journal, &e);
     if (!recording_end(&file, end))
         return;
@@ -238,8 +239,8 @@ static void on_snapshot(void *context, struct board *b)
     struct recording file = {0};
     struct recording_source source = source_of(s);
     struct error e = {0};
-    if (s->keeper.wanted) {
-        keeper_take(&s->keeper, b, &s->journal);
+    if (s->past.wanted) {
+        recent_past_take(&s->past, b, &s->journal);
         if (b->vtime.instructions < b->next_snapshot && !b->save_wanted)
             return;
     }
@@ -282,7 +283,7 @@ static bool poll_host(void *context, struct push *p)
     struct session *s = context;
     record_step(s);
     /* Not when a guest wants a snapshot: which of them it is for would not be known. */
-    if (!s->board->snapshot_wanted && keeper_wants(&s->keeper, &s->journal))
+    if (!s->board->snapshot_wanted && recent_past_wants(&s->past, &s->journal))
         s->board->snapshot_wanted = true;
     bool any = console_poll(&s->console, p);
     if (any && s->options->trial)
@@ -433,8 +434,8 @@ static bool assemble(struct session *s, struct error *e)
         return false;
     struct board_options options = s->options->board;
     if (s->options->exits) {
-        script_write(&s->script);
-        options.script = &s->script;
+        exit_log_write(&s->exit_log);
+        options.exit_log = &s->exit_log;
     }
     s->board = board_new(s->has_board ? &s->board_config : NULL, s->configs, s->vm_count,
                          &s->journal, &options, &sinks, e);
@@ -519,9 +520,9 @@ static void end_session(struct session *s)
 {
     close_events(s);
     recording_abandon(&s->recording);
-    script_free(&s->script);
+    exit_log_free(&s->exit_log);
     exit_costs_free(&s->costs);
-    keeper_free(&s->keeper);
+    recent_past_free(&s->past);
     board_free(s->board);
     console_free(&s->console);
     text_watch_free(&s->save_text);

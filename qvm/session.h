@@ -23,7 +23,7 @@ struct trial {
 struct session_options {
     struct board_options board;
     bool stats;
-    bool exits; /* record: the trace gets the script of the run (hv/script.h) */
+    bool exits; /* record: the trace gets the exit log of the run (hv/exitlog/exit_log.h) */
     bool realtime;
     bool no_images;
     bool clock_of_host; /* the guest's wall clock starts now; else at `wall_clock_s` */

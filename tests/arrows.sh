@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# arrows.sh [ROOT]: every folder includes only itself and the folders below it, and a third-party
-# library is included by one file only. Prints each violation; silent when there is none.
+# arrows.sh [ROOT]: every folder includes only itself and the folders below it, a third-party library
+# is included by one file only, and no two files have the same name. Prints each violation; silent when there is none.
 set -uo pipefail
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
@@ -14,10 +14,10 @@ declare -A below=(
 )
 # header pattern (extended regular expression) and the files, one of which may include it
 libraries=(
-    'unicorn/.*|cpu/engine_unicorn.c'
-    'capstone(/.*)?\.h|cpu/disasm.c'
+    'unicorn/.*|cpu/unicorn/engine_unicorn.c'
+    'capstone(/.*)?\.h|cpu/arm64/disasm.c'
     '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
-    '(libfdt.*|fdt)\.h|hv/fdt.c'
+    '(libfdt.*|fdt)\.h|hv/tree/fdt.c'
     '(zstd.*|zlib)\.h|emu/compress.c'
 )
 bad=0
@@ -53,6 +53,10 @@ for folder in "${!below[@]}"; do
             ;;
         esac
     done <<<"$lines"
+done
+
+for name in $(find "${!below[@]}" -name '*.[ch]' -printf '%f\n' | sort | uniq -d); do
+    violation "$name: two files have this name:" $(find "${!below[@]}" -name "$name")
 done
 
 for library in "${libraries[@]}"; do

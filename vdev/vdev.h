@@ -44,7 +44,7 @@ static inline void wire_set(const struct wire *w, bool level)
 }
 
 struct vdev;          /* each device embeds it first */
-struct shmem_regions; /* vdev/shmem_regions.h */
+struct shmem_regions; /* vdev/shmem/shmem_regions.h */
 
 /* A region where the device answers. */
 struct vdev_region {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/board_config.h"
+#include "hv/config/board_config.h"
 #include "tests/fuzz/fuzz.h"
 
 struct file {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/config.h"
+#include "hv/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 struct files {

@@ -21,10 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_machine m;
     struct error e = {0};
-    if (size < 2 || data[1] != SCRIPT_VERSION)
+    if (size < 2 || data[1] != EXIT_LOG_VERSION)
         return 0;
-    const struct bytes script = {.data = (uint8_t *)(uintptr_t)data + 1, .size = size - 1};
-    CHECK(fuzz_machine_open(&m, machines[data[0] % MACHINES], &script, NULL, &e));
+    const struct bytes exit_log = {.data = (uint8_t *)(uintptr_t)data + 1, .size = size - 1};
+    CHECK(fuzz_machine_open(&m, machines[data[0] % MACHINES], &exit_log, NULL, &e));
     fuzz_machine_run(&m);
     fuzz_machine_close(&m);
     return 0;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "qvm/gdb_hex.h"
-#include "qvm/gdb_server.h"
+#include "qvm/gdb/gdb_hex.h"
+#include "qvm/gdb/gdb_server.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { THREADS = 2, MEMORY_SIZE = 256 };

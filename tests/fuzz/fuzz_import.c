@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/import.h"
+#include "hv/foreign/import.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_refusal(const struct error *e)
@@ -13,11 +13,11 @@ static void check_refusal(const struct error *e)
     CHECK(e->text[0] && !strchr(e->text, '\n'));
 }
 
-static void check_equal(const struct seen_stream *a, const struct seen_stream *b)
+static void check_equal(const struct observed_stream *a, const struct observed_stream *b)
 {
     struct bytes x = {0}, y = {0};
-    seen_stream_put(a, &x);
-    seen_stream_put(b, &y);
+    observed_stream_put(a, &x);
+    observed_stream_put(b, &y);
     CHECK(a->count == b->count && x.size == y.size && memcmp(x.data, y.data, x.size) == 0);
     bytes_free(&x);
     bytes_free(&y);
@@ -29,29 +29,29 @@ static void try_text(const struct import_format *format, const char *text, size_
     struct error e = {0};
     if (import_text(format, &i, text, size, &e)) {
         struct bytes data = {0};
-        struct seen_stream again;
-        seen_stream_put(&i.stream, &data);
-        CHECK(seen_stream_get(&again, data.data, data.size));
+        struct observed_stream again;
+        observed_stream_put(&i.stream, &data);
+        CHECK(observed_stream_get(&again, data.data, data.size));
         check_equal(&i.stream, &again);
-        seen_stream_free(&again);
+        observed_stream_free(&again);
         bytes_free(&data);
     } else {
         check_refusal(&e);
     }
-    seen_stream_free(&i.stream);
+    observed_stream_free(&i.stream);
 }
 
 static void try_stream(const uint8_t *data, size_t size)
 {
-    struct seen_stream s, again;
+    struct observed_stream s, again;
     struct bytes out = {0};
-    if (!seen_stream_get(&s, data, size))
+    if (!observed_stream_get(&s, data, size))
         return;
-    seen_stream_put(&s, &out);
-    CHECK(seen_stream_get(&again, out.data, out.size));
+    observed_stream_put(&s, &out);
+    CHECK(observed_stream_get(&again, out.data, out.size));
     check_equal(&s, &again);
-    seen_stream_free(&s);
-    seen_stream_free(&again);
+    observed_stream_free(&s);
+    observed_stream_free(&again);
     bytes_free(&out);
 }
 

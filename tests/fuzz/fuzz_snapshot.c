@@ -5,21 +5,21 @@
 
 #include "emu/check.h"
 #include "hv/hv_internal.h"
-#include "hv/parts.h"
+#include "hv/snapshot/state_parts.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/machine.h"
 
 #define CUT 0xff /* in place of a part: the state ends there */
 
-static struct bytes script; /* the guest's, before and behind the snapshot */
-static struct bytes good;   /* the machine's state when half of that has happened */
+static struct bytes exit_log; /* the guest's, before and behind the snapshot */
+static struct bytes good;     /* the machine's state when half of that has happened */
 static struct state_parts parts;
 static size_t parts_at; /* where they begin in `good` */
 
 static void open_machine(struct fuzz_machine *m)
 {
     struct error e = {0};
-    CHECK(fuzz_machine_open(m, fuzz_machine_words, &script, NULL, &e));
+    CHECK(fuzz_machine_open(m, fuzz_machine_words, &exit_log, NULL, &e));
 }
 
 static void make_good(void)
@@ -28,7 +28,7 @@ static void make_good(void)
     struct bytes state = {0};
     if (good.size)
         return;
-    fuzz_put_run(&script);
+    fuzz_put_run(&exit_log);
     open_machine(&m);
     board_run_to(m.board, 45);
     snapshot_save_machine(m.board, &good);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/fdt.h"
+#include "hv/tree/fdt.h"
 #include "tests/fuzz/fuzz.h"
 
 static void describe(struct vdev *v, const struct describer *d)

@@ -40,7 +40,7 @@ static bool idle(void *context, uint64_t ns, uint64_t *passed_ns)
     return ns != UINT64_MAX;
 }
 
-static void on_difference(void *context, const struct script_difference *d)
+static void on_difference(void *context, const struct exit_log_difference *d)
 {
     (void)context;
     CHECK(d->now || d->recorded);
@@ -65,20 +65,20 @@ static void parse(struct fuzz_machine *m, const char *words)
     }
 }
 
-bool fuzz_machine_open(struct fuzz_machine *m, const char *words, const struct bytes *script,
+bool fuzz_machine_open(struct fuzz_machine *m, const char *words, const struct bytes *exit_log,
                        const struct bytes *file, struct error *e)
 {
-    static const uint8_t no_exits[] = {SCRIPT_VERSION};
+    static const uint8_t no_exits[] = {EXIT_LOG_VERSION};
     const struct board_options options = {.limit_ns = UINT64_MAX,
                                           .limit_ticks = 1000 * (uint64_t)INSTRUCTIONS,
                                           .limit_instructions = INSTRUCTIONS,
                                           .snapshot_at = UINT64_MAX,
-                                          .script = &m->script};
+                                          .exit_log = &m->exit_log};
     const struct board_sinks sinks = {.idle = idle};
     *m = (struct fuzz_machine){.file = file};
     parse(m, words);
-    script_expect(&m->script, SCRIPT_PLAYS, script ? script->data : no_exits,
-                  script ? script->size : sizeof no_exits, on_difference, NULL);
+    exit_log_expect(&m->exit_log, EXIT_LOG_PLAYS, exit_log ? exit_log->data : no_exits,
+                    exit_log ? exit_log->size : sizeof no_exits, on_difference, NULL);
     journal_live(&m->journal, JOURNAL_LIVE,
                  (struct journal_host){.pull = pull, .poll = poll_nothing, .context = m});
     m->board =
@@ -95,7 +95,7 @@ void fuzz_machine_close(struct fuzz_machine *m)
 {
     board_free(m->board);
     journal_free(&m->journal);
-    script_free(&m->script);
+    exit_log_free(&m->exit_log);
     for (size_t i = 0; i < m->vm_count; i++)
         config_free(&m->configs[i]);
     board_config_free(&m->board_config);
@@ -113,25 +113,25 @@ void fuzz_put_run(struct bytes *out)
         {.reason = EXIT_SEMIHOSTING},
         {.reason = EXIT_WFI},
     };
-    bytes_put_int(out, SCRIPT_VERSION, 1);
+    bytes_put_int(out, EXIT_LOG_VERSION, 1);
     for (unsigned i = 0; i < sizeof exits / sizeof exits[0]; i++) {
-        struct script_entry entry = {.kind = SCRIPT_EXIT, .instructions = 10 * (i + 1)};
+        struct exit_log_entry entry = {.kind = EXIT_LOG_EXIT, .instructions = 10 * (i + 1)};
         entry.exit.x = exits[i];
         entry.exit.call[0] = exits[i].reason == EXIT_HVC ? 0xc4000003u : 5; /* CPU_ON; WRITE */
         entry.exit.call[1] = exits[i].reason == EXIT_HVC ? 1 : 0x40001000;
-        script_entry_put(out, 10 * i, &entry);
+        exit_log_entry_put(out, 10 * i, &entry);
     }
-    struct script_entry entry = {.kind = SCRIPT_TIMER, .instructions = 100};
+    struct exit_log_entry entry = {.kind = EXIT_LOG_TIMER, .instructions = 100};
     entry.timer.op2 = 1;
     entry.timer.value = 1;
-    script_entry_put(out, 80, &entry);
-    entry = (struct script_entry){.kind = SCRIPT_READ, .instructions = 110};
+    exit_log_entry_put(out, 80, &entry);
+    entry = (struct exit_log_entry){.kind = EXIT_LOG_READ, .instructions = 110};
     entry.memory.size = 3;
     entry.memory.ok = true;
     entry.memory.data = (const uint8_t *)"abc";
-    script_entry_put(out, 100, &entry);
-    entry = (struct script_entry){.kind = SCRIPT_TURN, .instructions = 120};
-    script_entry_put(out, 110, &entry);
+    exit_log_entry_put(out, 100, &entry);
+    entry = (struct exit_log_entry){.kind = EXIT_LOG_TURN, .instructions = 120};
+    exit_log_entry_put(out, 110, &entry);
 }
 
 void fuzz_check_refusal(const struct error *e)

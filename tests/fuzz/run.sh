@@ -8,7 +8,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board tree gdb import script exits judge image snapshot)
+[ $# -gt 0 ] || targets=(trace config board tree gdb import exit_log exits verdict image snapshot)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -18,17 +18,22 @@ compiler="${CC:-clang}"
 objects="$out/objects-$(basename "$compiler")"
 mkdir -p "$objects"
 
+c_of() { # FOLDER...: every source there and below
+    find "$@" -name '*.c' | sort
+}
+
 sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
-    config | board) echo hv/config*.c hv/board_config*.c vdev/*.c mmu/*.c emu/*.c ;;
-    import) echo hv/import*.c hv/seen.c emu/*.c ;;
-    tree) echo hv/fdt.c hv/user_tree.c hv/device_tree*.c hv/config_strings.c vdev/*.c mmu/*.c emu/*.c ;;
-    gdb) echo qvm/gdb_{hex,packets,points,query,registers,run,server}.c hv/config_text.c vdev/*.c mmu/*.c emu/*.c ;;
-    # Nothing there executes guest code.
-    script | exits | judge | image | snapshot)
-        echo hv/*.c $(ls cpu/*.c | grep -v -e unicorn -e disasm -e interpose -e wrapped) vdev/*.c mmu/*.c emu/*.c \
-            tests/fuzz/machine.c
+    config | board) c_of hv/config vdev mmu emu ;;
+    import) echo hv/foreign/import*.c hv/foreign/observed_exit.c emu/*.c ;;
+    tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
+    gdb)
+        echo qvm/gdb/gdb_{hex,packets,points,query,registers,run,server}.c \
+            hv/config/config_text.c $(c_of vdev mmu emu)
+        ;;
+    exit_log | exits | verdict | image | snapshot)
+        echo $(c_of hv cpu vdev mmu emu | grep -v -e ^cpu/unicorn/ -e disasm) tests/fuzz/machine.c
         ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
     esac

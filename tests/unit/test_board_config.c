@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/board_config.h"
+#include "hv/config/board_config.h"
 
 static bool parse(struct board_config *board, const char *text, struct error *e)
 {

@@ -51,9 +51,9 @@ struct machine {
     struct board *board;
 };
 
-/* So many VMs with 4 MiB at 0x40000000, where the image is; `script` may be NULL. */
+/* So many VMs with 4 MiB at 0x40000000, where the image is; `exit_log` may be NULL. */
 static inline void machine_assemble(struct machine *m, const uint32_t *words, size_t count,
-                                    size_t vms, struct script *script)
+                                    size_t vms, struct exit_log *exit_log)
 {
     static const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image"};
     struct config_reader reader = {0};
@@ -61,7 +61,7 @@ static inline void machine_assemble(struct machine *m, const uint32_t *words, si
     struct board_options options = {.limit_ns = UINT64_MAX,
                                     .limit_ticks = UINT64_MAX,
                                     .limit_instructions = UINT64_MAX,
-                                    .script = script};
+                                    .exit_log = exit_log};
     struct board_sinks sinks = {.idle = on_idle};
     *m = (struct machine){.image = {words, count}, .vm_count = vms};
     for (size_t i = 0; i < vms; i++)

@@ -1,6 +1,6 @@
 /* Chaos: what is drawn, and interrupts on their way to a vCPU of the real engine. */
 #include "hv/chaos.h"
-#include "hv/snapshot.h"
+#include "hv/snapshot/snapshot.h"
 #include "test_board_fixture.h"
 
 #define DRAWS 20000

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config.h"
+#include "hv/config/config.h"
 
 static const char *const arm[] = {
     /* MMIO devices, peer network, an argument and options on the next line */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config_numbers.h"
+#include "hv/config/config_numbers.h"
 
 static const struct {
     const char *text;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config.h"
-#include "hv/config_report.h"
+#include "hv/config/config.h"
+#include "hv/config/config_report.h"
 
 #define FLAG(name)                                                                                 \
     {                                                                                              \

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config.h"
-#include "hv/config_set.h"
+#include "hv/config/config.h"
+#include "hv/config/config_set.h"
 
 #define AT "[cmdline:1] "
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/config_strings.h"
-#include "hv/config_text.h"
-#include "hv/config_words.h"
+#include "hv/config/config_strings.h"
+#include "hv/config/config_text.h"
+#include "hv/config/config_words.h"
 
 struct sources {
     const char *a, *b; /* contents of dir/a.conf and b.conf */

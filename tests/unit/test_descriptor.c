@@ -1,11 +1,12 @@
-/* Descriptors, memory types and syndromes as people read them (mmu/descriptor.c, cpu/syndrome.c).
+/* Descriptors, memory types and syndromes as people read them (mmu/arm64/descriptor.c,
+ * cpu/arm64/syndrome.c).
  */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/syndrome.h"
-#include "mmu/descriptor.h"
+#include "cpu/arm64/syndrome.h"
+#include "mmu/arm64/descriptor.h"
 
 static struct descriptor decode(unsigned stage, int level, unsigned granule_bits, uint64_t value)
 {

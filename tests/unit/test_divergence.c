@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hv/snapshot.h"
-#include "qvm/divergence.h"
+#include "hv/snapshot/snapshot.h"
+#include "qvm/ask/divergence.h"
 #include "qvm/session.h"
 #include "qvm/verdict.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "qvm/gdb_server.h"
+#include "qvm/gdb/gdb_server.h"
 
 /* The target ------------------------------------------------------------------------------------*/
 
@@ -239,7 +239,7 @@ static uint64_t link_now_ns(void *context)
     return ++seconds * 1000000000;
 }
 
-static const struct gdb_link script = {
+static const struct gdb_link exit_log = {
     .read = link_read, .write = link_write, .met = link_met, .now_ns = link_now_ns};
 
 static void put(const char *text)
@@ -262,7 +262,7 @@ static void put_packet_of(const void *payload, size_t size)
 
 static enum gdb_end serve(void)
 {
-    enum gdb_end end = gdb_serve(&target, &script);
+    enum gdb_end end = gdb_serve(&target, &exit_log);
     ck_assert_uint_eq(fake.inserted, fake.removed);
     bytes_put(&peer.output, "", 1);
     return end;

@@ -2,8 +2,8 @@
 #include "test_board_fixture.h"
 
 #include "emu/machine.h"
-#include "hv/device_tree.h"
-#include "hv/fdt.h"
+#include "hv/tree/device_tree.h"
+#include "hv/tree/fdt.h"
 #include "hv/hv_internal.h"
 
 static const uint32_t program[] = {0x14000000};

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/disasm.h"
-#include "cpu/insn.h"
+#include "cpu/arm64/disasm.h"
+#include "cpu/arm64/insn.h"
 
 enum mode {
     NONE, /* no access: prefetches, maintenance of everything */

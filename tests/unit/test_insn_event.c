@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "cpu/insn.h"
+#include "cpu/arm64/insn.h"
 
 #define BOTH (INSN_SETS_EVENT | INSN_SENDS_EVENT)
 

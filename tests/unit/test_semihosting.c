@@ -8,7 +8,7 @@
 
 #include "emu/trace.h"
 #include "hv/hv_internal.h"
-#include "hv/script.h"
+#include "hv/exitlog/exit_log.h"
 
 enum {
     OPEN = 1,
@@ -74,13 +74,14 @@ static bool copy(uint64_t a, uint8_t *bytes, uint64_t size, bool write)
     return true;
 }
 
-bool script_read_gva(struct vm *caller, struct vcpu *v, gva_t from, void *to, uint64_t size)
+bool exit_log_read_gva(struct vm *caller, struct vcpu *v, gva_t from, void *to, uint64_t size)
 {
     (void)caller, (void)v;
     return copy(from.v, to, size, false);
 }
 
-bool script_write_gva(struct vm *caller, struct vcpu *v, gva_t to, const void *from, uint64_t size)
+bool exit_log_write_gva(struct vm *caller, struct vcpu *v, gva_t to, const void *from,
+                        uint64_t size)
 {
     (void)caller, (void)v;
     return copy(to.v, (uint8_t *)(uintptr_t)from, size, true);

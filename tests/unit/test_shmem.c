@@ -1,6 +1,6 @@
 /* Two guests, each with a `vdev shmem`, and one registry of regions between them. */
 #include "test_vdev_fixture.h"
-#include "vdev/shmem_names.h"
+#include "vdev/shmem/shmem_names.h"
 
 enum { SIGNATURE = 0, SHMEM = 8, VECTOR = 0x10, STATUS = 0x14, SIZE = 0x18, NAME = 0x1c };
 enum { FIND = 0x3c, FLAGS = 0x40 };

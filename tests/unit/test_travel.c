@@ -1,10 +1,10 @@
 /* Snapshots and time travel on the real engine: a small program that writes many pages and uses an
  * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
 #include "hv/hv_internal.h"
-#include "hv/parts.h"
-#include "hv/inspect.h"
-#include "hv/snapshot.h"
-#include "hv/timeline.h"
+#include "hv/snapshot/state_parts.h"
+#include "hv/explain/inspect.h"
+#include "hv/snapshot/snapshot.h"
+#include "hv/snapshot/timeline.h"
 #include "test_board_fixture.h"
 
 /* Four NOPs, so that the loop has its own line of code; x1 = 0x40100000; for (x0 = 1;; x0++): x3 =
@@ -280,7 +280,7 @@ START_TEST(footprints_name_what_was_used)
     ck_assert(timeline_seek(t, 8999999));
     unsigned stretches = 0;
     for (uint64_t at = 9000000; at > 0; stretches++) {
-        at = timeline_moment_before(t, at);
+        at = timeline_checkpoint_before(t, at);
         ck_assert(points_may_meet(&once, timeline_footprint(t, at)) == (at == 0));
         ck_assert(points_may_meet(&here, timeline_footprint(t, at)));
         ck_assert(points_may_meet(&store, timeline_footprint(t, at)));
@@ -403,7 +403,7 @@ START_TEST(values_that_cannot_be_are_refused)
     snapshot_save_machine(m.board, &machine);
     board_save_parts(m.board, &state, &parts);
     size_t vcpu = 0;
-    while (parts.list[vcpu].kind != PART_VCPU)
+    while (parts.list[vcpu].kind != STATE_PART_VCPU)
         vcpu++;
     size_t begin = 0; /* of the state in the machine */
     while (memcmp(machine.data + begin, state.data, state.size) != 0)

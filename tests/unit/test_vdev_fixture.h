@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "vdev/bus.h"
-#include "vdev/gic.h"
+#include "vdev/gic/gic.h"
 
 /* Guest-physical. The upper half is read-only. */
 #define WORLD_RAM          0x40000000u

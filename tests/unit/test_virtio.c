@@ -2,7 +2,7 @@
  * driver in the test's RAM, a driver that does everything wrong, and one that does anything. */
 #include "emu/bytes.h"
 #include "test_vdev_fixture.h"
-#include "vdev/virtio_mmio.h"
+#include "vdev/virtio/virtio_mmio.h"
 
 enum {
     MAGIC = 0x000,

@@ -1,0 +1,425 @@
+/* Translation for the engine: our TLB, the two walks, and what becomes of a refused page. */
+#include "cpu/arm64/cpu_internal.h"
+
+#include <string.h>
+
+#include "emu/bytes.h"
+#include "emu/machine.h"
+
+uint16_t current_asid(const struct stage1 *s1)
+{
+    bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
+    uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
+    return as ? asid : asid & 0xff;
+}
+
+static const struct stage1_leaf *cached_leaf(struct vcpu *v, gva_t a, const struct access *access)
+{
+    const struct stage1_leaf *leaf =
+        tlb_lookup(v->tlb, stage1_strip_tag(&v->stage1, a), current_asid(&v->stage1));
+    bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
+    return walk_again ? NULL : leaf;
+}
+
+static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
+{
+    return a->page.v == b->page.v && a->attr == b->attr && a->device == b->device &&
+           a->global == b->global && a->el1 == b->el1 && a->el0 == b->el0 &&
+           a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
+}
+
+static bool is_high_global(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    return leaf->global && a.v >> 63 && stage1_strip_tag(&v->stage1, a).v == a.v;
+}
+
+static bool controls_alike(const struct vcpu *v, const struct vcpu *other)
+{
+    return other->stage1.sctlr == v->stage1.sctlr && other->stage1.tcr == v->stage1.tcr &&
+           other->stage1.mair == v->stage1.mair;
+}
+
+/* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
+ * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
+ * too: TLB maintenance, and the changes of a regime, which flush. */
+static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
+        const struct vcpu *other = v->world->vcpus[i];
+        if (other == v || !other->on)
+            continue;
+        if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
+            return false;
+        const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
+        if (!there || !same_leaf(leaf, there))
+            return false;
+    }
+    return true;
+}
+
+#define TTBR_BADDR 0x0000fffffffffffeu
+
+/* What one vCPU walked, those that would walk the same tables in the same way may hold as well:
+ * translations may be cached at any time, whoever needs them (D8, "Translation Lookaside
+ * Buffers"). So pages of a kernel stay in the engine when its vCPUs take turns. */
+static void offer_to_others(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+{
+    if (!is_high_global(v, a, leaf) || v->world->quirks & QUIRK_TLBS_APART)
+        return;
+    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
+        const struct vcpu *other = v->world->vcpus[i];
+        if (other != v && other->on && controls_alike(v, other) &&
+            !((other->stage1.ttbr1 ^ v->stage1.ttbr1) & TTBR_BADDR))
+            tlb_offer(other->tlb, a, leaf);
+    }
+}
+
+/* A data access emptied the TLB in the midst of a block, whose code is fetched no more. Had the run
+ * stopped behind it there would be a fetch, and an entry for it: there is one in any case. */
+static void insert_code(struct vcpu *v)
+{
+    uint32_t word;
+    read_instruction(v, engine_pc(v->world->engine), &word);
+}
+
+/* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
+ * flat map has no entries to invalidate. */
+static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
+                      struct stage1_leaf *leaf)
+{
+    bool on = v->stage1.sctlr & SCTLR_M;
+    const struct stage1_leaf *cached = on ? cached_leaf(v, a, access) : NULL;
+    if (cached) {
+        *leaf = *cached;
+        return true;
+    }
+    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, leaf,
+                     &v->fault))
+        return false;
+    if (!on)
+        return true;
+    bool empties = tlb_is_full(v->tlb);
+    if (tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
+        engine_flush_tlb(v->world->engine);
+        new_regime(v);
+    }
+    offer_to_others(v, a, leaf);
+    if (empties && access->kind != ACCESS_FETCH)
+        insert_code(v);
+    return true;
+}
+
+static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_leaf *s2,
+                             const struct access *access)
+{
+    unsigned permits = access->privileged ? s1->el1 : s1->el0;
+    if (access->privileged && access->pan && s1->el0_any)
+        permits &= ~(unsigned)(PERMIT_R | PERMIT_W);
+    if (s1->writable_clean)
+        permits &= ~(unsigned)PERMIT_W;
+    unsigned below = s2->permits & (PERMIT_R | PERMIT_W);
+    if (access->privileged ? s2->x_el1 : s2->x_el0)
+        below |= PERMIT_X;
+    return permits & below;
+}
+
+/* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
+ * whatever the address space is (mmu/tlb.c); everything else is this one's. */
+static bool translate(struct vcpu *v, gva_t a, const struct access *access,
+                      struct engine_page *page)
+{
+    struct stage1_leaf leaf;
+    struct stage2_leaf below;
+    v->fault = (struct fault){0};
+    v->fault_access = *access;
+    if (!find_leaf(v, a, access, &leaf) || !stage1_permits(&leaf, a, access, &v->fault))
+        return false;
+    v->fault_gpa_page = leaf.page;
+    v->fault_is_device = leaf.device;
+    bool write = access->kind == ACCESS_WRITE;
+    if (!stage2_walk(v->world->stage2, v->world->memory, leaf.page, write, NULL, &below,
+                     &v->fault) ||
+        !stage2_permits(&below, leaf.page, access, &v->fault)) {
+        v->fault.gva = a;
+        return false;
+    }
+    page->hpa = below.page.v;
+    page->coherent = v->world->coherent;
+    page->permits = page_permits(&leaf, &below, access);
+    page->local = !is_high_global(v, a, &leaf) || !is_everybodys(v, a, &leaf);
+    return true;
+}
+
+bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
+                    unsigned *permits)
+{
+    struct engine_page found;
+    if (!translate(v, a, access, &found))
+        return false;
+    *page = hpa(found.hpa);
+    *permits = found.permits;
+    return true;
+}
+
+static struct access current_access(struct vcpu *v, enum access_kind kind)
+{
+    uint64_t mode = engine_mode(v->world->engine);
+    return (struct access){
+        .kind = kind,
+        .privileged = !at_el0(mode),
+        .pan = mode & PSTATE_PAN,
+    };
+}
+
+bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page)
+{
+    struct fault keep = v->fault;
+    struct access keep_access = v->fault_access;
+    gpa_t keep_page = v->fault_gpa_page;
+    bool keep_device = v->fault_is_device;
+    unsigned permits;
+    bool found = vcpu_translate(v, gva(a.v & ~PAGE_MASK), access, page, &permits);
+    v->fault = keep;
+    v->fault_access = keep_access;
+    v->fault_gpa_page = keep_page;
+    v->fault_is_device = keep_device;
+    return found;
+}
+
+bool read_fails(struct vcpu *v, gva_t a)
+{
+    struct access access = v->fault_access;
+    hpa_t page;
+    access.kind = ACCESS_READ;
+    return !translate_aside(v, a, &access, &page);
+}
+
+/* The instruction at `pc`, which is about to execute: its page is readable as code. */
+bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
+{
+    uint64_t page_va = pc & ~PAGE_MASK;
+    if (v->code.regime != v->regime || v->code.page_va != page_va) {
+        struct access access = current_access(v, ACCESS_FETCH);
+        hpa_t page;
+        bool found = translate_aside(v, gva(page_va), &access, &page);
+        v->code.host = found ? memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) : NULL;
+        v->code.page_va = page_va;
+        v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
+    }
+    if (v->code.host)
+        *word = load_le32(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3));
+    return v->code.host != NULL;
+}
+
+static struct device_page *device_slot(struct vcpu *v, uint64_t page_va)
+{
+    return &v->device_pages[(page_va >> PAGE_BITS) % DEVICE_PAGES];
+}
+
+/* A page that is known to be no memory: the same fault again, without the walks. */
+static bool is_known_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+{
+    const struct device_page *d = device_slot(v, page_va);
+    if (d->regime != v->regime || d->page_va != page_va || d->access.kind != access->kind ||
+        d->access.privileged != access->privileged || d->access.pan != access->pan)
+        return false;
+    v->fault = d->fault;
+    v->fault_access = *access;
+    v->fault_gpa_page = d->gpa_page;
+    v->fault_is_device = d->is_device;
+    return true;
+}
+
+static void remember_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+{
+    bool device = v->fault.class == FAULT_TRANSLATION || v->fault.class == FAULT_EXTERNAL;
+    if (v->fault.stage == 2 && device && !v->fault.s1ptw)
+        *device_slot(v, page_va) = (struct device_page){
+            .regime = v->regime,
+            .page_va = page_va,
+            .access = *access,
+            .fault = v->fault,
+            .gpa_page = v->fault_gpa_page,
+            .is_device = v->fault_is_device,
+        };
+}
+
+/* Accesses to the page that must be looked at, of PERMIT_R and PERMIT_W. */
+static unsigned watched_accesses(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+{
+    uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
+    unsigned watched = debug_watched(v, untagged);
+    if (v->world->points)
+        watched |= points_watched(v->world->points, untagged, page_hpa);
+    return watched;
+}
+
+/* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
+static bool is_device_memory(const struct vcpu *v)
+{
+    return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
+           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE);
+}
+
+/* Where stores are watched reads may be the engine's. */
+static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *page,
+                        enum access_kind kind)
+{
+    hpa_t at = hpa(page->hpa);
+    unsigned watched = watched_accesses(v, page_va, page->hpa);
+    v->withheld.page_va = page_va;
+    v->withheld.page = at;
+    bool is_memory = memory_at(v->world->memory, at, PAGE_SIZE, MEMORY_READ);
+    v->withheld.is_watched = is_memory && (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R));
+    v->withheld.is_device = is_memory && is_device_memory(v);
+    bool is_code = kind == ACCESS_WRITE && memory_is_code(v->world->memory, at);
+    bool is_checked = is_memory && alignment_is_ours(v);
+    v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_checked || is_code;
+    page->permits &= ~watched;
+    return v->withheld.is_any;
+}
+
+/* What a page that is fetched from does not permit besides, so that accesses to its data are asked
+ * for, too. A debugger's points, and who checks alignment, are no matter of the machine: they hold
+ * on older ones as well. */
+static unsigned withheld_besides(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+{
+    const unsigned all = PERMIT_R | PERMIT_W;
+    uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
+    if (alignment_is_ours(v))
+        return all;
+    if (v->world->quirks & QUIRK_FETCHED_READS)
+        return v->world->points ? points_watched(v->world->points, untagged, page_hpa) : 0;
+    return is_device_memory(v) ? all : watched_accesses(v, page_va, page_hpa);
+}
+
+/* The page for an access, with the rights it needs; without them, or of a device: false. */
+static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *access,
+                      struct engine_page *page)
+{
+    struct memory *m = v->world->memory;
+    enum access_kind kind = access->kind;
+    v->withheld.is_any = false;
+    if (v->world->footprint && kind != ACCESS_FETCH)
+        page_set_add(&v->world->footprint->data, page_va);
+    if (is_known_device(v, page_va, access))
+        return false;
+    if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
+        v->tags_seen = true;
+    if (!translate(v, gva(page_va), access, page)) {
+        remember_device(v, page_va, access);
+        return false;
+    }
+    if (kind != ACCESS_FETCH && v->world->footprint)
+        page_set_add(&v->world->footprint->places, page->hpa);
+    if (kind == ACCESS_FETCH)
+        page->permits &= ~withheld_besides(v, page_va, page->hpa);
+    else if (!v->watchpoint_pass && is_withheld(v, page_va, page, kind))
+        return false;
+    /* A page that digests have not yet to look at again is not writable until it is written. */
+    if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,
+                   kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {
+        /* Stage 2 lets it through to where the board has no memory: registers of a device. */
+        v->fault = (struct fault){.class = FAULT_EXTERNAL,
+                                  .stage = 2,
+                                  .write = kind == ACCESS_WRITE,
+                                  .gva = gva(page_va),
+                                  .gpa = v->fault_gpa_page};
+        remember_device(v, page_va, access);
+        return false;
+    }
+    if (kind != ACCESS_WRITE && !memory_is_dirty(m, hpa(page->hpa)))
+        page->permits &= ~(unsigned)PERMIT_W;
+    return true;
+}
+
+bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                  struct engine_page *page)
+{
+    struct vcpu *v = cpu;
+    struct access access = current_access(v, kind);
+    if (kind != ACCESS_FETCH && tlb_is_full(v->tlb)) /* insert_code asks for PC */
+        return false;
+    v->fault_has_word = false;
+    access.privileged &= !unprivileged;
+    return find_page(v, page_va, &access, page);
+}
+
+bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
+{
+    struct vcpu *v = cpu;
+    struct access access = current_access(v, kind);
+    v->fault_has_word = false;
+    if (kind != ACCESS_FETCH && access.privileged) {
+        v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
+        if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
+            access.privileged = false;
+    }
+    return find_page(v, page_va, &access, page);
+}
+
+enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind)
+{
+    struct access access = current_access(v, kind);
+    struct engine_page page;
+    if (!v->world->footprint && is_known_device(v, page_va, &access))
+        return FOUND_DEVICE;
+    if (find_page(v, page_va, &access, &page))
+        return FOUND_MEMORY;
+    if (v->fault.class == FAULT_NONE)
+        return FOUND_WITHHELD;
+    return v->fault.stage == 2 && !v->fault.s1ptw ? FOUND_DEVICE : FOUND_NOTHING;
+}
+
+/* PAR_EL1 (D19.2.99) for an AT instruction. */
+uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access)
+{
+    struct stage1_leaf leaf;
+    struct fault fault = {0};
+    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, &leaf,
+                     &fault) ||
+        !stage1_permits(&leaf, a, access, &fault))
+        return (uint64_t)1 << 11 | (uint64_t)fault_status_code(&fault) << 1 |
+               (uint64_t)fault.s1ptw << 8 | (uint64_t)(fault.stage == 2) << 9 | 1;
+    bool on = v->stage1.sctlr & SCTLR_M;
+    uint64_t attr = on ? leaf.attr : 0;
+    /* Device memory is reported Outer Shareable; Normal Non-cacheable likewise. */
+    uint64_t shareability = leaf.device || attr == 0x44 ? 2 : 3;
+    return attr << 56 | (leaf.page.v & 0x0000fffffffff000u) | (uint64_t)1 << 11 | shareability << 7;
+}
+
+static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
+                        enum access_kind kind)
+{
+    while (size) {
+        struct access access = current_access(v, kind);
+        hpa_t page;
+        unsigned permits;
+        uint64_t in_page = a.v & PAGE_MASK;
+        uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
+        if (!vcpu_translate(v, gva(a.v & ~PAGE_MASK), &access, &page, &permits))
+            return false;
+        bool write = kind == ACCESS_WRITE;
+        uint8_t *at = memory_at(v->world->memory, hpa(page.v + in_page), part,
+                                write ? MEMORY_WRITE : MEMORY_READ);
+        if (!at)
+            return false;
+        memcpy(write ? at : bytes, write ? bytes : at, part);
+        if (write)
+            engine_drop_code(v->world->engine, hpa(page.v + in_page), part);
+        a.v += part;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool vcpu_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size)
+{
+    return copy_memory(v, from, to, size, ACCESS_READ);
+}
+
+bool vcpu_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size)
+{
+    return copy_memory(v, to, (uint8_t *)(uintptr_t)from, size, ACCESS_WRITE);
+}

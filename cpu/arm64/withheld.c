@@ -1,0 +1,129 @@
+/* Accesses to memory that the engine does not get for itself: to watched pages (debug.c), stores to
+ * pages that code was translated from (cpu/unicorn/unicorn_sides.c), and everything in RAM that
+ * stage 1 maps as Device, where alignment is checked (Arm ARM B2.9.2), which the engine cannot tell
+ * from other memory; all RAM where it can make no checks (alignment.c). Plain ones are made here,
+ * the others by the engine, one instruction alone with the page open. */
+#include "cpu/arm64/cpu_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "emu/bytes.h"
+#include "emu/log.h"
+
+/* One or two whole registers, as the engine would move them: what it checks before it asks for a
+ * page (alignment, of SP too) and forms that are rare are left to it. */
+bool withheld_is_simple(const struct vcpu *v, const struct insn_memory *m)
+{
+    uint64_t sctlr = v->stage1.sctlr;
+    bool is_checked = m->ordered || v->fault_is_device || (sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
+    if (!m->registers || (m->address & PAGE_MASK) + m->size > PAGE_SIZE ||
+        (is_checked && is_misaligned(m)) || (sctlr & (SCTLR_EE | SCTLR_E0E)))
+        return false;
+    return m->rn != 31 || engine_sp(v->world->engine) % 16 == 0;
+}
+
+bool withheld_faults(const struct vcpu *v, const struct insn_memory *m)
+{
+    return v->withheld.is_device && (is_misaligned(m) || m->class == INSN_ZERO);
+}
+
+static void store_vector(struct engine *e, unsigned n, uint8_t *to, unsigned size)
+{
+    uint64_t value[2];
+    engine_vector(e, n, value);
+    store_le(to, value[0], size < 8 ? size : 8);
+    if (size == 16)
+        store_le(to + 8, value[1], 8);
+}
+
+static void load_vector(struct engine *e, unsigned n, const uint8_t *from, unsigned size)
+{
+    uint64_t value[2] = {load_le(from, size < 8 ? size : 8), size == 16 ? load_le(from + 8, 8) : 0};
+    engine_set_vector(e, n, value);
+}
+
+static void store(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+{
+    struct engine *e = v->world->engine;
+    bool is_code = memory_is_code(v->world->memory, at);
+    if (is_code)
+        engine_store_begins(e, at, m->size, false);
+    uint8_t *to = memory_at(v->world->memory, at, m->size, MEMORY_WRITE);
+    for (unsigned i = 0; i < m->registers; i++, to += m->access_size)
+        if (m->class == INSN_VECTOR)
+            store_vector(e, i ? m->rt2 : m->rt, to, m->access_size);
+        else
+            store_le(to, engine_x(e, i ? m->rt2 : m->rt), m->access_size);
+    if (is_code)
+        engine_store_ends(e);
+    else if (!v->world->coherent) /* the engine sees what it stores itself */
+        engine_drop_code(e, at, m->size);
+    engine_note_send(&v->event, engine_executed(e) - 1);
+}
+
+static void load(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+{
+    struct engine *e = v->world->engine;
+    const uint8_t *from = memory_at(v->world->memory, at, m->size, MEMORY_READ);
+    for (unsigned i = 0; i < m->registers; i++, from += m->access_size)
+        if (m->class == INSN_VECTOR)
+            load_vector(e, i ? m->rt2 : m->rt, from, m->access_size);
+        else
+            engine_set_x(e, i ? m->rt2 : m->rt, extended(load_le(from, m->access_size), m));
+}
+
+void withheld_carry_out(struct vcpu *v, const struct insn_memory *m)
+{
+    hpa_t at = hpa(v->withheld.page.v | (m->address & PAGE_MASK));
+    (m->is_write ? store : load)(v, m, at);
+    write_back(v, m);
+}
+
+/* It was counted when it was refused. */
+static void let_run(struct vcpu *v, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    uint64_t page_va = v->withheld.page_va;
+    uint64_t offset = (m->address & ~PAGE_MASK) == page_va ? m->address & PAGE_MASK : 0;
+    uint64_t rest = PAGE_SIZE - offset;
+    uint64_t size = m->size < 1 ? 1 : m->size < rest ? m->size : rest;
+    bool is_code =
+        v->fault_access.kind == ACCESS_WRITE && memory_is_code(v->world->memory, v->withheld.page);
+    if (is_code)
+        engine_store_begins(e, hpa(v->withheld.page.v | offset), size, true);
+    run_alone(v);
+    if (is_code)
+        engine_store_ends(e);
+}
+
+void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+{
+    struct engine *e = v->world->engine;
+    if (withheld_faults(v, m)) {
+        v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+        take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
+    } else if (v->withheld.is_watched && debug_stops_access(v, pc, m)) {
+        return;
+    } else if (withheld_is_simple(v, m)) {
+        withheld_carry_out(v, m);
+        engine_set_pc(e, pc + 4);
+        engine_continue_at(e, pc + 4);
+        if (!m->unprivileged)
+            expect_exit(v, pc, m->rn);
+    } else {
+        let_run(v, m);
+    }
+}
+
+void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)
+{
+    const struct vcpu *v = cpu;
+    char who[40] = "a device";
+    if (change->by_guest)
+        snprintf(who, sizeof who, "PC 0x%" PRIx64, change->pc);
+    log_write(v->world->log, LOG_WARN,
+              "PC 0x%" PRIx64 " runs code that was changed at instruction %" PRIu64
+              " by %s without IC IVAU: hardware may run the old",
+              pc, change->at, who);
+}

@@ -1,0 +1,56 @@
+#include "cpu/unicorn/interpose.h"
+
+static struct interposed works;
+static void (*leave_block)(void *library, uint32_t in_delay_slot);
+
+#ifdef QVM_INTERPOSE
+/* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
+ * registers are forced to memory. We stop at block starts only, where another check remains, so the
+ * one behind accesses can go. */
+void check_exit_request_aarch64(void *translation_context);
+void check_exit_request_aarch64(void *translation_context)
+{
+    (void)translation_context;
+    works.exit_checks = true;
+}
+
+/* Called for each system instruction that has a hook. The library's own takes the word apart and
+ * keeps to itself where the registers are. */
+uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook);
+uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook)
+{
+    (void)hook;
+    return engine_system_instruction(record, word);
+}
+
+/* What WFE is translated to: back to the library's loop, which YIELD is, too. */
+void helper_yield_aarch64(void *record);
+void helper_wfe_aarch64(void *record);
+void helper_wfe_aarch64(void *record)
+{
+    engine_wfe();
+    helper_yield_aarch64(record);
+}
+#endif
+
+void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot))
+{
+    works.block_starts = true;
+    leave_block = leave;
+}
+
+void interposed_fills(void)
+{
+    works.fills = true;
+}
+
+void leave_before_block(void *library)
+{
+    if (leave_block)
+        leave_block(library, 0);
+}
+
+struct interposed interposed(void)
+{
+    return works;
+}

@@ -1,0 +1,329 @@
+/* The engine on Unicorn, shared by its parts:
+ *   engine_unicorn.c   the library: set-up, hooks, registers; the only file that includes it
+ *   unicorn_blocks.c   counts instructions, and stops at blocks
+ *   unicorn_run.c      runs, and stops inside blocks
+ *   unicorn_exits.c    instructions that exit again and again
+ *   unicorn_pages.c    the library's TLB and translated code
+ *   unicorn_sides.c    pages of code, pages of data
+ *   unicorn_icache.c   what an instruction cache might still hold
+ *   unicorn_yield.c    blocks behind a WFE
+ *   unicorn_event.c    the event register, which WFE waits for
+ *   unicorn_checks.c   alignment checks, where the library can be made to do them
+ *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
+ * What the library really does, and why each step is as it is, was measured with release 2.1.4
+ * (docs/engine.md). */
+#ifndef CPU_UNICORN_UNICORN_ENGINE_H
+#define CPU_UNICORN_UNICORN_ENGINE_H
+
+#include "cpu/engine.h"
+#include "cpu/footprint.h"
+
+struct uc_struct;
+struct uc_context;
+
+/* A window of virtual addresses that no guest has memory at (bits 63:48 neither all zero nor all
+ * one): while it is open the fill hook maps host-physical memory straight there. Code is dropped
+ * and the stub run in it. Bits 63:55 are equal, so that a TLBI reaches it: it must leave nothing
+ * for a guest that tries these addresses. */
+#define WINDOW      0x0051000000000000u
+#define WINDOW_MASK 0xffff000000000000u
+/* A page for the stub, beyond every board's memory (banks end below 2^48). */
+#define STUB_HPA 0x0000fffffffff000u
+/* Its parts, each in a block of its own. */
+#define STUB_CLREX 0
+#define STUB_LDXR  12
+#define STUB_MRS   24
+#define STUB_WFE   36
+#define STUB_LOADS 48
+#define WFE_WORD   0xd503205fu
+
+#define LOCAL_PAGES  256
+#define EXIT_SLOTS   512
+#define YIELD_SLOTS  4096
+#define LOOKED_SLOTS 1024
+#define NOTED_SLOTS  1024
+
+/* What the block hook touches on its fast path, in one cache line. */
+struct fast {
+    int64_t left;     /* bytes of instructions until a slower path must look */
+    uint64_t address; /* the last block that started */
+    uint64_t size;    /* its bytes */
+};
+
+/* An instruction that exits. At most one translation of its block ends with EXIT_WORD. */
+struct exiting {
+    uint64_t pc;
+    unsigned n;         /* the register that is at hand in its place */
+    unsigned times;     /* since that was translated, */
+    bool is_translated; /* and may still be: */
+    uint64_t from, hpa; /* where the block begins, and where on the board the instruction lies */
+};
+
+/* The registers in use, as the library keeps them. */
+struct live_registers {
+    uint64_t x[31], sp, pc;
+    uint32_t pstate; /* of it, ENGINE_MODE */
+};
+
+/* What is translated: an instruction, and the block before it. */
+struct translated {
+    bool sp_is_known,
+        sp_is_moved;         /* aligned, when the instruction begins; when it ends, maybe not */
+    unsigned log2_alignment; /* still to be checked: of the address, */
+    bool sp, sp_by_address;  /* and SP, for which an alignment of the address does */
+    bool sp_may_go_unseen;
+    bool is_second; /* access */
+};
+
+/* Code that ran as it was changed: to be told. */
+struct noticed_change {
+    bool is_set;
+    hpa_t place;
+    uint64_t pc, at;
+    struct engine_change change;
+    const struct engine_callbacks *callbacks; /* of the vCPU that ran it */
+};
+
+/* Of each page of the board. */
+struct page_side {
+    uint32_t writable_in; /* the last of the library's TLBs that may have it writable */
+    uint32_t stores;      /* to it, while it was code */
+    uint64_t executed;    /* its lines of 64 bytes that an instruction cache may hold, */
+    uint32_t icache;      /* if this is icache_number */
+    uint8_t patience;     /* how often it became data too soon */
+    bool is_told;         /* that it was executed after a change */
+};
+
+struct engine {
+    struct engine_head head;
+    _Alignas(64) struct fast fast;
+    struct uc_struct *uc;
+    const struct engine_callbacks *callbacks;
+    struct memory *memory;
+
+    /* The budget of the current engine_run, as absolute counts. */
+    uint64_t counted; /* attempted, with fast.left at `granted` */
+    int64_t granted;  /* what fast.left was set to */
+    int64_t room;     /* so far below zero may fast.left go without block_slow; both in bytes */
+    uint64_t exact_at, soft_at, turn_at;
+    uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
+                        * is a taken branch, whenever the stop was */
+    uint64_t pc;       /* between runs: where the next one starts */
+    bool just_yielded; /* the last stop was the turn that a WFE gave up */
+    bool inside;       /* in library_run, for the guest */
+    bool settled;      /* in a callback that may change PC: `counted` is exact already */
+    bool watching, stop_wanted, flush_code_wanted;
+    bool behind_wfe; /* one was executed, and the next block has not begun */
+    bool fill_refused, tail_counted;
+    uint64_t truncate; /* stopped before a block of which only so many instructions may run */
+    enum engine_stop reason;
+    bool stopped;           /* `reason` is set */
+    uint64_t block_address; /* of the block that an exception ended */
+    const uint64_t *places; /* blocks with one of these are watched */
+    size_t place_count;
+    struct code_set *code_seen; /* NULL: nobody wants to know which blocks ran */
+    /* Blocks that are in code_seen, by (address >> 2) % NOTED_SLOTS: address and size. */
+    uint64_t noted[NOTED_SLOTS];
+
+    struct exiting exiting[EXIT_SLOTS]; /* by (PC >> 2) % EXIT_SLOTS */
+    uint64_t expected;      /* one of them, whose block is to be translated so; 0: none */
+    uint64_t expected_from; /* where its block begins */
+    bool in_exit;           /* in `carry_out`: */
+    uint64_t exit_pc;       /* PC as it is to be then */
+    uint64_t exit_count;    /* attempted then, the instruction included */
+    uint64_t exit_end;      /* going on there is sequential */
+    unsigned exit_n;        /* Xn holds exit_x; 32: none is known */
+    uint64_t exit_x;
+    bool leaving;            /* the run ends before the next instruction, which is at exit_pc */
+    struct exiting *refused; /* and goes on there when it is translated as what it is */
+
+    /* Pages of this address space that were filled since it began; more than LOCAL_PAGES:
+     * forgotten. */
+    uint64_t local[LOCAL_PAGES];
+    size_t local_count;
+    struct page_set code_pages; /* host-physical pages that code was ever fetched from */
+
+    struct page_side *sides;    /* by memory_page_number */
+    uint32_t tlb_number;        /* changes with each flush */
+    bool is_storing;            /* a store to code is carried out: */
+    hpa_t store_page, store_at; /* its first instruction */
+    uint64_t store_size;
+    struct kept_page *kept; /* unicorn_icache.c */
+    uint32_t icache_number; /* changes when all of it is invalidated */
+    struct noticed_change noticed;
+    unsigned told_count;
+    /* In the last block, while the event register is known: the first instruction that sets it, and
+     * the first that another vCPU may wait for; or UINT64_MAX. */
+    uint64_t sets_at, sends_at;
+
+    /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
+    enum engine_wfe wfe;
+    bool looks_for_wfe; /* nobody tells us: */
+    uint8_t yield_after[YIELD_SLOTS];
+    uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
+
+    bool makes_checks; /* of alignment: */
+    unsigned checks;
+    struct translated translated;
+
+    bool window_is_open;
+    uint8_t *stub; /* its page, in stub_allocation */
+    void *stub_allocation;
+    bool aside;                  /* in library_run, not for the guest: */
+    uint64_t aside_start;        /* the block that is to run then */
+    uint64_t aside_size;         /* of the one that it ended before */
+    struct uc_context *scratch;  /* for the monitor, which is in no register: */
+    size_t monitor_offset;       /* where it is in a context; 0: nowhere that we know */
+    struct live_registers *live; /* NULL: the library is asked */
+    void *record;                /* of the vCPU, of which `live` is a part; NULL: nobody said */
+    uint32_t stub_word;          /* the instruction that came with it */
+    unsigned aside_exception;    /* that ended it; 0: none */
+};
+
+/* engine_unicorn.c ------------------------------------------------------------------------------*/
+
+/* Runs from `pc`, until library_stop or until nothing more can; true: without an error. */
+bool library_run(struct engine *e, uint64_t pc);
+void library_stop(struct engine *e);
+/* In the block hook, as the last thing: it may not return. */
+void library_stop_before_block(struct engine *e);
+/* Code translated from now on ends before this address; NULL: nowhere. */
+void library_end_code(struct engine *e, const uint64_t *address);
+/* Host-physical. */
+void library_drop_code(struct engine *e, uint64_t from, uint64_t to);
+void library_drop_all_code(struct engine *e);
+void library_flush_tlb(struct engine *e);
+uint64_t library_pc(const struct engine *e);
+void library_set_pc(struct engine *e, uint64_t pc);
+/* The context in `scratch`: its bytes. */
+uint8_t *library_save(struct engine *e, size_t *size);
+void library_restore(struct engine *e);
+
+/* unicorn_blocks.c ------------------------------------------------------------------------------*/
+
+uint64_t counted_to_block_end(const struct engine *e);
+/* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
+uint64_t counted_to_pc(const struct engine *e, uint64_t pc);
+/* Makes `now` the base of further counting and hands out what is left until something is due. */
+void grant(struct engine *e, uint64_t now);
+/* In callbacks: makes the next block take the slow path. */
+void look_at_next_block(struct engine *e);
+void note_code(struct engine *e, uint64_t address, uint64_t size);
+/* The block hook; and where it does not simply let the block run. `wfe`: it is behind a WFE. */
+void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe);
+void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
+uint64_t unicorn_executed(const struct engine *e);
+void unicorn_stop_soon(struct engine *e);
+void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t count);
+void unicorn_note_code(struct engine *e, struct code_set *to);
+void unicorn_count_attempt(struct engine *e);
+void unicorn_uncount_attempt(struct engine *e);
+void unicorn_continue_at(struct engine *e, uint64_t pc);
+unsigned unicorn_sequence(struct engine *e);
+void unicorn_set_sequence(struct engine *e, unsigned sequence);
+void unicorn_set_executed(struct engine *e, uint64_t instructions);
+
+/* unicorn_run.c ---------------------------------------------------------------------------------*/
+
+enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget);
+/* Not for the guest: nothing is counted. The block at `start` runs, if there is one; ends before
+ * the next, of which aside_size is then the size. */
+void run_aside(struct engine *e, uint64_t from, uint64_t start);
+
+/* unicorn_exits.c -------------------------------------------------------------------------------*/
+
+/* MRS Xn, TPIDRRO_EL0, which is in the place of instructions that exit; and in the stub. */
+#define EXIT_WORD     0xd53bd060u
+#define EXIT_ENCODING sysreg_encoding(EXIT_WORD)
+/* One was executed; `value` is in Xn. 0: it is the guest's own. */
+uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value);
+void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n);
+/* Before a run, if e->expected; after one, if e->refused. */
+void translate_expected(struct engine *e);
+void translate_as_it_is(struct engine *e, struct exiting *x);
+
+/* unicorn_pages.c -------------------------------------------------------------------------------*/
+
+/* A page for the library's TLB, not W and X together. */
+/* Nothing of that host-physical page in the window stays. */
+void close_window(struct engine *e, uint64_t hpa);
+bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
+/* The same where PC is not right, and fill_tlb comes next if this refuses. */
+bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                 struct engine_page *page);
+/* Where on the board the code lies; false: it may not be fetched. */
+bool find_code(struct engine *e, uint64_t va, hpa_t *at);
+void unicorn_flush_tlb(struct engine *e);
+void unicorn_change_space(struct engine *e);
+void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
+void unicorn_flush_code_soon(struct engine *e);
+
+/* Of what lies there nothing that was translated is used any more. */
+void drop_translated(struct engine *e, hpa_t a, uint64_t size);
+
+/* unicorn_sides.c -------------------------------------------------------------------------------*/
+
+void sides_new(struct engine *e);
+/* A page for the library's TLB: on the side that the access puts it, or without W. */
+void side_fetched(struct engine *e, const struct engine_page *page);
+void side_accessed(struct engine *e, struct engine_page *page, enum access_kind kind);
+void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone);
+void unicorn_store_ends(struct engine *e);
+
+/* unicorn_icache.c ------------------------------------------------------------------------------*/
+
+void icache_new(struct engine *e);
+void icache_free(struct engine *e);
+/* Within one page. */
+void icache_before_change(struct engine *e, hpa_t a, uint64_t size, bool by_guest);
+void icache_translated(struct engine *e, uint64_t pc, uint64_t size);
+void icache_tell_in_time(struct engine *e, uint64_t now);
+void unicorn_tell_changes(struct engine *e);
+void icache_invalidate(struct engine *e, hpa_t a, uint64_t size);
+void icache_invalidate_all(struct engine *e);
+
+/* unicorn_yield.c -------------------------------------------------------------------------------*/
+
+/* When the engine is new, without a block hook: does the library say when it executes a WFE? */
+bool wfe_is_told(struct engine *e);
+/* The block hook where it does not. */
+void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+/* Hints for the WFE words that lie there, at whatever virtual page they are seen. */
+void note_wfe_words(struct engine *e, hpa_t a, uint64_t size);
+/* Of a whole page, before code of it runs; what IC instructions make new is looked through then. */
+void note_wfe_words_once(struct engine *e, uint64_t page_hpa);
+
+/* unicorn_event.c -------------------------------------------------------------------------------*/
+
+/* Is the event register known after so many instructions? */
+static inline bool event_is_known(const struct engine *e, uint64_t now)
+{
+    return now < e->callbacks->event->known_until;
+}
+/* The last block was executed up to this address. */
+void note_events(struct engine *e, uint64_t end);
+/* A block is about to run, with the event register known. */
+void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
+/* A WFE was executed. True: it waits. */
+bool wfe_waits(struct engine *e, uint64_t now);
+
+/* unicorn_checks.c ------------------------------------------------------------------------------*/
+
+/* The library runs this engine, or (NULL) none that makes checks. */
+void checks_begin_run(struct engine *e);
+bool unicorn_set_checks(struct engine *e, unsigned checks);
+
+/* unicorn_inside.c ------------------------------------------------------------------------------*/
+
+void write_stub(uint8_t *page);
+/* When the engine is new. */
+void find_monitor(struct engine *e);
+bool find_registers(struct engine *e, struct error *error);
+/* Behind it: does the library make the checks that unicorn_checks.c asks it for? */
+void find_checks(struct engine *e);
+void unicorn_clear_monitor(struct engine *e);
+struct engine_monitor unicorn_monitor(struct engine *e);
+void unicorn_set_monitor(struct engine *e, struct engine_monitor m);
+
+#endif

@@ -1,0 +1,189 @@
+/* The end of parsing: defaults, and what only the whole configuration can tell. */
+#include "hv/config/config_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/config/config_ranges.h"
+
+static void fill_cpus(struct vm_config *c)
+{
+    if (c->cpu_count)
+        return;
+    c->cpus = array_grow(c->cpus, 0, sizeof *c->cpus);
+    c->cpus[c->cpu_count++] = (struct cpu_config){
+        .place = {"default", 0}, .priority = CONFIG_PRIORITY_DEFAULT, .policy = 'r'};
+}
+
+static void fill_loggers(struct vm_config *c)
+{
+    if (c->logger_count)
+        return;
+    c->loggers = array_grow(c->loggers, 0, sizeof *c->loggers);
+    c->loggers[c->logger_count++] =
+        (struct logger_config){.severities = LOG_DEFAULT, .destination = LOGGER_STDERR};
+}
+
+/* Resolves what the interrupt controller's own options decide, wherever they were written. */
+static void resolve_intrs(struct parser *p)
+{
+    struct vm_config *c = p->config;
+    char *pic = strings_keep(&c->strings, p->gic_name, strlen(p->gic_name));
+    unsigned hostvector = c->vdev_count ? c->vdevs[0].hostvector : 0;
+    for (size_t i = 0; i < c->vdev_count; i++)
+        if (c->vdevs[i].has_intr)
+            c->vdevs[i].intr_pic = pic;
+    for (size_t i = 0; i < c->pass_intr_count; i++) {
+        struct pass_intr_config *intr = &c->pass_intrs[i];
+        intr->pic = pic;
+        if (intr->host_vector == VECTOR_OF_LINE)
+            intr->host_vector = hostvector + intr->line;
+    }
+}
+
+/* The frames that the GIC's options place; the distributor's is its `loc`. */
+static void resolve_gic(struct parser *p)
+{
+    const struct vm_config *c = p->config;
+    for (size_t i = 0; c->vdev_count && i < c->vdevs[0].option_count; i++) {
+        const struct vdev_option *o = &c->vdevs[0].options[i];
+        uint64_t address;
+        if (strcmp(o->name, "gicd") && strcmp(o->name, "gicc") && strcmp(o->name, "gicr"))
+            continue;
+        if (number_parse(o->value, strlen(o->value), NUMBER_ADDRESS, &address) != NUMBER_OK ||
+            address >= GUEST_SPACE)
+            errors_add(p->errors, (struct place){o->file, o->line},
+                       "'%.64s' is not a guest-physical address", o->value);
+        else if (!strcmp(o->name, "gicd"))
+            c->vdevs[0].loc = address;
+    }
+}
+
+static void finish_vdev(struct parser *p, struct vdev_config *vdev)
+{
+    const struct vdev_type *type = vdev->type;
+    if (!vdev->has_loc)
+        vdev->loc = type->default_loc;
+    if (!vdev->has_loc && !type->default_loc) {
+        errors_add(p->errors, vdev->place, "vdev %s needs 'loc ADDRESS'", type->name);
+        vdev->loc = ADDRESS_BAD;
+    }
+    if (type->needs_intr && !vdev->has_intr)
+        errors_add(p->errors, vdev->place, "vdev %s needs 'intr PIC:LINE'", type->name);
+}
+
+static void check_names(struct parser *p)
+{
+    const struct vm_config *c = p->config;
+    for (size_t i = 0; i < c->vdev_count; i++)
+        for (size_t j = 0; j < i && c->vdevs[i].name; j++) {
+            const struct vdev_config *a = &c->vdevs[j], *b = &c->vdevs[i];
+            if (!a->name || strcmp(a->name, b->name))
+                continue;
+            errors_add(p->errors, b->place, "vdev name '%s' is already taken at [%s:%u]", b->name,
+                       a->place.file, a->place.line);
+            break;
+        }
+}
+
+struct line_user {
+    struct place place;
+    char what[80];
+};
+
+static void use_line(struct parser *p, struct line_user *users, unsigned line, struct place place,
+                     const char *what)
+{
+    struct line_user *user = &users[line];
+    if (user->what[0]) {
+        errors_add(p->errors, place, "%s: interrupt line %u belongs to %s already [%s:%u]", what,
+                   line, user->what, user->place.file, user->place.line);
+        return;
+    }
+    user->place = place;
+    snprintf(user->what, sizeof user->what, "%s", what);
+}
+
+/* A line has one source: two would have to agree on its level. */
+static void check_lines(struct parser *p)
+{
+    const struct vm_config *c = p->config;
+    struct line_user users[GIC_LINES] = {0};
+    for (size_t i = 0; i < c->vdev_count; i++) {
+        char what[80];
+        snprintf(what, sizeof what, "vdev %s", c->vdevs[i].type->name);
+        if (c->vdevs[i].has_intr && c->vdevs[i].intr_line)
+            use_line(p, users, c->vdevs[i].intr_line, c->vdevs[i].place, what);
+    }
+    for (size_t i = 0; i < c->pass_intr_count; i++)
+        use_line(p, users, c->pass_intrs[i].line, c->pass_intrs[i].place, "pass");
+}
+
+/* Of two ranges the one that was written later, as far as their places tell. */
+static bool is_later(const struct config_range *a, const struct config_range *b)
+{
+    if (!a->place.line || !b->place.line)
+        return a->place.line != 0;
+    return a->place.line > b->place.line && !strcmp(a->place.file, b->place.file);
+}
+
+static void describe(const struct config_range *r, char text[320])
+{
+    char place[240] = "";
+    if (r->place.line)
+        snprintf(place, sizeof place, " [%.200s:%u]", r->place.file, r->place.line);
+    snprintf(text, 320, "%s%s%.60s 0x%llx-0x%llx%s", range_kind_name(r->kind),
+             r->what[0] ? " " : "", r->what, (unsigned long long)r->start,
+             (unsigned long long)(r->start + r->size - 1), place);
+}
+
+static void report_overlap(struct parser *p, const struct config_range *a,
+                           const struct config_range *b)
+{
+    if (is_later(a, b)) {
+        const struct config_range *swap = a;
+        a = b;
+        b = swap;
+    }
+    char first[320], second[320];
+    describe(a, first);
+    describe(b, second);
+    char *end = strstr(second, " [");
+    if (end)
+        *end = '\0';
+    errors_add(p->errors, b->place, "%s overlaps %s", second, first);
+}
+
+static void check_overlaps(struct parser *p)
+{
+    size_t count;
+    struct config_range *ranges = config_ranges(p->config, &count);
+    size_t reach = 0; /* the range that ends highest of those before i */
+    for (size_t i = 1; i < count; i++) {
+        uint64_t end = ranges[reach].start + ranges[reach].size;
+        if (ranges[i].start < end)
+            report_overlap(p, &ranges[reach], &ranges[i]);
+        if (ranges[i].start + ranges[i].size > end)
+            reach = i;
+    }
+    free(ranges);
+}
+
+void parser_finish(struct parser *p)
+{
+    struct vm_config *c = p->config;
+    if (p->blob_word.text)
+        parser_error(p, &p->blob_word, "'%s' must be followed by 'load' or 'pass'",
+                     p->blob_word.text);
+    fill_cpus(c);
+    fill_loggers(c);
+    parser_add_gic(p);
+    resolve_intrs(p);
+    for (size_t i = 0; i < c->vdev_count; i++)
+        finish_vdev(p, &c->vdevs[i]);
+    resolve_gic(p);
+    check_names(p);
+    check_lines(p);
+    check_overlaps(p);
+}

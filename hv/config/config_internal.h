@@ -1,0 +1,160 @@
+/* Shared by the parts of the parsers of VM configurations and of boards. An option is a row of a
+ * table: a name, its class (reference: contexts), its number of arguments and a handler. */
+#ifndef HV_CONFIG_CONFIG_INTERNAL_H
+#define HV_CONFIG_CONFIG_INTERNAL_H
+
+#include "hv/config/board_config.h"
+#include "hv/config/config.h"
+#include "hv/config/config_catalogue.h"
+#include "hv/config/config_errors.h"
+#include "hv/config/config_numbers.h"
+#include "hv/config/config_strings.h"
+#include "hv/config/config_words.h"
+#include "vdev/gic/gic.h"
+
+enum context {
+    CONTEXT_NONE,
+    CONTEXT_CPU,
+    CONTEXT_VDEV,
+    CONTEXT_PASS,
+    CONTEXT_RESERVE,
+    CONTEXT_SKIPPED, /* a vdev whose type was refused: its options are read and forgotten */
+    CONTEXT_DEVICE,  /* of a board, as is the next */
+    CONTEXT_SMMU,
+};
+
+enum option_class {
+    OPTION_OPENS,   /* begins a context */
+    OPTION_APPLIES, /* belongs to the current context */
+    OPTION_NEITHER,
+};
+
+/* An address whose text was wrong: later checks leave it alone. */
+#define ADDRESS_BAD UINT64_MAX
+
+/* A passed interrupt whose host vector was not written: parser_finish adds the PIC's hostvector,
+ * which may be given later. */
+#define VECTOR_OF_LINE UINT32_MAX
+
+#define CONFIG_PRIORITY_DEFAULT 10 /* that of a qvm which nobody gave another */
+
+/* The guest-physical space: 48 bits. */
+#define GUEST_SPACE ((uint64_t)1 << 48)
+
+struct parser {
+    struct words words;
+    const struct option *options; /* the language: ends with a NULL name */
+    struct vm_config *config;     /* the result, of a VM */
+    struct board_config *board;   /* or of a board */
+    struct config_errors *errors;
+    enum context context;
+    bool started;     /* an option has been read */
+    bool said_memory; /* a `ram` or `rom`, right or wrong, or a `pass` of memory */
+    bool said_too_many_cpus;
+    unsigned pass_statements;
+    /* A blob-type word that waits for its `load` or `pass`; text NULL if none does. */
+    struct word blob_word;
+    enum blob_type blob;
+    enum blob_type pass_blob; /* of the current `pass` */
+    struct place gic_place;   /* of `vdev gic`; file NULL before it */
+    const char *gic_name;
+};
+
+struct option {
+    const char *name;
+    enum option_class class;
+    enum context context; /* of OPTION_APPLIES: where; of OPTION_OPENS: what it begins */
+    unsigned arguments;   /* 0 to 2 */
+    void (*handle)(struct parser *p, const struct word *option, const struct word *arguments);
+    const char *form;    /* of the arguments, for people */
+    const char *summary; /* one line; "" for rows that only skip */
+};
+
+/* config_parse.c */
+extern const struct option config_options[];
+/* Reads every word and calls the handlers of `options`. */
+void parser_run(struct parser *p);
+bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* One number, or an error at the word. Silent if the word is bad already. */
+bool parser_number(struct parser *p, const struct word *word, struct piece text,
+                   enum number_kind kind, uint64_t *value);
+/* A number from `least` to `most`. */
+bool parser_number_in(struct parser *p, const struct word *word, struct piece text, uint64_t least,
+                      uint64_t most, uint64_t *value);
+struct piece word_piece(const struct word *word);
+bool piece_is(struct piece piece, const char *text);
+/* The value is a multiple of the page size, or an error at the word. */
+bool parser_aligned(struct parser *p, const struct word *word, const char *what, uint64_t value);
+/* A kept copy. */
+char *parser_keep(struct parser *p, struct piece piece);
+/* Notes something that is understood and has no effect. */
+void parser_accept(struct parser *p, const struct word *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Notes something that became other than it was written. */
+void parser_note(struct parser *p, const struct word *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Takes `mem:`, `io:` or `pci:` off the front. */
+enum location_space { SPACE_MEMORY, SPACE_IO, SPACE_PCI };
+enum location_space location_space(struct piece *text);
+/* PIC:LINE, of a controller that is known here. */
+bool parser_intr(struct parser *p, const struct word *word, struct piece text, char **pic,
+                 unsigned *line);
+/* `severities destination`, of `logger` and of a vdev's `log`. */
+bool parser_logger(struct parser *p, const struct word *arguments, bool is_vdev,
+                   struct logger_config *logger);
+
+/* config_hints.c: " (write `sched 21`)", or "" if nothing is known about such a word. */
+#define HINT_TEXT 128
+const char *config_hint(const struct parser *p, const char *word, char text[HINT_TEXT]);
+
+/* config_vdev.c */
+/* The type that the argument of `vdev` names, in any of its spellings; NULL and an error if there
+ * is none, or if it is bad. */
+const struct vdev_type *parser_type(struct parser *p, const struct word *word);
+/* The word as a type-specific option of the current vdev or device, with its argument: false if it
+ * is none. */
+bool vdev_type_option(struct parser *p, const struct word *option);
+void vdev_nearest_option(const struct parser *p, struct nearest *nearest);
+void parser_add_gic(struct parser *p);
+
+/* config_finish.c: defaults, what only the whole can tell, overlaps. */
+void parser_finish(struct parser *p);
+
+/* Handlers, one group a file. */
+#define HANDLER(name)                                                                              \
+    void name(struct parser *p, const struct word *option, const struct word *arguments)
+HANDLER(handle_system); /* config_parse.c */
+HANDLER(handle_ram);    /* config_memory.c */
+HANDLER(handle_rom);
+HANDLER(handle_blob);
+HANDLER(handle_load);
+HANDLER(handle_cmdline);
+HANDLER(handle_reserve);
+HANDLER(handle_reserve_loc);
+HANDLER(handle_reserve_intr);
+HANDLER(handle_cpu); /* config_cpu.c */
+HANDLER(handle_sched);
+HANDLER(handle_sched_suffix);
+HANDLER(handle_runmask);
+HANDLER(handle_cluster);
+HANDLER(handle_partition);
+HANDLER(handle_vdev); /* config_vdev.c */
+HANDLER(handle_vdev_loc);
+HANDLER(handle_vdev_intr);
+HANDLER(handle_vdev_name);
+HANDLER(handle_vdev_log);
+HANDLER(handle_hostvector);
+HANDLER(handle_skipped);
+HANDLER(handle_pass); /* config_pass.c */
+HANDLER(handle_pass_loc);
+HANDLER(handle_pass_intr);
+HANDLER(handle_set);    /* config_set.c */
+HANDLER(handle_logger); /* config_policy.c */
+HANDLER(handle_unsupported);
+HANDLER(handle_dryrun);
+HANDLER(handle_debug);
+HANDLER(handle_dump);
+HANDLER(handle_safety);
+
+#endif

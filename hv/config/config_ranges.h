@@ -1,0 +1,21 @@
+/* The guest-physical address space as the configuration lays it out. */
+#ifndef HV_CONFIG_CONFIG_RANGES_H
+#define HV_CONFIG_CONFIG_RANGES_H
+
+#include "hv/config/config.h"
+
+enum range_kind { RANGE_RAM, RANGE_ROM, RANGE_VDEV, RANGE_PASS };
+
+struct config_range {
+    uint64_t start, size;
+    enum range_kind kind;
+    struct place place; /* line 0: nobody wrote it, it is a default */
+    char what[96];      /* beyond the kind: "", "pl011 'console'", "from host 0xfd120000" */
+};
+
+/* Every range the guest can reach, by start address. The caller frees the array. Ranges with a bad
+ * address are left out. */
+struct config_range *config_ranges(const struct vm_config *config, size_t *count);
+const char *range_kind_name(enum range_kind kind);
+
+#endif

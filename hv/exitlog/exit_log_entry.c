@@ -1,0 +1,329 @@
+#include "hv/exitlog/exit_log_entry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MEMORY_MAX ((uint64_t)64 << 20) /* more than the logic moves at once */
+
+bool exit_log_is_call(enum exit_reason reason)
+{
+    return reason == EXIT_HVC || reason == EXIT_SMC || reason == EXIT_SEMIHOSTING;
+}
+
+const char *exit_log_kind_name(enum exit_log_kind kind)
+{
+    static const char *const names[EXIT_LOG_KINDS] = {
+        [EXIT_LOG_EXIT] = "a guest exit",
+        [EXIT_LOG_RESULT] = "the end of an exit",
+        [EXIT_LOG_READ] = "a read of guest memory",
+        [EXIT_LOG_WRITE] = "a write of guest memory",
+        [EXIT_LOG_LINES] = "a change of the interrupt lines",
+        [EXIT_LOG_TIMER] = "a timer write",
+        [EXIT_LOG_TURN] = "the end of a turn",
+        [EXIT_LOG_LOOP] = "the same exception again",
+        [EXIT_LOG_WAIT] = "a wait for an event",
+        [EXIT_LOG_PMU] = "the performance monitors' interrupt",
+        [EXIT_LOG_PMU_DUE] = "the performance monitors' event",
+    };
+    return names[kind];
+}
+
+/* Encoding ----------------------------------------------------------------------------------------
+ */
+
+static void put_exit(struct bytes *out, const struct exit_log_entry *entry)
+{
+    const struct guest_exit *x = &entry->exit.x;
+    bytes_put_int(out, x->reason, 1);
+    bytes_put_int(out, x->is_write, 1);
+    bytes_put_int(out, x->size, 1);
+    bytes_put_varint(out, x->pc.v);
+    bytes_put_varint(out, x->gva.v);
+    bytes_put_varint(out, x->gpa.v);
+    bytes_put_varint(out, x->value);
+    bytes_put_varint(out, x->encoding);
+    bytes_put_varint(out, x->esr);
+    bytes_put_varint(out, x->hpfar);
+    for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
+        bytes_put_varint(out, entry->exit.call[i]);
+}
+
+/* The tick plus one; never is 0. */
+static void put_wait(struct bytes *out, const struct vcpu_wait *w)
+{
+    bytes_put_int(out,
+                  (unsigned)w->irq_is_masked | (unsigned)w->fiq_is_masked << 1 |
+                      (unsigned)w->is_quiet << 2,
+                  1);
+    bytes_put_varint(out, w->until_ticks + 1);
+}
+
+void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_log_entry *entry)
+{
+    bytes_put_int(out, entry->kind, 1);
+    bytes_put_int(out, entry->vm, 1);
+    bytes_put_int(out, entry->vcpu, 1);
+    bytes_put_varint(out, entry->instructions - before);
+    switch (entry->kind) {
+    case EXIT_LOG_EXIT:
+        put_exit(out, entry);
+        break;
+    case EXIT_LOG_RESULT:
+        bytes_put_int(out, entry->result.result, 1);
+        bytes_put_varint(out, entry->result.value);
+        bytes_put_string(out, entry->result.handler);
+        break;
+    case EXIT_LOG_READ:
+    case EXIT_LOG_WRITE:
+        bytes_put_int(out, (unsigned)entry->memory.physical | (unsigned)entry->memory.ok << 1, 1);
+        bytes_put_varint(out, entry->memory.address);
+        bytes_put_varint(out, entry->memory.size);
+        if (entry->kind == EXIT_LOG_READ && entry->memory.ok)
+            bytes_put(out, entry->memory.data, entry->memory.size);
+        break;
+    case EXIT_LOG_LINES:
+        bytes_put_int(out, (unsigned)entry->lines.irq | (unsigned)entry->lines.fiq << 1, 1);
+        break;
+    case EXIT_LOG_TIMER:
+        bytes_put_int(out, (unsigned)entry->timer.physical | (unsigned)entry->timer.op2 << 1, 1);
+        bytes_put_varint(out, entry->timer.value);
+        break;
+    case EXIT_LOG_WAIT:
+        put_wait(out, &entry->wait);
+        break;
+    case EXIT_LOG_PMU:
+        bytes_put_int(out, entry->pmu, 1);
+        break;
+    case EXIT_LOG_PMU_DUE:
+        bytes_put_int(out, entry->pmu_due.changes, 1);
+        bytes_put_varint(out, entry->pmu_due.tick);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Decoding ----------------------------------------------------------------------------------------
+ */
+
+static bool get_exit(struct reader *in, struct exit_log_entry *entry)
+{
+    struct guest_exit *x = &entry->exit.x;
+    x->reason = (enum exit_reason)reader_int(in, 1);
+    x->is_write = reader_int(in, 1) & 1;
+    x->size = (uint8_t)reader_int(in, 1);
+    x->pc.v = reader_varint(in);
+    x->gva.v = reader_varint(in);
+    x->gpa.v = reader_varint(in);
+    x->value = reader_varint(in);
+    x->encoding = reader_varint(in) & 0xffff;
+    x->esr = (uint32_t)reader_varint(in);
+    x->hpfar = reader_varint(in);
+    if (x->reason >= EXIT_REASONS)
+        return false;
+    bool is_access = x->reason == EXIT_MMIO || x->reason == EXIT_PASS;
+    if (is_access && x->size != 1 && x->size != 2 && x->size != 4 && x->size != 8)
+        return false;
+    for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
+        entry->exit.call[i] = reader_varint(in);
+    return true;
+}
+
+static bool get_result(struct reader *in, struct exit_log_entry *entry)
+{
+    entry->result.result = (enum exit_result)reader_int(in, 1);
+    entry->result.value = reader_varint(in);
+    return entry->result.result <= EXIT_STOPPED &&
+           reader_string(in, entry->result.handler, sizeof entry->result.handler);
+}
+
+static bool get_memory(struct reader *in, struct exit_log_entry *entry)
+{
+    unsigned flags = (unsigned)reader_int(in, 1);
+    entry->memory.physical = flags & 1;
+    entry->memory.ok = flags >> 1 & 1;
+    entry->memory.address = reader_varint(in);
+    entry->memory.size = reader_varint(in);
+    if (entry->memory.size > MEMORY_MAX)
+        return false;
+    if (entry->kind == EXIT_LOG_READ && entry->memory.ok)
+        entry->memory.data = reader_bytes(in, (size_t)entry->memory.size);
+    return true;
+}
+
+static void get_wait(struct reader *in, struct vcpu_wait *w)
+{
+    unsigned flags = (unsigned)reader_int(in, 1);
+    *w = (struct vcpu_wait){
+        .is_on = true,
+        .irq_is_masked = flags & 1,
+        .fiq_is_masked = flags >> 1 & 1,
+        .is_quiet = flags >> 2 & 1,
+        .until_ticks = reader_varint(in) - 1,
+    };
+}
+
+static bool get_body(struct reader *in, struct exit_log_entry *entry)
+{
+    unsigned flags;
+    switch (entry->kind) {
+    case EXIT_LOG_EXIT:
+        return get_exit(in, entry);
+    case EXIT_LOG_RESULT:
+        return get_result(in, entry);
+    case EXIT_LOG_READ:
+    case EXIT_LOG_WRITE:
+        return get_memory(in, entry);
+    case EXIT_LOG_LINES:
+        flags = (unsigned)reader_int(in, 1);
+        entry->lines.irq = flags & 1;
+        entry->lines.fiq = flags >> 1 & 1;
+        return true;
+    case EXIT_LOG_TIMER:
+        flags = (unsigned)reader_int(in, 1);
+        entry->timer.physical = flags & 1;
+        entry->timer.op2 = flags >> 1 & 3;
+        entry->timer.value = reader_varint(in);
+        return true;
+    case EXIT_LOG_TURN:
+    case EXIT_LOG_LOOP:
+        return true;
+    case EXIT_LOG_WAIT:
+        get_wait(in, &entry->wait);
+        return true;
+    case EXIT_LOG_PMU:
+        entry->pmu = reader_int(in, 1);
+        return true;
+    case EXIT_LOG_PMU_DUE:
+        entry->pmu_due.changes = reader_int(in, 1);
+        entry->pmu_due.tick = reader_varint(in);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool exit_log_entry_get(struct reader *in, uint64_t before, struct exit_log_entry *entry)
+{
+    *entry = (struct exit_log_entry){0};
+    if (reader_at_end(in))
+        return false;
+    entry->kind = (enum exit_log_kind)reader_int(in, 1);
+    entry->vm = (uint8_t)reader_int(in, 1);
+    entry->vcpu = (uint8_t)reader_int(in, 1);
+    entry->instructions = before + reader_varint(in);
+    if (entry->instructions < before || !get_body(in, entry))
+        in->failed = true;
+    return !in->failed;
+}
+
+/* Comparing ---------------------------------------------------------------------------------------
+ */
+
+static const char *number(const char *name, uint64_t a, uint64_t b, struct exit_log_values *values)
+{
+    *values = (struct exit_log_values){.a = a, .b = b};
+    return a == b ? NULL : name;
+}
+
+static const char *word(const char *name, const char *a, const char *b,
+                        struct exit_log_values *values)
+{
+    *values = (struct exit_log_values){.word_a = a, .word_b = b};
+    return strcmp(a, b) == 0 ? NULL : name;
+}
+
+const char EXIT_LOG_COUNT[] = "the instruction count", EXIT_LOG_MEMORY_BYTE[] = "memory byte",
+           EXIT_LOG_VALUE_READ[] = "the value";
+
+#define COMPARE(call)                                                                              \
+    do {                                                                                           \
+        const char *what = call;                                                                   \
+        if (what)                                                                                  \
+            return what;                                                                           \
+    } while (0)
+
+static const char *exit_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
+                                struct exit_log_values *v)
+{
+    static const char *const names[EXIT_LOG_CALL_REGISTERS] = {"X0", "X1", "X2", "X3",
+                                                               "X4", "X5", "X6", "X7"};
+    const struct guest_exit *x = &a->exit.x, *y = &b->exit.x;
+    COMPARE(number("PC", x->pc.v, y->pc.v, v));
+    COMPARE(word("the exit's reason", exit_reason_name(x->reason), exit_reason_name(y->reason), v));
+    COMPARE(number("the guest-physical address", x->gpa.v, y->gpa.v, v));
+    COMPARE(number("the virtual address", x->gva.v, y->gva.v, v));
+    COMPARE(
+        word("the direction", x->is_write ? "write" : "read", y->is_write ? "write" : "read", v));
+    COMPARE(number("the size", x->size, y->size, v));
+    COMPARE(number("the value written", x->value, y->value, v));
+    COMPARE(number("the system register", x->encoding, y->encoding, v));
+    COMPARE(number("ESR_EL2", x->esr, y->esr, v));
+    COMPARE(number("HPFAR_EL2", x->hpfar, y->hpfar, v));
+    for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
+        COMPARE(number(names[i], a->exit.call[i], b->exit.call[i], v));
+    return NULL;
+}
+
+static const char *memory_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
+                                  struct exit_log_values *v)
+{
+    COMPARE(number("the address", a->memory.address, b->memory.address, v));
+    COMPARE(number("the size", a->memory.size, b->memory.size, v));
+    COMPARE(number("the kind of address", a->memory.physical, b->memory.physical, v));
+    COMPARE(number("whether that was allowed", a->memory.ok, b->memory.ok, v));
+    for (uint64_t i = 0; a->memory.data && b->memory.data && i < a->memory.size; i++)
+        if (a->memory.data[i] != b->memory.data[i]) {
+            number("", a->memory.data[i], b->memory.data[i], v);
+            v->address = a->memory.address + i;
+            return EXIT_LOG_MEMORY_BYTE;
+        }
+    return NULL;
+}
+
+static const char *body_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
+                                struct exit_log_values *v)
+{
+    switch (a->kind) {
+    case EXIT_LOG_EXIT:
+        return exit_differs(a, b, v);
+    case EXIT_LOG_RESULT:
+        COMPARE(word("who answers", a->result.handler, b->result.handler, v));
+        COMPARE(word("the result", exit_result_name(a->result.result),
+                     exit_result_name(b->result.result), v));
+        return number(EXIT_LOG_VALUE_READ, a->result.value, b->result.value, v);
+    case EXIT_LOG_READ:
+    case EXIT_LOG_WRITE:
+        return memory_differs(a, b, v);
+    case EXIT_LOG_LINES:
+        COMPARE(number("the IRQ line", a->lines.irq, b->lines.irq, v));
+        return number("the FIQ line", a->lines.fiq, b->lines.fiq, v);
+    case EXIT_LOG_TIMER:
+        COMPARE(word("the timer", a->timer.physical ? "physical" : "virtual",
+                     b->timer.physical ? "physical" : "virtual", v));
+        COMPARE(number("the timer's register", a->timer.op2, b->timer.op2, v));
+        return number("the value written", a->timer.value, b->timer.value, v);
+    case EXIT_LOG_WAIT:
+        COMPARE(number("whether IRQs are masked", a->wait.irq_is_masked, b->wait.irq_is_masked, v));
+        COMPARE(number("whether FIQs are masked", a->wait.fiq_is_masked, b->wait.fiq_is_masked, v));
+        COMPARE(number("whether others wait on", a->wait.is_quiet, b->wait.is_quiet, v));
+        return number("the event stream's tick", a->wait.until_ticks, b->wait.until_ticks, v);
+    case EXIT_LOG_PMU:
+        return number("the level", a->pmu, b->pmu, v);
+    case EXIT_LOG_PMU_DUE:
+        COMPARE(number("the tick", a->pmu_due.tick, b->pmu_due.tick, v));
+        return number("whether the interrupt changes", a->pmu_due.changes, b->pmu_due.changes, v);
+    default:
+        return NULL;
+    }
+}
+
+const char *exit_log_entry_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
+                                   struct exit_log_values *values)
+{
+    COMPARE(number(EXIT_LOG_COUNT, a->instructions, b->instructions, values));
+    COMPARE(word("what happens", exit_log_kind_name(a->kind), exit_log_kind_name(b->kind), values));
+    COMPARE(number("the VM", a->vm, b->vm, values));
+    COMPARE(number("the vCPU", a->vcpu, b->vcpu, values));
+    return body_differs(a, b, values);
+}

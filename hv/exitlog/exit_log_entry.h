@@ -1,0 +1,89 @@
+/* What passes between guests and the exit logic, one entry at a time: what a vCPU does (exits,
+ * timer writes, the end of its turn), what the logic finds in guest memory, and what it answers
+ * (results, interrupt lines). A recording may keep it (docs/trace-format.md, EXIT). */
+#ifndef HV_EXITLOG_EXIT_LOG_ENTRY_H
+#define HV_EXITLOG_EXIT_LOG_ENTRY_H
+
+#include "cpu/vcpu.h"
+#include "emu/bytes.h"
+
+enum exit_log_kind {
+    EXIT_LOG_EXIT = 1, /* a guest exit, with what the vCPU put into it */
+    EXIT_LOG_RESULT,   /* the exit is handled */
+    EXIT_LOG_READ,     /* meanwhile: guest memory as it was found */
+    EXIT_LOG_WRITE,    /* meanwhile: guest memory was written */
+    EXIT_LOG_LINES,    /* the interrupt lines of a vCPU change */
+    EXIT_LOG_TIMER,    /* a vCPU writes a register of one of its timers: not an exit */
+    EXIT_LOG_TURN,     /* its turn is over, for a reason that is in the guest's code */
+    EXIT_LOG_LOOP,     /* the same, as it took the same exception again (cpu/arm64/loop.c) */
+    EXIT_LOG_WAIT,     /* it waits in WFE */
+    EXIT_LOG_PMU,      /* the interrupt of its performance monitors comes or goes */
+    EXIT_LOG_PMU_DUE,  /* they look at their counters: idle time and waits in WFE end */
+    EXIT_LOG_KINDS
+};
+
+#define EXIT_LOG_VERSION                                                                           \
+    3 /* an exit log's first byte; entries follow. 2 is hv/foreign/observed_exit.h's, */
+#define EXIT_LOG_WITHOUT_DUE    1 /* that of scripts without EXIT_LOG_PMU_DUE */
+#define EXIT_LOG_CALL_REGISTERS 8
+#define EXIT_LOG_HANDLER_SIZE   64
+
+struct exit_log_entry {
+    enum exit_log_kind kind;
+    uint8_t vm, vcpu;
+    uint64_t instructions; /* on the board, that of the entry included */
+    union {
+        struct {
+            struct guest_exit x;                    /* `handler` is not of it */
+            uint64_t call[EXIT_LOG_CALL_REGISTERS]; /* X0 to X7, for HVC, SMC and semihosting */
+        } exit;
+        struct {
+            enum exit_result result;
+            uint64_t value; /* of a read; X0 behind a call */
+            char handler[EXIT_LOG_HANDLER_SIZE];
+        } result;
+        struct {
+            bool physical; /* by gpa, else by gva */
+            bool ok;       /* all of it was there, and allowed */
+            uint64_t address, size;
+            const uint8_t *data; /* EXIT_LOG_READ and ok; borrowed */
+        } memory;
+        struct {
+            bool irq, fiq;
+        } lines;
+        struct {
+            bool physical;
+            uint8_t op2; /* as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2) */
+            uint64_t value;
+        } timer;
+        struct vcpu_wait wait;
+        bool pmu;
+        struct {
+            bool changes; /* the interrupt: EXIT_LOG_PMU follows */
+            uint64_t tick;
+        } pmu_due;
+    };
+};
+
+/* Is the exit one that passes arguments in X0 to X7? */
+bool exit_log_is_call(enum exit_reason reason);
+
+/* Appends; `before` is the instruction count of the entry before it, 0 for the first. */
+void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_log_entry *entry);
+/* False at the end of the data, and, with in->failed, where it is not an exit log. */
+bool exit_log_entry_get(struct reader *in, uint64_t before, struct exit_log_entry *entry);
+
+/* What exit_log_entry_differs may answer that is said otherwise: by pointer. */
+extern const char EXIT_LOG_COUNT[], EXIT_LOG_MEMORY_BYTE[], EXIT_LOG_VALUE_READ[];
+
+/* What differs between two entries, in words, and both values. NULL: nothing. */
+struct exit_log_values {
+    uint64_t a, b;
+    const char *word_a, *word_b; /* NULL: the numbers */
+    uint64_t address;            /* of a byte of memory that differs */
+};
+const char *exit_log_entry_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
+                                   struct exit_log_values *values);
+const char *exit_log_kind_name(enum exit_log_kind kind);
+
+#endif

@@ -1,0 +1,52 @@
+#include "hv/explain/inspect.h"
+
+#include <string.h>
+
+struct stage1 inspect_regime(const struct vcpu *v)
+{
+    struct stage1 regime = v->stage1;
+    if (v->reset_pending || !v->stage1.pa_bits)
+        regime = (struct stage1){.pa_bits = 48};
+    return regime;
+}
+
+bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place)
+{
+    struct stage2_leaf leaf;
+    struct fault fault = {0};
+    if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at.v & ~PAGE_MASK), NULL, &leaf,
+                        &fault))
+        return false;
+    *place = hpa(leaf.page.v | (at.v & PAGE_MASK));
+    return true;
+}
+
+bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
+{
+    static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
+    struct memory *m = &vm->board->memory;
+    struct stage1 regime = inspect_regime(v);
+    struct stage1_leaf leaf;
+    struct fault fault = {0};
+    return stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &leaf, &fault) &&
+           inspect_gpa(vm, gpa(leaf.page.v | (at.v & PAGE_MASK)), place);
+}
+
+bool inspect_memory(struct vm *vm, const struct vcpu *v, gva_t from, void *to, uint64_t size)
+{
+    uint8_t *out = to;
+    while (size) {
+        uint64_t in_page = PAGE_SIZE - (from.v & PAGE_MASK), part = size < in_page ? size : in_page;
+        hpa_t place;
+        const void *host = inspect_place(vm, v, from, &place)
+                               ? memory_at(&vm->board->memory, place, part, MEMORY_READ)
+                               : NULL;
+        if (!host)
+            return false;
+        memcpy(out, host, (size_t)part);
+        out += part;
+        from.v += part;
+        size -= part;
+    }
+    return true;
+}

@@ -1,0 +1,256 @@
+/* The text of QNX' traceprinter for kernel trace class 10, as it prints it (`hw_reason` is the
+ * whole syndrome) and as its arguments are documented (`reason` is the exception class); and that
+ * of `qvm export --format traceprinter`, which has the whole record of an exit behind the
+ * documented arguments. White space and the order of arguments do not matter, arguments may go on
+ * in the next lines; a number without 0x is decimal. */
+#include <string.h>
+
+#include "cpu/arm64/arm64.h"
+#include "emu/vtime.h"
+#include "hv/events.h"
+#include "hv/foreign/import.h"
+#include "hv/foreign/import_scan.h"
+
+struct reading {
+    struct import *i;
+    uint64_t cycles_per_second; /* of `t`; 0: it is in ns */
+    struct scan vm;             /* the first one named; at NULL: none was */
+    unsigned line;              /* of the event */
+};
+
+enum what { NOTHING, GUEST_EXIT, OTHER_EVENT };
+
+static bool is_event(struct scan line, uint64_t number)
+{
+    uint64_t class, event;
+    return scan_field(line, "CLASS", &class) && class == 10 && scan_field(line, "EVENT", &event) &&
+           event == number;
+}
+
+static bool says(struct scan line, const char *name)
+{
+    return scan_to(&line, name);
+}
+
+static enum what what_is(struct scan line)
+{
+    uint64_t time;
+    if (!scan_field(line, "t", &time))
+        return NOTHING;
+    if (says(line, "GUEST_EXIT") || says(line, "GUEST EXIT") || is_event(line, EVENT_GUEST_EXIT))
+        return GUEST_EXIT;
+    uint64_t class;
+    bool is_other = says(line, "QVM") || says(line, "GUEST_ENTER") || says(line, "GUEST_ENTRY") ||
+                    says(line, "GUEST ENTRY") || says(line, "GUEST ENTER") ||
+                    (scan_field(line, "CLASS", &class) && class == 10);
+    return is_other ? OTHER_EVENT : NOTHING;
+}
+
+bool import_traceprinter_recognise(const char *line, size_t size)
+{
+    struct scan s = scan_of(line, size);
+    return says(s, "TRACEPRINTER version") || what_is(s) != NOTHING;
+}
+
+/* The documented arguments: the reason is the exception class, the payload the guest-physical
+ * address of an abort and else the ISS (docs/exits.md). */
+static void take_payload(struct observed_exit *x, struct scan line)
+{
+    uint64_t payload;
+    if (!scan_field(line, "hw_payload", &payload))
+        return;
+    if (observed_is_abort(x)) {
+        x->ipa = payload;
+        x->known |= OBSERVED_IPA;
+    } else if (payload <= 0x1ffffff) {
+        x->esr |= (uint32_t)payload;
+        x->esr_known |= 0x1ffffff;
+    }
+}
+
+static void take_field(struct observed_exit *x, struct scan line, const char *key, uint64_t *to,
+                       enum observed_known known)
+{
+    if (scan_field(line, key, to))
+        x->known |= (unsigned)known;
+}
+
+/* What our own lines add. */
+static void take_record(struct observed_exit *x, struct scan line)
+{
+    uint64_t number;
+    if (scan_field(line, "esr", &number) && number <= UINT32_MAX &&
+        (number & OBSERVED_ESR_EC) == (x->esr & OBSERVED_ESR_EC)) {
+        x->esr = (uint32_t)number;
+        x->esr_known = OBSERVED_ESR_ALL;
+    }
+    take_field(x, line, "gva", &x->gva, OBSERVED_GVA);
+    take_field(x, line, "gpa", &x->ipa, OBSERVED_IPA);
+    struct scan exit;
+    if (scan_field_word(line, "exit", &exit) && scan_is(&exit, "mmio-opaque"))
+        return; /* nobody carried it out */
+    bool is_write = scan_field(line, "write", &number);
+    if (!is_write && !scan_field(line, "read", &number))
+        return;
+    x->value = number;
+    x->known |= OBSERVED_VALUE;
+    if (!scan_field(line, "size", &number) || number > 64)
+        return;
+    x->size = (uint8_t)number;
+    x->is_write = is_write;
+    x->known |= OBSERVED_ACCESS;
+}
+
+/* `CPU` is the physical one, and a vCPU is a thread that may be on any: only lines that name a vCPU
+ * tell it. */
+static uint8_t vcpu_of(struct reading *r, struct scan line)
+{
+    uint64_t number;
+    if (scan_field(line, "vcpu", &number))
+        return number < OBSERVED_VCPUS_MAX ? (uint8_t)number : 0;
+    r->i->vcpus_unknown++;
+    return scan_field(line, "CPU", &number) && number < OBSERVED_VCPUS_MAX ? (uint8_t)number : 0;
+}
+
+/* What traceprinter prints: `hw_reason` is ESR_EL2. Without a class it is none, as EC 0 has IL = 1
+ * (D19.2.37): the host's doing. What `payload` is, is not documented for aborts. */
+static bool take_syndrome(struct observed_exit *x, struct scan line)
+{
+    uint64_t syndrome;
+    if (!scan_field(line, "hw_reason", &syndrome) || syndrome > UINT32_MAX)
+        return false;
+    x->kind = syndrome >> 25 ? OBSERVED_TRAP : OBSERVED_INTERRUPT;
+    if (x->kind == OBSERVED_TRAP) {
+        x->esr = (uint32_t)syndrome;
+        x->esr_known = OBSERVED_ESR_ALL;
+    }
+    return true;
+}
+
+static bool take_class(struct observed_exit *x, struct scan line)
+{
+    uint64_t reason;
+    if (!scan_field(line, "reason", &reason) || reason > EVENT_REASON_PREEMPTED)
+        return false;
+    x->kind = reason == EVENT_REASON_PREEMPTED ? OBSERVED_INTERRUPT : OBSERVED_TRAP;
+    if (x->kind == OBSERVED_TRAP) {
+        x->esr = (uint32_t)reason << ESR_EC_SHIFT;
+        x->esr_known = OBSERVED_ESR_EC;
+    }
+    return true;
+}
+
+static bool bad_reason(const struct reading *r, struct scan line, struct error *e)
+{
+    uint64_t reason;
+    if (scan_field(line, "hw_reason", &reason))
+        return error_at(e, r->i->file, r->line,
+                        "hw_reason %#llx of a guest exit is no syndrome of Arm (32 bits)",
+                        (unsigned long long)reason);
+    if (scan_field(line, "reason", &reason))
+        return error_at(e, r->i->file, r->line,
+                        "reason %#llx of a guest exit is no exception class of Arm (0 to 0x3f)",
+                        (unsigned long long)reason);
+    return error_at(e, r->i->file, r->line,
+                    "a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and guest_ip:NUMBER");
+}
+
+static void take_time(const struct reading *r, struct observed_exit *x, struct scan line)
+{
+    take_field(x, line, "t", &x->ns, OBSERVED_TIME);
+    if (r->cycles_per_second)
+        x->ns = x->ns / r->cycles_per_second * 1000000000 +
+                vtime_scale(x->ns % r->cycles_per_second, 1000000000, r->cycles_per_second);
+}
+
+static bool take_exit(struct reading *r, struct scan line, struct error *e)
+{
+    struct observed_exit seen = {.line = r->line, .known = OBSERVED_PC};
+    bool is_printed = take_syndrome(&seen, line);
+    if (!is_printed && !take_class(&seen, line))
+        return bad_reason(r, line, e);
+    if (!scan_field(line, "guest_ip", &seen.pc))
+        return error_at(e, r->i->file, r->line,
+                        "a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and "
+                        "guest_ip:NUMBER");
+    struct observed_exit *x = observed_stream_add(&r->i->stream);
+    if (!x)
+        return error_at(e, r->i->file, r->line, "more than %zu guest exits", OBSERVED_EXITS_MAX);
+    *x = seen;
+    x->vcpu = vcpu_of(r, line);
+    take_time(r, x, line);
+    if (x->kind == OBSERVED_INTERRUPT)
+        return true;
+    if (observed_class(x) == EC_INSN_ABORT_LOWER) { /* its FAR_EL2 */
+        x->gva = x->pc;
+        x->known |= OBSERVED_GVA;
+    }
+    if (!is_printed)
+        take_payload(x, line);
+    take_record(x, line);
+    return true;
+}
+
+/* One VM is imported: that which the first line names. */
+static bool is_of_vm(struct reading *r, struct scan line)
+{
+    struct scan vm;
+    if (!scan_field_word(line, "vm", &vm))
+        return true;
+    if (!r->vm.at)
+        r->vm = vm;
+    return scan_left(&vm) == scan_left(&r->vm) && memcmp(vm.at, r->vm.at, scan_left(&vm)) == 0;
+}
+
+static bool is_empty(struct scan line)
+{
+    struct scan word;
+    return !scan_word(&line, &word);
+}
+
+/* `key:NUMBER`, but the time, which begins an event. */
+static bool is_argument(struct scan word)
+{
+    const char *colon = memchr(word.at, ':', scan_left(&word));
+    return colon && colon + 1 < word.end && colon[1] >= '0' && colon[1] <= '9' &&
+           !scan_begins(&word, "t:");
+}
+
+/* Lines that begin with an argument belong to the event before. */
+static void take_continued(struct import *i, struct scan *rest, struct scan *line)
+{
+    struct scan behind = *rest, next;
+    while (scan_line(&behind, &next)) {
+        struct scan words = next, word;
+        if (!scan_word(&words, &word) || !is_argument(word))
+            return;
+        line->end = next.end;
+        *rest = behind;
+        i->lines++;
+    }
+}
+
+bool import_traceprinter(struct import *i, const char *text, size_t size, struct error *e)
+{
+    struct reading r = {.i = i};
+    struct scan rest = scan_of(text, size), line;
+    while (scan_line(&rest, &line)) {
+        enum what what = what_is(line);
+        r.line = (unsigned)++i->lines;
+        if (what != NOTHING)
+            take_continued(i, &rest, &line);
+        if (what == NOTHING) {
+            /* The header that traceprinter prints; `::` is its own. */
+            if (is_empty(line) ||
+                scan_after(line, "TRACE_CYCLES_PER_SEC::", 10, &r.cycles_per_second))
+                continue;
+            i->skipped++;
+            i->first_skipped = i->first_skipped ? i->first_skipped : r.line;
+        } else if (!is_of_vm(&r, line)) {
+            i->other_vms++;
+        } else if (what == GUEST_EXIT && !take_exit(&r, line, e)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,19 @@
+/* Names of a guest's code: from the symbol tables of the ELF files that it was loaded from, as far
+ * as the journal has them. For people only. */
+#ifndef HV_IMAGES_SYMBOLS_H
+#define HV_IMAGES_SYMBOLS_H
+
+#include "hv/board.h"
+
+struct symbol {
+    char name[80];   /* printable, without blanks */
+    uint64_t offset; /* of the address, from where it begins */
+};
+
+/* The symbol of code that an ELF64 file has at or before the address, in the same section, and, if
+ * it has a size, inside of it. The file is hostile. */
+bool elf_symbol(const void *file, size_t size, uint64_t at, struct symbol *s);
+/* The same in the images of a VM, by the address that they were linked for. */
+bool vm_symbol(const struct vm *vm, uint64_t at, struct symbol *s);
+
+#endif

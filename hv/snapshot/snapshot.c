@@ -1,0 +1,245 @@
+#include "hv/snapshot/snapshot.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "emu/compress.h"
+#include "hv/hv_internal.h"
+#include "mmu/tlb.h"
+
+#define SNAPSHOT_VERSION 3
+/* Bytes. A vCPU has about half a megabyte, open semihosting files of a VM up to 256 MiB. */
+#define MACHINE_MAX ((size_t)1 << 30)
+
+void snapshot_plan(struct board *b)
+{
+    const struct board_options *o = &b->options;
+    uint64_t now = b->vtime.instructions;
+    uint64_t ticks = vtime_scale(o->snapshot_at_ns, b->vtime.rate_hz, 1000000000);
+    b->next_snapshot_ticks = ticks > vtime_ticks(&b->vtime) ? ticks : EVENT_NEVER;
+    b->next_snapshot = o->snapshot_at > now ? o->snapshot_at : UINT64_MAX;
+    if (o->snapshot_every && (now / o->snapshot_every + 1) * o->snapshot_every < b->next_snapshot)
+        b->next_snapshot = (now / o->snapshot_every + 1) * o->snapshot_every;
+}
+
+/* Contents ----------------------------------------------------------------------------------------
+ */
+
+static void save_rest(struct board *b, struct bytes *out)
+{
+    struct journal_position at = journal_position(b->journal);
+    bytes_put_int(out, at.pulls, 8);
+    bytes_put_int(out, at.pushes, 8);
+    bytes_put_int(out, at.last_push_tick, 8);
+    bytes_put_int(out, b->wall_clock_s, 8);
+    for (size_t i = 0; i < b->vm_count; i++) {
+        for (unsigned k = 0; k < EXIT_REASONS; k++)
+            bytes_put_varint(out, b->vms[i]->exits[k]);
+        bytes_put_string(out, b->vms[i]->ending);
+    }
+}
+
+static void save_tlbs(const struct board *b, struct bytes *out)
+{
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        tlb_save(b->schedule.turns[i].vcpu->tlb, out);
+}
+
+static bool restore_tlbs(struct board *b, struct reader *in)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
+        ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
+    return ok;
+}
+
+static bool restore_ending(struct vm *vm, struct reader *in)
+{
+    uint64_t size = reader_varint(in);
+    const uint8_t *text = size < sizeof vm->ending ? reader_bytes(in, (size_t)size) : NULL;
+    if (!text)
+        return false;
+    memset(vm->ending, 0, sizeof vm->ending);
+    memcpy(vm->ending, text, (size_t)size);
+    return true;
+}
+
+static bool restore_rest(struct board *b, struct reader *in)
+{
+    struct journal_position at = {.pulls = reader_int(in, 8),
+                                  .pushes = reader_int(in, 8),
+                                  .last_push_tick = reader_int(in, 8)};
+    bool ok = journal_seek(b->journal, at);
+    b->wall_clock_s = reader_int(in, 8);
+    for (size_t i = 0; i < b->vm_count; i++)
+        for (size_t k = 0; k < b->vms[i]->vdev_count; k++)
+            b->vms[i]->envs[k].wall_clock_s = b->wall_clock_s;
+    for (size_t i = 0; i < b->vm_count; i++) {
+        for (unsigned k = 0; k < EXIT_REASONS; k++)
+            b->vms[i]->exits[k] = reader_varint(in);
+        ok &= restore_ending(b->vms[i], in);
+    }
+    return ok && !in->failed;
+}
+
+/* Snapshots ---------------------------------------------------------------------------------------
+ */
+
+void snapshot_save_machine(struct board *b, struct bytes *out)
+{
+    save_rest(b, out);
+    memory_save(&b->memory, out);
+    board_save_state(b, out);
+    save_tlbs(b, out);
+}
+
+/* The state behind memory: its devices look at memory tables and make regions. The TLBs last:
+ * registers of translation that are restored empty them. */
+bool snapshot_restore_machine(struct board *b, struct reader *in)
+{
+    engine_flush_tlb(b->engine);
+    bool ok = restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in) &&
+              restore_tlbs(b, in);
+    snapshot_plan(b);
+    return ok;
+}
+
+static void drop_code(void *context, hpa_t page)
+{
+    engine_drop_code(((struct board *)context)->engine, page, PAGE_SIZE);
+}
+
+void snapshot_go_back(struct board *b, const struct bytes *machine, struct memory_images *images,
+                      struct memory_image *memory)
+{
+    struct reader in = reader_of(machine->data, machine->size);
+    images_restore(images, memory, drop_code, b);
+    CHECK(snapshot_restore_machine(b, &in) && reader_at_end(&in));
+}
+
+static void save_machine(struct board *b, struct bytes *out)
+{
+    struct bytes machine = {0}, frame = {0};
+    snapshot_save_machine(b, &machine);
+    CHECK(compress_zstd(machine.data, machine.size, COMPRESS_QUICKLY, &frame));
+    bytes_put_int(out, frame.size, 8);
+    bytes_put(out, frame.data, frame.size);
+    bytes_free(&machine);
+    bytes_free(&frame);
+}
+
+void snapshot_take_next(struct board *b, struct snapshot_chain *chain, struct bytes *out)
+{
+    struct digest digest = board_digest(b);
+    bytes_put_int(out, SNAPSHOT_VERSION, 4);
+    bytes_put(out, digest.b, sizeof digest.b);
+    save_machine(b, out);
+    snapshot_save_pages(&b->memory, chain, out);
+}
+
+void snapshot_take(struct board *b, struct bytes *out)
+{
+    struct snapshot_chain alone = {{0}, 0};
+    snapshot_take_next(b, &alone, out);
+    snapshot_chain_free(&alone);
+}
+
+void snapshot_chain_free(struct snapshot_chain *c)
+{
+    bytes_free(&c->pages);
+}
+
+/* What stands before the machine. */
+static bool read_head(struct reader *in, struct digest *digest)
+{
+    if (reader_int(in, 4) != SNAPSHOT_VERSION)
+        return false;
+    const uint8_t *stored = reader_bytes(in, sizeof digest->b);
+    if (stored)
+        memcpy(digest->b, stored, sizeof digest->b);
+    return stored != NULL;
+}
+
+static const uint8_t *read_machine(struct reader *in, size_t *size)
+{
+    uint64_t stored = reader_int(in, 8);
+    *size = (size_t)stored;
+    return stored <= in->size ? reader_bytes(in, (size_t)stored) : NULL;
+}
+
+static bool restore_machine(struct board *b, struct reader *in)
+{
+    struct bytes machine = {0};
+    struct error damaged = {0};
+    size_t size;
+    const uint8_t *frame = read_machine(in, &size);
+    bool ok = frame && expand_zstd(frame, size, MACHINE_MAX, &machine, &damaged);
+    struct reader r = reader_of(machine.data, machine.size);
+    ok = ok && snapshot_restore_machine(b, &r) && reader_at_end(&r) && !r.failed;
+    in->refused = r.refused;
+    bytes_free(&machine);
+    return ok;
+}
+
+/* The part about memory. */
+static bool find_pages(const void *data, size_t size, struct reader *in)
+{
+    struct digest ignored;
+    size_t machine;
+    *in = reader_of(data, size);
+    return read_head(in, &ignored) && read_machine(in, &machine);
+}
+
+bool snapshot_is_whole(const void *data, size_t size)
+{
+    struct reader in;
+    return find_pages(data, size, &in) && snapshot_pages_are_whole(&in);
+}
+
+/* From the last one that is whole on, this one last. */
+static size_t find_chain(const struct trace_snapshot *s, struct reader *readers, size_t room)
+{
+    size_t length = 1;
+    while (length <= s->before && length < room &&
+           !snapshot_is_whole(s[1 - (ptrdiff_t)length].data, s[1 - (ptrdiff_t)length].size))
+        length++;
+    for (size_t i = 0; i < length; i++) {
+        const struct trace_snapshot *part = s - (length - 1 - i);
+        find_pages(part->data, part->size, &readers[i]);
+    }
+    return length;
+}
+
+static bool restore(struct board *b, struct reader *in, const struct trace_snapshot *s,
+                    struct digest *digest)
+{
+    struct reader parts[SNAPSHOT_CHAIN_MAX];
+    if (!read_head(in, digest) || !restore_machine(b, in))
+        return false;
+    size_t length = find_chain(s, parts, SNAPSHOT_CHAIN_MAX);
+    return snapshot_restore_pages(&b->memory, parts, length);
+}
+
+bool snapshot_restore_from(struct board *b, const struct trace_snapshot *s, struct error *e)
+{
+    struct reader in = reader_of(s->data, s->size);
+    struct digest recorded;
+    engine_flush_code_soon(b->engine);
+    bool ok = restore(b, &in, s, &recorded);
+    if (!ok && in.refused)
+        return error_set(e, "the snapshot is damaged: %s has a value that cannot be", in.refused);
+    if (!ok)
+        return error_set(
+            e, "the snapshot is damaged, or of another machine or version (at byte %zu)", in.at);
+    struct digest now = board_digest(b);
+    if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
+        return error_set(e, "the snapshot was restored, and the machine's state is another one");
+    return true;
+}
+
+bool snapshot_restore(struct board *b, const void *data, size_t size, struct error *e)
+{
+    struct trace_snapshot alone = {.data = data, .size = size};
+    return snapshot_restore_from(b, &alone, e);
+}

@@ -1,0 +1,222 @@
+/* `qvm explain TRACE --exit N`: why a guest left to the hypervisor, and what came of it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/arm64/syndrome.h"
+#include "emu/text.h"
+#include "hv/config/config_json.h"
+#include "hv/config/config_text.h"
+#include "qvm/ask/exit_record.h"
+#include "qvm/ask/explain_print.h"
+#include "qvm/ask/question.h"
+
+#define CHANGES_SHOWN 32
+
+struct search {
+    struct player *p;
+    struct exit_changes before;
+    uint64_t wanted, number;
+    bool json, found;
+    struct bytes *out;
+};
+
+static const char *why(enum exit_reason reason)
+{
+    static const char *const texts[EXIT_REASONS] = {
+        [EXIT_MMIO] = "a load or store that stage 2 does not map",
+        [EXIT_MMIO_OPAQUE] = "such a load or store without a syndrome (ESR_EL2.ISV=0)",
+        [EXIT_FETCH] = "an instruction fetch that stage 2 refuses",
+        [EXIT_STAGE2] = "a load or store that stage 2 maps and forbids",
+        [EXIT_HVC] = "HVC",
+        [EXIT_SMC] = "SMC",
+        [EXIT_WFI] = "WFI: the vCPU waits for an interrupt",
+        [EXIT_SYSREG] = "a system register of the interrupt controller",
+        [EXIT_SYSREG_UNKNOWN] = "a system register that is in no table",
+        [EXIT_SEMIHOSTING] = "a semihosting call (HLT #0xF000)",
+        [EXIT_PASS] = "a device of the board",
+    };
+    return texts[reason];
+}
+
+static const char *outcome(enum exit_result result)
+{
+    switch (result) {
+    case EXIT_DONE:
+        return "the instruction is complete, the guest goes on behind it";
+    case EXIT_UNDEFINED:
+        return "not executed: Undefined Instruction exception into the guest";
+    case EXIT_ABORT:
+        return "not executed: synchronous external abort into the guest";
+    case EXIT_STOPPED:
+        return "the VM has ended";
+    }
+    return "?";
+}
+
+static void put_access(const struct guest_exit *x, struct bytes *out)
+{
+    if (x->size)
+        text_put(out, "  access    %s of %u %s, gva 0x%" PRIx64 ", gpa 0x%" PRIx64 "\n",
+                 x->is_write ? "write" : "read", x->size, text_plural(x->size, "byte", "bytes"),
+                 x->gva.v, x->gpa.v);
+    if (x->encoding)
+        text_put(out, "  access    %s of S%u_%u_C%u_C%u_%u\n", x->is_write ? "write" : "read",
+                 x->encoding >> 14 & 3, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
+                 x->encoding >> 3 & 15, x->encoding & 7);
+    if (x->esr) {
+        char text[400];
+        syndrome_text(x->esr, text, sizeof text);
+        text_put(out, "  ESR_EL2   0x%08" PRIx32 ": %s\n", x->esr, text);
+    }
+    if (x->hpfar)
+        text_put(out, "  HPFAR_EL2 0x%" PRIx64 "\n", x->hpfar);
+}
+
+static const char *policy(const struct vm_config *c, enum exit_reason reason)
+{
+    return text_action(reason == EXIT_MMIO_OPAQUE ? c->unsupported_instruction
+                       : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN
+                           ? c->unsupported_register
+                           : c->unsupported_reference);
+}
+
+/* A device at the address may have refused the register: then the policy is named, and the device.
+ */
+static void put_decision(struct vm *vm, const struct guest_exit *x, struct bytes *out)
+{
+    const struct bus_region *region =
+        x->reason == EXIT_MMIO || x->reason == EXIT_PASS ? bus_find(&vm->bus, x->gpa) : NULL;
+    const char *handler = x->handler ? x->handler : "nobody";
+    bool is_policy = x->handler && strncmp(x->handler, "unsupported ", 12) == 0;
+    text_put(out, "  decided   ");
+    if (is_policy)
+        text_put(out, "by policy: %s %s", handler, policy(vm->config, x->reason));
+    else if (region)
+        text_put(out, "by vdev %s", handler);
+    else
+        text_put(out, "by %s", handler);
+    if (region) {
+        char name[64];
+        vdev_register_name(region->vdev, region->index, x->gpa.v - region->base, name, sizeof name);
+        text_put(out, "%s%s, %s", is_policy ? "; not by vdev " : "",
+                 is_policy ? region->vdev->name : "", name);
+    }
+    text_put(out, "\n");
+}
+
+static void put_change(void *context, const char *what, uint64_t from, uint64_t to)
+{
+    text_put(context, "  changed   %s: 0x%" PRIx64 " to 0x%" PRIx64 "\n", what, from, to);
+}
+
+static void put_changes(const struct exit_changes *before, const struct board *b, struct bytes *out)
+{
+    size_t count = exit_changes_end(before, b, CHANGES_SHOWN, put_change, out);
+    if (!count)
+        text_put(out, "  changed   nothing in devices and interrupt lines\n");
+    if (count > CHANGES_SHOWN)
+        text_put(out, "  changed   and %zu more\n", count - CHANGES_SHOWN);
+}
+
+static void put_change_json(void *context, const char *what, uint64_t from, uint64_t to)
+{
+    struct json *j = context;
+    json_open(j, NULL, '{');
+    json_string(j, "what", what);
+    json_number(j, "from", from);
+    json_number(j, "to", to);
+    json_close(j, '}');
+}
+
+static void put_exit(uint64_t number, const struct board_event *event,
+                     const struct exit_changes *before, struct bytes *out)
+{
+    const struct guest_exit *x = event->exit;
+    struct vm *vm = event->vm->board->vms[event->vm->number];
+    char instruction[QUESTION_INSTRUCTION];
+    question_disassemble(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
+    text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
+             number, event->instructions, vm->name, event->vcpu, instruction);
+    text_put(out, "  reason    %s: %s\n", exit_reason_name(x->reason), why(x->reason));
+    put_access(x, out);
+    put_decision(vm, x, out);
+    if (x->size || x->encoding || x->reason == EXIT_HVC || x->reason == EXIT_SMC)
+        text_put(out, "  value     0x%" PRIx64 "\n", x->value);
+    text_put(out, "  result    %s: %s\n", exit_result_name(event->result), outcome(event->result));
+    if (before)
+        put_changes(before, vm->board, out);
+}
+
+static void put_exit_json(uint64_t number, const struct board_event *event,
+                          const struct exit_changes *before, struct bytes *out)
+{
+    struct vm *vm = event->vm->board->vms[event->vm->number];
+    struct exit_record r = {.reg = ""};
+    struct json j = {.out = out};
+    char text[400];
+    exit_record_fill(&r, number, event);
+    json_open(&j, NULL, '{');
+    exit_record_json(&r, &j);
+    question_disassemble(vm, event->vcpu, event->exit->pc.v, text, sizeof text);
+    json_string(&j, "instruction", text);
+    json_string(&j, "why", why(event->exit->reason));
+    syndrome_text(event->exit->esr, text, sizeof text);
+    json_string(&j, "syndrome_text", event->exit->esr ? text : NULL);
+    json_number(&j, "hpfar", event->exit->hpfar);
+    json_string(&j, "outcome", outcome(event->result));
+    if (before) {
+        json_open(&j, "changes", '[');
+        exit_changes_end(before, vm->board, SIZE_MAX, put_change_json, &j);
+        json_close(&j, ']');
+    }
+    json_close(&j, '}');
+    text_put(out, "\n");
+}
+
+void explain_exit_put(uint64_t number, const struct board_event *event,
+                      const struct exit_changes *before, bool json, struct bytes *out)
+{
+    if (json)
+        put_exit_json(number, event, before, out);
+    else
+        put_exit(number, event, before, out);
+}
+
+static void on_exit_begins(void *context)
+{
+    struct search *s = context;
+    if (s->number == s->wanted)
+        exit_changes_begin(&s->before, s->p->board);
+}
+
+static void on_event(void *context, const struct board_event *event)
+{
+    struct search *s = context;
+    if (s->found || event->id != EVENT_GUEST_EXIT || !event->exit)
+        return;
+    if (s->number == s->wanted) {
+        s->found = true;
+        s->p->board->pause_wanted = true;
+        explain_exit_put(s->number, event, &s->before, s->json, s->out);
+    }
+    s->number++;
+}
+
+bool explain_exit(struct player *p, uint64_t number, bool json, struct bytes *out, struct error *e)
+{
+    struct search s = {.p = p, .wanted = number, .json = json, .out = out};
+    struct board_sinks sinks = {0};
+    sinks.event = on_event;
+    sinks.exit_begins = on_exit_begins;
+    sinks.context = &s;
+    player_without_engine(p);
+    if (!player_start(p, 0, &sinks, e))
+        return false;
+    board_run_to(p->board, UINT64_MAX);
+    exit_changes_free(&s.before);
+    return s.found ||
+           error_set(e, "there %s %" PRIu64 " guest %s, from 0: none has number %" PRIu64,
+                     text_plural(s.number, "is", "are"), s.number,
+                     text_plural(s.number, "exit", "exits"), number);
+}

@@ -1,0 +1,297 @@
+/* `qvm info TRACE`: what a trace file holds, without playing it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "emu/journal_records.h"
+#include "emu/text.h"
+#include "hv/config/config_json.h"
+#include "hv/config/config_text.h"
+#include "qvm/ask/question.h"
+#include "qvm/ask/questions.h"
+#include "qvm/ask/observed.h"
+
+struct info {
+    const struct player *p;
+    const char *path;
+    struct bytes *out;
+};
+
+/* Text --------------------------------------------------------------------------------------------
+ */
+
+static void put_lines(struct bytes *out, const char *text)
+{
+    for (; *text; text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n'))
+        text_put(out, "    %.*s\n", (int)strcspn(text, "\n"), text);
+}
+
+static void put_configs(const struct info *i)
+{
+    const struct trace *t = &i->p->trace;
+    if (t->board) {
+        text_put(i->out, "board %s\n", t->board->name);
+        put_lines(i->out, t->board->text);
+    } else {
+        text_put(i->out, "board: the default one\n");
+    }
+    for (size_t k = 0; k < t->config_count; k++) {
+        text_put(i->out, "vm %s\n", t->configs[k].name);
+        put_lines(i->out, t->configs[k].text);
+    }
+    for (size_t k = 0; k < t->machine_count; k++)
+        text_put(i->out, "%s%s %s\n",
+                 strcmp(t->machine[k].name, "imported-from") == 0 ? "" : "recorded with ",
+                 t->machine[k].name, t->machine[k].text);
+}
+
+/* The path under which the machine asked for that file. */
+static bool find_path(const struct journal *j, struct digest d, struct pull_record *r)
+{
+    struct reader pulls = reader_of(j->pulls.data, j->pulls.size);
+    while (journal_next_pull(&pulls, r))
+        if (r->kind == PULL_FILE && !r->absent && memcmp(r->digest.b, d.b, sizeof d.b) == 0)
+            return true;
+    return false;
+}
+
+/* The journal has those that are embedded, or were found where the configuration says. */
+static bool is_here(const struct journal *j, struct digest d)
+{
+    for (size_t i = 0; i < j->image_count; i++)
+        if (memcmp(j->images[i].digest.b, d.b, sizeof d.b) == 0)
+            return true;
+    return false;
+}
+
+static void put_images(const struct info *i)
+{
+    const struct trace *t = &i->p->trace;
+    for (size_t k = 0; k < t->image_count; k++) {
+        struct digest digest = t->images[k].image.digest;
+        struct pull_record r = {.key = "nobody asked for it", .key_size = 19};
+        char hex[DIGEST_TEXT];
+        digest_text(digest, hex);
+        find_path(&i->p->journal, digest, &r);
+        text_put(i->out, "image %s, %" PRIu64 " %s, %s: %.*s\n", hex, t->images[k].size,
+                 text_plural(t->images[k].size, "byte", "bytes"),
+                 is_here(&i->p->journal, digest) ? "here" : "not here", (int)r.key_size, r.key);
+    }
+}
+
+static void put_pulls(const struct info *i)
+{
+    struct reader pulls = reader_of(i->p->journal.pulls.data, i->p->journal.pulls.size);
+    struct pull_record r;
+    while (journal_next_pull(&pulls, &r)) {
+        text_put(i->out, "pulled %s '%.*s'", pull_kind_name(r.kind), (int)r.key_size, r.key);
+        if (r.absent)
+            text_put(i->out, ": there was none\n");
+        else if (r.kind == PULL_WALL_CLOCK && r.size == 8)
+            text_put(i->out, ": %" PRIu64 " s since 1970\n", load_le(r.data, 8));
+        else if (r.kind == PULL_FILE)
+            text_put(i->out, "\n");
+        else
+            text_put(i->out, ", %zu %s\n", r.size, text_plural(r.size, "byte", "bytes"));
+    }
+}
+
+static void put_pushes(const struct info *i)
+{
+    struct reader pushes = reader_of(i->p->journal.pushes.data, i->p->journal.pushes.size);
+    struct push p = {.tick = 0};
+    while (journal_next_push(&pushes, &p)) {
+        text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, push_kind_name(p.kind));
+        if (p.kind == PUSH_CONSOLE)
+            text_put(i->out, ", %u %s for device %u of VM %u", p.size,
+                     text_plural(p.size, "byte", "bytes"), p.target & 0xffu, p.target >> 8);
+        text_put(i->out, "\n");
+    }
+}
+
+static void put_states(const struct info *i)
+{
+    const struct trace *t = &i->p->trace;
+    if (t->digest_count)
+        text_put(i->out, "digests: %zu, from instruction %" PRIu64 " to %" PRIu64 "\n",
+                 t->digest_count, t->digests[0].instructions,
+                 t->digests[t->digest_count - 1].instructions);
+    if (t->snapshot_count)
+        text_put(i->out, "snapshots: %zu, from instruction %" PRIu64 " to %" PRIu64 "%s\n",
+                 t->snapshot_count, t->snapshots[0].instructions,
+                 t->snapshots[t->snapshot_count - 1].instructions,
+                 t->snapshots[0].is_start ? "; the recording begins with the first" : "");
+}
+
+static void put_end(const struct info *i)
+{
+    const struct trace *t = &i->p->trace;
+    char state[DIGEST_TEXT], output[DIGEST_TEXT];
+    if (!t->has_end) {
+        text_put(i->out, "no end: %s\n",
+                 i->p->journal.pulls.size       ? "the recorder was killed"
+                 : observed_is_in(&i->p->trace) ? "it holds exits that were seen elsewhere"
+                                                : "it is a snapshot");
+        return;
+    }
+    digest_text(t->end.state, state);
+    digest_text(t->end.output, output);
+    text_put(i->out,
+             "end at instruction %" PRIu64 ", tick %" PRIu64
+             ", exit status %d: %s\n    state %s\n    output %s\n",
+             t->end.instructions, t->end.ticks, t->end.exit_status, t->end.sentence, state, output);
+}
+
+static void put_text(const struct info *i)
+{
+    text_put(i->out, "trace %s%s\n", i->path, i->p->trace.truncated ? ", cut off" : "");
+    if (i->p->trace.quirks)
+        text_put(i->out, "recorded on an older machine, which its replay imitates\n");
+    put_configs(i);
+    put_images(i);
+    put_pulls(i);
+    put_pushes(i);
+    put_states(i);
+    put_end(i);
+}
+
+/* JSON --------------------------------------------------------------------------------------------
+ */
+
+static void json_digest(struct json *j, const char *key, struct digest d)
+{
+    char hex[DIGEST_TEXT];
+    digest_text(d, hex);
+    json_string(j, key, hex);
+}
+
+static void json_texts(struct json *j, const char *key, const struct trace_text *t, size_t count)
+{
+    json_open(j, key, '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(j, NULL, '{');
+        json_string(j, "name", t[i].name);
+        json_string(j, "text", t[i].text);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void json_images(struct json *j, const struct info *i)
+{
+    json_open(j, "images", '[');
+    for (size_t k = 0; k < i->p->trace.image_count; k++) {
+        const struct trace_image *image = &i->p->trace.images[k];
+        struct pull_record r = {.key = "", .key_size = 0};
+        find_path(&i->p->journal, image->image.digest, &r);
+        json_open(j, NULL, '{');
+        json_digest(j, "sha256", image->image.digest);
+        json_number(j, "size", image->size);
+        json_bool(j, "here", is_here(&i->p->journal, image->image.digest));
+        json_bytes(j, "path", r.key, r.key_size);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void json_pulls(struct json *j, const struct info *i)
+{
+    struct reader pulls = reader_of(i->p->journal.pulls.data, i->p->journal.pulls.size);
+    struct pull_record r;
+    json_open(j, "pulled", '[');
+    while (journal_next_pull(&pulls, &r)) {
+        json_open(j, NULL, '{');
+        json_string(j, "kind", pull_kind_name(r.kind));
+        json_bytes(j, "key", r.key, r.key_size);
+        json_bool(j, "absent", r.absent);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void json_pushes(struct json *j, const struct info *i)
+{
+    struct reader pushes = reader_of(i->p->journal.pushes.data, i->p->journal.pushes.size);
+    struct push p = {.tick = 0};
+    json_open(j, "pushed", '[');
+    while (journal_next_push(&pushes, &p)) {
+        json_open(j, NULL, '{');
+        json_number(j, "tick", p.tick);
+        json_string(j, "kind", push_kind_name(p.kind));
+        json_number(j, "vm", p.target >> 8);
+        json_number(j, "device", p.target & 0xffu);
+        json_bytes(j, "data", p.data, p.size);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void json_states(struct json *j, const struct trace *t)
+{
+    json_open(j, "digests", '[');
+    for (size_t i = 0; i < t->digest_count; i++) {
+        json_open(j, NULL, '{');
+        json_number(j, "instruction", t->digests[i].instructions);
+        json_digest(j, "state", t->digests[i].state);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_open(j, "snapshots", '[');
+    for (size_t i = 0; i < t->snapshot_count; i++)
+        json_number(j, NULL, t->snapshots[i].instructions);
+    json_close(j, ']');
+}
+
+static void json_end(struct json *j, const struct trace *t)
+{
+    if (!t->has_end) {
+        json_string(j, "end", NULL);
+        return;
+    }
+    json_open(j, "end", '{');
+    json_number(j, "instruction", t->end.instructions);
+    json_number(j, "tick", t->end.ticks);
+    json_number(j, "status", (uint64_t)t->end.exit_status);
+    json_string(j, "sentence", t->end.sentence);
+    json_digest(j, "state", t->end.state);
+    json_digest(j, "output", t->end.output);
+    json_close(j, '}');
+}
+
+static void put_json(const struct info *i)
+{
+    const struct trace *t = &i->p->trace;
+    struct json j = {.out = i->out};
+    json_open(&j, NULL, '{');
+    json_bool(&j, "truncated", t->truncated);
+    json_texts(&j, "board", t->board, t->board_count);
+    json_texts(&j, "vms", t->configs, t->config_count);
+    json_texts(&j, "machine", t->machine, t->machine_count);
+    json_images(&j, i);
+    json_pulls(&j, i);
+    json_pushes(&j, i);
+    json_states(&j, t);
+    json_end(&j, t);
+    json_close(&j, '}');
+    text_put(i->out, "\n");
+}
+
+bool question_info(char *const *words, int count, struct error *e)
+{
+    bool json = false;
+    const struct question_option options[] = {{.name = "--json", .flag = &json}, {0}};
+    const char *path;
+    struct player p;
+    struct bytes out = {0};
+    if (!question_words(words, count, options, &path, 1, "qvm info TRACE [--json]", e) ||
+        !question_open(&p, path, e))
+        return false;
+    struct info i = {.p = &p, .path = path, .out = &out};
+    if (json)
+        put_json(&i);
+    else
+        put_text(&i);
+    bool ok = question_answer(&out, NULL, e);
+    bytes_free(&out);
+    player_close(&p);
+    return ok;
+}

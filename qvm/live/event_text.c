@@ -1,0 +1,114 @@
+#include "qvm/live/event_text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/board.h"
+#include "qvm/host/host.h"
+
+struct line {
+    char text[640];
+    size_t size;
+};
+
+static void put(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct line *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = sizeof l->text - l->size;
+    int size = vsnprintf(l->text + l->size, room, format, args);
+    va_end(args);
+    if (size > 0)
+        l->size += (size_t)size < room ? (size_t)size : room - 1;
+}
+
+static const char *event_name(enum event_id id)
+{
+    switch (id) {
+    case EVENT_GUEST_ENTRY:
+        return "GUEST_ENTRY";
+    case EVENT_GUEST_EXIT:
+        return "GUEST_EXIT";
+    case EVENT_VCPU_CREATED:
+        return "VCPU_CREATED";
+    case EVENT_INTERRUPT:
+        return "INTERRUPT";
+    case EVENT_GUEST_CYCLES:
+        return "GUEST_CYCLES";
+    }
+    return "?";
+}
+
+/* Names come from configurations: blanks would end them. */
+static void put_name(struct line *l, const char *key, const char *name)
+{
+    put(l, " %s:", key);
+    for (; *name; name++)
+        put(l, "%c", *name > ' ' && *name < 0x7f ? *name : '_');
+}
+
+static void put_record(struct line *l, const struct guest_exit *x, enum exit_result result)
+{
+    put_name(l, "exit", exit_reason_name(x->reason));
+    put_name(l, "handler", x->handler ? x->handler : "nobody");
+    put(l, " esr:0x%08" PRIx32, x->esr);
+    if (x->size || x->hpfar)
+        put(l, " gva:0x%" PRIx64 " gpa:0x%" PRIx64, x->gva.v, x->gpa.v);
+    if (x->size)
+        put(l, " size:%u", x->size);
+    if (x->encoding)
+        put(l, " register:S%u_%u_C%u_C%u_%u", x->encoding >> 14, x->encoding >> 11 & 7,
+            x->encoding >> 7 & 15, x->encoding >> 3 & 15, x->encoding & 7);
+    if (x->size || x->encoding)
+        put(l, " %s:0x%" PRIx64, x->is_write ? "write" : "read", x->value);
+    put(l, " result:%s", exit_result_name(result));
+}
+
+static void put_arguments(struct line *l, const struct board_event *e)
+{
+    switch (e->id) {
+    case EVENT_GUEST_ENTRY:
+        put(l, " guest_ip:0x%016" PRIx64, e->guest_ip);
+        break;
+    case EVENT_GUEST_EXIT:
+        put(l,
+            " status:0x0 reason:0x%02" PRIx32 " clockcycles_offset:0x%" PRIx64
+            " guest_ip:0x%016" PRIx64 " hw_payload:0x%016" PRIx64,
+            e->reason, -e->vm->world.counter_offset, e->guest_ip, e->hw_payload);
+        break;
+    case EVENT_VCPU_CREATED:
+        put(l, " vcpu_id:%u", e->vcpu);
+        break;
+    case EVENT_INTERRUPT:
+        put(l, " irq:%u fiq:%u", e->irq, e->fiq);
+        break;
+    case EVENT_GUEST_CYCLES:
+        put(l, " at_entry:0x%016" PRIx64 " at_exit:0x%016" PRIx64, e->at_entry, e->at_exit);
+        break;
+    }
+}
+
+void events_line(const struct board_event *event, struct bytes *out)
+{
+    struct line l = {.size = 0};
+    put(&l, "t:0x%016" PRIx64 " CPU:00 QVM:%s", event->ns, event_name(event->id));
+    put_arguments(&l, event);
+    put_name(&l, "vm", event->vm->name);
+    put(&l, " vcpu:%u insn:%" PRIu64, event->vcpu, event->instructions);
+    if (event->exit)
+        put_record(&l, event->exit, event->result);
+    put(&l, "\n");
+    bytes_put(out, l.text, l.size);
+}
+
+void events_write(struct events *e, const struct board_event *event)
+{
+    struct bytes line = {0};
+    events_line(event, &line);
+    host_append(e->file, line.data,
+                line.size); /* what it does not take is said when it is closed */
+    bytes_free(&line);
+}
