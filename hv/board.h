@@ -66,7 +66,8 @@ struct lost_accesses {
 /* What a vCPU reads again and again, and nothing else of any device. For people: no state. */
 struct asked_register {
     gpa_t at;
-    uint64_t times;
+    uint64_t times,
+        last; /* how often, and after how many instructions of the board the last time */
 };
 #define VM_VDEVS_MAX 64
 #define VM_NAME_SIZE 64

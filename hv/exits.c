@@ -80,6 +80,7 @@ static void note_asked(struct vm *vm, const struct vcpu *v, const struct guest_e
     struct asked_register *a = &vm->asked[v->index];
     if (x->is_write || a->at.v != x->gpa.v)
         *a = (struct asked_register){.at = x->gpa};
+    a->last = engine_executed(vm->board->engine);
     a->times += !x->is_write;
 }
 

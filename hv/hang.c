@@ -227,7 +227,8 @@ void end_by_limit(struct board *b, const char *which)
 /* For people ------------------------------------------------------------------------------------
  */
 
-#define ASKED_MANY 50 /* reads of one register: then they are what it does */
+#define ASKED_MANY   50      /* reads of one register: then they are what it does, */
+#define ASKED_LATELY 1000000 /* if the last was so many instructions ago at most */
 
 static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
 {
@@ -237,7 +238,8 @@ static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
     const struct bus_region *asked = bus_find(&vm->bus, a->at);
     vcpu_read_registers(v, vm->board->current, &r);
     bool is_named = vm_symbol(vm, r.pc, &s);
-    bool asks = asked && a->times >= ASKED_MANY && vcpu_is_runnable(v);
+    bool lately = vm->board->vtime.instructions - a->last <= ASKED_LATELY;
+    bool asks = asked && a->times >= ASKED_MANY && lately && vcpu_is_runnable(v);
     if (!v->on || (!is_named && !asks))
         return;
     text_add(text, size, "%svCPU %u", *text ? "; " : "", v->index);

@@ -312,6 +312,8 @@ commands() {
         --limit-insns 1
     expect 67 "vCPU 0 at PC 0x40080008 (vCPU 0 in start+0x8 reads pl011 at offset 0x3c again and again); 200 instr" \
         run $board load $programs/poll.elf --limit-insns 200
+    expect 67 "(vCPU 0 in start+0x14); 2000000 instr" \
+        run $board load $programs/polled.elf --limit-insns 2000000
     expect 67 "time limit reached" run $board load $programs/endless.elf --limit-ns 5000
     expect 67 "limit reached" run $board load $programs/endless.elf --limit-insns 0
     for rate in 1000000 1000000000; do
