@@ -1,8 +1,8 @@
 /* vcpus: 1  model: a57,max */
 /* RAM that stage 1 maps as Device memory: every access must be aligned (Arm ARM B2.9.2), and DC ZVA
  * faults; what is aligned works, often as well as once. */
+#include "forms.h"
 #include "mmu.h"
-#include "trap.h"
 
 #define DEVICE 0x80000000ull
 #define MEMORY 0x80010000ull /* the same, as Normal memory */
@@ -31,31 +31,8 @@ static struct tables tables;
     X(str_d, FP_ON "str d0, [x0]", 8, 1)                                                           \
     X(str_q, FP_ON "str q0, [x0]", 16, 1)
 
-#define DEFINE(name, text, alignment, store) TRAP_CODE(name, text);
-FORMS(DEFINE)
-#define ENTRY(name, text, alignment, store) {#name, name, alignment, store},
-static const struct {
-    const char *name;
-    const uint32_t *code;
-    unsigned alignment, store;
-} forms[] = {FORMS(ENTRY)};
-
-static void alignments(void)
-{
-    for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)
-        for (unsigned offset = 0; offset <= 16; offset++) {
-            check_context(forms[i].name, offset);
-            struct trap t = trap_el1(forms[i].code, DEVICE + 0x100 + offset, 0, 0);
-            if (offset % forms[i].alignment == 0) {
-                CHECK_NO_TRAP("aligned", t);
-                continue;
-            }
-            unsigned iss = (forms[i].store ? ESR_WNR : 0) | FSC_ALIGNMENT;
-            CHECK_TRAP("unaligned", t, ESR(EC_DABORT_EL1, iss), 0x200, (uint64_t)forms[i].code);
-            CHECK_EQ("FAR", t.far, DEVICE + 0x100 + offset);
-        }
-    check_context(NULL, 0);
-}
+FORMS(FORM_CODE)
+static const struct form forms[] = {FORMS(FORM_ENTRY)};
 
 TRAP_CODE(over_the_end, "ldr x1, [x0]");
 TRAP_CODE(zero, "dc zva, x0");
@@ -121,7 +98,7 @@ int main(void)
     tables_map(&tables, MEMORY, SCRATCH, 0x2000, PTE_MEMORY | PTE_PXN | PTE_UXN, 3);
     tables_map(&tables, CODE, SCRATCH, 0x2000, PTE_DEVICE & ~PTE_PXN, 3);
     tlb_flush();
-    alignments();
+    check_forms(forms, sizeof forms / sizeof *forms, DEVICE + 0x100);
     others();
     own_page();
     often();

@@ -2,8 +2,8 @@
 /* Acquires and releases must be aligned everywhere (Arm ARM B2.9.2; no model has FEAT_LSE2); and SP
  * must be a multiple of 16 where an access is based on it, with SCTLR_EL1.SA at EL1 and SA0 at EL0:
  * an SP alignment fault at that instruction (D1.3.10.2), which leaves FAR. */
+#include "forms.h"
 #include "mmu.h"
-#include "trap.h"
 
 static struct tables tables;
 
@@ -16,31 +16,8 @@ static struct tables tables;
     X(stlr_w, "stlr w1, [x0]", 4, 1)                                                               \
     X(stlrh, "stlrh w1, [x0]", 2, 1)                                                               \
     X(stlrb, "stlrb w1, [x0]", 1, 1)
-#define DEFINE(name, text, alignment, store) TRAP_CODE(name, text);
-ORDERED(DEFINE)
-#define ENTRY(name, text, alignment, store) {#name, name, alignment, store},
-static const struct {
-    const char *name;
-    const uint32_t *code;
-    unsigned alignment, store;
-} ordered[] = {ORDERED(ENTRY)};
-
-static void check_ordered(void)
-{
-    for (unsigned i = 0; i < sizeof ordered / sizeof *ordered; i++)
-        for (unsigned offset = 0; offset <= 16; offset++) {
-            check_context(ordered[i].name, offset);
-            struct trap t = trap_el1(ordered[i].code, SCRATCH + 0x100 + offset, 0, 0);
-            if (offset % ordered[i].alignment == 0) {
-                CHECK_NO_TRAP("aligned", t);
-                continue;
-            }
-            unsigned iss = (ordered[i].store ? ESR_WNR : 0) | FSC_ALIGNMENT;
-            CHECK_TRAP("unaligned", t, ESR(EC_DABORT_EL1, iss), 0x200, (uint64_t)ordered[i].code);
-            CHECK_EQ("FAR", t.far, SCRATCH + 0x100 + offset);
-        }
-    check_context(NULL, 0);
-}
+ORDERED(FORM_CODE)
+static const struct form ordered[] = {ORDERED(FORM_ENTRY)};
 
 /* SP is moved down by x0; x1 is 8; which instruction is the access, and does it fault? */
 #define DOWN "mov x9, sp\nsub sp, x9, x0\n"
@@ -158,7 +135,7 @@ int main(void)
     WRITE(cpacr_el1, 3u << 20);
     ISB();
     known_begin("QEMU checks neither acquires nor SP");
-    check_ordered();
+    check_forms(ordered, sizeof ordered / sizeof *ordered, SCRATCH + 0x100);
     for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
         sctlr_change(SCTLR_SA | SCTLR_SA0, modes[i]);
         check_based(modes[i] & SCTLR_SA);
