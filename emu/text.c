@@ -17,3 +17,10 @@ const char *text_plural(uint64_t count, const char *one, const char *many)
 {
     return count == 1 ? one : many;
 }
+
+void text_make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}

@@ -9,6 +9,9 @@
 void text_add(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Control characters become '?': names from files end up on somebody's terminal. */
+void text_make_printable(char *text);
+
 /* The word for so many: `one` of 1, `many` of all other numbers. */
 const char *text_plural(uint64_t count, const char *one, const char *many);
 

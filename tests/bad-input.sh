@@ -164,6 +164,8 @@ image() { # image STATUS SENTENCE FILE: what loading it ends with
 }
 
 images() {
+    { printf 'MZ\0\0zimg\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\nxz'; head -c 100 /dev/zero; } >"$files/zboot"
+    image 65 "the zboot payload is neither gzip nor zstd, but '?xz'" zboot
     expect 65 "[cmdline:2] cannot open '$files/none': No such file" run $board load "$files/none"
     config missing.qvmconf "ram 128M
 load $files/none"

@@ -4,16 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "hv/config/config_strings.h"
 
 #define WORD_MAX 32 /* longer words are not worth a suggestion */
-
-static void make_printable(char *line)
-{
-    for (; *line; line++)
-        if ((unsigned char)*line < 0x20 || *line == 0x7f)
-            *line = '?';
-}
 
 bool errors_add(struct config_errors *errors, struct place place, const char *format, ...)
 {
@@ -24,7 +18,8 @@ bool errors_add(struct config_errors *errors, struct place place, const char *fo
     va_end(args);
     if (size >= (int)sizeof text)
         memcpy(text + sizeof text - 4, "...", 4);
-    make_printable(strings_format(&errors->lines, "[%.200s:%u] %s", place.file, place.line, text));
+    text_make_printable(
+        strings_format(&errors->lines, "[%.200s:%u] %s", place.file, place.line, text));
     return false;
 }
 

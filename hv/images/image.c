@@ -3,6 +3,7 @@
 #include "hv/images/image.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "emu/compress.h"
@@ -202,9 +203,12 @@ static bool expand_zboot(const struct load_config *load, const struct bytes *f, 
     if (strncmp(type, "zstd", 4) == 0)
         return expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
                not_expanded(load, e);
+    char shown[9];
+    snprintf(shown, sizeof shown, "%.8s", type);
+    text_make_printable(shown);
     return error_at(e, load->place.file, load->place.line,
-                    "'%s': the zboot payload is neither gzip nor zstd, but '%.8s'", load->path,
-                    type);
+                    "'%s': the zboot payload is neither gzip nor zstd, but '%s'", load->path,
+                    shown);
 }
 
 bool image_expand(const struct load_config *load, const struct bytes *f, struct bytes *out,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "emu/machine.h"
+#include "emu/text.h"
 #include "hv/tree/device_tree.h"
 #include "hv/tree/fdt.h"
 
@@ -83,14 +84,6 @@ static bool merge_trees(struct vm *vm, struct dt_node *ours, struct dt_node *the
     return dt_merge(ours, theirs, vdevs, count, renumbers_all, e);
 }
 
-/* Names of a user's nodes go into messages. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
-
 static bool merge_one(struct vm *vm, struct dt_node *ours, const struct user_tree *tree,
                       struct error *e)
 {
@@ -98,7 +91,7 @@ static bool merge_one(struct vm *vm, struct dt_node *ours, const struct user_tre
     struct dt_node *theirs = fdt_read(&tree->file, &cause);
     bool ok = theirs && merge_trees(vm, ours, theirs, &cause);
     dt_node_free(theirs);
-    make_printable(cause.text);
+    text_make_printable(cause.text); /* names of a user's nodes are in it */
     return ok || error_at(e, tree->load->place.file, tree->load->place.line, "'%s': %s",
                           tree->load->path, cause.text);
 }

@@ -25,8 +25,8 @@ c_of() { # FOLDER...: every source there and below
 sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
-    config | board) c_of hv/config vdev mmu emu ;;
-    import) echo hv/foreign/import*.c hv/foreign/observed_exit.c emu/*.c ;;
+    config | board) echo $(c_of hv/config vdev mmu emu) ;;
+    import) echo hv/foreign/import_{core,ftrace,scan,text,traceprinter}.c hv/foreign/observed_exit.c emu/*.c ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
         echo qvm/gdb/gdb_{hex,packets,points,query,registers,run,server}.c \
