@@ -496,6 +496,7 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
     b->sinks = *sinks;
     b->vtime.rate_hz = configs[0].clock_rate_hz;
     snapshot_plan(b);
+    b->end_ticks = vtime_end_ticks(b->vtime.rate_hz);
     b->options.limit_ticks = earliest_limit(options, b->vtime.rate_hz);
     check_set_context(&b->where);
     b->config = config;

@@ -273,7 +273,7 @@ static bool idle(struct board *b)
     uint64_t now = vtime_ticks(&b->vtime);
     uint64_t next = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     next = least(next, next_stream_event(b));
-    uint64_t reached = least(next, vtime_end_ticks(b->vtime.rate_hz));
+    uint64_t reached = least(next, b->end_ticks);
     uint64_t ticks = reached > now ? reached - now : 0;
     if (journal_can_wait(b->journal)) {
         uint64_t ns =
@@ -337,7 +337,7 @@ static bool limit_is_reached(struct board *b)
         return true;
     }
     bool insns = b->vtime.instructions >= b->options.limit_instructions;
-    bool is_end = vtime_ticks(&b->vtime) >= vtime_end_ticks(b->vtime.rate_hz);
+    bool is_end = vtime_ticks(&b->vtime) >= b->end_ticks;
     if (!insns && !is_end && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
     end_by_limit(b, insns    ? "instruction limit reached"

@@ -5,8 +5,8 @@ static void (*leave_block)(void *library, uint32_t in_delay_slot);
 
 #ifdef QVM_INTERPOSE
 /* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
- * registers are forced to memory. We stop at block starts only, where another check remains, so the
- * one behind accesses can go. */
+ * registers are forced to memory. We stop at block starts only, where another check is made (or the
+ * block hook makes it: wrapped.c), so the one behind accesses can go. */
 void check_exit_request_aarch64(void *translation_context);
 void check_exit_request_aarch64(void *translation_context)
 {
