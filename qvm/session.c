@@ -49,6 +49,7 @@ struct session {
     bool saved;                  /* the snapshot that was asked for */
     bool save_failed;
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
+    bool interrupted;             /* by the power button, or a power cut */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
     struct divergence divergence;
@@ -286,8 +287,7 @@ static bool poll_host(void *context, struct push *p)
     if (!s->board->snapshot_wanted && recent_past_wants(&s->past, &s->journal))
         s->board->snapshot_wanted = true;
     bool any = console_poll(&s->console, p);
-    if (any && s->options->trial)
-        s->options->trial->interrupted |= p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT;
+    s->interrupted |= any && (p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT);
     return any;
 }
 
@@ -458,19 +458,11 @@ static int end_trial(struct session *s, const struct trace_end *end)
 {
     struct trial *trial = s->options->trial;
     trial->failed = ended_badly(end->exit_status);
+    trial->interrupted = s->interrupted;
     snprintf(trial->ending, sizeof trial->ending, "%s", end->sentence);
     if (trial->failed)
         keep_failure(s, end);
     return end->exit_status;
-}
-
-/* The guest did nothing to end, as when `timeout` is tired of a run that hangs. */
-static bool ended_by_button(const struct board *b)
-{
-    for (size_t i = 0; i < b->vm_count; i++)
-        if (b->vms[i]->button_pressed)
-            return true;
-    return false;
 }
 
 /* Runs the assembled board and says how it ended. `replay --verify` asks for agreement alone. */
@@ -497,7 +489,8 @@ static int run(struct session *s)
     if (s->trace)
         divergence_ended(&s->divergence, &end);
     verdict_print(s->board, &end);
-    if ((ended_badly(status) || ended_by_button(s->board)) && is_kept(s))
+    /* Interrupted: it may hang, as when `timeout` is tired of it. */
+    if ((ended_badly(status) || s->interrupted) && is_kept(s))
         keep_failure(s, &end);
     if (s->options->stats) {
         verdict_print_stats(s->board, cpu_ns);

@@ -170,13 +170,14 @@ ENDLESS = ['configs/test-arm64.qvmconf', 'load', 'build/guests/tests/endless.elf
 kept('a limit', Run([qvm, 'run', '--limit-insns', '100000', *ENDLESS]))
 kept('the guest says so', Run([qvm, 'run', ACTOR, 'cmdline', 'exit 3']))
 kept('it is stuck', Run([qvm, 'run', *guest('nowhere')]))
-r = Live([qvm, 'run', ACTOR, 'cmdline', 'count 1000000000'], work + '/errors')
-r.until('line 3\n')
-r.send(signal.SIGTERM)
-verdict('SIGTERM', r.finish().problem(0, 'terminated by the power button (SIGTERM, SIGINT): nothing here tells '
-                                      'the guest of it, vCPU 0 at PC 0x4'))
-found = re.search(r'^qvm: to see it again: qvm replay (.*)$', r.err, re.M)
-same('SIGTERM, replayed', r, 'replay', found.group(1) if found else 'none')
+for name, status, ending in (('SIGTERM', 0, 'terminated by the power button (SIGTERM, SIGINT): nothing here tells '
+                              'the guest of it, vCPU 0 at PC 0x4'),
+                             ('SIGQUIT', 3, 'power was cut'), ('SIGHUP', 3, 'power was cut')):
+    r = Live([qvm, 'run', ACTOR, 'cmdline', 'count 1000000000'], work + '/errors')
+    r.until('line 3\n')
+    r.send(getattr(signal, name))
+    verdict(name, r.finish().problem(status, ending))
+    kept(name, r)
 for what, status, command in (('success', 0, [ACTOR, 'cmdline', 'off']),
                               ('unwanted', 67, ['--no-record', '--limit-insns', '1000', *ENDLESS])):
     r = Run([qvm, 'run', *command])

@@ -4,8 +4,7 @@
 
 #include "qvm/session.h"
 
-/* Also by what the guest says, or as it did not end. A power cut is not: whoever did it knows why.
- */
+/* Also by what the guest says, or as it did not end. A power cut is not: it comes from outside. */
 bool ended_badly(int status);
 /* A file that did not exist, named after the VM, in $TMPDIR or /tmp; its name goes into `path`. */
 struct host_file *failure_create(const char *vm, char *path, size_t size, struct error *e);
