@@ -11,20 +11,24 @@
 
 static bool bank_allocate(struct memory_bank *b)
 {
-    size_t pages = b->group_count * GROUP_PAGES;
+    size_t pages = bank_pages(b);
+    bool marks = true;
     /* calloc leaves large blocks to the operating system, which commits them page by page. */
     b->allocation = b->size > SIZE_MAX - PAGE_SIZE ? NULL : calloc(1, b->size + PAGE_SIZE);
     b->used = calloc(pages / 64, sizeof *b->used);
     b->touched = calloc(pages / 64, sizeof *b->touched);
-    b->dirty = calloc(pages / 64, sizeof *b->dirty);
-    b->changed = calloc(pages / 64, sizeof *b->changed);
+    b->seen = calloc(pages / 64, sizeof *b->seen);
     b->expected = calloc(pages / 64, sizeof *b->expected);
     b->code = calloc(pages / 64, sizeof *b->code);
-    b->dirty_groups = calloc(b->group_count / 64 + 1, sizeof *b->dirty_groups);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        b->marks[who].pages = calloc(pages / 64, sizeof(uint64_t));
+        b->marks[who].groups = calloc(b->group_count / 64 + 1, sizeof(uint64_t));
+        marks = marks && b->marks[who].pages && b->marks[who].groups;
+    }
     b->page_hash = calloc(pages, sizeof *b->page_hash);
     b->group_hash = calloc(b->group_count, sizeof *b->group_hash);
-    return b->allocation && b->used && b->touched && b->dirty && b->changed && b->expected &&
-           b->code && b->dirty_groups && b->page_hash && b->group_hash;
+    return b->allocation && b->used && b->touched && b->seen && b->expected && b->code && marks &&
+           b->page_hash && b->group_hash;
 }
 
 static void bank_free(struct memory_bank *b)
@@ -32,11 +36,13 @@ static void bank_free(struct memory_bank *b)
     free(b->allocation);
     free(b->used);
     free(b->touched);
-    free(b->dirty);
-    free(b->changed);
+    free(b->seen);
     free(b->expected);
     free(b->code);
-    free(b->dirty_groups);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        free(b->marks[who].pages);
+        free(b->marks[who].groups);
+    }
     free(b->page_hash);
     free(b->group_hash);
 }
@@ -44,7 +50,7 @@ static void bank_free(struct memory_bank *b)
 /* Pages of the first and last group that lie outside the bank are never free. */
 static void bank_trim(struct memory_bank *b)
 {
-    size_t first = bank_page(b, b->base), pages = b->group_count * GROUP_PAGES;
+    size_t first = bank_page(b, b->base), pages = bank_pages(b);
     for (size_t p = 0; p < first; p++)
         bit_set(b->used, p);
     for (size_t p = first + (size_t)(b->size >> PAGE_BITS); p < pages; p++)
@@ -106,16 +112,21 @@ void memory_free(struct memory *m)
     *m = (struct memory){0};
 }
 
+static void mark_page(struct memory_bank *b, size_t page)
+{
+    bit_set(b->touched, page);
+    bit_set(b->seen, page);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        bit_set(b->marks[who].pages, page);
+        bit_set(b->marks[who].groups, page / GROUP_PAGES);
+    }
+}
+
 static void mark_written(struct memory_bank *b, size_t first, size_t last)
 {
-    for (size_t p = first; p <= last; p++) {
-        if (bit_test(b->dirty, p) && bit_test(b->changed, p))
-            continue;
-        bit_set(b->dirty, p);
-        bit_set(b->touched, p);
-        bit_set(b->changed, p);
-        bit_set(b->dirty_groups, p / GROUP_PAGES);
-    }
+    for (size_t p = first; p <= last; p++)
+        if (!bit_test(b->seen, p))
+            mark_page(b, p);
 }
 
 void memory_set_source(struct memory *m, struct memory_source source)
@@ -135,7 +146,7 @@ static void load(struct memory *m, struct memory_bank *b, size_t first, size_t l
 void memory_load(struct memory *m)
 {
     for (size_t i = 0; i < m->bank_count && m->expected_pages; i++)
-        load(m, &m->banks[i], 0, m->banks[i].group_count * GROUP_PAGES - 1);
+        load(m, &m->banks[i], 0, bank_pages(&m->banks[i]) - 1);
 }
 
 static void tell_of_code(struct memory *m, const struct memory_bank *b, hpa_t a, uint64_t size)
@@ -163,7 +174,7 @@ void memory_set_code(struct memory *m, hpa_t page, bool is_code)
     if (b && is_code)
         bit_set(b->code, p);
     else if (b)
-        b->code[p / 64] &= ~((uint64_t)1 << p % 64);
+        bit_clear(b->code, p);
 }
 
 bool memory_is_code(const struct memory *m, hpa_t page)
@@ -206,41 +217,55 @@ void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access acc
 bool memory_is_dirty(const struct memory *m, hpa_t page)
 {
     const struct memory_bank *b = bank_of(m, page, 1);
-    return b && bit_test(b->dirty, bank_page(b, page)) && bit_test(b->changed, bank_page(b, page));
+    return b && bit_test(b->seen, bank_page(b, page));
 }
 
-/* The first touched page at or after page `from`. */
-static bool bank_next(const struct memory_bank *b, size_t from, hpa_t *page)
+/* Where to look in a bank for what is at or after the address: bank_pages if that is behind it. */
+static size_t bank_from(const struct memory_bank *b, hpa_t at)
 {
-    size_t words = b->group_count * GROUP_WORDS;
-    uint64_t ignore = ((uint64_t)1 << from % 64) - 1; /* bits below `from` in its word */
-    for (size_t w = from / 64; w < words; w++, ignore = 0) {
-        uint64_t word = b->touched[w] & ~ignore;
-        if (word) {
-            *page = bank_page_address(b, w * 64 + bit_lowest(word));
-            return true;
-        }
-    }
-    return false;
+    if (at.v >= b->base.v && at.v - b->base.v >= b->size)
+        return bank_pages(b);
+    return at.v < b->base.v ? 0 : bank_page(b, at);
 }
 
 bool memory_next_touched(const struct memory *m, hpa_t *page)
 {
     for (size_t i = 0; i < m->bank_count; i++) {
         const struct memory_bank *b = &m->banks[i];
-        if (page->v >= b->base.v && page->v - b->base.v >= b->size)
+        size_t next = bit_next(b->touched, bank_from(b, *page), bank_pages(b));
+        if (next == bank_pages(b))
             continue;
-        size_t from = page->v < b->base.v ? 0 : bank_page(b, *page);
-        if (bank_next(b, from, page))
-            return true;
+        *page = bank_page_address(b, next);
+        return true;
     }
     return false;
 }
 
-void memory_forget_changes(struct memory *m)
+bool memory_next_written(const struct memory *m, enum memory_follower who, hpa_t *page)
 {
-    for (size_t i = 0; i < m->bank_count; i++)
-        memset(m->banks[i].changed, 0, m->banks[i].group_count * GROUP_WORDS * sizeof(uint64_t));
+    for (size_t i = 0; i < m->bank_count; i++) {
+        const struct memory_bank *b = &m->banks[i];
+        size_t next = bank_next_written(b, who, bank_from(b, *page));
+        if (next == bank_pages(b))
+            continue;
+        *page = bank_page_address(b, next);
+        return true;
+    }
+    return false;
+}
+
+void memory_forget_written(struct memory *m, enum memory_follower who)
+{
+    for (size_t i = 0; i < m->bank_count; i++) {
+        struct memory_bank *b = &m->banks[i];
+        struct memory_marks *marks = &b->marks[who];
+        for (size_t g = 0; (g = bit_next(marks->groups, g, b->group_count)) < b->group_count; g++)
+            for (size_t w = g * GROUP_WORDS; w < (g + 1) * GROUP_WORDS; w++) {
+                b->seen[w] &= ~marks->pages[w];
+                marks->pages[w] = 0;
+            }
+        memset(marks->groups, 0, (b->group_count / 64 + 1) * sizeof *marks->groups);
+    }
 }
 
 bool memory_page_is_zero(const uint8_t *page)

@@ -5,9 +5,10 @@
  * what is touched. memory_at is the one place that turns an hpa_t into a host pointer, for a
  * checked length, and only inside one bank.
  *
- * Every page remembers whether it was ever written (touched), whether it was written since the last
- * digest (dirty) and since the last image (changed). Writers announce themselves by asking for
- * MEMORY_WRITE; the engine does so when it lets the guest write a page. */
+ * Every page remembers whether it was ever written (touched), and for each of those who follow
+ * changes (enum memory_follower) whether it was written since that one last forgot its marks.
+ * Writers announce themselves by asking for MEMORY_WRITE; the engine does so when it lets the guest
+ * write a page. */
 #ifndef MMU_MEMORY_H
 #define MMU_MEMORY_H
 
@@ -22,6 +23,15 @@
 
 enum memory_access { MEMORY_READ, MEMORY_WRITE };
 
+/* Who follows changes of memory, by number. Each has its own marks of pages and forgets them when
+ * it has seen the pages; what one forgets the others keep. One that never forgets costs nothing but
+ * its marks. */
+enum memory_follower {
+    MEMORY_DIGESTS, /* memory_digest */
+    MEMORY_IMAGES,  /* memory_image.h */
+    MEMORY_FOLLOWERS,
+};
+
 struct memory;
 
 struct memory_bank {
@@ -33,13 +43,15 @@ struct memory_bank {
     uint64_t floor; /* that boundary */
     size_t group_count;
     void *allocation;
-    uint64_t *used;             /* a bit a page: taken, reserved, or outside the bank */
-    uint64_t *touched;          /* a bit a page: was ever written */
-    uint64_t *dirty;            /* a bit a page: written since the last digest */
-    uint64_t *changed;          /* a bit a page: written since the last image */
-    uint64_t *expected;         /* a bit a page: its contents are still to come */
-    uint64_t *code;             /* a bit a page: memory_set_code */
-    uint64_t *dirty_groups;     /* a bit a group: has a dirty page */
+    uint64_t *used;     /* a bit a page: taken, reserved, or outside the bank */
+    uint64_t *touched;  /* a bit a page: was ever written */
+    uint64_t *seen;     /* a bit a page: it has every follower's mark */
+    uint64_t *expected; /* a bit a page: its contents are still to come */
+    uint64_t *code;     /* a bit a page: memory_set_code */
+    struct memory_marks {
+        uint64_t *pages;  /* a bit a page: written since the follower forgot */
+        uint64_t *groups; /* a bit a group: has such a page */
+    } marks[MEMORY_FOLLOWERS];
     struct hash128 *page_hash;  /* all zero = page of zeros */
     struct hash128 *group_hash; /* all zero = nothing but pages of zeros */
 };
@@ -78,7 +90,7 @@ void memory_free(struct memory *m);
  * is not that, or when a part of it was already reserved or taken. */
 bool memory_reserve(struct memory *m, hpa_t base, uint64_t size, struct error *e);
 /* A host pointer to [a, a+size), or NULL if that is not wholly inside one bank. MEMORY_WRITE marks
- * the pages touched and dirty. The pointer stays valid until memory_free. */
+ * the pages touched, and for every follower. The pointer stays valid until memory_free. */
 void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access);
 /* Allocates the next chunk of at most `size` bytes (page multiples), 2 MiB aligned and sized where
  * `size` allows, deliberately scattered over the banks, always in the same order for the same
@@ -90,9 +102,14 @@ bool memory_take(struct memory *m, uint64_t size, struct memory_chunk *chunk);
 bool memory_take_aligned(struct memory *m, uint64_t size, hpa_t *base);
 /* Bytes the allocator can still give. */
 uint64_t memory_available(const struct memory *m);
-/* Was the page written since the last memory_digest, and since the last memory_forget_changes? (the
- * engine withholds W until then) */
+/* Has the page every follower's mark, so that nobody has to see its next write? (the engine
+ * withholds W until then) */
 bool memory_is_dirty(const struct memory *m, hpa_t page);
+/* The first page at or after `*page` that was written since the follower forgot, in `*page`; false
+ * when there is none. */
+bool memory_next_written(const struct memory *m, enum memory_follower who, hpa_t *page);
+/* Clears the follower's marks: the engine's write permissions must be taken back. */
+void memory_forget_written(struct memory *m, enum memory_follower who);
 /* Pages whose contents somebody keeps in another form, as translated code. Whoever asks for
  * MEMORY_WRITE of one has `before` called first, with the part of the page that may change. Of the
  * host, not of the board: in no snapshot, and left as they are by memory_clear. */
@@ -127,15 +144,12 @@ void memory_provide(struct memory *m, hpa_t page, const uint8_t *contents);
 void memory_load(struct memory *m);
 /* Of a page, as it was at the last digest. */
 struct hash128 memory_page_hash(const struct memory *m, hpa_t page);
-/* Clears the marks of what was written since the last image (memory_image.h): the engine's write
- * permissions must be taken back. */
-void memory_forget_changes(struct memory *m);
 /* Is a page, as memory_at gives it, all zero? */
 bool memory_page_is_zero(const uint8_t *page);
 /* Adds the contents to a digest. The contents are a tree of hashes by address: pages, groups of 2
  * MiB, banks (base and hash of each that is not all zero), so a page that was written with zeros
- * counts like one never written, and only what is dirty is hashed again. Clears the dirty marks:
- * the engine's write permissions must be taken back. */
+ * counts like one never written, and only what was written since the last one is hashed again.
+ * Forgets, as MEMORY_DIGESTS: the engine's write permissions must be taken back. */
 void memory_digest(struct memory *m, struct sha256 *s);
 
 #endif

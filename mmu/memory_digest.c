@@ -61,9 +61,13 @@ bool memory_expect(struct memory *m, hpa_t page, struct hash128 hash)
         return false;
     bit_set(b->expected, p);
     bit_set(b->touched, p);
-    bit_set(b->changed, p);
-    bit_set(b->dirty_groups, p / GROUP_PAGES);
-    b->dirty[p / 64] &= ~((uint64_t)1 << p % 64);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        bit_set(b->marks[who].pages, p);
+        bit_set(b->marks[who].groups, p / GROUP_PAGES);
+    }
+    /* Its hash is known, that of its group is not. */
+    bit_clear(b->marks[MEMORY_DIGESTS].pages, p);
+    bit_clear(b->seen, p);
     b->page_hash[p] = hash;
     m->expected_pages++;
     return true;
@@ -74,7 +78,7 @@ void memory_provide(struct memory *m, hpa_t page, const uint8_t *contents)
     struct memory_bank *b = bank_of(m, page, PAGE_SIZE);
     size_t p = bank_page(b, page);
     CHECK(bit_test(b->expected, p));
-    b->expected[p / 64] &= ~((uint64_t)1 << p % 64);
+    bit_clear(b->expected, p);
     m->expected_pages--;
     struct hash128 hash = contents ? hash_of_page(contents) : zero_hash;
     if (contents && hash.low == b->page_hash[p].low && hash.high == b->page_hash[p].high)
@@ -86,9 +90,10 @@ void memory_provide(struct memory *m, hpa_t page, const uint8_t *contents)
 static void update_group(struct memory_bank *b, size_t group)
 {
     size_t word = group * GROUP_WORDS;
+    const uint64_t *written = b->marks[MEMORY_DIGESTS].pages;
     for (size_t w = word; w < word + GROUP_WORDS; w++)
-        for (; b->dirty[w]; b->dirty[w] &= b->dirty[w] - 1) {
-            size_t page = w * 64 + bit_lowest(b->dirty[w]);
+        for (uint64_t left = written[w]; left; left &= left - 1) {
+            size_t page = w * 64 + bit_lowest(left);
             b->page_hash[page] = hash_of_page(page_host(b, page));
         }
     b->group_hash[group] = hash_of_hashes(b->page_hash + group * GROUP_PAGES, GROUP_PAGES);
@@ -96,9 +101,9 @@ static void update_group(struct memory_bank *b, size_t group)
 
 static void update_bank(struct memory_bank *b)
 {
-    for (size_t w = 0; w <= b->group_count / 64; w++)
-        for (; b->dirty_groups[w]; b->dirty_groups[w] &= b->dirty_groups[w] - 1)
-            update_group(b, w * 64 + bit_lowest(b->dirty_groups[w]));
+    const uint64_t *groups = b->marks[MEMORY_DIGESTS].groups;
+    for (size_t g = 0; (g = bit_next(groups, g, b->group_count)) < b->group_count; g++)
+        update_group(b, g);
 }
 
 void memory_digest(struct memory *m, struct sha256 *s)
@@ -114,4 +119,5 @@ void memory_digest(struct memory *m, struct sha256 *s)
         sha256_add(s, base, sizeof base);
         sha256_add(s, &h, sizeof h);
     }
+    memory_forget_written(m, MEMORY_DIGESTS);
 }

@@ -126,7 +126,7 @@ static void set_last(struct memory_images *s, struct memory_image *image)
         image->users++;
     images_drop(s, s->last);
     s->last = image;
-    memory_forget_changes(s->memory);
+    memory_forget_written(s->memory, MEMORY_IMAGES);
 }
 
 void images_free(struct memory_images *s)
@@ -213,9 +213,9 @@ static void each_changed(const struct walk *w,
     struct group_copy **groups = w->image->groups;
     for (size_t i = 0; i < m->bank_count; groups += m->banks[i++].group_count) {
         struct memory_bank *b = &m->banks[i];
-        for (size_t k = 0; k < b->group_count * GROUP_WORDS; k++)
-            for (uint64_t left = b->changed[k]; left; left &= left - 1)
-                visit(w, b, k * 64 + bit_lowest(left), &groups[k / GROUP_WORDS]);
+        size_t page = bank_next_written(b, MEMORY_IMAGES, 0);
+        for (; page < bank_pages(b); page = bank_next_written(b, MEMORY_IMAGES, page + 1))
+            visit(w, b, page, &groups[page / GROUP_PAGES]);
     }
 }
 
@@ -271,7 +271,8 @@ static void put_group(const struct walk *w, struct memory_bank *b, size_t group,
                       const struct group_copy *from, const struct group_copy *to)
 {
     for (size_t page = group * GROUP_PAGES; page < (group + 1) * GROUP_PAGES; page++)
-        if (page_in(from, page) != page_in(to, page) && !bit_test(b->changed, page))
+        if (page_in(from, page) != page_in(to, page) &&
+            !bit_test(b->marks[MEMORY_IMAGES].pages, page))
             put_page(w, b, page, page_in(to, page));
 }
 

@@ -4,9 +4,9 @@
  * their groups. Going from one to another touches only what differs between them. Every image
  * stands for itself: any of them may be dropped at any time.
  *
- * One set of images per memory, as there is one set of marks that say what changed. Between runs
- * only, and the engine's TLB must be flushed after images_take and images_restore: the next write
- * of each page must be seen. */
+ * One set of images per memory, which is its follower MEMORY_IMAGES. Between runs only, and the
+ * engine's TLB must be flushed after images_take and images_restore: the next write of each page
+ * must be seen. */
 #ifndef MMU_MEMORY_IMAGE_H
 #define MMU_MEMORY_IMAGE_H
 

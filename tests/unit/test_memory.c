@@ -155,6 +155,66 @@ START_TEST(writes_mark_exactly_their_pages)
 }
 END_TEST
 
+static size_t written_pages(const struct memory *m, enum memory_follower who, uint64_t *first)
+{
+    size_t count = 0;
+    for (hpa_t page = {0}; memory_next_written(m, who, &page); page.v += PAGE_SIZE)
+        if (!count++)
+            *first = page.v;
+    return count;
+}
+
+static void forget(struct memory *m, enum memory_follower who)
+{
+    if (who == MEMORY_DIGESTS)
+        digest_of(m);
+    else
+        memory_forget_written(m, who);
+}
+
+/* What one forgets the others keep; and a page is dirty only while all of them have its mark. */
+START_TEST(followers_forget_alone)
+{
+    const uint64_t pages[] = {0x1000, 0x10200000, 0x105ff000, 0x40000000, 0x8000000000};
+    const size_t count = sizeof pages / sizeof *pages;
+    struct memory m = odd_board();
+    uint64_t first = 0;
+    for (size_t i = 0; i < count; i++)
+        memory_at(&m, hpa(pages[i]), 1, MEMORY_WRITE);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        for (unsigned other = 0; other < MEMORY_FOLLOWERS; other++)
+            ck_assert_uint_eq(written_pages(&m, other, &first), other < who ? 0 : count);
+        ck_assert_int_eq(memory_is_dirty(&m, hpa(pages[1])), who == 0);
+        forget(&m, who);
+    }
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        memory_at(&m, hpa(pages[2] + 8), 1, MEMORY_WRITE);
+        ck_assert(memory_is_dirty(&m, hpa(pages[2])));
+        ck_assert_uint_eq(written_pages(&m, who, &first), 1);
+        ck_assert_uint_eq(first, pages[2]);
+        forget(&m, who);
+        ck_assert_uint_eq(written_pages(&m, who, &first), 0);
+        ck_assert(!memory_is_dirty(&m, hpa(pages[2])));
+    }
+    memory_free(&m);
+}
+END_TEST
+
+/* A page that comes later is new to everybody but digests, which know its hash. */
+START_TEST(what_is_expected_is_written)
+{
+    struct memory m = odd_board();
+    struct hash128 hash = {1, 2};
+    uint64_t first = 0;
+    ck_assert(memory_expect(&m, hpa(0x40003000), hash));
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++)
+        ck_assert_uint_eq(written_pages(&m, who, &first), who != MEMORY_DIGESTS);
+    ck_assert_uint_eq(first, 0x40003000);
+    ck_assert(!memory_is_dirty(&m, hpa(0x40003000)));
+    memory_free(&m);
+}
+END_TEST
+
 START_TEST(touched_pages_are_listed_in_order)
 {
     const uint64_t pages[] = {0x1000,     0x101ff000, 0x10200000, 0x105ff000,  0x40000000,
@@ -481,6 +541,8 @@ int main(void)
     tcase_add_test(c, no_more_banks_than_there_is_room_for);
     tcase_add_test(c, pointers_only_inside_one_bank);
     tcase_add_test(c, writes_mark_exactly_their_pages);
+    tcase_add_test(c, followers_forget_alone);
+    tcase_add_test(c, what_is_expected_is_written);
     tcase_add_test(c, touched_pages_are_listed_in_order);
     tcase_add_test(c, allocator_gives_everything_once);
     tcase_add_test(c, large_requests_get_whole_aligned_groups_while_there_are_any);
