@@ -28,7 +28,9 @@ enum machine_quirk {
     QUIRK_UNALIGNED = 1u << 15, /* alignment is checked where stage 1 says Device only */
     QUIRK_FETCHED_READS = 1u << 16, /* no watchpoint and no alignment of Device memory is looked at
                                        where the page has just been fetched from */
+    QUIRK_ONE_PAGE = 1u << 17, /* of an access over two pages, the engine not getting one of them,
+                                  only that one is looked at: watchpoints, Device memory */
 };
-#define MACHINE_QUIRKS 0x1ffffu /* all of them */
+#define MACHINE_QUIRKS 0x3ffffu /* all of them */
 
 #endif

@@ -262,6 +262,21 @@ def stops_once():
     verdict('stops once, the end', server.end().problem(0))
 
 
+def over_two_pages():
+    """A store over a page boundary, from a page with code into the watched one (tests/guest/debug.c)."""
+    trace = work + '/debug.qtrace'
+    Run([qvm, 'record', '-o', trace, 'configs/test-arm64.qvmconf', 'load', 'build/guests/tests/debug.elf'])
+    server = Server('gdb', '--port', '0', trace)
+    peer = Peer(server.place)
+    peer.ask('Z2,90011000,4')
+    answer, registers = peer.ask('c'), peer.ask('g')
+    x0, x1 = (int.from_bytes(bytes.fromhex(registers[at:at + 16]), 'little') for at in (0, 16))
+    good = answer.startswith('T05watch:90011000;') and (x0, x1) == (0x90010ffc, 0x5566778811223344)
+    verdict('a store over two pages', '' if good else '%s, x0 %#x, x1 %#x' % (answer, x0, x1))
+    peer.ask('D')
+    verdict('a store over two pages, the end', server.end().problem(0))
+
+
 def impossible():
     """Nobody gets to where the architecture, as it is here, has nothing."""
     server = Server('gdb', '--port', '0', TRACE)
@@ -617,6 +632,7 @@ def linux():
 def bare():
     raw()
     stops_once()
+    over_two_pages()
     impossible()
     looking()
     if gdb:

@@ -25,7 +25,11 @@ enum found {
 };
 enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind);
 /* Where the page is on the board; without a trace in what a refused fill left. */
-bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page);
+struct aside {
+    hpa_t page;
+    bool is_device; /* memory that stage 1 maps as Device, where alignment is checked */
+};
+bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, struct aside *found);
 /* Translations may have changed. */
 static inline void new_regime(struct vcpu *v)
 {
@@ -177,7 +181,8 @@ uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes);
 unsigned debug_watched(const struct vcpu *v, uint64_t page_va);
 /* Of an access to a watched page: is it a guest's watchpoint, or must it wait for the debugger? */
 bool debug_minds_access(struct vcpu *v, const struct insn_memory *m);
-/* The same when it was refused and counted: takes the exception, or has it tried again. */
+/* The same when it was refused and counted: takes the exception, or has it tried again. Points of a
+ * debugger are looked for in any page. */
 bool debug_stops_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* The instruction at PC, of which the count knows, with no page withheld. */
 void run_alone(struct vcpu *v);

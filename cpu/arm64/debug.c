@@ -188,10 +188,10 @@ static struct point_access part_of(struct vcpu *v, const struct insn_memory *m, 
                                 .reads = reads(m),
                                 .writes = m->is_write};
     access.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ;
-    hpa_t page = v->withheld.page;
+    struct aside found = {.page = v->withheld.page};
     if (part.size && v->fault.class == FAULT_NONE)
-        part.has_place = first_size == m->size || translate_aside(v, gva(at), &access, &page);
-    part.place = page.v | (at & PAGE_MASK);
+        part.has_place = first_size == m->size || translate_aside(v, gva(at), &access, &found);
+    part.place = found.page.v | (at & PAGE_MASK);
     return part;
 }
 
@@ -230,7 +230,7 @@ void run_alone(struct vcpu *v)
 
 bool debug_stops_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
-    unsigned kind = watchpoint_kind(v, m);
+    unsigned kind = v->withheld.is_watched ? watchpoint_kind(v, m) : 0;
     if (kind)
         take_watchpoint(v, pc, m, kind == 2);
     else if (debug_waits_for_debugger(v, m))

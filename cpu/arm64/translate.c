@@ -171,27 +171,36 @@ static struct access current_access(struct vcpu *v, enum access_kind kind)
     };
 }
 
-bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page)
+/* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
+static bool is_device_memory(const struct vcpu *v)
+{
+    return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
+           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE);
+}
+
+bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, struct aside *found)
 {
     struct fault keep = v->fault;
     struct access keep_access = v->fault_access;
     gpa_t keep_page = v->fault_gpa_page;
     bool keep_device = v->fault_is_device;
     unsigned permits;
-    bool found = vcpu_translate(v, gva(a.v & ~PAGE_MASK), access, page, &permits);
+    bool ok = vcpu_translate(v, gva(a.v & ~PAGE_MASK), access, &found->page, &permits);
+    found->is_device = ok && is_device_memory(v) &&
+                       memory_at(v->world->memory, found->page, PAGE_SIZE, MEMORY_READ);
     v->fault = keep;
     v->fault_access = keep_access;
     v->fault_gpa_page = keep_page;
     v->fault_is_device = keep_device;
-    return found;
+    return ok;
 }
 
 bool read_fails(struct vcpu *v, gva_t a)
 {
     struct access access = v->fault_access;
-    hpa_t page;
+    struct aside found;
     access.kind = ACCESS_READ;
-    return !translate_aside(v, a, &access, &page);
+    return !translate_aside(v, a, &access, &found);
 }
 
 /* The instruction at `pc`, which is about to execute: its page is readable as code. */
@@ -200,9 +209,9 @@ bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
     uint64_t page_va = pc & ~PAGE_MASK;
     if (v->code.regime != v->regime || v->code.page_va != page_va) {
         struct access access = current_access(v, ACCESS_FETCH);
-        hpa_t page;
-        bool found = translate_aside(v, gva(page_va), &access, &page);
-        v->code.host = found ? memory_at(v->world->memory, page, PAGE_SIZE, MEMORY_READ) : NULL;
+        struct aside at;
+        bool found = translate_aside(v, gva(page_va), &access, &at);
+        v->code.host = found ? memory_at(v->world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
         v->code.page_va = page_va;
         v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
     }
@@ -252,13 +261,6 @@ static unsigned watched_accesses(const struct vcpu *v, uint64_t page_va, uint64_
     if (v->world->points)
         watched |= points_watched(v->world->points, untagged, page_hpa);
     return watched;
-}
-
-/* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
-static bool is_device_memory(const struct vcpu *v)
-{
-    return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
-           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE);
 }
 
 /* Where stores are watched reads may be the engine's. */

@@ -10,6 +10,7 @@
 
 #include "emu/bytes.h"
 #include "emu/log.h"
+#include "emu/machine.h"
 
 /* One or two whole registers, as the engine would move them: what it checks before it asks for a
  * page (alignment, of SP too) and forms that are rare are left to it. */
@@ -97,13 +98,36 @@ static void let_run(struct vcpu *v, const struct insn_memory *m)
         engine_store_ends(e);
 }
 
+/* An access over two pages is looked at in both, though it was refused for one of them. Where the
+ * other one is not permitted that comes first, but for what is in this one. Returns what of the
+ * access may be watched. */
+static struct insn_memory look_at_both(struct vcpu *v, const struct insn_memory *m)
+{
+    struct insn_memory part = *m;
+    uint64_t first_size = PAGE_SIZE - (m->address & PAGE_MASK);
+    bool is_first = (m->address & ~PAGE_MASK) == v->withheld.page_va;
+    struct aside other;
+    if (m->size <= first_size || v->world->quirks & QUIRK_ONE_PAGE)
+        return part;
+    gva_t elsewhere = gva(is_first ? m->address + first_size : m->address);
+    if (translate_aside(v, elsewhere, &v->fault_access, &other)) {
+        v->withheld.is_device |= other.is_device;
+        v->withheld.is_watched = true; /* perhaps it is */
+        return part;
+    }
+    part.address = is_first ? m->address : m->address + first_size;
+    part.size = is_first ? first_size : m->size - first_size;
+    return part;
+}
+
 void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
     struct engine *e = v->world->engine;
+    struct insn_memory watched = look_at_both(v, m);
     if (withheld_faults(v, m)) {
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
         take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
-    } else if (v->withheld.is_watched && debug_stops_access(v, pc, m)) {
+    } else if (debug_stops_access(v, pc, &watched)) {
         return;
     } else if (withheld_is_simple(v, m)) {
         withheld_carry_out(v, m);

@@ -28,6 +28,7 @@ TRAP_CODE(load, "msr daifclr, #8\nldr x1, [x0]\nmsr daifset, #8");
 TRAP_CODE(load_byte, "msr daifclr, #8\nldrb w1, [x0]\nmsr daifset, #8");
 TRAP_CODE(load_pair, "msr daifclr, #8\nldp x1, x2, [x0]\nmsr daifset, #8");
 TRAP_CODE(store, "msr daifclr, #8\nstr x1, [x0]\nmsr daifset, #8");
+TRAP_CODE(store_pair, "msr daifclr, #8\nstp x1, x2, [x0]\nmsr daifset, #8");
 TRAP_CODE(store_byte, "msr daifclr, #8\nstrb w1, [x0]\nmsr daifset, #8");
 #define LSE ".arch_extension lse\n.arch_extension rcpc\n"
 TRAP_CODE(load_add, LSE "msr daifclr, #8\nldadd x1, x1, [x0]\nmsr daifset, #8");
@@ -260,6 +261,47 @@ static void atomic_to_code(void)
     watchpoint(0, 0);
 }
 
+#define ACROSS 0x90010000ull /* two pages */
+
+/* Stores over a page boundary, whose first page has code, or is Device memory. The first is for a
+ * debugger (tests/gdb.sh). */
+static void across_pages(void)
+{
+    const uint64_t boundary = ACROSS + 0x1000, at = boundary - 4;
+    uint64_t *second = tables_entry(&tables, boundary, 3);
+    const uint64_t memory = (SCRATCH + 0x1000) | PTE_MEMORY | PTE_TABLE;
+    tables_map(&tables, ACROSS, SCRATCH, 0x2000, PTE_MEMORY, 3);
+    tlb_flush();
+    write32(ACROSS, 0xd65f03c0u); /* ret */
+    code_sync((const void *)ACROSS, 4);
+    mdscr(MDSCR_MDE | MDSCR_KDE);
+    for (unsigned i = 0; i < 4; i++) {
+        ((void (*)(void))ACROSS)();
+        watchpoint(boundary, i ? WCR(FOR_EL1, STORES, 0xff) : 0);
+        if (i == 2)
+            pte_set(second, 0);
+        if (i == 3)
+            pte_set(second, (SCRATCH + 0x1000) | PTE_DEVICE | PTE_TABLE);
+        struct trap t = trap_el1(store, at, 0x5566778811223344, 0);
+        if (i == 0)
+            CHECK_NO_TRAP("nothing is watched", t);
+        else if (i == 1)
+            CHECK_TRAP("from code", t, ESR(EC_WATCHPOINT_EL1, ESR_WNR | DEBUG_FSC), 0x200,
+                       (uint64_t)(store + 1));
+        else if (i == 2)
+            CHECK_TRAP("no second page", t, ESR(EC_DABORT_EL1, ESR_WNR | FSC_TRANSLATION | 3),
+                       0x200, (uint64_t)(store + 1));
+        else
+            CHECK_TRAP("from code to Device", t, ESR(EC_DABORT_EL1, ESR_WNR | FSC_ALIGNMENT), 0x200,
+                       (uint64_t)(store + 1));
+    }
+    pte_set(second, memory);
+    pte_set(second - 1, SCRATCH | PTE_DEVICE | PTE_TABLE);
+    check_watch("from Device memory", store_pair, boundary - 8, true, true, boundary - 8);
+    watchpoint(0, 0);
+    check_watch("no longer", store_pair, boundary - 8, false, true, 0);
+}
+
 /* Blocks that are the last of the address space, and whose end is 0; blocks of up to 2 GiB. */
 static void ends(void)
 {
@@ -305,6 +347,7 @@ int main(void)
     watchpoints();
     atomics();
     atomic_to_code();
+    across_pages();
     ends();
     finish();
 }
