@@ -253,7 +253,7 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
         vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
     CHECK_ROOM(vm->pending[vm->vdev_count].data);
     vm->vdevs[vm->vdev_count++] = v;
-    return v->type->create(v, e) && bus_add(&vm->bus, v, e);
+    return vdev_create(v, e) && bus_add(&vm->bus, v, e);
 }
 
 static bool make_devices(struct vm *vm, struct error *e)

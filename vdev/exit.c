@@ -13,15 +13,6 @@ struct exit_vdev {
 };
 static const struct field exit_fields[] = {FIELD_END};
 
-/* Called once: check the options, say where the device answers. */
-static bool exit_create(struct vdev *v, struct error *e)
-{
-    (void)e;
-    v->regions[0] = (struct vdev_region){v->loc, 0x1000};
-    v->region_count = 1;
-    return true;
-}
-
 /* Called for each access inside a region. What is not a register of ours is BUS_NOBODY. */
 static enum bus_answer exit_access(struct vdev *v, unsigned region, struct bus_access *a)
 {
@@ -54,7 +45,7 @@ const struct vdev_type exit_type = {
     .summary = "ends the VM with a status of the guest's choice",
     .size = sizeof(struct exit_vdev),
     .fields = exit_fields,
-    .create = exit_create,
+    .ranges = vdev_one_page, /* it answers in the page at `loc` */
     .access = exit_access,
     .describe = exit_describe,
 };

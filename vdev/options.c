@@ -40,6 +40,14 @@ bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, u
                     o->value);
 }
 
+bool vdev_option_address(const struct vdev *v, const char *name, uint64_t *value, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(v, name);
+    if (!o || (vdev_number(o->value, strlen(o->value), 16, value) && !(*value >> 48)))
+        return true;
+    return error_at(e, o->file, o->line, "'%.64s' is not a guest-physical address", o->value);
+}
+
 bool vdev_check_delayed(const struct vdev *v, struct error *e)
 {
     const struct vdev_option *o = vdev_option_find(v, "delayed");

@@ -18,11 +18,11 @@ struct pvpanic {
 };
 static const struct field pvpanic_fields[] = {FIELD_END};
 
-static bool pvpanic_create(struct vdev *v, struct error *e)
+static bool pvpanic_ranges(struct vdev *v, unsigned vcpus, struct error *e)
 {
+    (void)vcpus;
     (void)e;
-    v->regions[0] = (struct vdev_region){v->loc, 2};
-    v->region_count = 1;
+    vdev_add_region(v, v->loc, 2, NULL);
     return true;
 }
 
@@ -66,7 +66,7 @@ const struct vdev_type pvpanic_type = {
                "CONFIG_PVPANIC_MMIO)",
     .size = sizeof(struct pvpanic),
     .fields = pvpanic_fields,
-    .create = pvpanic_create,
+    .ranges = pvpanic_ranges,
     .access = pvpanic_access,
     .describe = pvpanic_describe,
 };

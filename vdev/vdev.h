@@ -144,8 +144,12 @@ struct vdev_type {
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
     const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
-    /* Validates options, sets `regions`, registers events. The struct is zeroed, the base filled.
-     */
+    /* Says where the device answers (vdev_add_region), from `loc`, its options and the number of
+     * vCPUs. The configuration asks, too, to see what overlaps: of a device that has nothing but a
+     * type, `loc` and options. False: an option is wrong, which the error says with its place. */
+    bool (*ranges)(struct vdev *v, unsigned vcpus, struct error *e);
+    /* Validates options, registers events. The struct is zeroed, the base filled, also with its
+     * regions. May be NULL. */
     bool (*create)(struct vdev *v, struct error *e);
     enum bus_answer (*access)(struct vdev *v, unsigned region, struct bus_access *a);
     /* The names of a region's registers; a repeating frame may bring `offset` back to its first.
@@ -184,8 +188,17 @@ struct vdev {
     struct wire irq; /* wired by the assembly; `irq_line` is the PIC's line number */
     unsigned irq_line;
     struct vdev_region regions[VDEV_REGIONS_MAX];
+    const char *region_names[VDEV_REGIONS_MAX]; /* of a device with several, for people */
     size_t region_count;
 };
+
+/* A device whose base is filled gets its regions, and comes into being. */
+bool vdev_create(struct vdev *v, struct error *e);
+/* For a type's `ranges`: one region more. `name`: which of several it is ("distributor"), or NULL.
+ */
+void vdev_add_region(struct vdev *v, uint64_t base, uint64_t size, const char *name);
+/* `ranges` of types that answer in one page, at `loc`. */
+bool vdev_one_page(struct vdev *v, unsigned vcpus, struct error *e);
 
 /* All device types there are (vdev/all.c), NULL-terminated. */
 extern const struct vdev_type *const vdev_types[];
@@ -202,6 +215,8 @@ bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value
 /* *value stays as it is when the option is not given. False, with the error set, if it is wrong. */
 bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, uint64_t *value,
                         struct error *e);
+/* The same for a guest-physical address, which has 48 bits. */
+bool vdev_option_address(const struct vdev *v, const char *name, uint64_t *value, struct error *e);
 
 /* `delayed SEC|forever`, of devices with a `hostdev`: is it one of both? */
 bool vdev_check_delayed(const struct vdev *v, struct error *e);

@@ -23,6 +23,11 @@ bool errors_add(struct config_errors *errors, struct place place, const char *fo
     return false;
 }
 
+void errors_keep(struct config_errors *errors, const struct error *e)
+{
+    text_make_printable(strings_format(&errors->lines, "%s", e->text));
+}
+
 void errors_report(const struct config_errors *errors, struct error *e)
 {
     char text[sizeof e->text] = "";

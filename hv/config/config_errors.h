@@ -14,6 +14,8 @@ struct config_errors {
 /* Adds one mistake; control characters in it become '?'. Returns false. */
 bool errors_add(struct config_errors *errors, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds one that has its place already. */
+void errors_keep(struct config_errors *errors, const struct error *e);
 /* Joins the lines into one error with exit status 65; what does not fit is counted in a last line
  * "... and N more". */
 void errors_report(const struct config_errors *errors, struct error *e);

@@ -42,22 +42,15 @@ static void resolve_intrs(struct parser *p)
     }
 }
 
-/* The frames that the GIC's options place; the distributor's is its `loc`. */
-static void resolve_gic(struct parser *p)
+/* Options may place a device, too: its `loc` is where its first region is. */
+static void resolve_place(struct parser *p, struct vdev_config *vdev)
 {
-    const struct vm_config *c = p->config;
-    for (size_t i = 0; c->vdev_count && i < c->vdevs[0].option_count; i++) {
-        const struct vdev_option *o = &c->vdevs[0].options[i];
-        uint64_t address;
-        if (strcmp(o->name, "gicd") && strcmp(o->name, "gicc") && strcmp(o->name, "gicr"))
-            continue;
-        if (number_parse(o->value, strlen(o->value), NUMBER_ADDRESS, &address) != NUMBER_OK ||
-            address >= GUEST_SPACE)
-            errors_add(p->errors, (struct place){o->file, o->line},
-                       "'%.64s' is not a guest-physical address", o->value);
-        else if (!strcmp(o->name, "gicd"))
-            c->vdevs[0].loc = address;
-    }
+    struct vdev v;
+    struct error e = {0};
+    if (!config_vdev_ranges(vdev, p->config->cpu_count, &v, &e))
+        errors_keep(p->errors, &e);
+    else if (v.region_count)
+        vdev->loc = v.regions[0].base;
 }
 
 static void finish_vdev(struct parser *p, struct vdev_config *vdev)
@@ -71,6 +64,7 @@ static void finish_vdev(struct parser *p, struct vdev_config *vdev)
     }
     if (type->needs_intr && !vdev->has_intr)
         errors_add(p->errors, vdev->place, "vdev %s needs 'intr PIC:LINE'", type->name);
+    resolve_place(p, vdev);
 }
 
 static void check_names(struct parser *p)
@@ -182,7 +176,6 @@ void parser_finish(struct parser *p)
     resolve_intrs(p);
     for (size_t i = 0; i < c->vdev_count; i++)
         finish_vdev(p, &c->vdevs[i]);
-    resolve_gic(p);
     check_names(p);
     check_lines(p);
     check_overlaps(p);

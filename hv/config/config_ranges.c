@@ -30,57 +30,29 @@ __attribute__((format(printf, 6, 7))) static void add(struct list *list, uint64_
     va_end(args);
 }
 
-/* The number that an option gives; a default if it is absent, none if it is wrong. */
-static uint64_t option_address(const struct vdev_config *vdev, const char *name, uint64_t otherwise,
-                               enum number_kind kind)
+bool config_vdev_ranges(const struct vdev_config *c, size_t vcpus, struct vdev *v, struct error *e)
 {
-    uint64_t value = otherwise;
-    for (size_t i = 0; i < vdev->option_count; i++) {
-        const char *text = vdev->options[i].value;
-        if (!strcmp(vdev->options[i].name, name) &&
-            (number_parse(text, strlen(text), kind, &value) != NUMBER_OK || value >= GUEST_SPACE))
-            value = ADDRESS_BAD;
-    }
-    return value;
+    *v = (struct vdev){
+        .type = c->type, .loc = c->loc, .options = c->options, .option_count = c->option_count};
+    return c->loc == ADDRESS_BAD || c->type->ranges(v, (unsigned)vcpus, e);
 }
 
-/* `msi ADDR,FIRST,COUNT`: what is wrong in it, the device says. */
-static void add_msi(struct list *list, const struct vdev_config *vdev)
-{
-    for (size_t i = 0; i < vdev->option_count; i++) {
-        const char *text = vdev->options[i].value;
-        uint64_t value;
-        if (!strcmp(vdev->options[i].name, "msi") &&
-            number_parse(text, strcspn(text, ","), NUMBER_ADDRESS, &value) == NUMBER_OK &&
-            value < GUEST_SPACE)
-            add(list, value, PAGE_SIZE, RANGE_VDEV, vdev->place, "gic msi");
-    }
-}
-
-/* Frames of the GIC: IHI 0069H (version 3), IHI 0048B (version 2). */
-static void add_gic(struct list *list, const struct vdev_config *vdev, size_t vcpus)
-{
-    bool is_v2 = option_address(vdev, "version", 3, NUMBER_PLAIN) == 2;
-    uint64_t gicd = option_address(vdev, "gicd", vdev->loc, NUMBER_ADDRESS);
-    add(list, gicd, is_v2 ? 0x1000 : 0x10000, RANGE_VDEV, vdev->place, "gic distributor");
-    if (is_v2)
-        add(list, option_address(vdev, "gicc", GIC_GICC_DEFAULT, NUMBER_ADDRESS), 0x2000,
-            RANGE_VDEV, vdev->place, "gic CPU interface");
-    else
-        add(list, option_address(vdev, "gicr", GIC_GICR_DEFAULT, NUMBER_ADDRESS), vcpus * 0x20000,
-            RANGE_VDEV, vdev->place, "gic redistributors");
-    add_msi(list, vdev);
-}
-
+/* What is wrong with a device that has no ranges was said when the configuration was finished. */
 static void add_vdev(struct list *list, const struct vdev_config *vdev, size_t vcpus)
 {
     const char *type = vdev->type->name, *name = vdev->name ? vdev->name : "";
-    bool is_virtio = !strncmp(type, "virtio-", 7); /* registers and 256 bytes of configuration */
-    if (!strcmp(type, "gic"))
-        add_gic(list, vdev, vcpus);
-    else
-        add(list, vdev->loc, is_virtio ? 0x200 : PAGE_SIZE, RANGE_VDEV, vdev->place, "%s%s%s%s",
-            type, *name ? " '" : "", name, *name ? "'" : "");
+    struct vdev v;
+    struct error ignored = {0};
+    if (!config_vdev_ranges(vdev, vcpus, &v, &ignored))
+        return;
+    for (size_t i = 0; i < v.region_count; i++) {
+        const struct vdev_region *r = &v.regions[i];
+        if (v.region_names[i])
+            add(list, r->base, r->size, RANGE_VDEV, vdev->place, "%s %s", type, v.region_names[i]);
+        else
+            add(list, r->base, r->size, RANGE_VDEV, vdev->place, "%s%s%s%s", type,
+                *name ? " '" : "", name, *name ? "'" : "");
+    }
 }
 
 static int by_start(const void *left, const void *right)

@@ -16,6 +16,9 @@ struct config_range {
 /* Every range the guest can reach, by start address. The caller frees the array. Ranges with a bad
  * address are left out. */
 struct config_range *config_ranges(const struct vm_config *config, size_t *count);
+/* Where a device will answer: its type fills the regions of `v`, which has nothing else afterwards
+ * than type, place and options. None if the address is bad. False: an option is. */
+bool config_vdev_ranges(const struct vdev_config *c, size_t vcpus, struct vdev *v, struct error *e);
 const char *range_kind_name(enum range_kind kind);
 
 #endif

@@ -159,6 +159,10 @@ static const struct {
     {"vdev gic name a:b",
      AT "the name of an interrupt controller has letters, digits, '_', '-', '.' only"},
     {"vdev gic vdev gic", AT "a second 'vdev gic'; the first is at [cmdline:1]"},
+    {"vdev gic version 4", AT "vdev gic: version 4 is neither 2 nor 3"},
+    {"vdev gic msi 0x30000000,80", AT "vdev gic: msi 0x30000000,80 is not ADDR,FIRST,COUNT"},
+    {"vdev gic msi 0x30000000,80,8 ram 0x30000000,4K",
+     AT "vdev gic msi 0x30000000-0x30000fff overlaps ram 0x30000000-0x30000fff [cmdline:1]"},
     {"vdev pl011 loc 0x1000 intr gic:37 name a vdev pl031 loc 0x2000 intr gic:38 name a",
      AT "vdev name 'a' is already taken at [cmdline:1]"},
     {"vdev pl011 loc 0x1000 intr gic:37 vdev pl031 loc 0x2000 intr gic:37",
@@ -657,6 +661,8 @@ static const struct {
     {"vdev virtio-entropy loc 0x20000000 intr gic:42",
      "vdev virtio-entropy loc 0x20000000 intr gic:42\n"},
     {"vdev wdt-sp805 intr gic:44", "vdev wdt-sp805 intr gic:44\n"}, /* at 0x1c0f0000 */
+    {"vdev pvpanic loc 0x1000 vdev pvpanic loc 0x1002",             /* it has two bytes */
+     "vdev pvpanic loc 0x1000\nvdev pvpanic loc 0x1002\n"},
     {"vdev wdt-sp805 loc 0x1c0f0000 intr gic:44 action dump,terminate frequency 25000000",
      "vdev wdt-sp805 loc 0x1c0f0000 intr gic:44 action dump,terminate frequency 25000000\n"},
 };

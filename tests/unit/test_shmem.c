@@ -105,7 +105,7 @@ static bool guest_try(struct guest *g, const char *const *options, struct error 
     w->v->options = g->options;
     for (; options && *options; options += 2)
         g->options[w->v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
-    return t->create(w->v, e) && bus_add(&w->bus, w->v, e);
+    return vdev_create(w->v, e) && bus_add(&w->bus, w->v, e);
 }
 
 static void guest_open(struct guest *g, const char *const *options)

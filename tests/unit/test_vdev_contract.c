@@ -284,7 +284,7 @@ START_TEST(types_are_complete)
         ck_assert(strchr((*t)->summary, '\n') == NULL);
         ck_assert_uint_ge((*t)->size, sizeof(struct vdev));
         ck_assert_ptr_nonnull((*t)->fields);
-        ck_assert((*t)->create && (*t)->access);
+        ck_assert((*t)->ranges && (*t)->access);
     }
     ck_assert_ptr_null(vdev_type_find("nothing"));
 }

@@ -142,7 +142,7 @@ static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
     v->options = w->options;
     for (; options && *options; options += 2)
         w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
-    if (!t->create(v, e))
+    if (!vdev_create(v, e))
         return false;
     if (strcmp(type, "gic") == 0)
         gic_connect(v, (struct gic_outputs){world_signal, w});

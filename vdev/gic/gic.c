@@ -41,35 +41,36 @@ static const struct field gic_fields[] = {
     FIELD_END,
 };
 
-static bool read_version(struct gic *g, struct error *e)
+static bool read_version(const struct vdev *v, unsigned *version, struct error *e)
 {
-    const struct vdev_option *o = vdev_option_find(&g->v, "version");
-    uint64_t version = 3;
-    if (!vdev_option_number(&g->v, "version", 10, &version, e))
+    const struct vdev_option *o = vdev_option_find(v, "version");
+    uint64_t number = 3;
+    if (!vdev_option_number(v, "version", 10, &number, e))
         return false;
-    if (version != 2 && version != 3)
+    if (number != 2 && number != 3)
         return error_at(e, o->file, o->line, "vdev gic: version %s is neither 2 nor 3", o->value);
-    g->version = (unsigned)version;
+    *version = (unsigned)number;
     return true;
 }
 
-static bool place_regions(struct gic *g, struct error *e)
+/* Frames: IHI 0069H (version 3), IHI 0048B (version 2). */
+static bool gic_ranges(struct vdev *v, unsigned vcpus, struct error *e)
 {
-    struct vdev *v = &g->v;
+    unsigned version;
+    struct gic_msi msi;
     uint64_t gicd = v->loc ? v->loc : GIC_GICD_DEFAULT, gicr = GIC_GICR_DEFAULT,
              gicc = GIC_GICC_DEFAULT;
-    if (!vdev_option_number(v, "gicd", 16, &gicd, e) ||
-        !vdev_option_number(v, "gicr", 16, &gicr, e) ||
-        !vdev_option_number(v, "gicc", 16, &gicc, e))
+    if (!read_version(v, &version, e) || !vdev_option_address(v, "gicd", &gicd, e) ||
+        !vdev_option_address(v, "gicr", &gicr, e) || !vdev_option_address(v, "gicc", &gicc, e) ||
+        !gic_msi_read(v, &msi, e))
         return false;
-    v->region_count = 2;
-    if (g->version == 3) {
-        v->regions[0] = (struct vdev_region){gicd, GIC_FRAME};
-        v->regions[1] = (struct vdev_region){gicr, (uint64_t)2 * GIC_FRAME * g->vcpu_count};
-    } else {
-        v->regions[0] = (struct vdev_region){gicd, GICD_V2_SIZE};
-        v->regions[1] = (struct vdev_region){gicc, GICC_V2_SIZE};
-    }
+    vdev_add_region(v, gicd, version == 3 ? GIC_FRAME : GICD_V2_SIZE, "distributor");
+    if (version == 3)
+        vdev_add_region(v, gicr, (uint64_t)2 * GIC_FRAME * vcpus, "redistributors");
+    else
+        vdev_add_region(v, gicc, GICC_V2_SIZE, "CPU interface");
+    if (msi.count)
+        vdev_add_region(v, msi.frame, GIC_MSI_FRAME, "msi");
     return true;
 }
 
@@ -100,7 +101,7 @@ static bool gic_create(struct vdev *v, struct error *e)
     if (g->vcpu_count < 1 || g->vcpu_count > GIC_VCPUS_MAX)
         return error_set(e, "vdev gic: %u vCPUs, but a GIC serves 1 to %u", g->vcpu_count,
                          (unsigned)GIC_VCPUS_MAX);
-    if (!read_version(g, e) || !place_regions(g, e) || !gic_msi_read(g, e))
+    if (!read_version(v, &g->version, e) || !gic_msi_read(v, &g->msi, e))
         return false;
     reset(g);
     return true;
@@ -201,6 +202,7 @@ const struct vdev_type gic_type = {
     .fields = gic_fields,
     .default_loc = GIC_GICD_DEFAULT,
     .options = gic_options,
+    .ranges = gic_ranges,
     .create = gic_create,
     .access = gic_access,
     .registers = gic_register_names,

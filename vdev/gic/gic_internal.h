@@ -30,6 +30,8 @@ enum {
     GIC_BPR0_MIN = 2,          /* group priority [7:3]: every implemented bit preempts */
     GIC_BPR1_MIN = 3,          /* the Group 1 binary point counts from one further up */
     GIC_FRAME = 0x10000,       /* size of a GICv3 register frame */
+    GIC_MSI_FRAME = 0x1000,
+    GIC_MSI_REGION = 2, /* behind the distributor, and redistributors or CPU interface */
 };
 
 /* Bits of cpu_control, in GICC_CTLR's places (IHI 0048B 4.4.1); ICC_CTLR_EL1 and
@@ -41,6 +43,12 @@ enum {
     CPU_FIQ_EN = 1 << 3,
     CPU_CBPR = 1 << 4,
     CPU_EOI_MODE = 1 << 9,
+};
+
+/* The option `msi`: a frame, and the lines from `first` that it makes pending. count 0: none. */
+struct gic_msi {
+    uint64_t frame;
+    unsigned first, count;
 };
 
 struct gic {
@@ -70,8 +78,7 @@ struct gic {
     uint32_t active_priorities0[GIC_VCPUS_MAX]; /* bit n: Group 0, priority 8n is active */
     uint32_t active_priorities1[GIC_VCPUS_MAX];
 
-    /* From the option `msi`; msi_count 0: none. */
-    unsigned msi_first, msi_count, msi_region;
+    struct gic_msi msi;
     /* Computed from the state. */
     uint32_t routed[GIC_VCPUS_MAX][GIC_WORDS]; /* lines whose target (or a target) is this vCPU */
     struct gic_choice {
@@ -128,7 +135,7 @@ enum bus_answer gic_cpu_v2_access(struct gic *g, struct bus_access *a);
 void gic_send_sgi(struct gic *g, unsigned from, unsigned to, unsigned intid);
 
 /* gic_msi.c. */
-bool gic_msi_read(struct gic *g, struct error *e);
+bool gic_msi_read(const struct vdev *v, struct gic_msi *msi, struct error *e);
 void gic_msi_reset(struct gic *g);
 enum bus_answer gic_msi_access(struct gic *g, struct bus_access *a);
 void gic_msi_describe(const struct gic *g, const struct describer *d);

@@ -8,18 +8,19 @@
 #include "vdev/gic/gic_internal.h"
 
 enum { MSI_TYPER = 0x008, MSI_SETSPI_NS = 0x040, MSI_IIDR = 0xfcc };
-#define MSI_FRAME 0x1000
 
 /* Three numbers; lines that the GIC does not have are left out. */
-bool gic_msi_read(struct gic *g, struct error *e)
+bool gic_msi_read(const struct vdev *v, struct gic_msi *msi, struct error *e)
 {
-    const struct vdev_option *o = vdev_option_find(&g->v, "msi");
+    const struct vdev_option *o = vdev_option_find(v, "msi");
     uint64_t numbers[3];
     const char *at = o ? o->value : "";
+    *msi = (struct gic_msi){0};
     for (unsigned i = 0; o && i < 3; i++) {
         size_t length = strcspn(at, ",");
         bool last_is_last = (at[length] == '\0') == (i == 2);
-        if (!last_is_last || !vdev_number(at, length, i == 0 ? 16 : 10, &numbers[i]))
+        if (!last_is_last || !vdev_number(at, length, i == 0 ? 16 : 10, &numbers[i]) ||
+            (i == 0 && numbers[0] >> 48))
             return error_at(e, o->file, o->line, "vdev gic: msi %s is not ADDR,FIRST,COUNT",
                             o->value);
         at += length + 1;
@@ -32,22 +33,21 @@ bool gic_msi_read(struct gic *g, struct error *e)
                         "least one",
                         o->value, GIC_LINES - 1);
     uint64_t room = GIC_LINES - numbers[1];
-    g->msi_first = (unsigned)numbers[1];
-    g->msi_count = (unsigned)(numbers[2] < room ? numbers[2] : room);
-    g->msi_region = (unsigned)g->v.region_count;
-    g->v.regions[g->v.region_count++] = (struct vdev_region){numbers[0], MSI_FRAME};
+    msi->frame = numbers[0];
+    msi->first = (unsigned)numbers[1];
+    msi->count = (unsigned)(numbers[2] < room ? numbers[2] : room);
     return true;
 }
 
 void gic_msi_reset(struct gic *g)
 {
-    for (unsigned line = g->msi_first; line < g->msi_first + g->msi_count; line++)
+    for (unsigned line = g->msi.first; line < g->msi.first + g->msi.count; line++)
         g->edge[gic_bank(0, line / 32)] |= 1u << line % 32;
 }
 
 static void send(struct gic *g, uint64_t line)
 {
-    if (line < g->msi_first || line - g->msi_first >= g->msi_count)
+    if (line < g->msi.first || line - g->msi.first >= g->msi.count)
         return;
     g->pending[gic_bank(0, (unsigned)line / 32)] |= 1u << line % 32;
     gic_bank_changed(g, gic_bank(0, (unsigned)line / 32));
@@ -62,7 +62,7 @@ enum bus_answer gic_msi_access(struct gic *g, struct bus_access *a)
             send(g, a->value & 0x3ff);
         return BUS_HANDLED;
     }
-    a->value = a->offset == MSI_TYPER ? (uint64_t)g->msi_first << 16 | g->msi_count : 0;
+    a->value = a->offset == MSI_TYPER ? (uint64_t)g->msi.first << 16 | g->msi.count : 0;
     return BUS_HANDLED;
 }
 
@@ -70,12 +70,12 @@ void gic_msi_describe(const struct gic *g, const struct describer *d)
 {
     static const char compatible[] = "arm,gic-v2m-frame";
     char name[32];
-    if (!g->msi_count)
+    if (!g->msi.count)
         return;
-    snprintf(name, sizeof name, "v2m@%" PRIx64, g->v.regions[g->msi_region].base);
+    snprintf(name, sizeof name, "v2m@%" PRIx64, g->v.regions[GIC_MSI_REGION].base);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
     d->empty(d->context, "msi-controller");
-    describe_reg(d, &g->v.regions[g->msi_region], 1);
+    describe_reg(d, &g->v.regions[GIC_MSI_REGION], 1);
     d->end_node(d->context);
 }

@@ -165,8 +165,6 @@ static bool pl031_create(struct vdev *v, struct error *e)
 {
     struct pl031 *r = pl031_of(v);
     (void)e;
-    v->regions[0] = (struct vdev_region){v->loc, 0x1000};
-    v->region_count = 1;
     r->match = (struct event){.name = "pl031 match", .fire = match_fires, .context = r};
     event_add(v->env->events, &r->match);
     r->match_ticks = EVENT_NEVER;
@@ -220,6 +218,7 @@ const struct vdev_type pl031_type = {
     .size = sizeof(struct pl031),
     .fields = pl031_fields,
     .needs_intr = true,
+    .ranges = vdev_one_page,
     .create = pl031_create,
     .access = pl031_access,
     .registers = pl031_registers,

@@ -446,8 +446,6 @@ static bool pl011_create(struct vdev *v, struct error *e)
     struct pl011 *u = pl011_of(v);
     if (!read_batch(u, e) || !vdev_check_delayed(v, e))
         return false;
-    v->regions[0] = (struct vdev_region){v->loc, 0x1000};
-    v->region_count = 1;
     u->timeout =
         (struct event){.name = "pl011 receive timeout", .fire = timeout_fires, .context = u};
     event_add(v->env->events, &u->timeout);
@@ -531,6 +529,7 @@ const struct vdev_type pl011_type = {
     .fields = pl011_fields,
     .needs_intr = true,
     .options = pl011_options,
+    .ranges = vdev_one_page,
     .create = pl011_create,
     .access = pl011_access,
     .registers = pl011_registers,

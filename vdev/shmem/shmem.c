@@ -362,8 +362,6 @@ static bool create_configured(const struct shmem *s, const struct vdev_option *o
 static bool shmem_create(struct vdev *v, struct error *e)
 {
     struct shmem *s = shmem_of(v);
-    v->regions[0] = (struct vdev_region){v->loc, PAGE_SIZE};
-    v->region_count = 1;
     for (size_t i = 0; i < v->option_count; i++)
         if (strcmp(v->options[i].name, "create") == 0 && !create_configured(s, &v->options[i], e))
             return false;
@@ -457,6 +455,7 @@ const struct vdev_type shmem_type = {
     .fields = shmem_fields,
     .needs_intr = true,
     .options = shmem_options,
+    .ranges = vdev_one_page,
     .create = shmem_create,
     .access = shmem_access,
     .describe = shmem_describe,

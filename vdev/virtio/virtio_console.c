@@ -160,6 +160,7 @@ const struct vdev_type virtio_console_type = {
     .fields = console_fields,
     .needs_intr = true,
     .options = console_options,
+    .ranges = virtio_ranges,
     .create = console_create,
     .access = console_access,
     .registers = virtio_registers,

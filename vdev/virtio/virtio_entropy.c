@@ -104,6 +104,7 @@ const struct vdev_type virtio_entropy_type = {
     .fields = entropy_fields,
     .needs_intr = true,
     .options = entropy_options,
+    .ranges = virtio_ranges,
     .create = entropy_create,
     .access = entropy_access,
     .registers = virtio_registers,

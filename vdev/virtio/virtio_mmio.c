@@ -474,13 +474,19 @@ const struct vdev_register *virtio_registers(const struct vdev *v, unsigned regi
 /* Life --------------------------------------------------------------------------------------------
  */
 
+bool virtio_ranges(struct vdev *v, unsigned vcpus, struct error *e)
+{
+    (void)vcpus;
+    (void)e;
+    vdev_add_region(v, v->loc, VIRTIO_REGION_SIZE, NULL);
+    return true;
+}
+
 void virtio_init(struct virtio_device *d, struct vdev *v, const struct virtio_type *type)
 {
     CHECK(type->queue_count <= VIRTIO_QUEUES_MAX && type->config_size <= VIRTIO_CONFIG_MAX);
     d->v = v;
     d->type = type;
-    v->regions[0] = (struct vdev_region){v->loc, VIRTIO_REGION_SIZE};
-    v->region_count = 1;
     d->work = (struct event){.name = "virtio work", .fire = work_fires, .context = d};
     event_add(v->env->events, &d->work);
     d->work_ticks = EVENT_NEVER;

@@ -55,7 +55,9 @@ struct virtio_device {
         FIELD(type, d.driver_features), FIELD(type, d.status), FIELD(type, d.interrupt_status)
 #define VIRTIO_QUEUE_FIELDS(type, d, number) VIRTQUEUE_FIELDS(type, d.queues[number])
 
-/* Life: from `create`, which also gets its region; `restored`; `destroy`; `describe`. */
+/* `ranges` of its type. */
+bool virtio_ranges(struct vdev *v, unsigned vcpus, struct error *e);
+/* Life: from `create`; `restored`; `destroy`; `describe`. */
 void virtio_init(struct virtio_device *d, struct vdev *v, const struct virtio_type *type);
 void virtio_restored(struct virtio_device *d);
 void virtio_destroy(struct virtio_device *d);

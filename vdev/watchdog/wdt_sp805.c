@@ -305,8 +305,6 @@ static bool sp805_create(struct vdev *v, struct error *e)
     struct sp805 *w = sp805_of(v);
     if (!read_action(w, e) || !read_frequency(w, e))
         return false;
-    v->regions[0] = (struct vdev_region){v->loc, 0x1000};
-    v->region_count = 1;
     w->zero = (struct event){.name = "sp805 zero", .fire = zero_fires, .context = w};
     event_add(v->env->events, &w->zero);
     w->zero_ticks = EVENT_NEVER;
@@ -402,6 +400,7 @@ const struct vdev_type wdt_sp805_type = {
     .fields = sp805_fields,
     .default_loc = 0x1c0f0000,
     .options = sp805_options,
+    .ranges = vdev_one_page,
     .create = sp805_create,
     .access = sp805_access,
     .registers = sp805_registers,
