@@ -468,14 +468,14 @@ static inline void engine_flush_code_soon(struct engine *e)
 }
 
 /* `fill` refused a write to a page because memory_is_code; now the store is made, by us or,
- * `alone`, by a run of the engine for which `fill` lets it through. [a, a + size) is in that page.
- */
+ * `alone`, by a run of the engine for which `fill` lets it through. [a, a + size) is in that page;
+ * where a store is to two such pages this comes for each. */
 static inline void engine_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
 {
     ((const struct engine_head *)e)->ops->store_begins(e, a, size, alone);
 }
 
-/* After a run flush the TLB as well. */
+/* Also if none began. After a run flush the TLB as well. */
 static inline void engine_store_ends(struct engine *e)
 {
     ((const struct engine_head *)e)->ops->store_ends(e);

@@ -81,21 +81,34 @@ void withheld_carry_out(struct vcpu *v, const struct insn_memory *m)
     write_back(v, m);
 }
 
+static void store_begins(struct vcpu *v, uint64_t address, uint64_t size)
+{
+    struct aside to = {.page = v->withheld.page};
+    bool is_refused = (address & ~PAGE_MASK) == v->withheld.page_va;
+    if ((is_refused || translate_aside(v, gva(address), &v->fault_access, &to)) &&
+        memory_is_code(v->world->memory, to.page))
+        engine_store_begins(v->world->engine, hpa(to.page.v | (address & PAGE_MASK)), size, true);
+}
+
+/* Both pages that it is to may have code. */
+static void stores_begin(struct vcpu *v, const struct insn_memory *m)
+{
+    uint64_t address = m->size ? m->address : v->withheld.page_va;
+    uint64_t rest = PAGE_SIZE - (address & PAGE_MASK), size = m->size ? m->size : 1;
+    store_begins(v, address, size < rest ? size : rest);
+    if (size > rest)
+        store_begins(v, address + rest, size - rest);
+}
+
 /* It was counted when it was refused. */
 static void let_run(struct vcpu *v, const struct insn_memory *m)
 {
-    struct engine *e = v->world->engine;
-    uint64_t page_va = v->withheld.page_va;
-    uint64_t offset = (m->address & ~PAGE_MASK) == page_va ? m->address & PAGE_MASK : 0;
-    uint64_t rest = PAGE_SIZE - offset;
-    uint64_t size = m->size < 1 ? 1 : m->size < rest ? m->size : rest;
-    bool is_code =
-        v->fault_access.kind == ACCESS_WRITE && memory_is_code(v->world->memory, v->withheld.page);
-    if (is_code)
-        engine_store_begins(e, hpa(v->withheld.page.v | offset), size, true);
+    bool is_store = v->fault_access.kind == ACCESS_WRITE;
+    if (is_store)
+        stores_begin(v, m);
     run_alone(v);
-    if (is_code)
-        engine_store_ends(e);
+    if (is_store)
+        engine_store_ends(v->world->engine);
 }
 
 /* An access over two pages is looked at in both, though it was refused for one of them. Where the

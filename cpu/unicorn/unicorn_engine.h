@@ -143,11 +143,13 @@ struct engine {
     size_t local_count;
     struct page_set code_pages; /* host-physical pages that code was ever fetched from */
 
-    struct page_side *sides;    /* by memory_page_number */
-    uint32_t tlb_number;        /* changes with each flush */
-    bool is_storing;            /* a store to code is carried out: */
-    hpa_t store_page, store_at; /* its first instruction */
-    uint64_t store_size;
+    struct page_side *sides; /* by memory_page_number */
+    uint32_t tlb_number;     /* changes with each flush */
+    struct {
+        hpa_t at;      /* the first instruction that it changes */
+        uint64_t size; /* in one page */
+    } stores[2];       /* the parts of a store to code that is carried out */
+    size_t store_count;
     struct kept_page *kept; /* unicorn_icache.c */
     uint32_t icache_number; /* changes when all of it is invalidated */
     struct noticed_change noticed;

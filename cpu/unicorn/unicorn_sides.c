@@ -31,11 +31,19 @@ static void become_data(struct engine *e, hpa_t page)
     unicorn_flush_tlb(e);
 }
 
+static bool is_stored_to(const struct engine *e, hpa_t page)
+{
+    for (size_t i = 0; i < e->store_count; i++)
+        if ((e->stores[i].at.v & ~PAGE_MASK) == page.v)
+            return true;
+    return false;
+}
+
 static void before_code_changes(void *context, hpa_t a, uint64_t size)
 {
     struct engine *e = context;
     hpa_t page = hpa(a.v & ~PAGE_MASK);
-    if (e->is_storing && e->store_page.v == page.v)
+    if (is_stored_to(e, page))
         return;
     icache_before_change(e, a, size, false);
     become_data(e, page);
@@ -66,8 +74,7 @@ void side_accessed(struct engine *e, struct engine_page *page, enum access_kind 
     hpa_t at = hpa(page->hpa);
     if (!(page->permits & PERMIT_W))
         return;
-    bool is_open = kind == ACCESS_WRITE && e->is_storing && e->store_page.v == at.v;
-    if (memory_is_code(e->memory, at) && !is_open)
+    if (memory_is_code(e->memory, at) && !(kind == ACCESS_WRITE && is_stored_to(e, at)))
         page->permits &= ~(unsigned)PERMIT_W;
     else
         side_of(e, at)->writable_in = e->tlb_number;
@@ -87,15 +94,15 @@ void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
     } else {
         library_drop_code(e, a.v, a.v + size);
     }
-    e->store_page = page;
-    e->store_at = hpa(a.v & ~(uint64_t)3);
-    e->store_size = a.v + size - e->store_at.v;
-    e->is_storing = true;
+    CHECK(e->store_count < sizeof e->stores / sizeof e->stores[0]);
+    hpa_t at = hpa(a.v & ~(uint64_t)3);
+    e->stores[e->store_count].at = at;
+    e->stores[e->store_count++].size = a.v + size - at.v;
 }
 
 void unicorn_store_ends(struct engine *e)
 {
-    e->is_storing = false;
-    if (e->looks_for_wfe)
-        note_wfe_words(e, e->store_at, (e->store_size + 3) & ~(uint64_t)3);
+    for (size_t i = 0; i < e->store_count && e->looks_for_wfe; i++)
+        note_wfe_words(e, e->stores[i].at, (e->stores[i].size + 3) & ~(uint64_t)3);
+    e->store_count = 0;
 }

@@ -94,6 +94,21 @@ static void across_pages(uint64_t write)
     CHECK_EQ("wrong results across pages", wrong, 0);
 }
 
+/* Programs at the end of a page and at the start of the next, changed by one store. */
+static void in_both_pages(uint64_t write)
+{
+    const uint64_t at = 0x2ffc;
+    uint64_t wrong = 0;
+    write32(write + at + 8, RET);
+    for (unsigned i = 0; i < 60; i++) {
+        __asm__ volatile("str %0, [%1]" ::"r"((uint64_t)movz(0, i) << 32 | RET), "r"(write + at)
+                         : "memory");
+        wrong += call(BOTH + at + 4) != i;
+        call(BOTH + at);
+    }
+    CHECK_EQ("wrong results in both pages", wrong, 0);
+}
+
 /* Code and data in one page, one behind the other; x0 = the data, x1 = how often. */
 TRAP_CODE(count_beside, "adr x2, 2f\n1: ldr x3, [x2]\nadd x3, x3, #1\nstr x3, [x2]\n"
                         "stp x3, x3, [x2, #16]\nsubs x1, x1, #1\nb.ne 1b\nldr x0, [x2]\nret\n"
@@ -196,6 +211,8 @@ int main(void)
     ahead("three times", three_times);
     across_pages(ALIAS);
     across_pages(BOTH);
+    in_both_pages(ALIAS);
+    in_both_pages(BOTH);
     data_beside();
     by_read();
     between_cpus();
