@@ -27,6 +27,10 @@ struct field {
 
 /* clang-format off */
 #define FIELD(type, member) FIELD_UP_TO(type, member, FIELD_MOST(((type *)0)->member))
+/* One that is known by another name. */
+#define FIELD_AS(type, member, name)                                                               \
+    {name, offsetof(type, member), sizeof(((type *)0)->member), 1,                                 \
+     FIELD_MOST(((type *)0)->member)}
 /* One that is an index, a number of bits to shift by, or has bits that do not exist. */
 #define FIELD_UP_TO(type, member, most)                                                            \
     {#member, offsetof(type, member), sizeof(((type *)0)->member), 1, most}

@@ -4,6 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/check.h"
+
+void text_put(struct bytes *out, const char *format, ...)
+{
+    char text[256];
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    CHECK(size >= 0);
+    if (size < (int)sizeof text) {
+        bytes_put(out, text, (size_t)size);
+    } else { /* room for the text and its NUL, which is then cut off */
+        size_t at = out->size;
+        for (int i = 0; i <= size; i++)
+            bytes_put(out, "", 1);
+        vsnprintf((char *)out->data + at, (size_t)size + 1, format, again);
+        out->size--;
+    }
+    va_end(again);
+}
+
 void text_add(char *text, size_t size, const char *format, ...)
 {
     size_t used = strlen(text);

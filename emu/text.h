@@ -1,10 +1,14 @@
-/* Sentences that are put together in a buffer. */
+/* Text that is put together, in a buffer of a fixed size or one that grows. */
 #ifndef EMU_TEXT_H
 #define EMU_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "emu/bytes.h"
+
+/* Appends, without a NUL. */
+void text_put(struct bytes *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends to the text, which has room for `size` bytes in all; what has none is left out. */
 void text_add(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -176,9 +176,9 @@ static void note_pmu_due(void *context, unsigned vcpu, uint64_t due_ticks, bool 
     exit_log_pmu_due(context, vcpu, due_ticks, changes);
 }
 
-static void note_timer(void *context, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
+static void note_timer(void *context, unsigned vcpu, unsigned timer, unsigned reg, uint64_t value)
 {
-    exit_log_timer(context, vcpu, physical, op2, value);
+    exit_log_timer(context, vcpu, timer, reg, value);
 }
 
 static uint64_t allowed_pcpus(const struct board *b, const struct cpu_config *cpu)
@@ -194,6 +194,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
     struct board *b = vm->board;
     uint64_t offset = vm->config->counter_offset;
     vm->world = (struct vcpu_world){
+        .arch = vm->arch->cpu,
         .engine = b->engine,
         .memory = &b->memory,
         .stage2 = &vm->stage2,
@@ -293,6 +294,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     vm->board = b;
     vm->number = (unsigned)b->vm_count;
     vm->config = config;
+    vm->arch = vm_arches[0];
     vm_name(config, vm->number, vm->name, sizeof vm->name);
     loggers_init(vm);
     sha256_init(&vm->output);

@@ -18,6 +18,7 @@
 #include "hv/config/config.h"
 #include "hv/events.h"
 #include "hv/schedule.h"
+#include "hv/vm_arch.h"
 #include "mmu/memory.h"
 #include "vdev/bus.h"
 #include "vdev/gic/gic.h"
@@ -76,6 +77,7 @@ struct vm {
     struct board *board;
     unsigned number;
     const struct vm_config *config;
+    const struct vm_arch *arch;
     struct stage2 stage2;
     unsigned ipa_bits; /* of guest-physical addresses */
     struct vcpu_world world;

@@ -33,62 +33,27 @@ void try_again(struct board *b)
 /* Words -------------------------------------------------------------------------------------------
  */
 
-enum { CTL_ENABLE = 1, CTL_IMASK = 2 }; /* CNTV_CTL_EL0, CNTP_CTL_EL0: D19.12 */
-
-static void add_timer(const struct board *b, const struct vcpu_timer *t, const char *name,
-                      char *text, size_t size)
-{
-    if (!(t->ctl & CTL_ENABLE))
-        return;
-    if (t->ctl & CTL_IMASK) {
-        text_add(text, size, ", its %s timer is masked (IMASK)", name);
-    } else if (t->event.when_ticks != EVENT_NEVER) {
-        uint64_t ns = vtime_scale(t->event.when_ticks, 1000000000, b->vtime.rate_hz);
-        text_add(text, size, ", its %s timer is due at %" PRIu64 ".%09" PRIu64 " s", name,
-                 ns / 1000000000, ns % 1000000000);
-    }
-}
-
-static void add_timers(const struct board *b, const struct vcpu *v, char *text, size_t size)
-{
-    add_timer(b, &v->timer_virtual, "virtual", text, size);
-    add_timer(b, &v->timer_physical, "physical", text, size);
-    if (!((v->timer_virtual.ctl | v->timer_physical.ctl) & CTL_ENABLE))
-        text_add(text, size, ", its timers are off");
-}
-
-/* PC is behind the instruction that made it wait. */
 static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
 {
     struct vcpu_registers r;
     char why[160];
     vcpu_read_registers(v, vm->board->current, &r);
-    if (v->irq || v->fiq) /* WFI would have gone on (D1.7.2), WFE does not */
-        snprintf(why, sizeof why, "an interrupt is signalled, but PSTATE.%s masks it and WFE waits",
-                 v->irq ? "I" : "F");
-    else
+    if (!vcpu_waiting_text(v, &r, text, size)) {
         gic_explain(vm->gic, v->index, why, sizeof why);
-    text_add(text, size, "waits%s at PC %#" PRIx64 ": %s",
-             !v->wait.is_on                       ? ""
-             : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
-                                                  : " for an event (WFE)",
-             r.pc - 4, why);
-    add_timers(vm->board, v, text, size);
+        text_add(text, size, "%s", why);
+    }
+    vcpu_timers_text(v, text, size);
 }
 
-#define INSN_B_ITSELF 0x14000000u
-
-/* `b .` with interrupts masked: how many programs end that have no other way. */
+/* How many programs end that have no other way. */
 static bool is_parked(struct vm *vm, struct vcpu *v, uint64_t *pc)
 {
     struct vcpu_registers r;
-    uint32_t word = 0;
     if (v != vm->board->current || v->reset_pending)
         return false;
     vcpu_read_registers(v, v, &r);
-    *pc = r.pc;
-    return (r.pstate >> 6 & 3) == 3 && vcpu_read_memory(v, gva(r.pc), &word, sizeof word) &&
-           word == INSN_B_ITSELF;
+    *pc = vcpu_registers_pc(&r);
+    return vcpu_is_parked(v, &r);
 }
 
 /* False: it runs. */
@@ -100,7 +65,7 @@ static bool add_vcpu(struct vm *vm, struct vcpu *v, char *text, size_t size)
         return !runs;
     text_add(text, size, "%svCPU %u ", *text ? "; " : "", v->index);
     if (parked)
-        text_add(text, size, "is in `b .` at PC %#" PRIx64 " with interrupts masked", pc);
+        text_add(text, size, "branches to itself at PC %#" PRIx64 " with interrupts masked", pc);
     else if (v->repeats)
         vcpu_loop_text(v, text + strlen(text), size - strlen(text));
     else
@@ -154,8 +119,8 @@ void note_repetition(struct vm *vm, struct vcpu *v)
     if (all_repeat(vm) && !may_be_helped(vm)) {
         explain(vm, text, sizeof text);
         vm_end(vm, STATUS_UNEXPECTED, "%s", text);
-    } else if (!v->chain.said) {
-        v->chain.said = true;
+    } else if (!v->repetition_is_said) {
+        v->repetition_is_said = true;
         vcpu_loop_text(v, text, sizeof text);
         log_write(&vm->log, LOG_WARN, "vCPU %u %s", v->index, text);
     }
@@ -183,7 +148,7 @@ static void add_whereabouts(struct vm *vm, struct vcpu *v, char *text, size_t si
         return;
     vcpu_read_registers(v, vm->board->current, &r);
     text_add(text, size, ", vCPU %u %s PC %#" PRIx64, v->index,
-             v->halted || v->wait.is_on ? "waiting before" : "at", r.pc);
+             v->halted || v->wait.is_on ? "waiting before" : "at", vcpu_registers_pc(&r));
 }
 
 /* Of every vCPU that is on; an exit log does not know. */
@@ -237,7 +202,7 @@ static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
     const struct asked_register *a = &vm->asked[v->index];
     const struct bus_region *asked = bus_find(&vm->bus, a->at);
     vcpu_read_registers(v, vm->board->current, &r);
-    bool is_named = vm_symbol(vm, r.pc, &s);
+    bool is_named = vm_symbol(vm, vcpu_registers_pc(&r), &s);
     bool lately = vm->board->vtime.instructions - a->last <= ASKED_LATELY;
     bool asks = asked && a->times >= ASKED_MANY && lately && vcpu_is_runnable(v);
     if (!v->on || (!is_named && !asks))

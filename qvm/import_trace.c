@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "emu/text.h"
-#include "hv/config/config_text.h"
 #include "qvm/host/host.h"
 #include "qvm/player.h"
 #include "qvm/recording.h"
@@ -174,7 +173,8 @@ static void tell_core(const struct importing *i, const struct import_core *core,
     fprintf(stderr,
             "qvm: '%s' holds the guest with %u %s; vcpu 0 is at PC %#" PRIx64
             " (qvm explain, qvm gdb, qvm run --from)\n",
-            i->options->to, core->vcpu_count, text_plural(core->vcpu_count, "vCPU", "vCPUs"), r.pc);
+            i->options->to, core->vcpu_count, text_plural(core->vcpu_count, "vCPU", "vCPUs"),
+            vcpu_registers_pc(&r));
     if (s->no_sysregs && !i->options->register_count)
         fprintf(stderr, "qvm: the core has no system registers: stage 1 is off; --sysreg "
                         "SCTLR_EL1=0x... and others set them\n");

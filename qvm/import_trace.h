@@ -3,7 +3,7 @@
 #ifndef QVM_IMPORT_TRACE_H
 #define QVM_IMPORT_TRACE_H
 
-#include "hv/arm64/start_state.h"
+#include "hv/foreign/start_state.h"
 #include "qvm/session.h"
 
 #define IMPORT_REGISTERS_MAX 64

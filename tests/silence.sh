@@ -135,7 +135,7 @@ for does, why in (
 # Limits.
 stuck('off', 'time limit reached while every vCPU waits: vCPU 0 waits at PC 0x4', 'its timers are off',
       status=67, options=['--limit-ns', '1000000'])
-stuck('parked', 'instruction limit reached: vCPU 0 is in `b .` at PC 0x4', 'with interrupts masked',
+stuck('parked', 'instruction limit reached: vCPU 0 branches to itself at PC 0x4', 'with interrupts masked',
       status=67, options=['--limit-insns', '100000'])
 
 # Accesses that come to nothing.

@@ -5,25 +5,25 @@
 #include "cpu/arm64/cpu_internal.h"
 #include "emu/machine.h"
 
-static bool all_must_be_aligned(const struct vcpu *v)
+static bool all_must_be_aligned(const struct arm64_vcpu *v)
 {
     return (v->stage1.sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
 }
 
 /* The engine compares registers when it translates, so what it checks may not depend on more. */
-void update_checks(struct vcpu *v)
+void update_checks(struct arm64_vcpu *v)
 {
     uint64_t sctlr = v->stage1.sctlr;
     unsigned checks = CHECK_ORDERED | (all_must_be_aligned(v) ? CHECK_ALL : 0u) |
                       (sctlr & SCTLR_M ? 0u : CHECK_ZERO) | (sctlr & SCTLR_SA ? CHECK_SP_EL1 : 0u) |
                       (sctlr & SCTLR_SA0 ? CHECK_SP_EL0 : 0u);
-    if (v->world->quirks & QUIRK_UNALIGNED)
+    if (v->cpu.world->quirks & QUIRK_UNALIGNED)
         checks = 0;
-    bool made = engine_set_checks(v->world->engine, checks);
+    bool made = engine_set_checks(v->cpu.world->engine, checks);
     v->checks_are_ours = checks && !made;
 }
 
-bool alignment_is_ours(const struct vcpu *v)
+bool alignment_is_ours(const struct arm64_vcpu *v)
 {
     return v->checks_are_ours && all_must_be_aligned(v);
 }
@@ -36,16 +36,16 @@ bool is_misaligned(const struct insn_memory *m)
 
 /* An engine that makes no checks lets acquires and SP pass, but where every page is refused: which
  * pages are refused for other reasons depends on where the run began, and on a debugger. */
-static bool sp_is_misaligned(const struct vcpu *v, const struct insn_memory *m)
+static bool sp_is_misaligned(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     bool reads_sp = m->rn == 31 && m->class != INSN_NOT_MEMORY;
     return reads_sp && engine_sp(e) % 16 && (!v->checks_are_ours || all_must_be_aligned(v)) &&
            (v->stage1.sctlr & (at_el0(engine_mode(e)) ? SCTLR_SA0 : SCTLR_SA));
 }
 
 /* Whatever memory it is to? */
-static bool is_checked(const struct vcpu *v, const struct insn_memory *m)
+static bool is_checked(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     if (m->class == INSN_ZERO)
         return false;
@@ -53,9 +53,9 @@ static bool is_checked(const struct vcpu *v, const struct insn_memory *m)
            m->class == INSN_EXCLUSIVE || m->class == INSN_ATOMIC;
 }
 
-bool alignment_faults(const struct vcpu *v, const struct insn_memory *m)
+bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
-    if (v->world->quirks & QUIRK_UNALIGNED)
+    if (v->cpu.world->quirks & QUIRK_UNALIGNED)
         return false;
     bool is_device = !(v->stage1.sctlr & SCTLR_M);
     if (m->class == INSN_ZERO)
@@ -65,17 +65,17 @@ bool alignment_faults(const struct vcpu *v, const struct insn_memory *m)
 
 /* With stage 1 off an address that is too large faults before the type of memory matters
  * (AArch64.S1DisabledOutput). */
-static bool is_too_large(struct vcpu *v, const struct insn_memory *m)
+static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     struct access access = {.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ};
     struct stage1_leaf leaf;
     return !(v->stage1.sctlr & SCTLR_M) && !is_checked(v, m) &&
-           !stage1_walk(&v->stage1, v->world->stage2, v->world->memory, gva(m->address), &access,
-                        NULL, &leaf, &v->fault);
+           !stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, gva(m->address),
+                        &access, NULL, &leaf, &v->fault);
 }
 
 /* An SP alignment fault comes first, and leaves FAR_EL1 as it is. */
-bool take_alignment(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
     if (!alignment_faults(v, m))
         return false;

@@ -3,6 +3,7 @@
 #ifndef CPU_ARM64_ARM64_H
 #define CPU_ARM64_ARM64_H
 
+#include "cpu/arch.h"
 #include "cpu/engine.h"
 
 /* PSTATE as laid out in SPSR_EL1 (C5.2.18). */
@@ -21,6 +22,23 @@
 #define PSTATE_PAN  (1u << 22)
 #define PSTATE_UAO  (1u << 23)
 #define PSTATE_NZCV 0xf0000000u
+
+/* After reset, at EL1 with everything masked. */
+#define PSTATE_RESET (PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)
+
+/* Registers by id (struct arch). */
+enum {
+    ARM64_X0 = 0,
+    ARM64_SP = 31,
+    ARM64_PC,
+    ARM64_PSTATE,
+    ARM64_V0,
+    ARM64_FPSR = ARM64_V0 + 32,
+    ARM64_FPCR,
+    ARM64_SYSTEM, /* and those behind it: what the engine holds of them */
+    ARM64_SYSTEM_COUNT = 22,
+    ARM64_REGISTERS = ARM64_SYSTEM + ARM64_SYSTEM_COUNT
+};
 
 /* ESR_EL1.EC (D19.2.37). */
 enum esr_ec {
@@ -104,5 +122,8 @@ enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 }
 enum { PPI_VIRTUAL_TIMER = 27, PPI_PHYSICAL_TIMER = 30, PPI_PMU = 23 };
 
 #define COUNTER_HZ 62500000u /* CNTFRQ_EL0 */
+
+extern const struct arch arch_arm64;
+extern const struct arch_register arm64_registers[ARM64_REGISTERS];
 
 #endif

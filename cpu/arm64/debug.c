@@ -5,7 +5,7 @@
 
 #include "emu/machine.h"
 
-bool debug_os_lock(const struct vcpu *v)
+bool debug_os_lock(const struct arm64_vcpu *v)
 {
     return v->oslsr & 2;
 }
@@ -13,16 +13,16 @@ bool debug_os_lock(const struct vcpu *v)
 /* The engine knows of no step (step.c). Pages that are watched are withheld from now on, or no
  * more.
  */
-void debug_regime_changed(struct vcpu *v)
+void debug_regime_changed(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     engine_set_sysreg(e, SYS_MDSCR_EL1, v->mdscr & ~(uint64_t)MDSCR_SS);
     engine_flush_tlb(e);
-    vcpu_update_watch(v);
+    update_watch(v);
 }
 
 /* Under the OS Lock none is: D2.4. */
-bool debug_enabled_here(const struct vcpu *v, uint64_t pstate)
+bool debug_enabled_here(const struct arm64_vcpu *v, uint64_t pstate)
 {
     if (debug_os_lock(v))
         return false;
@@ -37,7 +37,7 @@ static bool any_armed(const uint32_t *control, unsigned count)
     return false;
 }
 
-bool debug_is_active(const struct vcpu *v)
+bool debug_is_active(const struct arm64_vcpu *v)
 {
     return (v->mdscr & MDSCR_MDE) && any_armed(v->dbgbcr, DEBUG_BREAKPOINTS);
 }
@@ -49,7 +49,7 @@ static bool privilege_matches(uint32_t control, uint64_t pstate)
     return levels & (at_el0(pstate) ? 2 : 1);
 }
 
-static bool breakpoint_matches(const struct vcpu *v, unsigned n, uint64_t pc, uint64_t pstate)
+static bool breakpoint_matches(const struct arm64_vcpu *v, unsigned n, uint64_t pc, uint64_t pstate)
 {
     uint32_t control = v->dbgbcr[n];
     bool address_match = (control >> 20 & 15) == 0;
@@ -57,9 +57,9 @@ static bool breakpoint_matches(const struct vcpu *v, unsigned n, uint64_t pc, ui
            (v->dbgbvr[n] & 0x0001fffffffffffcu) == (pc & 0x0001fffffffffffcu);
 }
 
-bool debug_take_pending(struct vcpu *v)
+bool debug_take_pending(struct arm64_vcpu *v)
 {
-    uint64_t pstate = engine_pstate(v->world->engine), pc = engine_pc(v->world->engine);
+    uint64_t pstate = engine_pstate(v->cpu.world->engine), pc = engine_pc(v->cpu.world->engine);
     if (!debug_is_active(v) || !debug_enabled_here(v, pstate))
         return false;
     for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
@@ -72,9 +72,9 @@ bool debug_take_pending(struct vcpu *v)
     return false;
 }
 
-uint64_t debug_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes)
+uint64_t debug_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes)
 {
-    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t pstate = engine_pstate(v->cpu.world->engine);
     if (!debug_enabled_here(v, pstate))
         return UINT64_MAX;
     for (uint64_t at = pc; at < pc + size_bytes; at += 4)
@@ -93,13 +93,13 @@ static bool reads(const struct insn_memory *m)
     return !m->is_write || m->class == INSN_ATOMIC;
 }
 
-static bool is_old(const struct vcpu *v)
+static bool is_old(const struct arm64_vcpu *v)
 {
-    return v->world->quirks & QUIRK_WATCH_LESS;
+    return v->cpu.world->quirks & QUIRK_WATCH_LESS;
 }
 
 /* The watched bytes: a power-of-two block by MASK, else those BAS selects in a doubleword. */
-static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
+static uint64_t watched_block(const struct arm64_vcpu *v, unsigned n, uint64_t *size)
 {
     unsigned mask = v->dbgwcr[n] >> 24 & 31;
     *size = mask >= 3 ? (uint64_t)1 << mask : 8;
@@ -107,7 +107,8 @@ static uint64_t watched_block(const struct vcpu *v, unsigned n, uint64_t *size)
 }
 
 /* By distances: a block may be the last of the address space. */
-static bool overlap(const struct vcpu *v, uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+static bool overlap(const struct arm64_vcpu *v, uint64_t a, uint64_t a_size, uint64_t b,
+                    uint64_t b_size)
 {
     if (is_old(v))
         return a < b + b_size && b < a + a_size;
@@ -115,7 +116,7 @@ static bool overlap(const struct vcpu *v, uint64_t a, uint64_t a_size, uint64_t 
 }
 
 /* Where loads are watched stores are looked at, too: what may be written may be read. */
-unsigned debug_watched(const struct vcpu *v, uint64_t page_va)
+unsigned debug_watched(const struct arm64_vcpu *v, uint64_t page_va)
 {
     unsigned watched = 0;
     if (!(v->mdscr & MDSCR_MDE) || debug_os_lock(v))
@@ -129,7 +130,7 @@ unsigned debug_watched(const struct vcpu *v, uint64_t page_va)
     return watched;
 }
 
-static bool watches_bytes(const struct vcpu *v, unsigned n, uint64_t address, uint64_t size)
+static bool watches_bytes(const struct arm64_vcpu *v, unsigned n, uint64_t address, uint64_t size)
 {
     uint64_t block_size, base = watched_block(v, n, &block_size);
     if (block_size > 8)
@@ -142,9 +143,9 @@ static bool watches_bytes(const struct vcpu *v, unsigned n, uint64_t address, ui
 }
 
 /* `kinds`: of LSC, which accesses count. */
-static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, unsigned kinds)
+static bool watchpoint_hit(const struct arm64_vcpu *v, const struct insn_memory *m, unsigned kinds)
 {
-    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t pstate = engine_pstate(v->cpu.world->engine);
     uint64_t address = is_old(v) ? m->address : stage1_strip_tag(&v->stage1, gva(m->address)).v;
     if (!debug_enabled_here(v, pstate) || m->class == INSN_CACHE)
         return false;
@@ -160,7 +161,7 @@ static bool watchpoint_hit(const struct vcpu *v, const struct insn_memory *m, un
 
 /* Which of LSC sees the access: 1 loads, 2 stores, 0 none. An atomic is reported as a read if its
  * read alone would be (ESR_EL1, WnR of a Watchpoint exception). */
-static unsigned watchpoint_kind(const struct vcpu *v, const struct insn_memory *m)
+static unsigned watchpoint_kind(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     bool read = is_old(v) ? !m->is_write : reads(m);
     if (read && watchpoint_hit(v, m, 1))
@@ -168,16 +169,17 @@ static unsigned watchpoint_kind(const struct vcpu *v, const struct insn_memory *
     return m->is_write && watchpoint_hit(v, m, 2) ? 2 : 0;
 }
 
-static void take_watchpoint(struct vcpu *v, uint64_t pc, const struct insn_memory *m, bool write)
+static void take_watchpoint(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m,
+                            bool write)
 {
-    bool lower = at_el0(engine_pstate(v->world->engine));
+    bool lower = at_el0(engine_pstate(v->cpu.world->engine));
     enum esr_ec ec = lower ? EC_WATCHPOINT_LOWER : EC_WATCHPOINT;
     take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)write << 6), pc, true, m->address);
 }
 
 /* The part of the access that lies in the page which its first or its last byte is in; where that
  * is on the board if it is memory. */
-static struct point_access part_of(struct vcpu *v, const struct insn_memory *m, bool last)
+static struct point_access part_of(struct arm64_vcpu *v, const struct insn_memory *m, bool last)
 {
     uint64_t in_page = PAGE_SIZE - (m->address & PAGE_MASK);
     uint64_t first_size = m->size < in_page ? m->size : in_page;
@@ -196,28 +198,28 @@ static struct point_access part_of(struct vcpu *v, const struct insn_memory *m, 
 }
 
 /* The refused access was counted: the instruction's own count is one less. */
-bool debug_waits_for_debugger(struct vcpu *v, const struct insn_memory *m)
+bool debug_waits_for_debugger(struct arm64_vcpu *v, const struct insn_memory *m)
 {
-    struct points *points = v->world->points;
+    struct points *points = v->cpu.world->points;
     if (!points || !points_have_watched(points) || m->class == INSN_CACHE)
         return false;
-    uint64_t before = engine_executed(v->world->engine) - 1;
+    uint64_t before = engine_executed(v->cpu.world->engine) - 1;
     bool waits = false;
     for (unsigned i = 0; i < 2 && !waits; i++) {
         struct point_access part = part_of(v, m, i);
-        waits = part.size && points_access(points, v, &part, before);
+        waits = part.size && points_access(points, &v->cpu, &part, before);
     }
     return waits;
 }
 
-bool debug_minds_access(struct vcpu *v, const struct insn_memory *m)
+bool debug_minds_access(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     return v->withheld.is_watched && (watchpoint_kind(v, m) || debug_waits_for_debugger(v, m));
 }
 
-void run_alone(struct vcpu *v)
+void run_alone(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     v->watchpoint_pass = true;
     engine_uncount_attempt(e);
     enum engine_stop why =
@@ -228,13 +230,13 @@ void run_alone(struct vcpu *v)
         handle_refused_fill(v);
 }
 
-bool debug_stops_access(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+bool debug_stops_access(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
     unsigned kind = v->withheld.is_watched ? watchpoint_kind(v, m) : 0;
     if (kind)
         take_watchpoint(v, pc, m, kind == 2);
     else if (debug_waits_for_debugger(v, m))
-        engine_uncount_attempt(v->world->engine);
+        engine_uncount_attempt(v->cpu.world->engine);
     else
         return false;
     return true;

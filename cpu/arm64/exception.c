@@ -17,10 +17,10 @@ static uint64_t vector_base(uint64_t pstate)
 }
 
 /* AArch64.TakeException: D1.3.1. */
-void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
+void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
                     bool has_far, uint64_t far)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint64_t old = engine_pstate(e);
     uint64_t new = (old & ~(uint64_t)(PSTATE_EL | PSTATE_SP | PSTATE_SS | PSTATE_IL | PSTATE_UAO)) |
                    PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F;
@@ -48,10 +48,10 @@ void take_exception(struct vcpu *v, enum vector_kind kind, uint32_t esr, uint64_
     /* Last, because it makes the engine rebuild what it derived from PSTATE. */
     engine_set_sysreg(e, SYS_SPSR_EL1, old);
     illegal_note_spsr(v, old);
-    vcpu_send_event(v);
+    vcpu_send_event(&v->cpu);
 }
 
-void take_undefined(struct vcpu *v, uint64_t pc)
+void take_undefined(struct arm64_vcpu *v, uint64_t pc)
 {
     take_exception(v, VECTOR_SYNC, esr_of(EC_UNKNOWN, 0), pc, false, 0);
 }
@@ -67,18 +67,18 @@ static uint32_t abort_iss(const struct fault *f, const struct insn_memory *m)
 
 /* D19.2.37, WnR: of an instruction that reads and writes it is 0 if a read would have failed, too;
  * it is only for want of permission that a write alone fails. */
-bool abort_is_by_write(struct vcpu *v, gva_t a, const struct insn_memory *m)
+bool abort_is_by_write(struct arm64_vcpu *v, gva_t a, const struct insn_memory *m)
 {
     if (m->class == INSN_NOT_MEMORY) /* new code in the place of what the engine runs */
         return v->fault_access.kind == ACCESS_WRITE;
-    if (m->class != INSN_ATOMIC || (v->world->quirks & QUIRK_ATOMICS_WRITE))
+    if (m->class != INSN_ATOMIC || (v->cpu.world->quirks & QUIRK_ATOMICS_WRITE))
         return m->is_write;
     return v->fault.class == FAULT_PERMISSION && !read_fails(v, a);
 }
 
-void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m)
+void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m)
 {
-    bool lower = at_el0(engine_mode(v->world->engine));
+    bool lower = at_el0(engine_mode(v->cpu.world->engine));
     enum esr_ec ec = m ? (lower ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT)
                        : (lower ? EC_INSN_ABORT_LOWER : EC_INSN_ABORT);
     if (m)
@@ -86,15 +86,15 @@ void take_abort(struct vcpu *v, uint64_t pc, gva_t address, const struct insn_me
     take_exception(v, VECTOR_SYNC, esr_of(ec, abort_iss(&v->fault, m)), pc, true, address.v);
 }
 
-static struct insn_memory decode_at(struct vcpu *v, uint64_t pc)
+static struct insn_memory decode_at(struct arm64_vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
     bool readable = read_instruction(v, pc, &word);
-    return readable ? insn_memory_decode(v->world->engine, pc, word) : (struct insn_memory){0};
+    return readable ? insn_memory_decode(v->cpu.world->engine, pc, word) : (struct insn_memory){0};
 }
 
 /* What the engine found misaligned; or other code than it has translated is in memory by now. */
-static void take_found_alignment(struct vcpu *v, uint64_t pc)
+static void take_found_alignment(struct arm64_vcpu *v, uint64_t pc)
 {
     struct insn_memory m = decode_at(v, pc);
     if (take_alignment(v, pc, &m))
@@ -108,9 +108,10 @@ static void take_found_alignment(struct vcpu *v, uint64_t pc)
 #define INSN_SMC             0xd4000003u
 
 /* What the hypervisor decided about an instruction that exited, which PC may be behind already. */
-static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, uint64_t next_pc)
+static void finish_exit(struct arm64_vcpu *v, enum exit_result result, uint64_t pc,
+                        uint64_t next_pc)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     switch (result) {
     case EXIT_DONE:
         engine_set_pc(e, next_pc);
@@ -129,41 +130,41 @@ static void finish_exit(struct vcpu *v, enum exit_result result, uint64_t pc, ui
     }
 }
 
-static void take_undefined_instruction(struct vcpu *v, uint64_t pc)
+static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
     if (!read_instruction(v, pc, &word)) {
         take_undefined(v, pc);
         return;
     }
-    if (word == INSN_HLT_SEMIHOSTING && v->world->semihosting) {
+    if (word == INSN_HLT_SEMIHOSTING && v->cpu.world->semihosting) {
         struct guest_exit x = {.reason = EXIT_SEMIHOSTING, .pc = gva(pc)};
-        finish_exit(v, v->world->exit(v->world->context, v, &x), pc, pc + 4);
+        finish_exit(v, v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x), pc, pc + 4);
         return;
     }
-    struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
+    struct insn_memory m = insn_memory_decode(v->cpu.world->engine, pc, word);
     bool is_zero = m.class == INSN_ZERO; /* undefined to the engine where it faults, or at EL0 */
-    if (is_zero && (!at_el0(engine_mode(v->world->engine)) || (v->stage1.sctlr & SCTLR_DZE)) &&
+    if (is_zero && (!at_el0(engine_mode(v->cpu.world->engine)) || (v->stage1.sctlr & SCTLR_DZE)) &&
         take_alignment(v, pc, &m))
         return;
     if (sysreg_is_undefined(v, word) && undefined_sysreg(v, word)) {
-        engine_set_pc(v->world->engine, pc + 4);
+        engine_set_pc(v->cpu.world->engine, pc + 4);
         expect_exit(v, pc, word & 31);
         return;
     }
     take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
 }
 
-static enum exit_result exit_for_call(struct vcpu *v, enum exit_reason reason, uint64_t pc,
+static enum exit_result exit_for_call(struct arm64_vcpu *v, enum exit_reason reason, uint64_t pc,
                                       uint32_t word)
 {
     struct guest_exit x = {.reason = reason, .pc = gva(pc), .value = word >> 5 & 0xffff};
     x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);
-    return v->world->exit(v->world->context, v, &x);
+    return v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
 }
 
 /* HVC and SMC: the engine reports them with PC behind. */
-static void take_call(struct vcpu *v, enum exit_reason reason, uint64_t next_pc)
+static void take_call(struct arm64_vcpu *v, enum exit_reason reason, uint64_t next_pc)
 {
     uint32_t word = 0;
     read_instruction(v, next_pc - 4, &word);
@@ -173,8 +174,8 @@ static void take_call(struct vcpu *v, enum exit_reason reason, uint64_t next_pc)
 
 bool take_engine_exception(void *cpu, unsigned number)
 {
-    struct vcpu *v = cpu;
-    uint64_t pc = engine_pc(v->world->engine);
+    struct arm64_vcpu *v = cpu;
+    uint64_t pc = engine_pc(v->cpu.world->engine);
     uint32_t word = 0;
     switch (number) {
     case ENGINE_SVC:
@@ -202,42 +203,42 @@ bool take_engine_exception(void *cpu, unsigned number)
         return false;
     }
     /* A new regime of interrupts and traps: have them looked at before the next block. */
-    vcpu_update_watch(v);
+    update_watch(v);
     return true;
 }
 
 /* Exits that the engine does not try ------------------------------------------------------------
  */
 
-void expect_exit(struct vcpu *v, uint64_t pc, unsigned n)
+void expect_exit(struct arm64_vcpu *v, uint64_t pc, unsigned n)
 {
     if (!step_is_on(v)) /* what the guest steps runs alone */
-        engine_expect_exit(v->world->engine, pc, n);
+        engine_expect_exit(v->cpu.world->engine, pc, n);
 }
 
-static enum engine_outcome carry_out_call(struct vcpu *v, enum exit_reason reason, uint64_t pc,
-                                          uint32_t word)
+static enum engine_outcome carry_out_call(struct arm64_vcpu *v, enum exit_reason reason,
+                                          uint64_t pc, uint32_t word)
 {
     enum exit_result result = exit_for_call(v, reason, pc, word);
     if (result == EXIT_DONE)
         return ENGINE_DONE;
-    engine_continue_at(v->world->engine, pc + 4);
+    engine_continue_at(v->cpu.world->engine, pc + 4);
     finish_exit(v, result, pc, pc + 4);
     return ENGINE_LEFT;
 }
 
-static enum engine_outcome carry_out_sysreg(struct vcpu *v, uint64_t pc, uint32_t word)
+static enum engine_outcome carry_out_sysreg(struct arm64_vcpu *v, uint64_t pc, uint32_t word)
 {
     if (undefined_sysreg(v, word))
         return ENGINE_DONE;
-    engine_continue_at(v->world->engine, pc + 4);
+    engine_continue_at(v->cpu.world->engine, pc + 4);
     take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
     return ENGINE_LEFT;
 }
 
 enum engine_outcome carry_out(void *cpu, uint64_t pc)
 {
-    struct vcpu *v = cpu;
+    struct arm64_vcpu *v = cpu;
     uint32_t word;
     if (!read_instruction(v, pc, &word) || step_is_on(v))
         return ENGINE_REFUSED;
@@ -245,7 +246,7 @@ enum engine_outcome carry_out(void *cpu, uint64_t pc)
     if (!is_hvc && !is_smc)
         return sysreg_is_undefined(v, word) ? carry_out_sysreg(v, pc, word)
                                             : carry_out_access(v, pc, word);
-    if (at_el0(engine_mode(v->world->engine)))
+    if (at_el0(engine_mode(v->cpu.world->engine)))
         return ENGINE_REFUSED; /* undefined there */
     return carry_out_call(v, is_hvc ? EXIT_HVC : EXIT_SMC, pc, word);
 }

@@ -11,14 +11,14 @@ static bool mode_is_legal(uint64_t spsr)
     return mode == 0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H;
 }
 
-void illegal_note_spsr(struct vcpu *v, uint64_t spsr)
+void illegal_note_spsr(struct arm64_vcpu *v, uint64_t spsr)
 {
     v->spsr_is_illegal = !mode_is_legal(spsr);
     v->spsr_is_odd = v->spsr_is_illegal || (spsr & PSTATE_IL);
-    vcpu_update_watch(v);
+    update_watch(v);
 }
 
-uint64_t illegal_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
+uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
 {
     uint32_t word;
     if (pstate & PSTATE_IL)
@@ -32,9 +32,9 @@ uint64_t illegal_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint6
 }
 
 /* The return itself: flags and masks come from SPSR, EL and SP stay, IL is set. */
-static void return_illegally(struct vcpu *v, uint64_t spsr)
+static void return_illegally(struct arm64_vcpu *v, uint64_t spsr)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint64_t kept = engine_pstate(e) & (PSTATE_EL | PSTATE_SP | PSTATE_PAN | PSTATE_UAO);
     uint64_t taken = spsr & (PSTATE_NZCV | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F);
     engine_count_attempt(e);
@@ -44,9 +44,9 @@ static void return_illegally(struct vcpu *v, uint64_t spsr)
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }
 
-bool illegal_take_pending(struct vcpu *v)
+bool illegal_take_pending(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint32_t word;
     if (!v->spsr_is_odd)
         return false;

@@ -12,39 +12,41 @@
 #include "emu/text.h"
 
 /* Compared before the registers change. What is looked up by encoding is looked at last. */
-static bool leaves_all_as_it_was(const struct vcpu *v, const struct exception_entry *x)
+static bool leaves_all_as_it_was(const struct arm64_vcpu *v, const struct exception_entry *x)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     return x->kind == VECTOR_SYNC && x->attempt == x->vector && x->from == x->to &&
-           !(v->world->quirks & QUIRK_LOOPS_RUN) && engine_sysreg(e, SYS_ELR_EL1) == x->return_pc &&
+           !(v->cpu.world->quirks & QUIRK_LOOPS_RUN) &&
+           engine_sysreg(e, SYS_ELR_EL1) == x->return_pc &&
            engine_sysreg(e, SYS_ESR_EL1) == x->esr && engine_sysreg(e, SYS_SPSR_EL1) == x->from &&
            (!x->has_far || engine_sysreg(e, SYS_FAR_EL1) == x->far);
 }
 
-static void begin_chain(struct vcpu *v, const struct exception_entry *x)
+static void begin_chain(struct arm64_vcpu *v, const struct exception_entry *x)
 {
+    v->cpu.repetition_is_said = false;
     v->chain = (struct exception_chain){
         .is_known = true,
-        .first_instruction = engine_executed(v->world->engine),
+        .first_instruction = engine_executed(v->cpu.world->engine),
         .first_pc = x->attempt,
         .first_esr = x->esr,
         .first_far = x->far,
     };
 }
 
-void loop_note(struct vcpu *v, const struct exception_entry *x)
+void loop_note(struct arm64_vcpu *v, const struct exception_entry *x)
 {
     struct exception_chain *c = &v->chain;
-    v->repeats = leaves_all_as_it_was(v, x);
+    v->cpu.repeats = leaves_all_as_it_was(v, x);
     if (x->attempt != c->vector || x->kind != VECTOR_SYNC)
         begin_chain(v, x);
     c->vector = x->vector;
-    if (!v->repeats)
+    if (!v->cpu.repeats)
         return;
     c->last_esr = x->esr;
     c->last_far = x->far;
     c->no_memory = v->fault_gpa_page;
-    engine_stop_soon(v->world->engine);
+    engine_stop_soon(v->cpu.world->engine);
 }
 
 /* Those that write FAR_EL1 (D19.2.40). */
@@ -92,8 +94,9 @@ static void add_first(const struct exception_chain *c, char *text, size_t size)
         text_add(text, size, ", FAR %#" PRIx64, c->first_far);
 }
 
-void vcpu_loop_text(const struct vcpu *v, char *text, size_t size)
+void arm64_loop_text(const struct vcpu *cpu, char *text, size_t size)
 {
+    const struct arm64_vcpu *v = arm64_of_const(cpu);
     const struct exception_chain *c = &v->chain;
     snprintf(text, size,
              "takes the same exception for ever at the vector %#" PRIx64 " (VBAR_EL1 %#" PRIx64

@@ -17,30 +17,30 @@ static uint64_t truncated(uint64_t value, unsigned size)
 }
 
 /* ESR_EL2 for the abort as a hypervisor would see it: ISS of a Data Abort from a lower EL. */
-static uint32_t hypervisor_esr(struct vcpu *v, const struct insn_memory *m, gva_t a)
+static uint32_t hypervisor_esr(struct arm64_vcpu *v, const struct insn_memory *m, gva_t a)
 {
     return esr_of(EC_DATA_ABORT_LOWER, insn_syndrome(m) | fault_status_code(&v->fault) |
                                            (uint32_t)abort_is_by_write(v, a, m) << 6);
 }
 
-static enum exit_result exit_for_register(struct vcpu *v, const struct insn_memory *m,
+static enum exit_result exit_for_register(struct arm64_vcpu *v, const struct insn_memory *m,
                                           struct guest_exit *x, unsigned rt)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     x->value = m->is_write ? truncated(engine_x(e, rt), m->access_size) : 0;
-    enum exit_result result = v->world->exit(v->world->context, v, x);
+    enum exit_result result = v->cpu.world->exit(v->cpu.world->context, &v->cpu, x);
     if (result == EXIT_DONE && !m->is_write)
         engine_set_x(e, rt, extended(truncated(x->value, m->access_size), m));
     return result;
 }
 
-static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory *m, gva_t a)
+static enum exit_result exit_for_access(struct arm64_vcpu *v, const struct insn_memory *m, gva_t a)
 {
     struct guest_exit x = {
         .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO
                   : v->fault.class == FAULT_EXTERNAL  ? EXIT_PASS
                                                       : EXIT_STAGE2,
-        .pc = gva(engine_pc(v->world->engine)),
+        .pc = gva(engine_pc(v->cpu.world->engine)),
         .gva = a,
         .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
         .size = (uint8_t)m->access_size,
@@ -53,7 +53,7 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
     bool crosses = (m->address & PAGE_MASK) + m->size > PAGE_SIZE;
     if (crosses || (m->class != INSN_SINGLE && m->class != INSN_PAIR)) {
         x.reason = EXIT_MMIO_OPAQUE;
-        return v->world->exit(v->world->context, v, &x);
+        return v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
     }
     enum exit_result result = exit_for_register(v, m, &x, m->rt);
     if (m->class == INSN_PAIR && result == EXIT_DONE) {
@@ -64,9 +64,9 @@ static enum exit_result exit_for_access(struct vcpu *v, const struct insn_memory
     return result;
 }
 
-void write_back(struct vcpu *v, const struct insn_memory *m)
+void write_back(struct arm64_vcpu *v, const struct insn_memory *m)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     if (!m->writeback)
         return;
     if (m->rn == 31)
@@ -75,17 +75,17 @@ void write_back(struct vcpu *v, const struct insn_memory *m)
         engine_set_x(e, m->rn, m->writeback_value);
 }
 
-static void external_abort(struct vcpu *v, uint64_t pc, gva_t a, const struct insn_memory *m)
+static void external_abort(struct arm64_vcpu *v, uint64_t pc, gva_t a, const struct insn_memory *m)
 {
     v->fault = (struct fault){.class = FAULT_EXTERNAL};
     take_abort(v, pc, a, m);
 }
 
 /* A data access whose stage 2 translation failed: a virtual device or nothing at all. */
-static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
+static enum engine_outcome handle_stage2(struct arm64_vcpu *v, uint64_t pc, gva_t a,
                                          const struct insn_memory *m)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     unsigned alignment = insn_alignment(m);
     if (alignment && (a.v & (alignment - 1)) && v->fault_is_device) {
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
@@ -98,11 +98,11 @@ static enum engine_outcome handle_stage2(struct vcpu *v, uint64_t pc, gva_t a,
         return ENGINE_DONE;
     case EXIT_UNDEFINED:
         take_undefined(v, pc);
-        v->repeats = false;
+        v->cpu.repeats = false;
         break;
     case EXIT_ABORT:
         external_abort(v, pc, a, m);
-        v->repeats = false; /* a device was asked, and may answer the next time */
+        v->cpu.repeats = false; /* a device was asked, and may answer the next time */
         break;
     case EXIT_STOPPED:
         engine_set_pc(e, pc + 4);
@@ -119,9 +119,9 @@ static bool is_in_page(const struct insn_memory *m)
 /* Accesses that the engine does not try ----------------------------------------------------------
  */
 
-enum engine_outcome carry_out_access(struct vcpu *v, uint64_t pc, uint32_t word)
+enum engine_outcome carry_out_access(struct arm64_vcpu *v, uint64_t pc, uint32_t word)
 {
-    struct insn_memory m = insn_memory_decode(v->world->engine, pc, word);
+    struct insn_memory m = insn_memory_decode(v->cpu.world->engine, pc, word);
     enum access_kind kind = m.is_write ? ACCESS_WRITE : ACCESS_READ;
     if (!m.registers || m.unprivileged || !is_in_page(&m) || alignment_faults(v, &m))
         return ENGINE_REFUSED;
@@ -139,7 +139,7 @@ static bool is_plain(const struct insn_memory *m)
     return m->class == INSN_SINGLE && !m->unprivileged && is_in_page(m);
 }
 
-static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
+static void handle_refused_fetch(struct arm64_vcpu *v, uint64_t pc)
 {
     if (pc & 3) {
         take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
@@ -155,7 +155,7 @@ static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
             .esr = esr_of(EC_INSN_ABORT_LOWER, fault_status_code(&v->fault)),
             .hpfar = v->fault_gpa_page.v >> 12 << 4,
         };
-        if (v->world->exit(v->world->context, v, &x) == EXIT_STOPPED)
+        if (v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x) == EXIT_STOPPED)
             return;
         v->fault = (struct fault){.class = FAULT_EXTERNAL};
     }
@@ -165,7 +165,7 @@ static void handle_refused_fetch(struct vcpu *v, uint64_t pc)
 /* The failing address: what the instruction says if that is in the failing page, else (a page
  * crossing access whose second page failed) the page's start. Of DC it is the register's value
  * (D19.2.40, FAR_EL1). */
-static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
+static gva_t failing_address(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     uint64_t page = v->fault.gva.v & ~PAGE_MASK;
     if (m->class == INSN_ZERO || m->class == INSN_CACHE)
@@ -173,9 +173,9 @@ static gva_t failing_address(const struct vcpu *v, const struct insn_memory *m)
     return gva((m->address & ~PAGE_MASK) == page ? m->address : page);
 }
 
-void handle_refused_fill(struct vcpu *v)
+void handle_refused_fill(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint64_t pc = engine_pc(e);
     engine_count_attempt(e);
     /* A stage 1 table that lies where the guest has no memory: an external abort on the walk. */

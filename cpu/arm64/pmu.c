@@ -33,56 +33,57 @@ struct now {
     uint8_t prescale;
 };
 
-static bool is_old(const struct vcpu *v)
+static bool is_old(const struct arm64_vcpu *v)
 {
-    return v->world->quirks & QUIRK_OLD_PMU;
+    return v->cpu.world->quirks & QUIRK_OLD_PMU;
 }
 
-static unsigned counters(const struct vcpu *v)
+static unsigned counters(const struct arm64_vcpu *v)
 {
     return is_old(v) ? 0 : PMU_EVENT_COUNTERS;
 }
 
-static uint64_t implemented(const struct vcpu *v)
+static uint64_t implemented(const struct arm64_vcpu *v)
 {
     return CYCLES | ((1u << counters(v)) - 1);
 }
 
-uint64_t pmu_retired(const struct vcpu *v)
+uint64_t pmu_retired(const struct arm64_vcpu *v)
 {
-    return v->retired + (v->loaded ? engine_executed(v->world->engine) - v->retired_since : 0);
+    return v->retired +
+           (v->cpu.loaded ? engine_executed(v->cpu.world->engine) - v->retired_since : 0);
 }
 
-void pmu_load(struct vcpu *v)
+void pmu_load(struct arm64_vcpu *v)
 {
-    v->retired_since = engine_executed(v->world->engine);
+    v->retired_since = engine_executed(v->cpu.world->engine);
     v->pmu_stale = true;
 }
 
-void pmu_unload(struct vcpu *v)
+void pmu_unload(struct arm64_vcpu *v)
 {
     v->retired = pmu_retired(v);
-    v->retired_since = engine_executed(v->world->engine);
+    v->retired_since = engine_executed(v->cpu.world->engine);
 }
 
 /* Of the cycle counter n is SELECT_CYCLES. */
-static uint64_t filter_of(const struct vcpu *v, unsigned n)
+static uint64_t filter_of(const struct arm64_vcpu *v, unsigned n)
 {
     return n == SELECT_CYCLES ? v->pmccfiltr : v->pmevtyper[n];
 }
 
-static bool is_enabled(const struct vcpu *v, unsigned n)
+static bool is_enabled(const struct arm64_vcpu *v, unsigned n)
 {
     return (v->pmcr & PMCR_E) && (v->pmcntenset >> n & 1);
 }
 
-static bool counts(const struct vcpu *v, unsigned n)
+static bool counts(const struct arm64_vcpu *v, unsigned n)
 {
     return is_enabled(v, n) &&
            (is_old(v) || !(filter_of(v, n) & (v->pmu_el0 ? FILTER_EL0 : FILTER_EL1)));
 }
 
-static void add_events(const struct vcpu *v, struct now *now, unsigned n, uint64_t count)
+static void add_events(const struct arm64_vcpu *v, struct now *now, unsigned n, uint64_t count)
 {
     uint64_t value = now->events[n] + count, wraps = value >> 32;
     now->events[n] = (uint32_t)value;
@@ -94,7 +95,7 @@ static void add_events(const struct vcpu *v, struct now *now, unsigned n, uint64
 }
 
 /* D13.4.4: the cycle counter passed the end of 32 bits, or of 64 with PMCR_EL0.LC. */
-static void add_cycles(const struct vcpu *v, struct now *now, uint64_t passed)
+static void add_cycles(const struct arm64_vcpu *v, struct now *now, uint64_t passed)
 {
     uint64_t before = now->cycles;
     if (v->pmcr & PMCR_D) {
@@ -107,11 +108,11 @@ static void add_cycles(const struct vcpu *v, struct now *now, uint64_t passed)
     now->overflow |= wrapped ? CYCLES : 0;
 }
 
-static struct now counters_now(const struct vcpu *v)
+static struct now counters_now(const struct arm64_vcpu *v)
 {
     struct now now = {
         .cycles = v->pmccntr_base, .overflow = v->pmovsset, .prescale = v->pmu_prescale};
-    uint64_t cycles = engine_executed(v->world->engine) - v->pmccntr_since;
+    uint64_t cycles = engine_executed(v->cpu.world->engine) - v->pmccntr_since;
     uint64_t retired = pmu_retired(v) - v->pmu_retired_since;
     for (unsigned n = 0; n < PMU_EVENT_COUNTERS; n++)
         now.events[n] = v->pmevcntr[n];
@@ -125,7 +126,7 @@ static struct now counters_now(const struct vcpu *v)
     return now;
 }
 
-static void bring_up_to_date(struct vcpu *v)
+static void bring_up_to_date(struct arm64_vcpu *v)
 {
     struct now now = counters_now(v);
     v->pmccntr_base = now.cycles;
@@ -133,7 +134,7 @@ static void bring_up_to_date(struct vcpu *v)
     v->pmu_prescale = now.prescale;
     for (unsigned n = 0; n < PMU_EVENT_COUNTERS; n++)
         v->pmevcntr[n] = now.events[n];
-    v->pmccntr_since = engine_executed(v->world->engine);
+    v->pmccntr_since = engine_executed(v->cpu.world->engine);
     v->pmu_retired_since = pmu_retired(v);
 }
 
@@ -141,7 +142,7 @@ static void bring_up_to_date(struct vcpu *v)
  */
 
 /* Instructions until the counter overflows, if they go on counting. */
-static uint64_t until_overflow(const struct vcpu *v, const struct now *now, unsigned n)
+static uint64_t until_overflow(const struct arm64_vcpu *v, const struct now *now, unsigned n)
 {
     if (n == SELECT_CYCLES) {
         uint64_t left =
@@ -155,11 +156,11 @@ static uint64_t until_overflow(const struct vcpu *v, const struct now *now, unsi
     unsigned event = v->pmevtyper[n] & 0x3ff;
     if (event == CHAIN && n % 2 == 1 && counts(v, n))
         return until_overflow(v, now, n - 1);
-    bool advances = event == CPU_CYCLES || (event == INST_RETIRED && v->loaded);
+    bool advances = event == CPU_CYCLES || (event == INST_RETIRED && v->cpu.loaded);
     return counts(v, n) && advances ? ((uint64_t)1 << 32) - now->events[n] : UINT64_MAX;
 }
 
-static void arm(struct vcpu *v, const struct now *now)
+static void arm(struct arm64_vcpu *v, const struct now *now)
 {
     uint64_t left = UINT64_MAX, when = EVENT_NEVER;
     for (unsigned n = 0; n < 32; n++) {
@@ -168,32 +169,32 @@ static void arm(struct vcpu *v, const struct now *now)
         uint64_t of_this = until_overflow(v, now, n);
         left = of_this < left ? of_this : left;
     }
-    struct vtime time = *v->world->vtime;
-    time.instructions = v->pmu_armed_at = engine_executed(v->world->engine);
+    struct vtime time = *v->cpu.world->vtime;
+    time.instructions = v->pmu_armed_at = engine_executed(v->cpu.world->engine);
     if (left < UINT64_MAX - vtime_ticks(&time))
         when = vtime_ticks(&time) + left;
     v->pmu_due_ticks = when;
     if (when == v->pmu_event.when_ticks)
         return;
-    event_at(v->world->events, &v->pmu_event, when);
-    engine_stop_soon(v->world->engine);
+    event_at(v->cpu.world->events, &v->pmu_event, when);
+    engine_stop_soon(v->cpu.world->engine);
 }
 
-static bool line_changes(const struct vcpu *v)
+static bool line_changes(const struct arm64_vcpu *v)
 {
     bool line = (v->pmcr & PMCR_E) && (v->pmovsset & v->pmintenset);
     return line != v->pmu_line;
 }
 
-static void set_line(struct vcpu *v)
+static void set_line(struct arm64_vcpu *v)
 {
     if (!line_changes(v))
         return;
     v->pmu_line = !v->pmu_line;
-    v->world->ppi(v->world->context, v->index, PPI_PMU, v->pmu_line);
+    v->cpu.world->ppi(v->cpu.world->context, v->cpu.index, PPI_PMU, v->pmu_line);
 }
 
-static bool any_filters(const struct vcpu *v)
+static bool any_filters(const struct arm64_vcpu *v)
 {
     bool any = false;
     for (unsigned n = 0; n < 32; n++) {
@@ -204,45 +205,45 @@ static bool any_filters(const struct vcpu *v)
 }
 
 /* After anything was written, with the counters up to date. */
-static void changed(struct vcpu *v)
+static void changed(struct arm64_vcpu *v)
 {
-    if (is_old(v) || v->world->plays_exit_log)
+    if (is_old(v) || v->cpu.world->plays_exit_log)
         return;
     v->pmu_filters = any_filters(v);
     v->pmu_stale = false;
     set_line(v);
     struct now now = counters_now(v);
     arm(v, &now);
-    vcpu_update_watch(v);
+    update_watch(v);
 }
 
 /* Where no instruction passed, the board is idle: the vCPU looks again when it runs. With an exit
  * log nothing is counted; what comes of it, and when the next one is due, is there. */
 static void fire(void *context, uint64_t due_ticks)
 {
-    struct vcpu *v = context;
+    struct arm64_vcpu *v = context;
     v->pmu_due_ticks = EVENT_NEVER;
     struct now now = counters_now(v);
-    if (now.overflow != v->pmovsset && !v->world->plays_exit_log)
+    if (now.overflow != v->pmovsset && !v->cpu.world->plays_exit_log)
         bring_up_to_date(v);
-    v->world->pmu_due(v->world->context, v->index, due_ticks, line_changes(v));
-    if (v->world->plays_exit_log)
+    v->cpu.world->pmu_due(v->cpu.world->context, v->cpu.index, due_ticks, line_changes(v));
+    if (v->cpu.world->plays_exit_log)
         return;
     set_line(v);
-    if (engine_executed(v->world->engine) != v->pmu_armed_at)
+    if (engine_executed(v->cpu.world->engine) != v->pmu_armed_at)
         arm(v, &now);
     else
         v->pmu_stale = true;
 }
 
-void pmu_add(struct vcpu *v)
+void pmu_add(struct arm64_vcpu *v)
 {
     v->pmu_event = (struct event){.name = "performance monitors", .fire = fire, .context = v};
-    event_add(v->world->events, &v->pmu_event);
+    event_add(v->cpu.world->events, &v->pmu_event);
     v->pmu_due_ticks = EVENT_NEVER;
 }
 
-bool pmu_looks_again(struct vcpu *v)
+bool pmu_looks_again(struct arm64_vcpu *v)
 {
     if (!v->pmu_stale || is_old(v))
         return false;
@@ -254,14 +255,14 @@ bool pmu_looks_again(struct vcpu *v)
 /* Exception levels -------------------------------------------------------------------------------
  */
 
-static void change_level(struct vcpu *v, bool el0)
+static void change_level(struct arm64_vcpu *v, bool el0)
 {
     bring_up_to_date(v);
     v->pmu_el0 = el0;
     changed(v);
 }
 
-bool pmu_level_changed(struct vcpu *v, uint64_t pstate)
+bool pmu_level_changed(struct arm64_vcpu *v, uint64_t pstate)
 {
     if (!v->pmu_filters || at_el0(pstate) == v->pmu_el0)
         return false;
@@ -269,7 +270,7 @@ bool pmu_level_changed(struct vcpu *v, uint64_t pstate)
     return true;
 }
 
-void pmu_exception(struct vcpu *v, bool abandoned)
+void pmu_exception(struct arm64_vcpu *v, bool abandoned)
 {
     v->retired -= abandoned;
     if (v->pmu_filters && v->pmu_el0)
@@ -279,17 +280,17 @@ void pmu_exception(struct vcpu *v, bool abandoned)
 /* Registers --------------------------------------------------------------------------------------
  */
 
-static uint64_t identification(const struct vcpu *v)
+static uint64_t identification(const struct arm64_vcpu *v)
 {
     return (uint64_t)0x41 << 24 | (is_old(v) ? 0 : 1u << 16) | counters(v) << 11;
 }
 
-static uint64_t common_events(const struct vcpu *v)
+static uint64_t common_events(const struct arm64_vcpu *v)
 {
     return is_old(v) ? 0 : 1u << SW_INCR | 1u << INST_RETIRED | 1u << CPU_CYCLES | 1u << CHAIN;
 }
 
-uint64_t pmu_read(const struct vcpu *v, enum pmu_register r, unsigned n)
+uint64_t pmu_read(const struct arm64_vcpu *v, enum pmu_register r, unsigned n)
 {
     struct now now = counters_now(v);
     if (r == PMU_SELECTED_TYPE || r == PMU_SELECTED_COUNTER)
@@ -328,7 +329,7 @@ uint64_t pmu_read(const struct vcpu *v, enum pmu_register r, unsigned n)
     return 0;
 }
 
-static void write_control(struct vcpu *v, uint64_t value)
+static void write_control(struct arm64_vcpu *v, uint64_t value)
 {
     if (value & PMCR_C) {
         v->pmccntr_base = 0;
@@ -340,7 +341,7 @@ static void write_control(struct vcpu *v, uint64_t value)
     v->pmcr = value & 0x79; /* E, D, X, DP, LC; C and P read as zero */
 }
 
-static void increment(struct vcpu *v, uint64_t which)
+static void increment(struct arm64_vcpu *v, uint64_t which)
 {
     struct now now = counters_now(v);
     for (unsigned n = 0; n < counters(v); n++)
@@ -351,7 +352,7 @@ static void increment(struct vcpu *v, uint64_t which)
     v->pmovsset = now.overflow;
 }
 
-static void write_type(struct vcpu *v, unsigned n, uint64_t value)
+static void write_type(struct arm64_vcpu *v, unsigned n, uint64_t value)
 {
     if (n == SELECT_CYCLES && !is_old(v))
         v->pmccfiltr = value & FILTER_MASK;
@@ -366,13 +367,13 @@ static bool was_up_to_date(enum pmu_register r)
            r == PMU_CYCLE_COUNTER || r == PMU_OVERFLOW_CLEAR;
 }
 
-void pmu_write(struct vcpu *v, enum pmu_register r, unsigned n, uint64_t value)
+void pmu_write(struct arm64_vcpu *v, enum pmu_register r, unsigned n, uint64_t value)
 {
     if (!is_old(v) || was_up_to_date(r))
         bring_up_to_date(v);
     if (r == PMU_SELECTED_TYPE || r == PMU_SELECTED_COUNTER)
         n = (unsigned)v->pmselr;
-    v->pmu_el0 = at_el0(engine_mode(v->world->engine));
+    v->pmu_el0 = at_el0(engine_mode(v->cpu.world->engine));
     switch (r) {
     case PMU_CONTROL:
         write_control(v, value);
@@ -421,7 +422,7 @@ void pmu_write(struct vcpu *v, enum pmu_register r, unsigned n, uint64_t value)
 }
 
 /* PMUSERENR_EL0: EN, SW, CR, ER. */
-bool pmu_el0_may(const struct vcpu *v, enum pmu_register r, bool is_read)
+bool pmu_el0_may(const struct arm64_vcpu *v, enum pmu_register r, bool is_read)
 {
     unsigned bits = 1;
     if (r == PMU_SOFTWARE_INCREMENT && !is_read)
@@ -437,39 +438,30 @@ bool pmu_el0_may(const struct vcpu *v, enum pmu_register r, bool is_read)
  */
 
 /* When the event is due, too: one that is early wakes who waits in WFE, as all events do. */
-const struct field pmu_fields[] = {
-    FIELD_ARRAY(struct vcpu, pmevcntr),
-    FIELD_ARRAY(struct vcpu, pmevtyper),
-    FIELD(struct vcpu, retired),
-    FIELD(struct vcpu, pmu_retired_since),
-    FIELD(struct vcpu, pmu_prescale),
-    FIELD(struct vcpu, pmu_line),
-    FIELD(struct vcpu, pmu_el0),
-    FIELD(struct vcpu, pmu_due_ticks),
-    FIELD(struct vcpu, pmu_armed_at),
-    FIELD(struct vcpu, pmu_stale),
+static const struct field pmu_fields[] = {
+    FIELD_ARRAY(struct arm64_vcpu, pmevcntr),
+    FIELD_ARRAY(struct arm64_vcpu, pmevtyper),
+    FIELD(struct arm64_vcpu, retired),
+    FIELD(struct arm64_vcpu, pmu_retired_since),
+    FIELD_UP_TO(struct arm64_vcpu, pmu_prescale, 63),
+    FIELD(struct arm64_vcpu, pmu_line),
+    FIELD(struct arm64_vcpu, pmu_el0),
+    FIELD(struct arm64_vcpu, pmu_due_ticks),
+    FIELD(struct arm64_vcpu, pmu_armed_at),
+    FIELD(struct arm64_vcpu, pmu_stale),
     FIELD_END,
 };
 
-void pmu_save(struct vcpu *v, struct bytes *out)
+void pmu_visit(struct arm64_vcpu *v, struct state *s)
 {
     if (is_old(v))
         return;
-    pmu_unload(v); /* `retired` as of now */
-    fields_save(pmu_fields, v, out);
+    if (!state_restores(s))
+        pmu_unload(v); /* `retired` as of now */
+    state_fields(s, pmu_fields, v);
 }
 
-bool pmu_restore(struct vcpu *v, struct reader *in)
-{
-    if (is_old(v))
-        return true;
-    if (!fields_restore(pmu_fields, v, in))
-        return false;
-    v->pmu_prescale %= 64;
-    return true;
-}
-
-void pmu_reset(struct vcpu *v)
+void pmu_reset(struct arm64_vcpu *v)
 {
     v->pmcr = v->pmcntenset = v->pmuserenr = v->pmintenset = v->pmovsset = 0;
     v->pmselr = v->pmccfiltr = 0;
@@ -477,16 +469,16 @@ void pmu_reset(struct vcpu *v)
     v->pmu_prescale = 0;
     memset(v->pmevcntr, 0, sizeof v->pmevcntr);
     memset(v->pmevtyper, 0, sizeof v->pmevtyper);
-    v->pmccntr_since = engine_executed(v->world->engine);
+    v->pmccntr_since = engine_executed(v->cpu.world->engine);
     v->pmu_retired_since = pmu_retired(v);
     changed(v);
 }
 
-void pmu_resume(struct vcpu *v)
+void pmu_resume(struct arm64_vcpu *v)
 {
-    v->retired_since = engine_executed(v->world->engine);
-    if (is_old(v) || v->world->plays_exit_log)
+    v->retired_since = engine_executed(v->cpu.world->engine);
+    if (is_old(v) || v->cpu.world->plays_exit_log)
         return;
     v->pmu_filters = any_filters(v);
-    event_at(v->world->events, &v->pmu_event, v->pmu_due_ticks);
+    event_at(v->cpu.world->events, &v->pmu_event, v->pmu_due_ticks);
 }

@@ -10,38 +10,38 @@
 #define ISS_STEP (1u << 24 | 0x22u) /* ISV, and the status of a debug exception */
 #define ISS_EX   (1u << 6)          /* an exclusive load was stepped */
 
-bool step_is_on(const struct vcpu *v)
+bool step_is_on(const struct arm64_vcpu *v)
 {
     return (v->mdscr & MDSCR_SS) && !debug_os_lock(v);
 }
 
-static void set_ss(struct vcpu *v, bool ss)
+static void set_ss(struct arm64_vcpu *v, bool ss)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint64_t pstate = engine_pstate(e) & ~(uint64_t)PSTATE_SS, spsr;
     spsr = engine_sysreg(e, SYS_SPSR_EL1);
     engine_set_pstate(e, pstate | (ss ? PSTATE_SS : 0));
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }
 
-static void take_step(struct vcpu *v, uint64_t pstate, uint32_t iss)
+static void take_step(struct arm64_vcpu *v, uint64_t pstate, uint32_t iss)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     engine_count_attempt(e);
     take_exception(v, VECTOR_SYNC, esr_of(at_el0(pstate) ? EC_STEP_LOWER : EC_STEP, iss),
                    engine_pc(e), false, 0);
 }
 
-bool step_take_pending(struct vcpu *v)
+bool step_take_pending(struct arm64_vcpu *v)
 {
-    uint64_t pstate = engine_pstate(v->world->engine);
+    uint64_t pstate = engine_pstate(v->cpu.world->engine);
     if (!step_is_on(v) || !debug_enabled_here(v, pstate) || (pstate & PSTATE_SS))
         return false;
     take_step(v, pstate, ISS_STEP & ~(1u << 24));
     return true;
 }
 
-uint64_t step_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
+uint64_t step_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
 {
     uint32_t word;
     if (v->step.alone)
@@ -56,24 +56,24 @@ uint64_t step_may_run(struct vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t
 
 /* DebugExceptionReturnSS (J1): only a return from where they are disabled to where they are
  * enabled takes SS from SPSR_EL1. */
-bool step_ss_after_return(const struct vcpu *v, uint64_t from, uint64_t spsr, uint64_t to)
+bool step_ss_after_return(const struct arm64_vcpu *v, uint64_t from, uint64_t spsr, uint64_t to)
 {
     return step_is_on(v) && !debug_enabled_here(v, from) && debug_enabled_here(v, to) &&
            (spsr & PSTATE_SS);
 }
 
-void step_begin(struct vcpu *v, struct engine_budget *budget)
+void step_begin(struct arm64_vcpu *v, struct engine_budget *budget)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     uint32_t word = 0;
-    if (!step_is_on(v) || v->world->plays_exit_log)
+    if (!step_is_on(v) || v->cpu.world->plays_exit_log)
         return;
     uint64_t pstate = engine_pstate(e);
     bool active = debug_enabled_here(v, pstate);
     bool readable = read_instruction(v, engine_pc(e), &word), is_return = word == INSN_ERET;
     if (!active && !is_return)
         return;
-    v->step = (struct vcpu_step){
+    v->step = (struct arm64_step){
         .alone = true,
         .active = active,
         .is_return = is_return,
@@ -85,24 +85,24 @@ void step_begin(struct vcpu *v, struct engine_budget *budget)
     budget->exact = 1;
 }
 
-void step_over_call(struct vcpu *v)
+void step_over_call(struct arm64_vcpu *v)
 {
     if (v->step.alone && v->step.active)
         set_ss(v, false);
 }
 
-void step_end(struct vcpu *v)
+void step_end(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
-    struct vcpu_step step = v->step;
-    v->step = (struct vcpu_step){.alone = false};
+    struct engine *e = v->cpu.world->engine;
+    struct arm64_step step = v->step;
+    v->step = (struct arm64_step){.alone = false};
     if (!step.alone || step.excepted || engine_executed(e) == step.from)
         return;
     uint64_t pstate = engine_pstate(e);
     set_ss(v, step.is_return && step_ss_after_return(v, step.from_pstate, step.spsr, pstate));
     if (!step.active || !step_is_on(v) || !debug_enabled_here(v, pstate))
         return;
-    v->halted = false; /* a WFI or WFE that is stepped does not wait */
+    v->cpu.halted = false; /* a WFI or WFE that is stepped does not wait */
     end_wait(v);
     take_step(v, pstate, ISS_STEP | (step.exclusive ? ISS_EX : 0));
 }

@@ -46,7 +46,7 @@ struct row {
     enum el0 el0;
 };
 
-#define OFFSET(member) offsetof(struct vcpu, member)
+#define OFFSET(member) offsetof(struct arm64_vcpu, member)
 #define ALL            UINT64_MAX
 
 static const struct row rows[] = {
@@ -374,25 +374,25 @@ void sysregs_free(struct sysreg_map *map)
     free(map);
 }
 
-static uint64_t own_identity(const struct vcpu *v, unsigned encoding)
+static uint64_t own_identity(const struct arm64_vcpu *v, unsigned encoding)
 {
     return v->sysregs->identity[v->sysregs->row[encoding]];
 }
 
 /* The model that is no real part's, `max`: the only one with FEAT_LSE. */
-static bool is_max(const struct vcpu *v)
+static bool is_max(const struct arm64_vcpu *v)
 {
     return own_identity(v, SYSREG(3, 0, 0, 6, 0)) >> 20 & 15;
 }
 
-static uint64_t identity(const struct vcpu *v, unsigned encoding)
+static uint64_t identity(const struct arm64_vcpu *v, unsigned encoding)
 {
     uint64_t value = own_identity(v, encoding);
     /* TGran16: the walker has it (mmu/arm64/stage1.c); the parts have it not. */
-    bool has_16k = is_max(v) && !(v->world->quirks & QUIRK_NO_16K);
+    bool has_16k = is_max(v) && !(v->cpu.world->quirks & QUIRK_NO_16K);
     if (encoding == SYSREG(3, 0, 0, 7, 0) && has_16k)
         value |= (uint64_t)1 << 20;
-    if (encoding == SYSREG(3, 0, 0, 4, 0) && v->world->gic_v3)
+    if (encoding == SYSREG(3, 0, 0, 4, 0) && v->cpu.world->gic_v3)
         value |= (uint64_t)1 << 24;
     return value;
 }
@@ -400,7 +400,7 @@ static uint64_t identity(const struct vcpu *v, unsigned encoding)
 /* Reading and writing ----------------------------------------------------------------------------
  */
 
-static uint64_t read_row(struct vcpu *v, const struct row *r)
+static uint64_t read_row(struct arm64_vcpu *v, const struct row *r)
 {
     unsigned crm = r->encoding >> 3 & 15, op2 = r->encoding & 7;
     const char *field = (const char *)v + r->value;
@@ -411,7 +411,7 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
     case IDENTITY:
         return identity(v, r->encoding);
     case MPIDR:
-        return 0x80000000u | v->index;
+        return 0x80000000u | v->cpu.index;
     case FIELD64:
     case TABLE_BASE:
     case DEBUG_CONTROL:
@@ -428,7 +428,7 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
     case BANK_WCR:
         return v->dbgwcr[crm];
     case INTERRUPT_STATUS: /* I and F: pending, whatever PSTATE masks */
-        return (uint64_t)v->irq << 7 | (uint64_t)v->fiq << 6;
+        return (uint64_t)v->cpu.irq << 7 | (uint64_t)v->cpu.fiq << 6;
     case TIMER_FREQUENCY:
         return COUNTER_HZ;
     case TIMER_COUNTER:
@@ -445,16 +445,16 @@ static uint64_t read_row(struct vcpu *v, const struct row *r)
 }
 
 /* TTBR0_EL1, TTBR1_EL1: what the engine has of another address space goes, global pages stay. */
-static void write_table_base(struct vcpu *v, const struct row *r, uint64_t value)
+static void write_table_base(struct arm64_vcpu *v, const struct row *r, uint64_t value)
 {
     uint16_t before = current_asid(&v->stage1);
     memcpy((char *)v + r->value, &value, 8);
     new_regime(v);
     if (current_asid(&v->stage1) != before)
-        engine_change_space(v->world->engine);
+        engine_change_space(v->cpu.world->engine);
 }
 
-static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
+static void write_row(struct arm64_vcpu *v, const struct row *r, uint64_t value)
 {
     unsigned crm = r->encoding >> 3 & 15, op2 = r->encoding & 7;
     uint64_t masked = value & r->mask;
@@ -480,11 +480,11 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
         break;
     case BANK_WVR:
         v->dbgwvr[crm] = masked;
-        engine_flush_tlb(v->world->engine);
+        engine_flush_tlb(v->cpu.world->engine);
         break;
     case BANK_WCR:
         v->dbgwcr[crm] = (uint32_t)masked;
-        engine_flush_tlb(v->world->engine);
+        engine_flush_tlb(v->cpu.world->engine);
         break;
     case TIMER_VIRTUAL:
         timer_write(v, &v->timer_virtual, op2, value);
@@ -503,30 +503,30 @@ static void write_row(struct vcpu *v, const struct row *r, uint64_t value)
         break;
     }
     if (r->kind >= BANK_BVR && r->kind <= BANK_WCR)
-        vcpu_update_watch(v);
+        update_watch(v);
 }
 
 /* The copies we need at once; the engine gets the write too. Changes of TCR, MAIR or SCTLR without
  * TLB maintenance have no defined effect on cached entries: ours start afresh. */
-static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
+static void write_translation(struct arm64_vcpu *v, unsigned encoding, uint64_t value)
 {
     new_regime(v);
     switch (encoding) {
     case SYS_SCTLR_EL1:
         if (v->stage1.sctlr != value)
-            tlb_invalidate_all(v->tlb);
+            tlb_invalidate_all(v->cpu.tlb);
         v->stage1.sctlr = value;
         update_checks(v);
         break;
     case SYS_TCR_EL1:
         if (v->stage1.tcr != value)
-            tlb_invalidate_all(v->tlb);
+            tlb_invalidate_all(v->cpu.tlb);
         v->stage1.tcr = value;
         break;
     case SYS_MAIR_EL1:
         if (v->stage1.mair != value) {
-            tlb_invalidate_all(v->tlb);
-            engine_flush_tlb(v->world->engine);
+            tlb_invalidate_all(v->cpu.tlb);
+            engine_flush_tlb(v->cpu.world->engine);
         }
         v->stage1.mair = value;
         break;
@@ -535,7 +535,7 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
         break;
     case SYS_CPACR_EL1:
         v->cpacr = value;
-        vcpu_update_watch(v);
+        update_watch(v);
         break;
     default:
         break;
@@ -543,7 +543,7 @@ static void write_translation(struct vcpu *v, unsigned encoding, uint64_t value)
 }
 
 /* May EL0 use it? When not, the engine gets the instruction and finds it undefined. */
-static bool el0_may(const struct vcpu *v, const struct row *r, bool is_read)
+static bool el0_may(const struct arm64_vcpu *v, const struct row *r, bool is_read)
 {
     unsigned op2 = r->encoding & 7;
     switch (r->el0) {
@@ -568,7 +568,7 @@ static bool el0_may(const struct vcpu *v, const struct row *r, bool is_read)
 }
 
 /* TLBI (C5.5): the engine drops its own entries, we drop ours; with IS on every vCPU of the VM. */
-static void invalidate_tlb(struct vcpu *v, unsigned op2, uint64_t value)
+static void invalidate_tlb(struct arm64_vcpu *v, unsigned op2, uint64_t value)
 {
     uint64_t address = (uint64_t)((int64_t)(value << 20) >> 8);
     uint16_t asid = (uint16_t)(value >> 48);
@@ -576,41 +576,41 @@ static void invalidate_tlb(struct vcpu *v, unsigned op2, uint64_t value)
     new_regime(v);
     switch (op2) {
     case 0:
-        tlb_invalidate_all(v->tlb);
+        tlb_invalidate_all(v->cpu.tlb);
         break;
     case 1:
     case 5:
-        bigger_than_a_page = tlb_invalidate_va(v->tlb, gva(address), asid);
+        bigger_than_a_page = tlb_invalidate_va(v->cpu.tlb, gva(address), asid);
         break;
     case 2:
-        tlb_invalidate_asid(v->tlb, asid);
+        tlb_invalidate_asid(v->cpu.tlb, asid);
         break;
     default:
-        bigger_than_a_page = tlb_invalidate_va_all_asids(v->tlb, gva(address));
+        bigger_than_a_page = tlb_invalidate_va_all_asids(v->cpu.tlb, gva(address));
         break;
     }
     /* The engine drops one page, and knows it under the address with its tag; what was one entry
      * may be many pages there. */
     bool by_address = op2 != 0 && op2 != 2;
     if (bigger_than_a_page || (by_address && v->tags_seen))
-        engine_flush_tlb(v->world->engine);
+        engine_flush_tlb(v->cpu.world->engine);
 }
 
-static bool tlb_operation(struct vcpu *v, const struct engine_sysop *op)
+static bool tlb_operation(struct arm64_vcpu *v, const struct engine_sysop *op)
 {
     unsigned crm = op->encoding >> 3 & 15, op2 = op->encoding & 7;
     if (crm == 7)
         invalidate_tlb(v, op2, op->value);
     else if (crm == 3)
-        for (unsigned i = 0; i < v->world->vcpu_count; i++)
-            invalidate_tlb(v->world->vcpus[i], op2, op->value);
+        for (unsigned i = 0; i < v->cpu.world->vcpu_count; i++)
+            invalidate_tlb(arm64_of(v->cpu.world->vcpus[i]), op2, op->value);
     return false;
 }
 
 /* What is carried out here the engine must know: behind an instruction that is undefined to it, it
  * translates nothing, not even the step to the next, and the block would begin again. So S1E1RP and
  * S1E1WP are the engine's to refuse where there is no PAN, as is what has no name. */
-static bool translate_operation(struct vcpu *v, const struct engine_sysop *op)
+static bool translate_operation(struct arm64_vcpu *v, const struct engine_sysop *op)
 {
     unsigned op2 = op->encoding & 7;
     bool with_pan = (op->encoding >> 3 & 15) == 9; /* AT S1E1RP, S1E1WP */
@@ -619,22 +619,23 @@ static bool translate_operation(struct vcpu *v, const struct engine_sysop *op)
     struct access access = {
         .kind = op2 & 1 ? ACCESS_WRITE : ACCESS_READ,
         .privileged = op2 < 2,
-        .pan = with_pan && (engine_mode(v->world->engine) & PSTATE_PAN),
+        .pan = with_pan && (engine_mode(v->cpu.world->engine) & PSTATE_PAN),
         .translate_only = true,
     };
-    engine_set_sysreg(v->world->engine, SYS_PAR_EL1,
+    engine_set_sysreg(v->cpu.world->engine, SYS_PAR_EL1,
                       address_translation(v, gva(op->value), &access));
     return true;
 }
 
 /* IC: the engine does not see stores through other mappings, so this is where code becomes new. */
-static void instruction_cache_operation(struct vcpu *v, const struct engine_sysop *op, bool el0)
+static void instruction_cache_operation(struct arm64_vcpu *v, const struct engine_sysop *op,
+                                        bool el0)
 {
     unsigned crm = op->encoding >> 3 & 15;
     bool by_address = (op->encoding >> 11 & 7) == 3;
     if (!by_address) {
         if (!el0 && (crm == 1 || crm == 5))
-            engine_flush_code_soon(v->world->engine);
+            engine_flush_code_soon(v->cpu.world->engine);
         return;
     }
     if (crm != 5 || (el0 && !(v->stage1.sctlr & SCTLR_UCI)))
@@ -642,13 +643,13 @@ static void instruction_cache_operation(struct vcpu *v, const struct engine_syso
     struct access access = {.kind = ACCESS_READ, .privileged = !el0, .cache_op = true};
     hpa_t page;
     unsigned permits;
-    if (vcpu_translate(v, gva(op->value & ~PAGE_MASK), &access, &page, &permits))
-        engine_drop_code(v->world->engine, hpa(page.v + (op->value & PAGE_MASK & ~(uint64_t)63)),
-                         64);
+    if (translate_page(v, gva(op->value & ~PAGE_MASK), &access, &page, &permits))
+        engine_drop_code(v->cpu.world->engine,
+                         hpa(page.v + (op->value & PAGE_MASK & ~(uint64_t)63)), 64);
 }
 
 /* SYS instructions, op0 = 1: false = the engine carries them out as well. */
-static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bool el0)
+static bool system_instruction(struct arm64_vcpu *v, const struct engine_sysop *op, bool el0)
 {
     unsigned crn = op->encoding >> 7 & 15, crm = op->encoding >> 3 & 15;
     if (crn == 8 && !el0)
@@ -662,16 +663,16 @@ static bool system_instruction(struct vcpu *v, const struct engine_sysop *op, bo
 
 /* ZEN is RES0 without SVE (D19.2.30), which no model offers. The engine's max has it, and asserts
  * where SVE is enabled and FP is not. */
-static uint64_t implemented_bits(const struct vcpu *v, unsigned encoding, uint64_t value)
+static uint64_t implemented_bits(const struct arm64_vcpu *v, unsigned encoding, uint64_t value)
 {
-    bool has_zen = encoding != SYS_CPACR_EL1 || (v->world->quirks & QUIRK_ZEN);
+    bool has_zen = encoding != SYS_CPACR_EL1 || (v->cpu.world->quirks & QUIRK_ZEN);
     return has_zen ? value : value & ~(uint64_t)CPACR_ZEN;
 }
 
 bool system_operation(void *cpu, const struct engine_sysop *op)
 {
-    struct vcpu *v = cpu;
-    struct engine *e = v->world->engine;
+    struct arm64_vcpu *v = cpu;
+    struct engine *e = v->cpu.world->engine;
     bool el0 = at_el0(engine_mode(e));
     if (op->encoding >> 14 == 1)
         return system_instruction(v, op, el0);
@@ -716,31 +717,31 @@ static uint32_t sysreg_iss(uint32_t word)
            (word >> 21 & 1);
 }
 
-static enum exit_result exit_for_sysreg(struct vcpu *v, struct guest_exit *x, bool is_read,
+static enum exit_result exit_for_sysreg(struct arm64_vcpu *v, struct guest_exit *x, bool is_read,
                                         unsigned rt)
 {
     x->is_write = !is_read;
-    x->value = is_read ? 0 : engine_x(v->world->engine, rt);
-    enum exit_result result = v->world->exit(v->world->context, v, x);
+    x->value = is_read ? 0 : engine_x(v->cpu.world->engine, rt);
+    enum exit_result result = v->cpu.world->exit(v->cpu.world->context, &v->cpu, x);
     if (result == EXIT_DONE && is_read)
-        engine_set_x(v->world->engine, rt, x->value);
+        engine_set_x(v->cpu.world->engine, rt, x->value);
     return result;
 }
 
-bool sysreg_is_undefined(struct vcpu *v, uint32_t word)
+bool sysreg_is_undefined(struct arm64_vcpu *v, uint32_t word)
 {
     /* Of those it knows the engine refuses one for a reason, such as a read-only register. */
     const struct row *r = &rows[v->sysregs->row[sysreg_encoding(word)]];
     if (!is_register_move(word))
         return false;
-    if (!at_el0(engine_mode(v->world->engine)))
+    if (!at_el0(engine_mode(v->cpu.world->engine)))
         return r == rows || r->kind == ABSENT || engine_lacks(r);
     return engine_lacks(r) && el0_may(v, r, word >> 21 & 1);
 }
 
-bool undefined_sysreg(struct vcpu *v, uint32_t word)
+bool undefined_sysreg(struct arm64_vcpu *v, uint32_t word)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     bool is_read = word >> 21 & 1;
     unsigned rt = word & 31, encoding = sysreg_encoding(word);
     const struct row *r = &rows[v->sysregs->row[encoding]];
@@ -768,7 +769,7 @@ bool undefined_sysreg(struct vcpu *v, uint32_t word)
 
 /* EL0 accesses that a control bit of EL1 traps are reported with EC 0x18 (or 0x01 for WFI, WFE);
  * everything else that is undefined has EC 0. */
-static bool is_trapped_from_el0(const struct vcpu *v, uint32_t word)
+static bool is_trapped_from_el0(const struct arm64_vcpu *v, uint32_t word)
 {
     unsigned encoding = sysreg_encoding(word);
     unsigned op0 = encoding >> 14, op1 = encoding >> 11 & 7, crn = encoding >> 7 & 15,
@@ -785,9 +786,9 @@ static bool is_trapped_from_el0(const struct vcpu *v, uint32_t word)
     return op0 == 1 && op1 == 3 && crn == 7 && (crm == 4 || crm == 5 || crm >= 10);
 }
 
-uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
+uint32_t esr_of_undefined(struct arm64_vcpu *v, uint32_t word)
 {
-    if (!at_el0(engine_mode(v->world->engine)))
+    if (!at_el0(engine_mode(v->cpu.world->engine)))
         return esr_of(EC_UNKNOWN, 0);
     if ((word & 0xffffffdf) == 0xd503205f) /* WFE (CRm:op2 = 0:2) or WFI (0:3) */
         return esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | (word == 0xd503205f));
@@ -796,7 +797,7 @@ uint32_t esr_of_undefined(struct vcpu *v, uint32_t word)
     return esr_of(EC_UNKNOWN, 0);
 }
 
-bool vcpu_has_granule(const struct vcpu *v, unsigned kib)
+bool arm64_has_granule(const struct arm64_vcpu *v, unsigned kib)
 {
     uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0));
     return kib == 16   ? (mmfr0 >> 20 & 15) != 0
@@ -807,20 +808,20 @@ bool vcpu_has_granule(const struct vcpu *v, unsigned kib)
 /* Reset -------------------------------------------------------------------------------------------
  */
 
-static void note_features(struct vcpu *v)
+static void note_features(struct arm64_vcpu *v)
 {
     uint64_t mmfr0 = identity(v, SYSREG(3, 0, 0, 7, 0)), mmfr1 = identity(v, SYSREG(3, 0, 0, 7, 1));
     static const uint8_t pa_bits[16] = {32, 36, 40, 42, 44, 48, 48, 48, 48};
     v->stage1.pa_bits = pa_bits[mmfr0 & 15] ? pa_bits[mmfr0 & 15] : 48;
-    v->stage1.has_16k = vcpu_has_granule(v, 16);
-    v->stage1.has_64k = vcpu_has_granule(v, 64);
+    v->stage1.has_16k = arm64_has_granule(v, 16);
+    v->stage1.has_64k = arm64_has_granule(v, 64);
     v->stage1.has_ha = (mmfr1 & 15) >= 1;
     v->stage1.has_hd = (mmfr1 & 15) >= 2;
     v->stage1.has_hpd = (mmfr1 >> 12 & 15) != 0;
     v->has_pan = (mmfr1 >> 20 & 15) != 0;
 }
 
-void sysregs_reset(struct vcpu *v)
+void sysregs_reset(struct arm64_vcpu *v)
 {
     static const struct {
         unsigned encoding;
@@ -841,7 +842,7 @@ void sysregs_reset(struct vcpu *v)
         {SYS_CONTEXTIDR_EL1, 0},
     };
     for (size_t i = 0; i < sizeof engine_values / sizeof engine_values[0]; i++) {
-        engine_set_sysreg(v->world->engine, engine_values[i].encoding, engine_values[i].value);
+        engine_set_sysreg(v->cpu.world->engine, engine_values[i].encoding, engine_values[i].value);
         write_translation(v, engine_values[i].encoding, engine_values[i].value);
     }
     v->stage1.ttbr0 = v->stage1.ttbr1 = 0;
@@ -855,17 +856,17 @@ void sysregs_reset(struct vcpu *v)
     memset(v->dbgwcr, 0, sizeof v->dbgwcr);
     memset(v->dbgbvr, 0, sizeof v->dbgbvr);
     memset(v->dbgwvr, 0, sizeof v->dbgwvr);
-    tlb_invalidate_all(v->tlb);
+    tlb_invalidate_all(v->cpu.tlb);
 }
 
-uint64_t sysreg_value(struct vcpu *v, unsigned encoding)
+uint64_t sysreg_value(struct arm64_vcpu *v, unsigned encoding)
 {
     const struct row *r = &rows[v->sysregs->row[encoding]];
     bool is_ours = r->kind == TABLE_BASE || r->kind == DEBUG_CONTROL;
-    return is_ours ? read_row(v, r) : engine_sysreg(v->world->engine, encoding);
+    return is_ours ? read_row(v, r) : engine_sysreg(v->cpu.world->engine, encoding);
 }
 
-void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
+void sysreg_restored(struct arm64_vcpu *v, unsigned encoding, uint64_t value)
 {
     const struct row *r = &rows[v->sysregs->row[encoding]];
     if (r->kind == TABLE_BASE || r->kind == DEBUG_CONTROL) {
@@ -873,16 +874,16 @@ void sysreg_restored(struct vcpu *v, unsigned encoding, uint64_t value)
         return;
     }
     value = implemented_bits(v, encoding, value);
-    engine_set_sysreg(v->world->engine, encoding, value);
+    engine_set_sysreg(v->cpu.world->engine, encoding, value);
     if (r->kind == TRANSLATION)
         write_translation(v, encoding, value);
     if (encoding == SYS_SPSR_EL1)
         illegal_note_spsr(v, value);
 }
 
-void sysregs_restored(struct vcpu *v)
+void sysregs_restored(struct arm64_vcpu *v)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     note_features(v);
     engine_set_sysreg(e, SYSREG(3, 0, 14, 1, 0), v->cntkctl);
     engine_set_sysreg(e, SYSREG(3, 3, 9, 14, 0), v->pmuserenr);
@@ -896,7 +897,7 @@ const char *sysreg_name(unsigned encoding)
     return "?";
 }
 
-const char *vcpu_own_sysreg(const struct vcpu *v, unsigned encoding)
+const char *arm64_own_sysreg(const struct arm64_vcpu *v, unsigned encoding)
 {
     unsigned row = v->sysregs->row[encoding & 0xffff];
     return row ? rows[row].name : NULL;

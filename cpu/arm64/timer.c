@@ -4,15 +4,15 @@
 
 enum { CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
 
-static uint64_t counter_at_zero(const struct vcpu *v)
+static uint64_t counter_at_zero(const struct arm64_vcpu *v)
 {
-    return v->world->counter_offset;
+    return v->cpu.world->counter_offset;
 }
 
-uint64_t timer_counter(const struct vcpu *v)
+uint64_t timer_counter(const struct arm64_vcpu *v)
 {
-    struct vtime now = *v->world->vtime;
-    now.instructions = engine_executed(v->world->engine);
+    struct vtime now = *v->cpu.world->vtime;
+    now.instructions = engine_executed(v->cpu.world->engine);
     return vtime_count(&now, COUNTER_HZ) - counter_at_zero(v);
 }
 
@@ -24,20 +24,20 @@ static bool condition_met(const struct vcpu_timer *t)
 /* Sets the interrupt line to ISTATUS & !IMASK & ENABLE and arms the event for the next change. */
 static void update(struct vcpu_timer *t)
 {
-    struct vcpu *v = t->vcpu;
+    struct arm64_vcpu *v = t->vcpu;
     bool met = condition_met(t);
     bool line = (t->ctl & CTL_ENABLE) && !(t->ctl & CTL_IMASK) && met;
     uint64_t when = EVENT_NEVER;
     if ((t->ctl & CTL_ENABLE) && !met && t->cval + counter_at_zero(v) >= t->cval)
-        when = vtime_ticks_at_count(v->world->vtime, t->cval + counter_at_zero(v), COUNTER_HZ);
+        when = vtime_ticks_at_count(v->cpu.world->vtime, t->cval + counter_at_zero(v), COUNTER_HZ);
     if (when != t->event.when_ticks) {
-        event_at(v->world->events, &t->event, when);
-        engine_stop_soon(v->world->engine);
+        event_at(v->cpu.world->events, &t->event, when);
+        engine_stop_soon(v->cpu.world->engine);
     }
     if (line != t->line) {
         t->line = line;
         unsigned intid = t == &v->timer_virtual ? PPI_VIRTUAL_TIMER : PPI_PHYSICAL_TIMER;
-        v->world->ppi(v->world->context, v->index, intid, line);
+        v->cpu.world->ppi(v->cpu.world->context, v->cpu.index, intid, line);
     }
 }
 
@@ -47,11 +47,11 @@ static void fire(void *context, uint64_t due_ticks)
     update(context);
 }
 
-static void add(struct vcpu *v, struct vcpu_timer *t, const char *name)
+static void add(struct arm64_vcpu *v, struct vcpu_timer *t, const char *name)
 {
     t->vcpu = v;
     t->event = (struct event){.name = name, .fire = fire, .context = t};
-    event_add(v->world->events, &t->event);
+    event_add(v->cpu.world->events, &t->event);
 }
 
 /* The event stream (D11.2.5): events where a bit of the virtual counter changes. ----------------
@@ -59,9 +59,10 @@ static void add(struct vcpu *v, struct vcpu_timer *t, const char *name)
 
 enum { CNTKCTL_EVNTEN = 1 << 2, CNTKCTL_EVNTDIR = 1 << 3 };
 
-uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks)
+uint64_t timer_next_event(const struct arm64_vcpu *v, uint64_t after_ticks)
 {
-    const struct vtime after = {.rate_hz = v->world->vtime->rate_hz, .instructions = after_ticks};
+    const struct vtime after = {.rate_hz = v->cpu.world->vtime->rate_hz,
+                                .instructions = after_ticks};
     uint64_t bit = (uint64_t)1 << (v->cntkctl >> 4 & 15), offset = counter_at_zero(v);
     uint64_t count = vtime_count(&after, COUNTER_HZ) - offset;
     uint64_t phase = v->cntkctl & CNTKCTL_EVNTDIR ? 0 : bit;
@@ -71,13 +72,13 @@ uint64_t timer_next_event(const struct vcpu *v, uint64_t after_ticks)
     return vtime_ticks_at_count(&after, next + offset, COUNTER_HZ);
 }
 
-void timers_add(struct vcpu *v)
+void timers_add(struct arm64_vcpu *v)
 {
     add(v, &v->timer_virtual, "virtual timer");
     add(v, &v->timer_physical, "physical timer");
 }
 
-void timers_reset(struct vcpu *v)
+void timers_reset(struct arm64_vcpu *v)
 {
     v->timer_virtual.ctl = v->timer_physical.ctl = 0;
     v->timer_virtual.cval = v->timer_physical.cval = 0;
@@ -85,14 +86,14 @@ void timers_reset(struct vcpu *v)
     update(&v->timer_physical);
 }
 
-void timers_restored(struct vcpu *v)
+void timers_restored(struct arm64_vcpu *v)
 {
     update(&v->timer_virtual);
     update(&v->timer_physical);
 }
 
 /* op2 as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2). */
-uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2)
+uint64_t timer_read(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2)
 {
     switch (op2) {
     case 0:
@@ -104,9 +105,9 @@ uint64_t timer_read(struct vcpu *v, struct vcpu_timer *t, unsigned op2)
     }
 }
 
-void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value)
+void timer_write(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value)
 {
-    v->world->timer(v->world->context, v->index, t == &v->timer_physical, op2, value);
+    v->cpu.world->timer(v->cpu.world->context, v->cpu.index, t == &v->timer_physical, op2, value);
     switch (op2) {
     case 0:
         t->cval = timer_counter(v) + (uint64_t)(int64_t)(int32_t)(uint32_t)value;
@@ -119,9 +120,4 @@ void timer_write(struct vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t va
         break;
     }
     update(t);
-}
-
-void vcpu_write_timer(struct vcpu *v, bool physical, unsigned op2, uint64_t value)
-{
-    timer_write(v, physical ? &v->timer_physical : &v->timer_virtual, op2, value);
 }

@@ -13,10 +13,11 @@ uint16_t current_asid(const struct stage1 *s1)
     return as ? asid : asid & 0xff;
 }
 
-static const struct stage1_leaf *cached_leaf(struct vcpu *v, gva_t a, const struct access *access)
+static const struct stage1_leaf *cached_leaf(struct arm64_vcpu *v, gva_t a,
+                                             const struct access *access)
 {
     const struct stage1_leaf *leaf =
-        tlb_lookup(v->tlb, stage1_strip_tag(&v->stage1, a), current_asid(&v->stage1));
+        tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), current_asid(&v->stage1));
     bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
     return walk_again ? NULL : leaf;
 }
@@ -28,12 +29,12 @@ static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
            a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
 }
 
-static bool is_high_global(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static bool is_high_global(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
 {
     return leaf->global && a.v >> 63 && stage1_strip_tag(&v->stage1, a).v == a.v;
 }
 
-static bool controls_alike(const struct vcpu *v, const struct vcpu *other)
+static bool controls_alike(const struct arm64_vcpu *v, const struct arm64_vcpu *other)
 {
     return other->stage1.sctlr == v->stage1.sctlr && other->stage1.tcr == v->stage1.tcr &&
            other->stage1.mair == v->stage1.mair;
@@ -42,15 +43,16 @@ static bool controls_alike(const struct vcpu *v, const struct vcpu *other)
 /* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
  * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
  * too: TLB maintenance, and the changes of a regime, which flush. */
-static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
 {
-    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
-        const struct vcpu *other = v->world->vcpus[i];
-        if (other == v || !other->on)
+    for (unsigned i = 0; i < v->cpu.world->vcpu_count; i++) {
+        const struct arm64_vcpu *other = arm64_of_const(v->cpu.world->vcpus[i]);
+        if (other == v || !other->cpu.on)
             continue;
         if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
             return false;
-        const struct stage1_leaf *there = tlb_lookup(other->tlb, a, current_asid(&other->stage1));
+        const struct stage1_leaf *there =
+            tlb_lookup(other->cpu.tlb, a, current_asid(&other->stage1));
         if (!there || !same_leaf(leaf, there))
             return false;
     }
@@ -62,29 +64,29 @@ static bool is_everybodys(const struct vcpu *v, gva_t a, const struct stage1_lea
 /* What one vCPU walked, those that would walk the same tables in the same way may hold as well:
  * translations may be cached at any time, whoever needs them (D8, "Translation Lookaside
  * Buffers"). So pages of a kernel stay in the engine when its vCPUs take turns. */
-static void offer_to_others(const struct vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static void offer_to_others(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
 {
-    if (!is_high_global(v, a, leaf) || v->world->quirks & QUIRK_TLBS_APART)
+    if (!is_high_global(v, a, leaf) || v->cpu.world->quirks & QUIRK_TLBS_APART)
         return;
-    for (unsigned i = 0; i < v->world->vcpu_count; i++) {
-        const struct vcpu *other = v->world->vcpus[i];
-        if (other != v && other->on && controls_alike(v, other) &&
+    for (unsigned i = 0; i < v->cpu.world->vcpu_count; i++) {
+        const struct arm64_vcpu *other = arm64_of_const(v->cpu.world->vcpus[i]);
+        if (other != v && other->cpu.on && controls_alike(v, other) &&
             !((other->stage1.ttbr1 ^ v->stage1.ttbr1) & TTBR_BADDR))
-            tlb_offer(other->tlb, a, leaf);
+            tlb_offer(other->cpu.tlb, a, leaf);
     }
 }
 
 /* A data access emptied the TLB in the midst of a block, whose code is fetched no more. Had the run
  * stopped behind it there would be a fetch, and an entry for it: there is one in any case. */
-static void insert_code(struct vcpu *v)
+static void insert_code(struct arm64_vcpu *v)
 {
     uint32_t word;
-    read_instruction(v, engine_pc(v->world->engine), &word);
+    read_instruction(v, engine_pc(v->cpu.world->engine), &word);
 }
 
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
  * flat map has no entries to invalidate. */
-static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
+static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access,
                       struct stage1_leaf *leaf)
 {
     bool on = v->stage1.sctlr & SCTLR_M;
@@ -93,14 +95,14 @@ static bool find_leaf(struct vcpu *v, gva_t a, const struct access *access,
         *leaf = *cached;
         return true;
     }
-    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, leaf,
+    if (!stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, a, access, NULL, leaf,
                      &v->fault))
         return false;
     if (!on)
         return true;
-    bool empties = tlb_is_full(v->tlb);
-    if (tlb_insert(v->tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
-        engine_flush_tlb(v->world->engine);
+    bool empties = tlb_is_full(v->cpu.tlb);
+    if (tlb_insert(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
+        engine_flush_tlb(v->cpu.world->engine);
         new_regime(v);
     }
     offer_to_others(v, a, leaf);
@@ -125,7 +127,7 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
 
 /* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
  * whatever the address space is (mmu/tlb.c); everything else is this one's. */
-static bool translate(struct vcpu *v, gva_t a, const struct access *access,
+static bool translate(struct arm64_vcpu *v, gva_t a, const struct access *access,
                       struct engine_page *page)
 {
     struct stage1_leaf leaf;
@@ -137,20 +139,20 @@ static bool translate(struct vcpu *v, gva_t a, const struct access *access,
     v->fault_gpa_page = leaf.page;
     v->fault_is_device = leaf.device;
     bool write = access->kind == ACCESS_WRITE;
-    if (!stage2_walk(v->world->stage2, v->world->memory, leaf.page, write, NULL, &below,
+    if (!stage2_walk(v->cpu.world->stage2, v->cpu.world->memory, leaf.page, write, NULL, &below,
                      &v->fault) ||
         !stage2_permits(&below, leaf.page, access, &v->fault)) {
         v->fault.gva = a;
         return false;
     }
     page->hpa = below.page.v;
-    page->coherent = v->world->coherent;
+    page->coherent = v->cpu.world->coherent;
     page->permits = page_permits(&leaf, &below, access);
     page->local = !is_high_global(v, a, &leaf) || !is_everybodys(v, a, &leaf);
     return true;
 }
 
-bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t *page,
+bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access, hpa_t *page,
                     unsigned *permits)
 {
     struct engine_page found;
@@ -161,9 +163,9 @@ bool vcpu_translate(struct vcpu *v, gva_t a, const struct access *access, hpa_t 
     return true;
 }
 
-static struct access current_access(struct vcpu *v, enum access_kind kind)
+static struct access current_access(struct arm64_vcpu *v, enum access_kind kind)
 {
-    uint64_t mode = engine_mode(v->world->engine);
+    uint64_t mode = engine_mode(v->cpu.world->engine);
     return (struct access){
         .kind = kind,
         .privileged = !at_el0(mode),
@@ -172,22 +174,23 @@ static struct access current_access(struct vcpu *v, enum access_kind kind)
 }
 
 /* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
-static bool is_device_memory(const struct vcpu *v)
+static bool is_device_memory(const struct arm64_vcpu *v)
 {
     return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
-           !(v->world->quirks & QUIRK_UNALIGNED_DEVICE);
+           !(v->cpu.world->quirks & QUIRK_UNALIGNED_DEVICE);
 }
 
-bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, struct aside *found)
+bool translate_aside(struct arm64_vcpu *v, gva_t a, const struct access *access,
+                     struct aside *found)
 {
     struct fault keep = v->fault;
     struct access keep_access = v->fault_access;
     gpa_t keep_page = v->fault_gpa_page;
     bool keep_device = v->fault_is_device;
     unsigned permits;
-    bool ok = vcpu_translate(v, gva(a.v & ~PAGE_MASK), access, &found->page, &permits);
+    bool ok = translate_page(v, gva(a.v & ~PAGE_MASK), access, &found->page, &permits);
     found->is_device = ok && is_device_memory(v) &&
-                       memory_at(v->world->memory, found->page, PAGE_SIZE, MEMORY_READ);
+                       memory_at(v->cpu.world->memory, found->page, PAGE_SIZE, MEMORY_READ);
     v->fault = keep;
     v->fault_access = keep_access;
     v->fault_gpa_page = keep_page;
@@ -195,7 +198,7 @@ bool translate_aside(struct vcpu *v, gva_t a, const struct access *access, struc
     return ok;
 }
 
-bool read_fails(struct vcpu *v, gva_t a)
+bool read_fails(struct arm64_vcpu *v, gva_t a)
 {
     struct access access = v->fault_access;
     struct aside found;
@@ -204,14 +207,15 @@ bool read_fails(struct vcpu *v, gva_t a)
 }
 
 /* The instruction at `pc`, which is about to execute: its page is readable as code. */
-bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
+bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
 {
     uint64_t page_va = pc & ~PAGE_MASK;
     if (v->code.regime != v->regime || v->code.page_va != page_va) {
         struct access access = current_access(v, ACCESS_FETCH);
         struct aside at;
         bool found = translate_aside(v, gva(page_va), &access, &at);
-        v->code.host = found ? memory_at(v->world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
+        v->code.host =
+            found ? memory_at(v->cpu.world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
         v->code.page_va = page_va;
         v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
     }
@@ -220,13 +224,13 @@ bool read_instruction(struct vcpu *v, uint64_t pc, uint32_t *word)
     return v->code.host != NULL;
 }
 
-static struct device_page *device_slot(struct vcpu *v, uint64_t page_va)
+static struct device_page *device_slot(struct arm64_vcpu *v, uint64_t page_va)
 {
     return &v->device_pages[(page_va >> PAGE_BITS) % DEVICE_PAGES];
 }
 
 /* A page that is known to be no memory: the same fault again, without the walks. */
-static bool is_known_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+static bool is_known_device(struct arm64_vcpu *v, uint64_t page_va, const struct access *access)
 {
     const struct device_page *d = device_slot(v, page_va);
     if (d->regime != v->regime || d->page_va != page_va || d->access.kind != access->kind ||
@@ -239,7 +243,7 @@ static bool is_known_device(struct vcpu *v, uint64_t page_va, const struct acces
     return true;
 }
 
-static void remember_device(struct vcpu *v, uint64_t page_va, const struct access *access)
+static void remember_device(struct arm64_vcpu *v, uint64_t page_va, const struct access *access)
 {
     bool device = v->fault.class == FAULT_TRANSLATION || v->fault.class == FAULT_EXTERNAL;
     if (v->fault.stage == 2 && device && !v->fault.s1ptw)
@@ -254,27 +258,27 @@ static void remember_device(struct vcpu *v, uint64_t page_va, const struct acces
 }
 
 /* Accesses to the page that must be looked at, of PERMIT_R and PERMIT_W. */
-static unsigned watched_accesses(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+static unsigned watched_accesses(const struct arm64_vcpu *v, uint64_t page_va, uint64_t page_hpa)
 {
     uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
     unsigned watched = debug_watched(v, untagged);
-    if (v->world->points)
-        watched |= points_watched(v->world->points, untagged, page_hpa);
+    if (v->cpu.world->points)
+        watched |= points_watched(v->cpu.world->points, untagged, page_hpa);
     return watched;
 }
 
 /* Where stores are watched reads may be the engine's. */
-static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *page,
+static bool is_withheld(struct arm64_vcpu *v, uint64_t page_va, struct engine_page *page,
                         enum access_kind kind)
 {
     hpa_t at = hpa(page->hpa);
     unsigned watched = watched_accesses(v, page_va, page->hpa);
     v->withheld.page_va = page_va;
     v->withheld.page = at;
-    bool is_memory = memory_at(v->world->memory, at, PAGE_SIZE, MEMORY_READ);
+    bool is_memory = memory_at(v->cpu.world->memory, at, PAGE_SIZE, MEMORY_READ);
     v->withheld.is_watched = is_memory && (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R));
     v->withheld.is_device = is_memory && is_device_memory(v);
-    bool is_code = kind == ACCESS_WRITE && memory_is_code(v->world->memory, at);
+    bool is_code = kind == ACCESS_WRITE && memory_is_code(v->cpu.world->memory, at);
     bool is_checked = is_memory && alignment_is_ours(v);
     v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_checked || is_code;
     page->permits &= ~watched;
@@ -284,26 +288,26 @@ static bool is_withheld(struct vcpu *v, uint64_t page_va, struct engine_page *pa
 /* What a page that is fetched from does not permit besides, so that accesses to its data are asked
  * for, too. A debugger's points, and who checks alignment, are no matter of the machine: they hold
  * on older ones as well. */
-static unsigned withheld_besides(const struct vcpu *v, uint64_t page_va, uint64_t page_hpa)
+static unsigned withheld_besides(const struct arm64_vcpu *v, uint64_t page_va, uint64_t page_hpa)
 {
     const unsigned all = PERMIT_R | PERMIT_W;
     uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
     if (alignment_is_ours(v))
         return all;
-    if (v->world->quirks & QUIRK_FETCHED_READS)
-        return v->world->points ? points_watched(v->world->points, untagged, page_hpa) : 0;
+    if (v->cpu.world->quirks & QUIRK_FETCHED_READS)
+        return v->cpu.world->points ? points_watched(v->cpu.world->points, untagged, page_hpa) : 0;
     return is_device_memory(v) ? all : watched_accesses(v, page_va, page_hpa);
 }
 
 /* The page for an access, with the rights it needs; without them, or of a device: false. */
-static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *access,
+static bool find_page(struct arm64_vcpu *v, uint64_t page_va, const struct access *access,
                       struct engine_page *page)
 {
-    struct memory *m = v->world->memory;
+    struct memory *m = v->cpu.world->memory;
     enum access_kind kind = access->kind;
     v->withheld.is_any = false;
-    if (v->world->footprint && kind != ACCESS_FETCH)
-        page_set_add(&v->world->footprint->data, page_va);
+    if (v->cpu.world->footprint && kind != ACCESS_FETCH)
+        page_set_add(&v->cpu.world->footprint->data, page_va);
     if (is_known_device(v, page_va, access))
         return false;
     if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
@@ -312,8 +316,8 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
         remember_device(v, page_va, access);
         return false;
     }
-    if (kind != ACCESS_FETCH && v->world->footprint)
-        page_set_add(&v->world->footprint->places, page->hpa);
+    if (kind != ACCESS_FETCH && v->cpu.world->footprint)
+        page_set_add(&v->cpu.world->footprint->places, page->hpa);
     if (kind == ACCESS_FETCH)
         page->permits &= ~withheld_besides(v, page_va, page->hpa);
     else if (!v->watchpoint_pass && is_withheld(v, page_va, page, kind))
@@ -338,9 +342,9 @@ static bool find_page(struct vcpu *v, uint64_t page_va, const struct access *acc
 bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
                   struct engine_page *page)
 {
-    struct vcpu *v = cpu;
+    struct arm64_vcpu *v = cpu;
     struct access access = current_access(v, kind);
-    if (kind != ACCESS_FETCH && tlb_is_full(v->tlb)) /* insert_code asks for PC */
+    if (kind != ACCESS_FETCH && tlb_is_full(v->cpu.tlb)) /* insert_code asks for PC */
         return false;
     v->fault_has_word = false;
     access.privileged &= !unprivileged;
@@ -349,22 +353,22 @@ bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unpri
 
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
 {
-    struct vcpu *v = cpu;
+    struct arm64_vcpu *v = cpu;
     struct access access = current_access(v, kind);
     v->fault_has_word = false;
     if (kind != ACCESS_FETCH && access.privileged) {
-        v->fault_has_word = read_instruction(v, engine_pc(v->world->engine), &v->fault_word);
+        v->fault_has_word = read_instruction(v, engine_pc(v->cpu.world->engine), &v->fault_word);
         if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
             access.privileged = false;
     }
     return find_page(v, page_va, &access, page);
 }
 
-enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind)
+enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind)
 {
     struct access access = current_access(v, kind);
     struct engine_page page;
-    if (!v->world->footprint && is_known_device(v, page_va, &access))
+    if (!v->cpu.world->footprint && is_known_device(v, page_va, &access))
         return FOUND_DEVICE;
     if (find_page(v, page_va, &access, &page))
         return FOUND_MEMORY;
@@ -374,11 +378,11 @@ enum found find_data(struct vcpu *v, uint64_t page_va, enum access_kind kind)
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */
-uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *access)
+uint64_t address_translation(struct arm64_vcpu *v, gva_t a, const struct access *access)
 {
     struct stage1_leaf leaf;
     struct fault fault = {0};
-    if (!stage1_walk(&v->stage1, v->world->stage2, v->world->memory, a, access, NULL, &leaf,
+    if (!stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, a, access, NULL, &leaf,
                      &fault) ||
         !stage1_permits(&leaf, a, access, &fault))
         return (uint64_t)1 << 11 | (uint64_t)fault_status_code(&fault) << 1 |
@@ -390,7 +394,7 @@ uint64_t address_translation(struct vcpu *v, gva_t a, const struct access *acces
     return attr << 56 | (leaf.page.v & 0x0000fffffffff000u) | (uint64_t)1 << 11 | shareability << 7;
 }
 
-static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
+static bool copy_memory(struct arm64_vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
                         enum access_kind kind)
 {
     while (size) {
@@ -399,16 +403,16 @@ static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
         unsigned permits;
         uint64_t in_page = a.v & PAGE_MASK;
         uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
-        if (!vcpu_translate(v, gva(a.v & ~PAGE_MASK), &access, &page, &permits))
+        if (!translate_page(v, gva(a.v & ~PAGE_MASK), &access, &page, &permits))
             return false;
         bool write = kind == ACCESS_WRITE;
-        uint8_t *at = memory_at(v->world->memory, hpa(page.v + in_page), part,
+        uint8_t *at = memory_at(v->cpu.world->memory, hpa(page.v + in_page), part,
                                 write ? MEMORY_WRITE : MEMORY_READ);
         if (!at)
             return false;
         memcpy(write ? at : bytes, write ? bytes : at, part);
         if (write)
-            engine_drop_code(v->world->engine, hpa(page.v + in_page), part);
+            engine_drop_code(v->cpu.world->engine, hpa(page.v + in_page), part);
         a.v += part;
         bytes += part;
         size -= part;
@@ -416,12 +420,12 @@ static bool copy_memory(struct vcpu *v, gva_t a, uint8_t *bytes, uint64_t size,
     return true;
 }
 
-bool vcpu_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size)
+bool arm64_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size)
 {
-    return copy_memory(v, from, to, size, ACCESS_READ);
+    return copy_memory(arm64_of(v), from, to, size, ACCESS_READ);
 }
 
-bool vcpu_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size)
+bool arm64_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size)
 {
-    return copy_memory(v, to, (uint8_t *)(uintptr_t)from, size, ACCESS_WRITE);
+    return copy_memory(arm64_of(v), to, (uint8_t *)(uintptr_t)from, size, ACCESS_WRITE);
 }

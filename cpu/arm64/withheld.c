@@ -14,17 +14,17 @@
 
 /* One or two whole registers, as the engine would move them: what it checks before it asks for a
  * page (alignment, of SP too) and forms that are rare are left to it. */
-bool withheld_is_simple(const struct vcpu *v, const struct insn_memory *m)
+bool withheld_is_simple(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     uint64_t sctlr = v->stage1.sctlr;
     bool is_checked = m->ordered || v->fault_is_device || (sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
     if (!m->registers || (m->address & PAGE_MASK) + m->size > PAGE_SIZE ||
         (is_checked && is_misaligned(m)) || (sctlr & (SCTLR_EE | SCTLR_E0E)))
         return false;
-    return m->rn != 31 || engine_sp(v->world->engine) % 16 == 0;
+    return m->rn != 31 || engine_sp(v->cpu.world->engine) % 16 == 0;
 }
 
-bool withheld_faults(const struct vcpu *v, const struct insn_memory *m)
+bool withheld_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     return v->withheld.is_device && (is_misaligned(m) || m->class == INSN_ZERO);
 }
@@ -44,13 +44,13 @@ static void load_vector(struct engine *e, unsigned n, const uint8_t *from, unsig
     engine_set_vector(e, n, value);
 }
 
-static void store(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+static void store(struct arm64_vcpu *v, const struct insn_memory *m, hpa_t at)
 {
-    struct engine *e = v->world->engine;
-    bool is_code = memory_is_code(v->world->memory, at);
+    struct engine *e = v->cpu.world->engine;
+    bool is_code = memory_is_code(v->cpu.world->memory, at);
     if (is_code)
         engine_store_begins(e, at, m->size, false);
-    uint8_t *to = memory_at(v->world->memory, at, m->size, MEMORY_WRITE);
+    uint8_t *to = memory_at(v->cpu.world->memory, at, m->size, MEMORY_WRITE);
     for (unsigned i = 0; i < m->registers; i++, to += m->access_size)
         if (m->class == INSN_VECTOR)
             store_vector(e, i ? m->rt2 : m->rt, to, m->access_size);
@@ -58,15 +58,15 @@ static void store(struct vcpu *v, const struct insn_memory *m, hpa_t at)
             store_le(to, engine_x(e, i ? m->rt2 : m->rt), m->access_size);
     if (is_code)
         engine_store_ends(e);
-    else if (!v->world->coherent) /* the engine sees what it stores itself */
+    else if (!v->cpu.world->coherent) /* the engine sees what it stores itself */
         engine_drop_code(e, at, m->size);
-    engine_note_send(&v->event, engine_executed(e) - 1);
+    engine_note_send(&v->cpu.event, engine_executed(e) - 1);
 }
 
-static void load(struct vcpu *v, const struct insn_memory *m, hpa_t at)
+static void load(struct arm64_vcpu *v, const struct insn_memory *m, hpa_t at)
 {
-    struct engine *e = v->world->engine;
-    const uint8_t *from = memory_at(v->world->memory, at, m->size, MEMORY_READ);
+    struct engine *e = v->cpu.world->engine;
+    const uint8_t *from = memory_at(v->cpu.world->memory, at, m->size, MEMORY_READ);
     for (unsigned i = 0; i < m->registers; i++, from += m->access_size)
         if (m->class == INSN_VECTOR)
             load_vector(e, i ? m->rt2 : m->rt, from, m->access_size);
@@ -74,24 +74,25 @@ static void load(struct vcpu *v, const struct insn_memory *m, hpa_t at)
             engine_set_x(e, i ? m->rt2 : m->rt, extended(load_le(from, m->access_size), m));
 }
 
-void withheld_carry_out(struct vcpu *v, const struct insn_memory *m)
+void withheld_carry_out(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     hpa_t at = hpa(v->withheld.page.v | (m->address & PAGE_MASK));
     (m->is_write ? store : load)(v, m, at);
     write_back(v, m);
 }
 
-static void store_begins(struct vcpu *v, uint64_t address, uint64_t size)
+static void store_begins(struct arm64_vcpu *v, uint64_t address, uint64_t size)
 {
     struct aside to = {.page = v->withheld.page};
     bool is_refused = (address & ~PAGE_MASK) == v->withheld.page_va;
     if ((is_refused || translate_aside(v, gva(address), &v->fault_access, &to)) &&
-        memory_is_code(v->world->memory, to.page))
-        engine_store_begins(v->world->engine, hpa(to.page.v | (address & PAGE_MASK)), size, true);
+        memory_is_code(v->cpu.world->memory, to.page))
+        engine_store_begins(v->cpu.world->engine, hpa(to.page.v | (address & PAGE_MASK)), size,
+                            true);
 }
 
 /* Both pages that it is to may have code. */
-static void stores_begin(struct vcpu *v, const struct insn_memory *m)
+static void stores_begin(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     uint64_t address = m->size ? m->address : v->withheld.page_va;
     uint64_t rest = PAGE_SIZE - (address & PAGE_MASK), size = m->size ? m->size : 1;
@@ -101,26 +102,26 @@ static void stores_begin(struct vcpu *v, const struct insn_memory *m)
 }
 
 /* It was counted when it was refused. */
-static void let_run(struct vcpu *v, const struct insn_memory *m)
+static void let_run(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     bool is_store = v->fault_access.kind == ACCESS_WRITE;
     if (is_store)
         stores_begin(v, m);
     run_alone(v);
     if (is_store)
-        engine_store_ends(v->world->engine);
+        engine_store_ends(v->cpu.world->engine);
 }
 
 /* An access over two pages is looked at in both, though it was refused for one of them. Where the
  * other one is not permitted that comes first, but for what is in this one. Returns what of the
  * access may be watched. */
-static struct insn_memory look_at_both(struct vcpu *v, const struct insn_memory *m)
+static struct insn_memory look_at_both(struct arm64_vcpu *v, const struct insn_memory *m)
 {
     struct insn_memory part = *m;
     uint64_t first_size = PAGE_SIZE - (m->address & PAGE_MASK);
     bool is_first = (m->address & ~PAGE_MASK) == v->withheld.page_va;
     struct aside other;
-    if (m->size <= first_size || v->world->quirks & QUIRK_ONE_PAGE)
+    if (m->size <= first_size || v->cpu.world->quirks & QUIRK_ONE_PAGE)
         return part;
     gva_t elsewhere = gva(is_first ? m->address + first_size : m->address);
     if (translate_aside(v, elsewhere, &v->fault_access, &other)) {
@@ -133,9 +134,9 @@ static struct insn_memory look_at_both(struct vcpu *v, const struct insn_memory 
     return part;
 }
 
-void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
+void handle_withheld(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
-    struct engine *e = v->world->engine;
+    struct engine *e = v->cpu.world->engine;
     struct insn_memory watched = look_at_both(v, m);
     if (withheld_faults(v, m)) {
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
@@ -155,11 +156,11 @@ void handle_withheld(struct vcpu *v, uint64_t pc, const struct insn_memory *m)
 
 void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)
 {
-    const struct vcpu *v = cpu;
+    const struct arm64_vcpu *v = cpu;
     char who[40] = "a device";
     if (change->by_guest)
         snprintf(who, sizeof who, "PC 0x%" PRIx64, change->pc);
-    log_write(v->world->log, LOG_WARN,
+    log_write(v->cpu.world->log, LOG_WARN,
               "PC 0x%" PRIx64 " runs code that was changed at instruction %" PRIu64
               " by %s without IC IVAU: hardware may run the old",
               pc, change->at, who);

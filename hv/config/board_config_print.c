@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hv/config/config_strings.h"
+#include "emu/text.h"
 #include "hv/config/config_text.h"
 
 #define BANK_0_BASE  0x0000000880000000u
@@ -69,7 +70,7 @@ static void put_range(struct bytes *out, const char *option, uint64_t start, uin
 static void put_named(struct bytes *out, const char *option, const char *name)
 {
     text_put(out, "%s ", option);
-    text_word(out, name);
+    config_text_word(out, name);
 }
 
 static void put_device(struct bytes *out, const struct board_device *d)
@@ -85,7 +86,7 @@ static void put_device(struct bytes *out, const struct board_device *d)
         text_put(out, " stream %lu", (unsigned long)d->stream);
     if (d->dma)
         text_put(out, " dma on");
-    text_options(out, d->type, d->options, d->option_count);
+    config_text_options(out, d->type, d->options, d->option_count);
     text_put(out, "\n");
 }
 
@@ -112,7 +113,7 @@ static void put_clusters(struct bytes *out, const struct board_config *board)
     for (size_t i = 0; i < board->cluster_count; i++) {
         put_named(out, "cluster", board->clusters[i].name);
         text_put(out, " ");
-        text_runmask(out, board->clusters[i].cpus);
+        config_text_runmask(out, board->clusters[i].cpus);
         text_put(out, "\n");
     }
 }

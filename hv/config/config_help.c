@@ -5,7 +5,7 @@
 
 #include "hv/config/board_config_internal.h"
 #include "hv/config/config_set.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 
 /* Options -----------------------------------------------------------------------------------------
  */

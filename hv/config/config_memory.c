@@ -183,7 +183,7 @@ HANDLER(handle_blob)
     (void)arguments;
     p->blob_word = *option;
     for (unsigned i = BLOB_GUEST; i <= BLOB_DATA; i++)
-        if (!strcmp(text_blob_type((enum blob_type)i), option->text))
+        if (!strcmp(config_text_blob_type((enum blob_type)i), option->text))
             p->blob = (enum blob_type)i;
 }
 

@@ -2,6 +2,7 @@
 #include "hv/config/config.h"
 
 #include "hv/config/config_catalogue.h"
+#include "emu/text.h"
 #include "hv/config/config_text.h"
 
 static void put_statement(struct bytes *out, const char *option, const char *word)
@@ -9,7 +10,7 @@ static void put_statement(struct bytes *out, const char *option, const char *wor
     if (!word)
         return;
     text_put(out, "%s ", option);
-    text_word(out, word);
+    config_text_word(out, word);
     text_put(out, "\n");
 }
 
@@ -17,13 +18,13 @@ static void put_logger(struct bytes *out, const char *option, const struct logge
                        bool is_vdev)
 {
     text_put(out, "%s ", option);
-    text_severities(out, logger->severities, is_vdev);
-    text_put(out, " %s", text_destination(logger));
+    config_text_severities(out, logger->severities, is_vdev);
+    text_put(out, " %s", config_text_destination(logger));
 }
 
 static void put_blob_word(struct bytes *out, enum blob_type type)
 {
-    text_put(out, "%s%s", text_blob_type(type), type == BLOB_SNIFF ? "" : " ");
+    text_put(out, "%s%s", config_text_blob_type(type), type == BLOB_SNIFF ? "" : " ");
 }
 
 static void print_variables(const struct vm_config *c, struct bytes *out)
@@ -40,13 +41,13 @@ static void print_variables(const struct vm_config *c, struct bytes *out)
 static void print_cpu(const struct cpu_config *cpu, struct bytes *out)
 {
     text_put(out, "cpu sched ");
-    text_sched(out, cpu);
+    config_text_sched(out, cpu);
     if (cpu->runmask)
         text_put(out, " runmask ");
-    text_runmask(out, cpu->runmask);
+    config_text_runmask(out, cpu->runmask);
     if (cpu->cluster) {
         text_put(out, " cluster ");
-        text_word(out, cpu->cluster);
+        config_text_word(out, cpu->cluster);
     }
     text_put(out, "\n");
 }
@@ -56,7 +57,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
     text_put(out, "vdev %s", vdev->type->name);
     if (vdev->name) {
         text_put(out, " name ");
-        text_word(out, vdev->name);
+        config_text_word(out, vdev->name);
     }
     if (vdev->has_loc)
         text_put(out, " loc 0x%llx", (unsigned long long)vdev->loc);
@@ -64,7 +65,7 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
         text_put(out, " intr %s:%u", vdev->intr_pic, vdev->intr_line);
     if (vdev->has_hostvector)
         text_put(out, " hostvector %u", vdev->hostvector);
-    text_options(out, vdev->type, vdev->options, vdev->option_count);
+    config_text_options(out, vdev->type, vdev->options, vdev->option_count);
     for (size_t i = 0; i < vdev->logger_count; i++)
         put_logger(out, " log", &vdev->loggers[i], true);
     if (vdev->not_in_status)
@@ -84,7 +85,7 @@ static void print_pass_loc(const struct pass_config *pass, struct bytes *out)
     text_put(out, " loc %s0x%llx,0x%llx,",
              pass->is_io ? "io:" : "mem:", (unsigned long long)pass->guest,
              (unsigned long long)pass->length);
-    text_attributes(out, pass);
+    config_text_attributes(out, pass);
     if (pass->has_host)
         text_put(out, "=0x%llx", (unsigned long long)pass->host);
 }
@@ -114,7 +115,7 @@ static void print_load(const struct load_config *load, struct bytes *out)
     text_put(out, "load ");
     if (load->has_address)
         text_put(out, "0x%llx,", (unsigned long long)load->address);
-    text_word(out, load->path);
+    config_text_word(out, load->path);
     text_put(out, "\n");
 }
 
@@ -124,9 +125,9 @@ static void print_policies(const struct vm_config *c, struct bytes *out)
         put_logger(out, "logger", &c->loggers[i], false);
         text_put(out, "\n");
     }
-    text_put(out, "unsupported instruction %s\n", text_action(c->unsupported_instruction));
-    text_put(out, "unsupported reference %s\n", text_action(c->unsupported_reference));
-    text_put(out, "unsupported register %s\n", text_action(c->unsupported_register));
+    text_put(out, "unsupported instruction %s\n", config_text_action(c->unsupported_instruction));
+    text_put(out, "unsupported reference %s\n", config_text_action(c->unsupported_reference));
+    text_put(out, "unsupported register %s\n", config_text_action(c->unsupported_register));
     put_statement(out, "dump", c->dump);
     if (c->dryrun)
         text_put(out, "dryrun\n");

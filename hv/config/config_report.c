@@ -9,6 +9,7 @@
 #include "hv/config/config_catalogue.h"
 #include "hv/config/config_ranges.h"
 #include "hv/config/config_report_json.h"
+#include "emu/text.h"
 #include "hv/config/config_text.h"
 
 static void put_place(struct bytes *out, struct place place)
@@ -36,10 +37,10 @@ static void vcpus(const struct vm_config *c, struct bytes *out)
              (unsigned long long)c->clock_rate_hz);
     for (size_t i = 0; i < c->cpu_count; i++) {
         text_put(out, "  %zu  sched ", i);
-        text_sched(out, &c->cpus[i]);
+        config_text_sched(out, &c->cpus[i]);
         if (c->cpus[i].runmask)
             text_put(out, "  runmask ");
-        text_runmask(out, c->cpus[i].runmask);
+        config_text_runmask(out, c->cpus[i].runmask);
         if (c->cpus[i].cluster)
             text_put(out, "  cluster %s", c->cpus[i].cluster);
         put_place(out, c->cpus[i].place);
@@ -88,12 +89,12 @@ static void device(const struct vdev_config *vdev, struct bytes *out)
     for (size_t i = 0; i < vdev->option_count; i++) {
         text_put(out, " %s%s", vdev->options[i].name, vdev->options[i].value[0] ? " " : "");
         if (vdev->options[i].value[0])
-            text_word(out, vdev->options[i].value);
+            config_text_word(out, vdev->options[i].value);
     }
     for (size_t i = 0; i < vdev->logger_count; i++) {
         text_put(out, " log ");
-        text_severities(out, vdev->loggers[i].severities, true);
-        text_put(out, " %s", text_destination(&vdev->loggers[i]));
+        config_text_severities(out, vdev->loggers[i].severities, true);
+        text_put(out, " %s", config_text_destination(&vdev->loggers[i]));
     }
     put_place(out, vdev->place);
 }
@@ -117,7 +118,7 @@ static void passes(const struct vm_config *c, struct bytes *out)
                  (unsigned long long)pass->host);
         put_size(out, pass->length);
         text_put(out, "  ");
-        text_attributes(out, pass);
+        config_text_attributes(out, pass);
         put_place(out, pass->place);
     }
     for (size_t i = 0; i < c->pass_intr_count; i++) {
@@ -132,15 +133,15 @@ static void loads(const struct vm_config *c, struct bytes *out)
     if (c->load_count || c->cmdline)
         text_put(out, "\nImages\n");
     for (size_t i = 0; i < c->load_count; i++) {
-        text_put(out, "  %-6s ", c->loads[i].type ? text_blob_type(c->loads[i].type) : "-");
-        text_word(out, c->loads[i].path);
+        text_put(out, "  %-6s ", c->loads[i].type ? config_text_blob_type(c->loads[i].type) : "-");
+        config_text_word(out, c->loads[i].path);
         if (c->loads[i].has_address)
             text_put(out, " at 0x%llx", (unsigned long long)c->loads[i].address);
         put_place(out, c->loads[i].place);
     }
     if (c->cmdline) {
         text_put(out, "  command line ");
-        text_word(out, c->cmdline);
+        config_text_word(out, c->cmdline);
         text_put(out, "\n");
     }
 }
@@ -148,12 +149,13 @@ static void loads(const struct vm_config *c, struct bytes *out)
 static void policies(const struct vm_config *c, struct bytes *out)
 {
     text_put(out, "\nPolicies\n  unsupported: instruction %s, reference %s, register %s\n",
-             text_action(c->unsupported_instruction), text_action(c->unsupported_reference),
-             text_action(c->unsupported_register));
+             config_text_action(c->unsupported_instruction),
+             config_text_action(c->unsupported_reference),
+             config_text_action(c->unsupported_register));
     for (size_t i = 0; i < c->logger_count; i++) {
         text_put(out, "  log ");
-        text_severities(out, c->loggers[i].severities, false);
-        text_put(out, " to %s\n", text_destination(&c->loggers[i]));
+        config_text_severities(out, c->loggers[i].severities, false);
+        text_put(out, " to %s\n", config_text_destination(&c->loggers[i]));
     }
     const char *dir = c->semihosting_dir;
     text_put(out, "  semihosting %s%s\n",

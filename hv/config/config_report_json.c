@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hv/config/config_json.h"
+#include "emu/json.h"
 #include "hv/config/config_ranges.h"
+#include "emu/text.h"
 #include "hv/config/config_text.h"
 
 /* The member gets what `text_...` wrote into the scratch buffer, which is emptied. */
@@ -28,9 +29,9 @@ static void vcpus(struct json *j, const struct vm_config *c, struct bytes *text)
     json_open(j, "vcpus", '[');
     for (size_t i = 0; i < c->cpu_count; i++) {
         json_open(j, NULL, '{');
-        text_sched(text, &c->cpus[i]);
+        config_text_sched(text, &c->cpus[i]);
         member_text(j, "sched", text);
-        text_runmask(text, c->cpus[i].runmask);
+        config_text_runmask(text, c->cpus[i].runmask);
         member_text(j, "runmask", text);
         json_string(j, "cluster", c->cpus[i].cluster);
         place(j, c->cpus[i].place);
@@ -76,9 +77,9 @@ static void loggers(struct json *j, const struct logger_config *logger, size_t c
     json_open(j, "loggers", '[');
     for (; count--; logger++) {
         json_open(j, NULL, '{');
-        text_severities(text, logger->severities, false);
+        config_text_severities(text, logger->severities, false);
         member_text(j, "severities", text);
-        json_string(j, "destination", text_destination(logger));
+        json_string(j, "destination", config_text_destination(logger));
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -116,7 +117,7 @@ static void passes(struct json *j, const struct vm_config *c, struct bytes *text
         json_number(j, "guest", pass->guest);
         json_number(j, "host", pass->host);
         json_number(j, "size", pass->length);
-        text_attributes(text, pass);
+        config_text_attributes(text, pass);
         member_text(j, "attributes", text);
         place(j, pass->place);
         json_close(j, '}');
@@ -156,7 +157,7 @@ static void loads(struct json *j, const struct vm_config *c)
     json_open(j, "loads", '[');
     for (size_t i = 0; i < c->load_count; i++) {
         json_open(j, NULL, '{');
-        json_string(j, "type", text_blob_type(c->loads[i].type));
+        json_string(j, "type", config_text_blob_type(c->loads[i].type));
         if (c->loads[i].has_address)
             json_number(j, "address", c->loads[i].address);
         json_string(j, "path", c->loads[i].path);
@@ -169,9 +170,9 @@ static void loads(struct json *j, const struct vm_config *c)
 static void policies(struct json *j, const struct vm_config *c, struct bytes *text)
 {
     json_open(j, "unsupported", '{');
-    json_string(j, "instruction", text_action(c->unsupported_instruction));
-    json_string(j, "reference", text_action(c->unsupported_reference));
-    json_string(j, "register", text_action(c->unsupported_register));
+    json_string(j, "instruction", config_text_action(c->unsupported_instruction));
+    json_string(j, "reference", config_text_action(c->unsupported_reference));
+    json_string(j, "register", config_text_action(c->unsupported_register));
     json_close(j, '}');
     loggers(j, c->loggers, c->logger_count, text);
     text_put(text, "0x%llx", (unsigned long long)c->counter_offset);

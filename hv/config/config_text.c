@@ -1,38 +1,15 @@
 #include "hv/config/config_text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "emu/check.h"
-
-void text_put(struct bytes *out, const char *format, ...)
-{
-    char text[256];
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    int size = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    CHECK(size >= 0);
-    if (size < (int)sizeof text) {
-        bytes_put(out, text, (size_t)size);
-    } else { /* room for the text and its NUL, which is then cut off */
-        size_t at = out->size;
-        for (int i = 0; i <= size; i++)
-            bytes_put(out, "", 1);
-        vsnprintf((char *)out->data + at, (size_t)size + 1, format, again);
-        out->size--;
-    }
-    va_end(again);
-}
+#include "emu/text.h"
 
 static bool is_plain(unsigned char c)
 {
     return c > ' ' && c != 0x7f && c != '#' && c != '"' && c != '$' && c != '\\';
 }
 
-void text_word(struct bytes *out, const char *word)
+void config_text_word(struct bytes *out, const char *word)
 {
     size_t plain = 0;
     while (word[plain] && is_plain((unsigned char)word[plain]))
@@ -52,7 +29,7 @@ void text_word(struct bytes *out, const char *word)
     text_put(out, "\"");
 }
 
-void text_severities(struct bytes *out, unsigned severities, bool is_vdev)
+void config_text_severities(struct bytes *out, unsigned severities, bool is_vdev)
 {
     static const char *const names[] = {"fatal", "internal", "error",  "warn",
                                         "info",  "debug",    "verbose"};
@@ -66,7 +43,7 @@ void text_severities(struct bytes *out, unsigned severities, bool is_vdev)
     }
 }
 
-void text_sched(struct bytes *out, const struct cpu_config *cpu)
+void config_text_sched(struct bytes *out, const struct cpu_config *cpu)
 {
     if (cpu->policy != 's') {
         text_put(out, "%u%c", cpu->priority, cpu->policy);
@@ -78,7 +55,7 @@ void text_sched(struct bytes *out, const struct cpu_config *cpu)
     text_put(out, "s");
 }
 
-void text_runmask(struct bytes *out, uint64_t runmask)
+void config_text_runmask(struct bytes *out, uint64_t runmask)
 {
     const char *separator = "";
     for (unsigned i = 0; i < 64; i++) {
@@ -90,7 +67,7 @@ void text_runmask(struct bytes *out, uint64_t runmask)
 }
 
 /* `m` turns on what it implies, so what was removed after it is removed again. */
-void text_attributes(struct bytes *out, const struct pass_config *pass)
+void config_text_attributes(struct bytes *out, const struct pass_config *pass)
 {
     const char letters[] = "rwxcstden";
     const bool on[] = {pass->r, pass->w, pass->x, pass->c, pass->s,
@@ -110,31 +87,31 @@ void text_attributes(struct bytes *out, const struct pass_config *pass)
         text_put(out, "-%s", removed);
 }
 
-void text_options(struct bytes *out, const struct vdev_type *type,
-                  const struct vdev_option *options, size_t count)
+void config_text_options(struct bytes *out, const struct vdev_type *type,
+                         const struct vdev_option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         text_put(out, " %s", options[i].name);
         if (vdev_option_type_find(type, options[i].name)->form) {
             text_put(out, " ");
-            text_word(out, options[i].value);
+            config_text_word(out, options[i].value);
         }
     }
 }
 
-const char *text_action(enum unsupported_action action)
+const char *config_text_action(enum unsupported_action action)
 {
     static const char *const names[] = {"abort", "fail", "ignore"};
     return names[action];
 }
 
-const char *text_destination(const struct logger_config *logger)
+const char *config_text_destination(const struct logger_config *logger)
 {
     static const char *const names[] = {"stdout", "stderr", "slog", "none"};
     return names[logger->destination];
 }
 
-const char *text_blob_type(enum blob_type type)
+const char *config_text_blob_type(enum blob_type type)
 {
     static const char *const names[] = {"", "guest", "initrd", "fdt", "acpi", "data"};
     return names[type];

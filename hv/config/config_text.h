@@ -6,19 +6,19 @@
 #include "emu/bytes.h"
 #include "hv/config/config.h"
 
-void text_put(struct bytes *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A word as the lexer reads it back: quoted if need be; what quotes cannot hold becomes $char{}. */
-void text_word(struct bytes *out, const char *word);
-void text_severities(struct bytes *out, unsigned severities, bool is_vdev); /* "fatal,error" */
-void text_sched(struct bytes *out, const struct cpu_config *cpu);           /* "10r" */
-void text_runmask(struct bytes *out, uint64_t runmask);                     /* "0,2" */
-void text_attributes(struct bytes *out, const struct pass_config *pass);    /* "rwn" */
+void config_text_word(struct bytes *out, const char *word);
+void config_text_severities(struct bytes *out, unsigned severities,
+                            bool is_vdev);                                      /* "fatal,error" */
+void config_text_sched(struct bytes *out, const struct cpu_config *cpu);        /* "10r" */
+void config_text_runmask(struct bytes *out, uint64_t runmask);                  /* "0,2" */
+void config_text_attributes(struct bytes *out, const struct pass_config *pass); /* "rwn" */
 /* " hostdev - delayed 1": options of a type as they were written; `type` may be NULL if there are
  * none. */
-void text_options(struct bytes *out, const struct vdev_type *type,
-                  const struct vdev_option *options, size_t count);
-const char *text_destination(const struct logger_config *logger); /* "stderr" */
-const char *text_blob_type(enum blob_type type);                  /* "" when no word was given */
-const char *text_action(enum unsupported_action action);
+void config_text_options(struct bytes *out, const struct vdev_type *type,
+                         const struct vdev_option *options, size_t count);
+const char *config_text_destination(const struct logger_config *logger); /* "stderr" */
+const char *config_text_blob_type(enum blob_type type); /* "" when no word was given */
+const char *config_text_action(enum unsupported_action action);
 
 #endif

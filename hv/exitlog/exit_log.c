@@ -20,7 +20,7 @@ void exit_log_arm(struct exit_log *s)
         return;
     struct vcpu *v = vcpu_of(s->board, &s->head);
     if (v)
-        event_at(&s->board->events, &v->pmu_event, s->head.pmu_due.tick);
+        vcpu_counters_due(v, s->head.pmu_due.tick);
 }
 
 static void advance(struct exit_log *s)
@@ -268,13 +268,13 @@ void exit_log_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool cha
         put(vm->board, &entry);
 }
 
-void exit_log_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value)
+void exit_log_timer(struct vm *vm, unsigned vcpu, unsigned timer, unsigned reg, uint64_t value)
 {
     if (!vm->board->options.exit_log)
         return;
     struct exit_log_entry entry = entry_of(vm, vcpu, EXIT_LOG_TIMER);
-    entry.timer.physical = physical;
-    entry.timer.op2 = (uint8_t)op2;
+    entry.timer.number = (uint8_t)timer;
+    entry.timer.reg = (uint8_t)reg;
     entry.timer.value = value;
     put(vm->board, &entry);
 }

@@ -67,7 +67,7 @@ void exit_log_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void exit_log_pmu(struct vm *vm, unsigned vcpu, bool level);
 /* Their event, about to be handled; `changes`: the interrupt does, next. */
 void exit_log_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool changes);
-void exit_log_timer(struct vm *vm, unsigned vcpu, bool physical, unsigned op2, uint64_t value);
+void exit_log_timer(struct vm *vm, unsigned vcpu, unsigned timer, unsigned reg, uint64_t value);
 void exit_log_turn(struct board *b, const struct sched_entity *t);
 void exit_log_loop(struct board *b, const struct sched_entity *t);
 void exit_log_wait(struct board *b, const struct sched_entity *t);

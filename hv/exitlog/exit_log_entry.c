@@ -85,7 +85,7 @@ void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_lo
         bytes_put_int(out, (unsigned)entry->lines.irq | (unsigned)entry->lines.fiq << 1, 1);
         break;
     case EXIT_LOG_TIMER:
-        bytes_put_int(out, (unsigned)entry->timer.physical | (unsigned)entry->timer.op2 << 1, 1);
+        bytes_put_int(out, (unsigned)entry->timer.number | (unsigned)entry->timer.reg << 1, 1);
         bytes_put_varint(out, entry->timer.value);
         break;
     case EXIT_LOG_WAIT:
@@ -181,8 +181,8 @@ static bool get_body(struct reader *in, struct exit_log_entry *entry)
         return true;
     case EXIT_LOG_TIMER:
         flags = (unsigned)reader_int(in, 1);
-        entry->timer.physical = flags & 1;
-        entry->timer.op2 = flags >> 1 & 3;
+        entry->timer.number = flags & 1;
+        entry->timer.reg = (uint8_t)(flags >> 1);
         entry->timer.value = reader_varint(in);
         return true;
     case EXIT_LOG_TURN:
@@ -299,9 +299,8 @@ static const char *body_differs(const struct exit_log_entry *a, const struct exi
         COMPARE(number("the IRQ line", a->lines.irq, b->lines.irq, v));
         return number("the FIQ line", a->lines.fiq, b->lines.fiq, v);
     case EXIT_LOG_TIMER:
-        COMPARE(word("the timer", a->timer.physical ? "physical" : "virtual",
-                     b->timer.physical ? "physical" : "virtual", v));
-        COMPARE(number("the timer's register", a->timer.op2, b->timer.op2, v));
+        COMPARE(number("which timer", a->timer.number, b->timer.number, v));
+        COMPARE(number("the timer's register", a->timer.reg, b->timer.reg, v));
         return number("the value written", a->timer.value, b->timer.value, v);
     case EXIT_LOG_WAIT:
         COMPARE(number("whether IRQs are masked", a->wait.irq_is_masked, b->wait.irq_is_masked, v));

@@ -52,8 +52,7 @@ struct exit_log_entry {
             bool irq, fiq;
         } lines;
         struct {
-            bool physical;
-            uint8_t op2; /* as in CNTV_TVAL_EL0 (0), CNTV_CTL_EL0 (1), CNTV_CVAL_EL0 (2) */
+            uint8_t number, reg; /* as the architecture numbers them; one bit, and seven */
             uint64_t value;
         } timer;
         struct vcpu_wait wait;

@@ -83,7 +83,7 @@ static enum engine_stop do_act(struct exit_log *s, struct vcpu *v)
         return end_exits(s, v, instructions);
     case EXIT_LOG_TIMER:
         engine_uncount_attempt(e);
-        vcpu_write_timer(v, s->head.timer.physical, s->head.timer.op2, s->head.timer.value);
+        vcpu_write_timer(v, s->head.timer.number, s->head.timer.reg, s->head.timer.value);
         engine_count_attempt(e);
         return ENGINE_SOFT;
     case EXIT_LOG_LOOP:

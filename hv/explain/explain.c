@@ -4,7 +4,7 @@
 
 #include "cpu/arm64/arm64.h"
 #include "cpu/arm64/syndrome.h"
-#include "hv/explain/inspect.h"
+#include "hv/arm64/vm_arm64.h"
 
 #define DESCRIPTOR_AF ((uint64_t)1 << 10)
 #define TCR_HA        ((uint64_t)1 << 39)
@@ -144,8 +144,8 @@ static struct access current_access(struct vm *vm, struct vcpu *v, enum access_k
     struct vcpu_registers r;
     vcpu_read_registers(v, vm->board->current, &r);
     return (struct access){.kind = kind,
-                           .privileged = (r.pstate & PSTATE_EL) != PSTATE_EL0,
-                           .pan = r.pstate & PSTATE_PAN,
+                           .privileged = (r.value[ARM64_PSTATE][0] & PSTATE_EL) != PSTATE_EL0,
+                           .pan = r.value[ARM64_PSTATE][0] & PSTATE_PAN,
                            .inspect = true};
 }
 
@@ -154,7 +154,7 @@ void explain_access(struct vm *vm, struct vcpu *v, uint64_t address, bool is_gpa
 {
     *x = (struct explanation){.vm = vm, .vcpu = v, .address = address, .is_gpa = is_gpa};
     x->access = current_access(vm, v, kind);
-    x->regime = inspect_regime(v);
+    x->regime = arm64_regime(v);
     x->has_gpa = is_gpa;
     x->gpa = gpa(is_gpa ? address : 0);
     bool permitted = (is_gpa || walk_stage1(x, vm)) && walk_stage2(x, vm);

@@ -2,14 +2,6 @@
 
 #include <string.h>
 
-struct stage1 inspect_regime(const struct vcpu *v)
-{
-    struct stage1 regime = v->stage1;
-    if (v->reset_pending || !v->stage1.pa_bits)
-        regime = (struct stage1){.pa_bits = 48};
-    return regime;
-}
-
 bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place)
 {
     struct stage2_leaf leaf;
@@ -23,13 +15,8 @@ bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place)
 
 bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place)
 {
-    static const struct access look = {.kind = ACCESS_READ, .privileged = true, .inspect = true};
-    struct memory *m = &vm->board->memory;
-    struct stage1 regime = inspect_regime(v);
-    struct stage1_leaf leaf;
-    struct fault fault = {0};
-    return stage1_walk(&regime, &vm->stage2, m, at, &look, NULL, &leaf, &fault) &&
-           inspect_gpa(vm, gpa(leaf.page.v | (at.v & PAGE_MASK)), place);
+    gpa_t physical;
+    return vm->arch->locate(vm, v, at, &physical) && inspect_gpa(vm, physical, place);
 }
 
 bool inspect_memory(struct vm *vm, const struct vcpu *v, gva_t from, void *to, uint64_t size)

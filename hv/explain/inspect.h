@@ -5,9 +5,6 @@
 
 #include "hv/board.h"
 
-/* By which registers stage 1 translates for the vCPU: before it was ever on, and until it has begun
- * to run after power-on, it is off, whatever they hold. */
-struct stage1 inspect_regime(const struct vcpu *v);
 /* Where a guest-virtual address is on the board; false: nowhere. */
 bool inspect_place(struct vm *vm, const struct vcpu *v, gva_t at, hpa_t *place);
 /* The same of a guest-physical one. */

@@ -7,6 +7,7 @@
 #include "cpu/vcpu.h"
 #include "emu/error.h"
 #include "hv/foreign/observed_exit.h"
+#include "hv/vm_arch.h"
 
 /* Exit streams ------------------------------------------------------------------------------------
  */
@@ -51,7 +52,7 @@ bool import_traceprinter(struct import *i, const char *text, size_t size, struct
 
 struct import_core_vcpu {
     struct vcpu_registers r;
-    const uint8_t *state; /* of our own cores: every register by name (vcpu_state_item); or NULL */
+    const uint8_t *state; /* of our own cores: every register by name (vcpu_state_items); or NULL */
     size_t state_size;
 };
 
@@ -61,6 +62,7 @@ struct import_core_segment {
 };
 
 struct import_core {
+    const struct vm_arch *arch; /* by e_machine */
     struct import_core_vcpu vcpus[IMPORT_CORE_VCPUS_MAX];
     unsigned vcpu_count;
     struct import_core_segment *segments; /* owned; none overlaps one before it wholly */

@@ -1,6 +1,6 @@
 /* ELF cores of guests: those of `qvm dump`, those that QEMU's dump-guest-memory writes, and whoever
  * else puts the registers of a vCPU into an NT_PRSTATUS and guest-physical addresses into p_paddr.
- * System V ABI, chapters 4 and 5; the layout of struct elf_prstatus of AArch64 as Linux has it. */
+ * System V ABI, chapters 4 and 5. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,8 @@
 #include "hv/foreign/import.h"
 
 enum { EHDR_SIZE = 64, PHDR_SIZE = 56 };
-enum { ELFCLASS64 = 2, ELFDATA2LSB = 1, ET_CORE = 4, EM_AARCH64 = 183, EM_X86_64 = 62 };
+enum { ELFCLASS64 = 2, ELFDATA2LSB = 1, ET_CORE = 4 };
 enum { PT_LOAD = 1, PT_NOTE = 4 };
-enum { NT_PRSTATUS = 1, NT_FPREGSET = 2 };
-enum { PRSTATUS_REG = 112, PRSTATUS_SIZE = 392, FPREGS_SIZE = 32 * 16 + 8 };
 
 /* So far no board comes, and the sum of two still has 64 bits. */
 #define TIME_MAX ((uint64_t)1 << 62)
@@ -39,24 +37,23 @@ bool import_core_recognise(const void *data, size_t size)
 /* Notes -------------------------------------------------------------------------------------------
  */
 
-static void take_registers(struct import_core_vcpu *v, const uint8_t *status)
+static bool take_linux_note(struct import_core *c, const struct file *f, uint32_t type,
+                            const uint8_t *data, size_t size, struct error *e)
 {
-    const uint8_t *registers = status + PRSTATUS_REG;
-    for (unsigned i = 0; i < 31; i++)
-        v->r.x[i] = load_le(registers + 8 * (size_t)i, 8);
-    v->r.sp = load_le(registers + 31 * 8, 8);
-    v->r.pc = load_le(registers + 32 * 8, 8);
-    v->r.pstate = load_le(registers + 33 * 8, 8);
-}
-
-static void take_vectors(struct import_core_vcpu *v, const uint8_t *vectors)
-{
-    for (unsigned i = 0; i < 32; i++) {
-        v->r.v[i][0] = load_le(vectors + 16 * (size_t)i, 8);
-        v->r.v[i][1] = load_le(vectors + 16 * (size_t)i + 8, 8);
-    }
-    v->r.fpsr = load_le32(vectors + 32 * 16);
-    v->r.fpcr = load_le32(vectors + 32 * 16 + 4);
+    struct vcpu_registers r = {.arch = c->arch->cpu};
+    struct error why = {0};
+    if (c->vcpu_count)
+        r = c->vcpus[c->vcpu_count - 1].r;
+    enum core_note note = c->arch->take_core_note(type, data, size, &r, &why);
+    if (note == CORE_NOTE_BAD)
+        return error_set(e, "'%s': %s", f->name, why.text);
+    if (note == CORE_NOTE_BEGINS && c->vcpu_count == IMPORT_CORE_VCPUS_MAX)
+        return error_set(e, "'%s' has more than %d vCPUs", f->name, IMPORT_CORE_VCPUS_MAX);
+    if (note == CORE_NOTE_BEGINS)
+        c->vcpu_count++;
+    if (note != CORE_NOTE_OTHER && c->vcpu_count)
+        c->vcpus[c->vcpu_count - 1].r = r;
+    return true;
 }
 
 static bool take_note(struct import_core *c, const struct file *f, const char *owner, uint32_t type,
@@ -71,15 +68,8 @@ static bool take_note(struct import_core *c, const struct file *f, const char *o
     } else if (is_ours && type == IMPORT_NOTE_VCPU && last) {
         last->state = data;
         last->state_size = size;
-    } else if (strcmp(owner, "CORE") == 0 && type == NT_PRSTATUS) {
-        if (size < PRSTATUS_SIZE)
-            return error_set(e, "'%s': an NT_PRSTATUS of AArch64 has %d bytes, not %zu", f->name,
-                             PRSTATUS_SIZE, size);
-        if (c->vcpu_count == IMPORT_CORE_VCPUS_MAX)
-            return error_set(e, "'%s' has more than %d vCPUs", f->name, IMPORT_CORE_VCPUS_MAX);
-        take_registers(&c->vcpus[c->vcpu_count++], data);
-    } else if (strcmp(owner, "CORE") == 0 && type == NT_FPREGSET && last && size >= FPREGS_SIZE) {
-        take_vectors(last, data);
+    } else if (strcmp(owner, "CORE") == 0) {
+        return take_linux_note(c, f, type, data, size, e);
     }
     return true;
 }
@@ -144,18 +134,24 @@ static bool take_load(struct import_core *c, const struct file *f, const struct 
 /* The file ----------------------------------------------------------------------------------------
  */
 
-static bool check_header(const struct file *f, struct error *e)
+static const struct vm_arch *arch_of_machine(uint64_t machine)
+{
+    for (size_t i = 0; vm_arches[i]; i++)
+        if (vm_arches[i]->elf_machine == machine)
+            return vm_arches[i];
+    return NULL;
+}
+
+static bool check_header(struct import_core *c, const struct file *f, struct error *e)
 {
     if (f->size < EHDR_SIZE || f->data[4] != ELFCLASS64 || f->data[5] != ELFDATA2LSB ||
         load_le(f->data + 16, 2) != ET_CORE)
         return error_set(e, "'%s' is no little-endian ELF64 core", f->name);
     uint64_t machine = load_le(f->data + 18, 2);
-    if (machine == EM_X86_64)
-        return error_set(e, "'%s' is the core of an x86 guest, which are not modelled yet",
-                         f->name);
-    if (machine != EM_AARCH64)
-        return error_set(e, "'%s' is a core of machine %" PRIu64 ", not of AArch64 (%d)", f->name,
-                         machine, EM_AARCH64);
+    c->arch = arch_of_machine(machine);
+    if (!c->arch)
+        return error_set(e, "'%s' is a core of machine %" PRIu64 ", not of %s (%u)", f->name,
+                         machine, vm_arches[0]->elf_machine_name, vm_arches[0]->elf_machine);
     uint64_t table = load_le(f->data + 32, 8), size = load_le(f->data + 54, 2);
     uint64_t count = load_le(f->data + 56, 2);
     if (size != PHDR_SIZE || table > f->size || count > (f->size - table) / PHDR_SIZE)
@@ -199,7 +195,7 @@ bool import_core(struct import_core *c, const char *file, const void *data, size
 {
     const struct file f = {.name = file, .data = data, .size = size};
     *c = (struct import_core){.vcpu_count = 0};
-    if (!check_header(&f, e) || !take_all(c, &f, e))
+    if (!check_header(c, &f, e) || !take_all(c, &f, e))
         return false;
     if (!c->vcpu_count)
         return error_set(e, "'%s' holds no registers: no NT_PRSTATUS note", file);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cpu/arm64/arm64.h"
+#include "cpu/arm64/arm64_vcpu.h"
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
 #include "hv/config/config_text.h"
@@ -70,7 +70,7 @@ static void verdict_on_device(struct vm *vm, const struct observed_exit *x,
                               struct import_verdict *j, const char *fault)
 {
     const struct explanation *a = &j->access;
-    const char *policy = text_action(vm->config->unsupported_reference);
+    const char *policy = config_text_action(vm->config->unsupported_reference);
     struct bus_access access = {.value = x->known & OBSERVED_VALUE ? x->value : 0,
                                 .size = (uint8_t)observed_access_size(x),
                                 .is_write = observed_access_kind(x) == ACCESS_WRITE};
@@ -92,7 +92,7 @@ static void verdict_on_device(struct vm *vm, const struct observed_exit *x,
             "), and without a syndrome (ISV=0) the instruction decides: it answers loads and "
             "stores of general-purpose registers; any other: unsupported instruction %s",
             fault, a->place_name, a->place_offset,
-            text_action(vm->config->unsupported_instruction));
+            config_text_action(vm->config->unsupported_instruction));
     else if (answer == BUS_NOBODY)
         say(j, "%s: vdev %s has no such register at offset 0x%" PRIx64 ": unsupported reference %s",
             fault, a->place_name, a->place_offset, policy);
@@ -142,11 +142,11 @@ static void verdict_on_abort(struct vm *vm, struct vcpu *v, const struct observe
         verdict_on_device(vm, x, j, fault);
     else if (a->place == EXPLAIN_NOTHING)
         say(j, "%s: nothing is there: unsupported reference %s", fault,
-            text_action(vm->config->unsupported_reference));
+            config_text_action(vm->config->unsupported_reference));
     else
         say(j, "%s: %s is there: unsupported reference %s", fault,
             a->place == EXPLAIN_VDEV ? a->place_name : memory_name(a->place),
-            text_action(vm->config->unsupported_reference));
+            config_text_action(vm->config->unsupported_reference));
     compare_status(x, j);
 }
 
@@ -202,7 +202,7 @@ static void verdict_on_register(struct vm *vm, struct vcpu *v, const struct obse
         say(j, "nothing: which register it was is not known");
         return;
     }
-    const char *own = vcpu_own_sysreg(v, encoding);
+    const char *own = arm64_own_sysreg(arm64_of(v), encoding);
     bool is_read = x->esr & 1;
     char name[32];
     snprintf(name, sizeof name, "S%u_%u_C%u_C%u_%u", encoding >> 14 & 3, encoding >> 11 & 7,
@@ -215,7 +215,7 @@ static void verdict_on_register(struct vm *vm, struct vcpu *v, const struct obse
         say(j, "%s answers: %s", vm->gic->name, name);
     } else {
         say(j, "%s is in no table: unsupported register %s", name,
-            text_action(vm->config->unsupported_register));
+            config_text_action(vm->config->unsupported_register));
     }
 }
 

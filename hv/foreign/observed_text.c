@@ -4,7 +4,6 @@
 #include "cpu/arm64/arm64.h"
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
-#include "hv/config/config_text.h"
 #include "hv/foreign/import_verdict.h"
 
 enum access_kind observed_access_kind(const struct observed_exit *x)

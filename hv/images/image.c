@@ -1,5 +1,6 @@
 /* ELF64 (System V ABI), the arm64 Image (Documentation/arch/arm64/booting in Linux), gzip (RFC
  * 1952) or zstd (RFC 8878) around either, and EFI zboot; anything else is raw. */
+#include "cpu/arm64/arm64_vcpu.h"
 #include "hv/images/image.h"
 
 #include <inttypes.h>
@@ -119,7 +120,7 @@ static bool has_granule(struct placement *p, const struct load_config *load, con
                         struct error *e)
 {
     unsigned kib = (unsigned[]){0, 4, 16, 64}[u64(f, 24) >> 1 & 3];
-    if (!kib || vcpu_has_granule(p->vm->vcpus[0], kib))
+    if (!kib || arm64_has_granule(arm64_of(p->vm->vcpus[0]), kib))
         return true;
     return error_at(e, load->place.file, load->place.line,
                     "'%s': the kernel has pages of %u KiB, which cpu-model %s has not (set "

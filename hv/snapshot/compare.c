@@ -90,8 +90,8 @@ static bool vcpu_differs(struct vm *a, struct vm *b, unsigned i, struct differen
     vcpu_save(b->vcpus[i], b->board->current, &y);
     size_t at = first_byte(&x, &y);
     if (at != SIZE_MAX) {
-        struct vcpu_state_item item;
-        vcpu_state_item(at, &item);
+        struct state_item item;
+        vcpu_state_item_at(a->vcpus[i], a->board->current, at, &item);
         differs(d, load_le(x.data + item.offset, item.size),
                 load_le(y.data + item.offset, item.size), "vm %s, vcpu %u: %s", a->name, i,
                 item.name);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hv/snapshot/compare.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 
 #define NAMES_SHOWN 4
@@ -216,11 +216,11 @@ static void put(struct bytes *text, const char *what)
 static size_t name_item(const struct state_part *p, size_t at, char *name, size_t size,
                         size_t *item_size)
 {
-    struct vcpu_state_item item = {.size = 1, .offset = at};
+    struct state_item item = {.size = 1, .offset = at};
     char part[192];
     name_part(p, part, sizeof part);
     if (p->kind == STATE_PART_VCPU) {
-        vcpu_state_item(at, &item);
+        vcpu_state_item_at(p->vm->vcpus[p->index], p->vm->board->current, at, &item);
         snprintf(name, size, "%s: %s", part, item.name);
     } else if (p->kind == STATE_PART_VDEV) {
         item.offset =

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "emu/text.h"
-#include "hv/config/config_text.h"
 #include "hv/images/symbols.h"
 #include "qvm/ask/question.h"
 
@@ -94,18 +93,11 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
                  x->encoding >> 3 & 15, x->encoding & 7);
 }
 
-static const char *timer_register(const struct exit_log_entry *entry)
-{
-    static const char *const names[2][4] = {
-        {"CNTV_TVAL_EL0", "CNTV_CTL_EL0", "CNTV_CVAL_EL0", "?"},
-        {"CNTP_TVAL_EL0", "CNTP_CTL_EL0", "CNTP_CVAL_EL0", "?"},
-    };
-    return names[entry->timer.physical][entry->timer.op2 & 3];
-}
-
 static void put_entry(const struct exit_log_difference *d, const struct exit_log_entry *entry,
                       struct bytes *out)
 {
+    const struct vm *vm = vm_of(d, entry);
+    const struct vm_arch *arch = vm ? vm->arch : vm_arches[0];
     switch (entry->kind) {
     case EXIT_LOG_EXIT:
         text_put(out, "the guest exit ");
@@ -127,7 +119,8 @@ static void put_entry(const struct exit_log_difference *d, const struct exit_log
                  entry->lines.fiq);
         break;
     case EXIT_LOG_TIMER:
-        text_put(out, "a write of 0x%" PRIx64 " to %s", entry->timer.value, timer_register(entry));
+        text_put(out, "a write of 0x%" PRIx64 " to %s", entry->timer.value,
+                 arch->timer_register(entry->timer.number, entry->timer.reg));
         break;
     default:
         text_put(out, "%s of vcpu %u", exit_log_kind_name(entry->kind), entry->vcpu);

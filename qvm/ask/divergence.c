@@ -6,7 +6,7 @@
 
 #include "emu/check.h"
 #include "hv/snapshot/compare.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "hv/snapshot/snapshot.h"
 #include "qvm/ask/difference.h"
 

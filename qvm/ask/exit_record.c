@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "hv/board.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 
 static const char *reason_word(unsigned index)
 {

@@ -3,7 +3,7 @@
 #define QVM_ASK_EXIT_RECORD_H
 
 #include "emu/where.h"
-#include "hv/config/config_json.h"
+#include "emu/json.h"
 #include "hv/events.h"
 
 /* In this order. */

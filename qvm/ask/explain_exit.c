@@ -5,7 +5,7 @@
 
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
-#include "hv/config/config_json.h"
+#include "emu/json.h"
 #include "hv/config/config_text.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/ask/explain_print.h"
@@ -75,10 +75,10 @@ static void put_access(const struct guest_exit *x, struct bytes *out)
 
 static const char *policy(const struct vm_config *c, enum exit_reason reason)
 {
-    return text_action(reason == EXIT_MMIO_OPAQUE ? c->unsupported_instruction
-                       : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN
-                           ? c->unsupported_register
-                           : c->unsupported_reference);
+    return config_text_action(reason == EXIT_MMIO_OPAQUE ? c->unsupported_instruction
+                              : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN
+                                  ? c->unsupported_register
+                                  : c->unsupported_reference);
 }
 
 /* A device at the address may have refused the register: then the policy is named, and the device.

@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "cpu/arm64/syndrome.h"
-#include "hv/config/config_json.h"
-#include "hv/config/config_text.h"
+#include "emu/json.h"
+#include "emu/text.h"
 #include "qvm/ask/explain_print.h"
 
 static void put_regime(struct json *j, const struct explanation *x)

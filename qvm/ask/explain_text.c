@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cpu/arm64/syndrome.h"
+#include "emu/text.h"
 #include "hv/config/config_text.h"
 #include "qvm/ask/explain_print.h"
 #include "qvm/ask/question.h"
@@ -44,7 +45,7 @@ static void put_question(const struct explanation *x, struct bytes *out)
     struct vm *vm = x->vm->board->vms[x->vm->number];
     struct vcpu_registers r;
     vcpu_read_registers(vm->vcpus[x->vcpu->index], vm->board->current, &r);
-    question_disassemble(vm, x->vcpu->index, r.pc, next, sizeof next);
+    question_disassemble(vm, x->vcpu->index, vcpu_registers_pc(&r), next, sizeof next);
     text_put(out, "instruction %" PRIu64 ", vm %s, vcpu %u at EL%u, next %s\n",
              vm->board->vtime.instructions, vm->name, x->vcpu->index, x->access.privileged, next);
     text_put(out, "%s of %s 0x%" PRIx64 "\n", kinds[x->access.kind], x->is_gpa ? "gpa" : "gva",
@@ -186,7 +187,7 @@ static void put_place(const struct explanation *x, struct bytes *out)
     switch (x->place) {
     case EXPLAIN_NOTHING:
         text_put(out, "nothing: unsupported reference %s\n",
-                 text_action(x->vm->config->unsupported_reference));
+                 config_text_action(x->vm->config->unsupported_reference));
         break;
     case EXPLAIN_RAM:
     case EXPLAIN_ROM:

@@ -4,7 +4,7 @@
 
 #include "cpu/arm64/arm64.h"
 #include "hv/board.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 
 /* Names of exception classes as the tracepoint has them. */
 static const char *class_name(unsigned class)

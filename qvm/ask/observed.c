@@ -6,8 +6,7 @@
 
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
-#include "hv/config/config_json.h"
-#include "hv/config/config_text.h"
+#include "emu/json.h"
 #include "hv/foreign/import_verdict.h"
 #include "hv/exitlog/exit_log.h"
 #include "qvm/ask/explain_print.h"

@@ -8,7 +8,6 @@
 #include "emu/journal_records.h"
 #include "emu/text.h"
 #include "hv/snapshot/compare.h"
-#include "hv/config/config_text.h"
 #include "hv/snapshot/timeline.h"
 #include "qvm/ask/question.h"
 #include "qvm/ask/questions.h"
@@ -266,8 +265,8 @@ static void put_code(struct comparison *c, unsigned side)
     text_put(&c->out, "  %s: vm %s, vcpu %u\n", sides[side], vm->name, b->current->index);
     for (int i = -2; i <= 2; i++) {
         char text[QUESTION_INSTRUCTION];
-        question_disassemble(vm, b->current->index, r.pc + (uint64_t)(4 * (int64_t)i), text,
-                             sizeof text);
+        question_disassemble(vm, b->current->index,
+                             vcpu_registers_pc(&r) + (uint64_t)(4 * (int64_t)i), text, sizeof text);
         text_put(&c->out, "  %s %s\n", i == 0 ? "->" : "  ", text);
     }
 }

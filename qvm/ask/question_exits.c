@@ -1,5 +1,5 @@
 /* `qvm exits TRACE [--where EXPR]`: every guest exit of a recording, one a line. */
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/host/host.h"
 #include "qvm/ask/question.h"

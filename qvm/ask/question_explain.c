@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "emu/text.h"
-#include "hv/config/config_text.h"
 #include "hv/explain/explain.h"
 #include "qvm/ask/explain_print.h"
 #include "qvm/ask/question.h"

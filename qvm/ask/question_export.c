@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/live/event_text.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/ask/export_ftrace.h"

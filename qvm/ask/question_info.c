@@ -4,8 +4,7 @@
 
 #include "emu/journal_records.h"
 #include "emu/text.h"
-#include "hv/config/config_json.h"
-#include "hv/config/config_text.h"
+#include "emu/json.h"
 #include "qvm/ask/question.h"
 #include "qvm/ask/questions.h"
 #include "qvm/ask/observed.h"

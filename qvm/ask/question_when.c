@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cpu/points.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "hv/explain/inspect.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/host/host.h"

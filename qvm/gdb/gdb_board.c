@@ -99,18 +99,6 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
     return true;
 }
 
-static const char *sysreg_name(void *context, unsigned index)
-{
-    (void)context;
-    return vcpu_sysreg_name(index);
-}
-
-static uint64_t read_sysreg(void *context, unsigned thread, unsigned index)
-{
-    struct gdb_board *g = context;
-    return vcpu_read_sysreg(turn_of(g, thread)->vcpu, g->board->current, index);
-}
-
 /* Memory ------------------------------------------------------------------------------------------
  */
 
@@ -231,8 +219,7 @@ struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct 
         .current_thread = current_thread,
         .read_registers = read_registers,
         .write_registers = write_registers,
-        .sysreg_name = sysreg_name,
-        .read_sysreg = read_sysreg,
+        .arch = g->board->vms[0]->arch->cpu,
         .read_memory = read_memory,
         .write_memory = write_memory,
         .insert = insert,

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/gdb/gdb_hex.h"
 
 #define LOOK_NS UINT64_C(20000000) /* between two looks at the link while the target works */

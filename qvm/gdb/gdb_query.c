@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/gdb/gdb_hex.h"
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_server_internal.h"

@@ -1,7 +1,7 @@
 /* The gdb server's packets that let the target run, and its stop replies. */
 #include <inttypes.h>
 
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/gdb/gdb_hex.h"
 #include "qvm/gdb/gdb_server_internal.h"
 
@@ -18,9 +18,10 @@ static void put_breakpoint(struct gdb_server *s)
     struct gdb_target *t = s->target;
     struct vcpu_registers r;
     t->read_registers(t->context, s->stop.thread, &r);
-    if (s->knows_hwbreak && gdb_points_has(&s->points, GDB_BREAK_HARDWARE, r.pc))
+    if (s->knows_hwbreak && gdb_points_has(&s->points, GDB_BREAK_HARDWARE, vcpu_registers_pc(&r)))
         text_put(&s->answer, "hwbreak:;");
-    else if (s->knows_swbreak && gdb_points_has(&s->points, GDB_BREAK_SOFTWARE, r.pc))
+    else if (s->knows_swbreak &&
+             gdb_points_has(&s->points, GDB_BREAK_SOFTWARE, vcpu_registers_pc(&r)))
         text_put(&s->answer, "swbreak:;");
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "qvm/gdb/gdb_hex.h"
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_server_internal.h"
@@ -79,9 +79,9 @@ static void get_registers(struct gdb_server *s, struct reader *arguments)
     uint8_t value[16];
     (void)arguments;
     read_registers(s, &r);
-    for (unsigned i = 0; i < GDB_SYSREGS; i++) {
+    for (unsigned i = 0; i < s->general_numbers; i++) {
         register_get(&r, i, value);
-        hex_put(&s->answer, value, register_size(i));
+        hex_put(&s->answer, value, register_size(s->target->arch, i));
     }
 }
 
@@ -91,17 +91,12 @@ static void set_registers(struct gdb_server *s, struct reader *arguments)
     uint8_t value[16];
     bool good = true;
     read_registers(s, &r);
-    for (unsigned i = 0; i < GDB_SYSREGS && good; i++) {
-        good = hex_take(arguments, value, register_size(i));
+    for (unsigned i = 0; i < s->general_numbers && good; i++) {
+        good = hex_take(arguments, value, register_size(s->target->arch, i));
         if (good)
             register_set(&r, i, value);
     }
     ok_if(s, good && reader_at_end(arguments) && write_registers(s, &r));
-}
-
-static bool is_sysreg(struct gdb_server *s, uint64_t number)
-{
-    return number >= GDB_SYSREGS && number < s->numbers;
 }
 
 static void get_register(struct gdb_server *s, struct reader *arguments)
@@ -113,17 +108,9 @@ static void get_register(struct gdb_server *s, struct reader *arguments)
         server_fail(s);
         return;
     }
-    if (is_sysreg(s, number)) {
-        store_le(
-            value,
-            s->target->read_sysreg(s->target->context, s->general, (unsigned)number - GDB_SYSREGS),
-            8);
-        hex_put(&s->answer, value, 8);
-        return;
-    }
     read_registers(s, &r);
     register_get(&r, (unsigned)number, value);
-    hex_put(&s->answer, value, register_size((unsigned)number));
+    hex_put(&s->answer, value, register_size(s->target->arch, (unsigned)number));
 }
 
 static void set_register(struct gdb_server *s, struct reader *arguments)
@@ -131,9 +118,10 @@ static void set_register(struct gdb_server *s, struct reader *arguments)
     struct vcpu_registers r;
     uint8_t value[16];
     uint64_t number;
-    if (!hex_take_number(arguments, &number) || number >= GDB_SYSREGS ||
+    if (!hex_take_number(arguments, &number) || number >= s->general_numbers ||
         !text_take(arguments, "=") ||
-        !hex_take(arguments, value, register_size((unsigned)number)) || !reader_at_end(arguments)) {
+        !hex_take(arguments, value, register_size(s->target->arch, (unsigned)number)) ||
+        !reader_at_end(arguments)) {
         server_fail(s);
         return;
     }
@@ -350,10 +338,9 @@ static void start(struct gdb_server *s, struct gdb_target *target, const struct 
     s->stop.thread = target->current_thread(target->context);
     s->general = s->stop.thread;
     s->end = GDB_LOST;
-    s->numbers = GDB_SYSREGS;
-    while (target->sysreg_name(target->context, s->numbers - GDB_SYSREGS))
-        s->numbers++;
-    registers_describe(target, &s->description);
+    s->numbers = target->arch->register_count;
+    s->general_numbers = registers_general(target->arch);
+    target->arch->describe_registers(&s->description);
 }
 
 enum gdb_end gdb_serve(struct gdb_target *target, const struct gdb_link *link)

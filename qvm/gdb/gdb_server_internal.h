@@ -11,7 +11,8 @@ struct gdb_server {
     struct gdb_packets packets;
     struct gdb_points points;
     struct bytes description; /* target.xml */
-    unsigned numbers;         /* of registers in it */
+    unsigned numbers;         /* of registers in it, */
+    unsigned general_numbers; /* and of those that are not system registers: they come first */
     struct bytes answer;      /* to the packet in work */
     bool silent;              /* it gets none */
     struct gdb_stop stop;     /* the last one */

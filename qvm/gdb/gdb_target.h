@@ -60,6 +60,7 @@ struct gdb_user {
 };
 
 struct gdb_target {
+    const struct arch *arch; /* of all threads */
     unsigned (*thread_count)(void *context);
     /* "vm NAME, vCPU 0: runs" */
     void (*thread_text)(void *context, unsigned thread, char *text, size_t size);
@@ -67,9 +68,6 @@ struct gdb_target {
     unsigned (*current_thread)(void *context);
     void (*read_registers)(void *context, unsigned thread, struct vcpu_registers *r);
     bool (*write_registers)(void *context, unsigned thread, const struct vcpu_registers *r);
-    /* System registers by index, from 0; NULL behind the last. 64 bits each. */
-    const char *(*sysreg_name)(void *context, unsigned index);
-    uint64_t (*read_sysreg)(void *context, unsigned thread, unsigned index);
     /* How many bytes from the start could be read (debugger's look: no side effect). */
     size_t (*read_memory)(void *context, unsigned thread, enum gdb_space space, uint64_t address,
                           void *to, size_t size);

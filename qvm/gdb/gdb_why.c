@@ -12,7 +12,6 @@
 #include <strings.h>
 
 #include "emu/text.h"
-#include "hv/config/config_text.h"
 #include "hv/explain/inspect.h"
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_travel.h"
@@ -35,7 +34,7 @@ struct search {
     const char *name; /* of the register */
     size_t size;      /* bytes of the value */
     /* A register: of the thread's vCPU, by gdb's number; or a system register, by its index. */
-    bool is_register, is_sysreg;
+    bool is_register;
     unsigned number;
     /* Else memory: */
     bool has_gva, has_place; /* `place` is memory */
@@ -65,10 +64,6 @@ static struct value read_register(const struct search *s)
     struct vcpu *v = turn_of(s)->vcpu, *loaded = s->g->board->current;
     struct vcpu_registers r;
     struct value value = {0};
-    if (s->is_sysreg) {
-        store_le(value.bytes, vcpu_read_sysreg(v, loaded, s->number), 8);
-        return value;
-    }
     vcpu_read_registers(v, loaded, &r);
     register_get(&r, s->number, value.bytes);
     return value;
@@ -328,7 +323,7 @@ static void put_found(struct search *s, struct bytes *out)
     const struct sched_entity *t = &b->schedule.turns[thread - 1];
     timeline_seek(s->timeline, s->at);
     vcpu_read_registers(t->vcpu, b->current, &r);
-    question_disassemble(t->vm, t->vcpu->index, r.pc, text, sizeof text);
+    question_disassemble(t->vm, t->vcpu->index, vcpu_registers_pc(&r), text, sizeof text);
     put_name(s, out);
     if (s->by_entry) {
         text_put(out, " was last written behind instruction %" PRIu64 ", %s before %s\n", s->at,
@@ -368,50 +363,14 @@ static void put_not_found(const struct search *s, const struct value *value, str
 /* The question ------------------------------------------------------------------------------------
  */
 
-static bool name_is(const char *name, const char *text)
-{
-    return strcasecmp(name, text) == 0;
-}
-
-/* General registers by the names that gdb has for them. */
-static bool find_general(const char *what, unsigned *number)
-{
-    static const struct {
-        const char *name;
-        unsigned number;
-    } names[] = {{"fp", 29},         {"lr", 30},         {"sp", GDB_SP},    {"pc", GDB_PC},
-                 {"cpsr", GDB_CPSR}, {"fpsr", GDB_FPSR}, {"fpcr", GDB_FPCR}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (name_is(names[i].name, what)) {
-            *number = names[i].number;
-            return true;
-        }
-    bool vector = *what == 'v' || *what == 'V';
-    if (!vector && *what != 'x' && *what != 'X')
-        return false;
-    char *end;
-    unsigned long n = strtoul(what + 1, &end, 10);
-    if (what[1] < '0' || what[1] > '9' || *end || n > (vector ? 31 : 30))
-        return false;
-    *number = (unsigned)n + (vector ? GDB_V0 : 0);
-    return true;
-}
-
 static bool find_register(struct search *s)
 {
-    const char *what = s->name + (*s->name == '$'), *name;
-    if (find_general(what, &s->number)) {
-        s->size = register_size(s->number);
-        return true;
-    }
-    for (unsigned i = 0; (name = vcpu_sysreg_name(i)) != NULL; i++)
-        if (name_is(name, what)) {
-            s->is_sysreg = true;
-            s->number = i;
-            s->size = 8;
-            return true;
-        }
-    return false;
+    const struct arch *arch = s->g->board->vms[0]->arch->cpu;
+    s->number = vcpu_register_find(arch, s->name + (*s->name == '$'));
+    if (s->number == arch->register_count)
+        return false;
+    s->size = register_size(arch, s->number);
+    return true;
 }
 
 /* ADDR[,LEN] */

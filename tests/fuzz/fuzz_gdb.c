@@ -3,6 +3,7 @@
  * each point is inserted once and removed. */
 #include <string.h>
 
+#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "qvm/gdb/gdb_hex.h"
 #include "qvm/gdb/gdb_server.h"
@@ -40,6 +41,7 @@ static void read_registers(void *context, unsigned thread, struct vcpu_registers
     (void)context;
     CHECK(thread >= 1 && thread <= THREADS);
     *r = registers[thread - 1];
+    r->arch = &arch_arm64;
 }
 
 static bool write_registers(void *context, unsigned thread, const struct vcpu_registers *r)
@@ -48,19 +50,6 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
     CHECK(thread >= 1 && thread <= THREADS);
     registers[thread - 1] = *r;
     return true;
-}
-
-static const char *sysreg_name(void *context, unsigned index)
-{
-    (void)context;
-    return index < 1 ? "SCTLR_EL1" : NULL;
-}
-
-static uint64_t read_sysreg(void *context, unsigned thread, unsigned index)
-{
-    (void)context;
-    CHECK(thread >= 1 && thread <= THREADS && index < 1);
-    return index;
 }
 
 static size_t read_memory(void *context, unsigned thread, enum gdb_space space, uint64_t address,
@@ -133,8 +122,7 @@ static struct gdb_target target = {
     .current_thread = current_thread,
     .read_registers = read_registers,
     .write_registers = write_registers,
-    .sysreg_name = sysreg_name,
-    .read_sysreg = read_sysreg,
+    .arch = &arch_arm64,
     .read_memory = read_memory,
     .write_memory = write_memory,
     .insert = insert,

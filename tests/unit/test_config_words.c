@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hv/config/config_strings.h"
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 #include "hv/config/config_words.h"
 
 struct sources {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu/arm64/arm64_vcpu.h"
 #include "hv/snapshot/snapshot.h"
 #include "qvm/ask/divergence.h"
 #include "qvm/session.h"
@@ -221,7 +222,7 @@ static void change_register(struct board *b)
 {
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
-    r.x[4] ^= 0x100;
+    r.value[ARM64_X0 + 4][0] ^= 0x100;
     vcpu_write_registers(b->vms[0]->vcpus[0], b->current, &r);
 }
 
@@ -229,7 +230,7 @@ static void change_unused_register(struct board *b)
 {
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
-    r.x[17] = 0x1234;
+    r.value[ARM64_X0 + 17][0] = 0x1234;
     vcpu_write_registers(b->vms[0]->vcpus[0], b->current, &r);
 }
 
@@ -237,7 +238,7 @@ static void change_vector(struct board *b)
 {
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
-    r.v[3][1] = 7;
+    r.value[ARM64_V0 + 3][1] = 7;
     vcpu_write_registers(b->vms[0]->vcpus[0], b->current, &r);
 }
 
@@ -245,7 +246,7 @@ static void skip_instruction(struct board *b)
 {
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
-    r.pc += 4;
+    r.value[ARM64_PC][0] += 4;
     vcpu_write_registers(b->vms[0]->vcpus[0], b->current, &r);
 }
 
@@ -253,7 +254,7 @@ static void mask_interrupts(struct board *b)
 {
     struct vcpu_registers r;
     vcpu_read_registers(b->vms[0]->vcpus[0], b->current, &r);
-    r.pstate |= 1u << 7;
+    r.value[ARM64_PSTATE][0] |= 1u << 7;
     vcpu_write_registers(b->vms[0]->vcpus[0], b->current, &r);
 }
 
@@ -261,7 +262,7 @@ static void mask_interrupts(struct board *b)
 static void delay_timer(struct board *b)
 {
     struct vcpu *v = b->vms[0]->vcpus[0];
-    struct event *e = &v->timer_virtual.event;
+    struct event *e = &arm64_of(v)->timer_virtual.event;
     ck_assert(e->when_ticks != EVENT_NEVER);
     event_at(&b->events, e, e->when_ticks + 1);
 }

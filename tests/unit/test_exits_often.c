@@ -110,7 +110,8 @@ static struct digest access_all(const struct point *point, uint64_t until)
     ck_assert_uint_eq(m.board->vtime.instructions, until);
     struct vcpu_registers r;
     vcpu_read_registers(m.board->vms[0]->vcpus[0], m.board->current, &r);
-    ck_assert_uint_eq(r.pc & ~(uint64_t)0xff, 0x40000000); /* it took no exception */
+    ck_assert_uint_eq(vcpu_registers_pc(&r) & ~(uint64_t)0xff,
+                      0x40000000); /* it took no exception */
     struct digest digest = board_digest(m.board);
     machine_close(&m);
     return digest;

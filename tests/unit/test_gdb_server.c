@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "cpu/arm64/arm64.h"
 #include "qvm/gdb/gdb_server.h"
 
 /* The target ------------------------------------------------------------------------------------*/
@@ -52,6 +53,9 @@ static void read_registers(void *context, unsigned thread, struct vcpu_registers
     ck_assert(thread >= 1 && thread <= THREADS);
     fake.thread = thread;
     *r = fake.registers[thread - 1];
+    r->arch = &arch_arm64;
+    r->value[ARM64_SYSTEM][0] = 0x1000 * thread;
+    r->value[ARM64_SYSTEM + 1][0] = 0x1000 * thread + 1;
 }
 
 static bool write_registers(void *context, unsigned thread, const struct vcpu_registers *r)
@@ -61,20 +65,6 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
     if (!fake.refuses)
         fake.registers[thread - 1] = *r;
     return !fake.refuses;
-}
-
-static const char *sysreg_name(void *context, unsigned index)
-{
-    static const char *const names[] = {"SCTLR_EL1", "TTBR0_EL1"};
-    (void)context;
-    return index < 2 ? names[index] : NULL;
-}
-
-static uint64_t read_sysreg(void *context, unsigned thread, unsigned index)
-{
-    (void)context;
-    ck_assert_uint_lt(index, 2);
-    return 0x1000 * thread + index;
 }
 
 static size_t read_memory(void *context, unsigned thread, enum gdb_space space, uint64_t address,
@@ -170,8 +160,7 @@ static struct gdb_target target = {
     .current_thread = current_thread,
     .read_registers = read_registers,
     .write_registers = write_registers,
-    .sysreg_name = sysreg_name,
-    .read_sysreg = read_sysreg,
+    .arch = &arch_arm64,
     .read_memory = read_memory,
     .write_memory = write_memory,
     .insert = insert,
@@ -538,7 +527,7 @@ START_TEST(the_target_is_described)
     unsigned count = 0;
     for (const char *at = whole; (at = strstr(at, "<reg ")) != NULL; at++)
         count++;
-    ck_assert_uint_eq(count, 68 + 2);
+    ck_assert_uint_eq(count, ARM64_REGISTERS);
     free(whole);
     free(parts);
     begin();
@@ -562,18 +551,18 @@ START_TEST(registers_one_by_one)
              "p41", "00112233445566778899aabbccddeeff", "P42=78563412", "OK", /* FPSR */
              "p42", "78563412", "P43=01000000", "OK", "p43", "01000000",      /* FPCR */
              "p44", "0020000000000000", "p45", "0120000000000000",            /* ours */
-             "p46", "E01", "pffffffffffffffff", "E01", "p", "E01", "P44=0000000000000000", "E01",
+             "p5a", "E01", "pffffffffffffffff", "E01", "p", "E01", "P44=0000000000000000", "E01",
              "P0=00", "E01", "P0", "E01", "P0=efcdab8967452301ff", "E01", "P0=xfcdab8967452301",
              "E01");
     const struct vcpu_registers *r = &fake.registers[1];
-    ck_assert_uint_eq(r->x[0], 0x0123456789abcdef);
-    ck_assert_uint_eq(r->sp, 1);
-    ck_assert_uint_eq(r->pc, 0x40080000);
-    ck_assert_uint_eq(r->pstate, 0xf00003c5);
-    ck_assert_uint_eq(r->v[31][0], 0x7766554433221100);
-    ck_assert_uint_eq(r->v[31][1], 0xffeeddccbbaa9988);
-    ck_assert_uint_eq(r->fpsr, 0x12345678);
-    ck_assert_uint_eq(r->fpcr, 1);
+    ck_assert_uint_eq(r->value[ARM64_X0][0], 0x0123456789abcdef);
+    ck_assert_uint_eq(r->value[ARM64_SP][0], 1);
+    ck_assert_uint_eq(r->value[ARM64_PC][0], 0x40080000);
+    ck_assert_uint_eq(r->value[ARM64_PSTATE][0], 0xf00003c5);
+    ck_assert_uint_eq(r->value[ARM64_V0 + 31][0], 0x7766554433221100);
+    ck_assert_uint_eq(r->value[ARM64_V0 + 31][1], 0xffeeddccbbaa9988);
+    ck_assert_uint_eq(r->value[ARM64_FPSR][0], 0x12345678);
+    ck_assert_uint_eq(r->value[ARM64_FPCR][0], 1);
     fake.refuses = true;
     CONVERSE("P0=0000000000000000", "E01");
     end();
@@ -592,7 +581,9 @@ START_TEST(registers_at_once)
         write[i + 1] = "0123456789abcdef"[i * 7 % 16];
     CONVERSE(write, "OK", "g", write + 1);
     CONVERSE("Hg3", "OK", write, "OK");
-    ck_assert_mem_eq(&fake.registers[1], &fake.registers[2], sizeof fake.registers[1]);
+    for (unsigned i = 0; i < ARM64_SYSTEM; i++)
+        ck_assert_mem_eq(fake.registers[1].value[i], fake.registers[2].value[i],
+                         sizeof fake.registers[1].value[i]);
     CONVERSE("G", "E01", "G00", "E01", strcat(write, "00"), "E01");
     fake.refuses = true;
     write[strlen(write) - 2] = 0;
@@ -746,7 +737,7 @@ END_TEST
 static void expect_stop(struct gdb_stop stop, const char *answer)
 {
     begin();
-    fake.registers[2].pc = 0x1000;
+    fake.registers[2].value[ARM64_PC][0] = 0x1000;
     fake.stop = stop;
     fake.stop.thread = 3;
     put_packet("qSupported:swbreak+;hwbreak+");
@@ -783,7 +774,7 @@ START_TEST(what_kind_of_breakpoint)
 {
     begin();
     fake.stop.reason = GDB_STOP_BREAK;
-    fake.registers[0].pc = 0x1000;
+    fake.registers[0].value[ARM64_PC][0] = 0x1000;
     CONVERSE("c", "T05thread:1;");                    /* none of gdb's */
     CONVERSE("Z1,1000,4", "OK", "c", "T05thread:1;"); /* gdb does not know the word */
     put_packet("qSupported:hwbreak+");

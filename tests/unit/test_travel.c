@@ -1,5 +1,6 @@
 /* Snapshots and time travel on the real engine: a small program that writes many pages and uses an
  * exclusive pair, so that a state which is not restored whole shows within a few instructions. */
+#include "cpu/arm64/arm64.h"
 #include "hv/hv_internal.h"
 #include "hv/snapshot/state_parts.h"
 #include "hv/explain/inspect.h"
@@ -234,21 +235,21 @@ START_TEST(travel_keeps_what_was_written)
     ck_assert(timeline_run_to(t, 1000));
     for (unsigned i = 20; i < 22; i++) { /* registers that the program does not use */
         vcpu_read_registers(v, m.board->current, &r);
-        r.x[i] = i;
+        r.value[ARM64_X0 + i][0] = i;
         vcpu_write_registers(v, m.board->current, &r);
         timeline_fork(t);
     }
     ck_assert(timeline_run_to(t, 1100));
     ck_assert(timeline_seek(t, 1050));
     vcpu_read_registers(v, m.board->current, &r);
-    ck_assert_uint_eq(r.x[20], 20);
-    ck_assert_uint_eq(r.x[21], 21);
+    ck_assert_uint_eq(r.value[ARM64_X0 + 20][0], 20);
+    ck_assert_uint_eq(r.value[ARM64_X0 + 21][0], 21);
     struct digest changed = board_digest(m.board);
     ck_assert_uint_eq(timeline_next_fork(t, 0), 1000);
     ck_assert_uint_eq(timeline_next_fork(t, 1001), UINT64_MAX);
     ck_assert(timeline_seek(t, 999));
     vcpu_read_registers(v, m.board->current, &r);
-    ck_assert_uint_eq(r.x[20], 0);
+    ck_assert_uint_eq(r.value[ARM64_X0 + 20][0], 0);
     ck_assert(timeline_run_to(t, 1050));
     ck_assert(equal(board_digest(m.board), changed));
     timeline_free(t);
@@ -317,7 +318,7 @@ START_TEST(points_stop_and_change_nothing)
     while (!board_run_to(m.board, 20000) && points.is_hit) {
         struct vcpu_registers r;
         vcpu_read_registers(m.board->vms[0]->vcpus[0], m.board->current, &r);
-        ck_assert_uint_eq(r.pc, stops_at[_i]);
+        ck_assert_uint_eq(vcpu_registers_pc(&r), stops_at[_i]);
         hits++;
         points_clear_hit(&points);
         points.resume_at = m.board->vtime.instructions;
@@ -397,7 +398,7 @@ START_TEST(values_that_cannot_be_are_refused)
     struct machine m;
     struct bytes machine = {0}, state = {0};
     struct state_parts parts = {0};
-    struct vcpu_state_item item = {.offset = 0};
+    struct state_search search = {.name = cases[_i].item};
     open_machine(&m);
     digest_at(&m, 1000);
     snapshot_save_machine(m.board, &machine);
@@ -408,9 +409,9 @@ START_TEST(values_that_cannot_be_are_refused)
     size_t begin = 0; /* of the state in the machine */
     while (memcmp(machine.data + begin, state.data, state.size) != 0)
         begin++;
-    while (strcmp(item.name, cases[_i].item) != 0)
-        vcpu_state_item(item.offset + item.size, &item);
-    machine.data[begin + parts.list[vcpu].begin + item.offset] = cases[_i].value;
+    vcpu_state_items(m.board->vms[0]->vcpus[0], m.board->current, state_search_item, &search);
+    ck_assert(search.found.size);
+    machine.data[begin + parts.list[vcpu].begin + search.found.offset] = cases[_i].value;
     struct reader in = reader_of(machine.data, machine.size);
     ck_assert(!snapshot_restore_machine(m.board, &in));
     ck_assert_str_eq(in.refused, cases[_i].item);

@@ -1,8 +1,8 @@
-#include "hv/config/config_json.h"
+#include "emu/json.h"
 
 #include <string.h>
 
-#include "hv/config/config_text.h"
+#include "emu/text.h"
 
 /* Length of the UTF-8 sequence at `s` (RFC 3629), or 0 if it is none. */
 static size_t utf8_length(const uint8_t *s, size_t size)

@@ -1,8 +1,8 @@
 /* A guest's core becomes a machine: its memory and its vCPUs' registers are put into a board that
  * is assembled and has not run. What a core does not hold is as after reset: the devices, and, of
  * cores that are not our own, the system registers. */
-#ifndef HV_ARM64_START_STATE_H
-#define HV_ARM64_START_STATE_H
+#ifndef HV_FOREIGN_START_STATE_H
+#define HV_FOREIGN_START_STATE_H
 
 #include "hv/board.h"
 #include "hv/foreign/import.h"

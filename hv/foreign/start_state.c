@@ -1,9 +1,8 @@
-#include "hv/arm64/start_state.h"
+#include "hv/foreign/start_state.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "hv/hv_internal.h"
 
 /* Memory ------------------------------------------------------------------------------------------
@@ -51,23 +50,20 @@ static void put_memory(struct vm *vm, const struct import_core *core, struct sta
 /* Registers ---------------------------------------------------------------------------------------
  */
 
-static bool check_pstate(unsigned vcpu, uint64_t pstate, struct error *e)
+static bool can_start(const struct vm *vm, unsigned vcpu, const struct vcpu_registers *r,
+                      struct error *e)
 {
-    uint64_t mode = pstate & 0x1f; /* M[4:0]: C5.2.18 */
-    if (mode == PSTATE_EL0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H)
-        return true;
-    return error_set(e,
-                     "vCPU %u of the core is in mode %#" PRIx64
-                     " (PSTATE.M): only AArch64 at EL0 and EL1 is modelled",
-                     vcpu, mode);
+    struct error why = {0};
+    return vm->arch->can_start(r, &why) ||
+           error_set(e, "vCPU %u of the core is %s", vcpu, why.text);
 }
 
 /* A vCPU that was never on has nothing but zeros: no core says so otherwise. */
 static bool was_never_on(const struct vcpu_registers *r)
 {
-    uint64_t any = r->pc | r->sp;
-    for (unsigned i = 0; i < 31; i++)
-        any |= r->x[i];
+    uint64_t any = 0;
+    for (unsigned i = 0; i < r->arch->register_count; i++)
+        any |= r->arch->registers[i].class == REGISTER_GENERAL ? r->value[i][0] : 0;
     return !any;
 }
 
@@ -75,29 +71,42 @@ static bool was_never_on(const struct vcpu_registers *r)
 static bool put_general(struct vm *vm, const struct import_core *core, struct error *e)
 {
     for (unsigned i = 0; i < core->vcpu_count; i++) {
-        if (!check_pstate(i, core->vcpus[i].r.pstate, e))
+        const struct vcpu_registers *r = &core->vcpus[i].r;
+        if (!can_start(vm, i, r, e))
             return false;
-        if (was_never_on(&core->vcpus[i].r))
+        if (was_never_on(r))
             continue;
-        vcpu_power_on(vm->vcpus[i], core->vcpus[i].r.pc, 0);
-        vcpu_write_registers(vm->vcpus[i], NULL, &core->vcpus[i].r);
+        vcpu_power_on(vm->vcpus[i], vcpu_registers_pc(r), 0);
+        vcpu_write_registers(vm->vcpus[i], NULL, r);
     }
     return true;
 }
 
 #define ITEMS_MAX 1000 /* more than a vCPU has */
 
-/* Where that register is in what vcpu_save wrote; false: there is none of the name and size. */
-static bool find_item(const char *name, size_t name_size, uint64_t size, size_t state_size,
-                      struct vcpu_state_item *item)
+/* Where each register is in what vcpu_save writes. */
+struct items {
+    struct state_item list[ITEMS_MAX];
+    size_t count;
+};
+
+static void add_item(void *context, const struct state_item *item)
 {
-    *item = (struct vcpu_state_item){.size = 0};
-    for (size_t at = 0; at < state_size; at += item->size) {
-        vcpu_state_item(at, item);
+    struct items *items = context;
+    if (items->count < ITEMS_MAX)
+        items->list[items->count++] = *item;
+}
+
+/* NULL: there is none of the name and size. */
+static const struct state_item *find_item(const struct items *items, const char *name,
+                                          size_t name_size, uint64_t size)
+{
+    for (size_t i = 0; i < items->count; i++) {
+        const struct state_item *item = &items->list[i];
         if (strlen(item->name) == name_size && memcmp(item->name, name, name_size) == 0)
-            return item->size == size;
+            return item->size == size ? item : NULL;
     }
-    return false;
+    return NULL;
 }
 
 /* The interrupt controller, whose outputs these are, is as after reset. */
@@ -107,47 +116,39 @@ static bool is_output(const char *name, size_t size)
 }
 
 /* Our own note: names and contents over what is there. */
-static bool put_named(const struct import_core_vcpu *from, uint8_t *state, size_t state_size,
-                      struct start_state *s, struct error *e)
+static bool put_named(const struct import_core_vcpu *from, const struct items *items,
+                      uint8_t *state, struct start_state *s, struct error *e)
 {
     struct reader in = reader_of(from->state, from->state_size);
-    for (unsigned items = 0; !reader_at_end(&in); items++) {
-        if (items == ITEMS_MAX)
+    for (unsigned count = 0; !reader_at_end(&in); count++) {
+        if (count == ITEMS_MAX)
             return error_set(e, "the core's note of a vCPU's registers has more than %d",
                              ITEMS_MAX);
         uint64_t name_size = reader_varint(&in);
         const char *name = (const char *)reader_bytes(&in, (size_t)name_size);
         uint64_t size = reader_varint(&in);
         const uint8_t *value = reader_bytes(&in, (size_t)size);
-        struct vcpu_state_item item;
         if (!name || !value)
             return error_set(e, "the core's note of a vCPU's registers is damaged at byte %zu",
                              in.at);
         if (is_output(name, (size_t)name_size))
             continue;
-        if (find_item(name, (size_t)name_size, size, state_size, &item))
-            memcpy(state + item.offset, value, (size_t)size);
+        const struct state_item *item = find_item(items, name, (size_t)name_size, size);
+        if (item)
+            memcpy(state + item->offset, value, (size_t)size);
         else
             s->unknown++;
     }
     return true;
 }
 
-/* What the note says of PSTATE is not better than what NT_PRSTATUS says. */
-static bool check_named(unsigned vcpu, const uint8_t *state, size_t state_size, struct error *e)
-{
-    struct vcpu_state_item item;
-    return !find_item("PSTATE", 6, 8, state_size, &item) ||
-           check_pstate(vcpu, load_le(state + item.offset, 8), e);
-}
-
-static bool put_given(const struct start_register *given, uint8_t *state, size_t state_size,
+static bool put_given(const struct start_register *given, const struct items *items, uint8_t *state,
                       struct error *e)
 {
-    struct vcpu_state_item item;
-    if (!find_item(given->name, strlen(given->name), 8, state_size, &item))
+    const struct state_item *item = find_item(items, given->name, strlen(given->name), 8);
+    if (!item)
         return error_set(e, "there is no register %s of 64 bits", given->name);
-    store_le(state + item.offset, given->value, 8);
+    store_le(state + item->offset, given->value, 8);
     return true;
 }
 
@@ -158,6 +159,7 @@ static bool put_system(struct board *b, const struct import_core *core,
 {
     struct vm *vm = b->vms[0];
     struct bytes state = {0}, before = {0}, one = {0};
+    struct items items;
     bool ok = true;
     board_save_state(b, &state);
     schedule_save(&b->schedule, &before);
@@ -169,17 +171,19 @@ static bool put_system(struct board *b, const struct import_core *core,
     for (unsigned i = 0; i < vm->vcpu_count && ok; i++) {
         bytes_clear(&one);
         vcpu_save(vm->vcpus[i], b->current, &one);
+        items.count = 0;
+        vcpu_state_items(vm->vcpus[i], b->current, add_item, &items);
         uint8_t *own = state.data + at;
         if (i < core->vcpu_count && core->vcpus[i].state)
-            ok =
-                put_named(&core->vcpus[i], own, one.size, s, e) && check_named(i, own, one.size, e);
+            ok = put_named(&core->vcpus[i], &items, own, s, e);
         for (size_t k = 0; k < given_count && ok; k++)
-            ok = put_given(&given[k], own, one.size, e);
+            ok = put_given(&given[k], &items, own, e);
         at += one.size;
     }
     struct reader in = reader_of(state.data, state.size);
     if (ok && !board_restore_state(b, &in))
-        ok = error_set(e, "the core's registers make no state of this machine");
+        ok = error_set(e, "the core's registers make no state of this machine%s%s",
+                       in.refused ? ": no vCPU can have that " : "", in.refused ? in.refused : "");
     bytes_free(&state);
     bytes_free(&before);
     bytes_free(&one);

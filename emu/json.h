@@ -1,6 +1,6 @@
 /* Writes one JSON value (RFC 8259) piece by piece; commas and escapes are taken care of. */
-#ifndef HV_CONFIG_CONFIG_JSON_H
-#define HV_CONFIG_CONFIG_JSON_H
+#ifndef EMU_JSON_H
+#define EMU_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

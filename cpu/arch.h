@@ -1,0 +1,83 @@
+/* An architecture, as everything outside its folders sees it: a table of what its vCPUs do and of
+ * the names it gives to what they have. Each VM has one (struct vcpu_world), so that VMs of several
+ * can share a board; hv/arch.h lists them. */
+#ifndef CPU_ARCH_H
+#define CPU_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpu/engine.h"
+#include "emu/addr.h"
+#include "emu/bytes.h"
+#include "emu/error.h"
+
+struct vcpu;
+struct vcpu_world;
+struct vcpu_registers;
+struct state;
+
+/* A register that people and debuggers see: its id is its place in the architecture's list. */
+enum arch_register_class {
+    REGISTER_GENERAL, /* also the stack pointer and the program counter */
+    REGISTER_STATUS,
+    REGISTER_VECTOR,
+    REGISTER_SYSTEM, /* shown with the others, and not to be set by a debugger */
+};
+struct arch_register {
+    const char *name; /* as gdb spells it; of system registers, the manual */
+    unsigned bits;    /* 32, 64 or 128 */
+    enum arch_register_class class;
+    const char *alias; /* another name that gdb has for it; or NULL */
+};
+#define ARCH_REGISTERS_MAX 128
+
+struct arch {
+    const char *name; /* "arm64" */
+    const struct arch_register *registers;
+    unsigned register_count;
+    unsigned pc, sp; /* the ids of those two */
+
+    /* gdb's target description, in which registers have their ids as numbers. */
+    void (*describe_registers)(struct bytes *out);
+
+    /* vCPUs: each embeds struct vcpu at its beginning. cpu/vcpu.c calls these for the functions of
+     * vcpu.h; unless said otherwise the vCPU's registers are in the engine. */
+    struct vcpu *(*new_vcpu)(const struct vcpu_world *world, unsigned index, struct error *e);
+    void (*free)(struct vcpu *v); /* in the engine or not, as the next */
+    void (*stop_timers)(struct vcpu *v);
+    void (*reset)(struct vcpu *v);               /* to begin at reset_entry */
+    void (*load)(struct vcpu *v, bool restored); /* it is the one that runs from now on, */
+    void (*unload)(struct vcpu *v);              /* or no more */
+    bool (*run)(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
+    /* For people: why it takes the same exception for ever; */
+    void (*loop_text)(const struct vcpu *v, char *text, size_t size);
+    /* where it waits, and, if it returns true, why, where that is not for the interrupt controller
+     * to say; */
+    bool (*waiting_text)(const struct vcpu *v, const struct vcpu_registers *r, char *text,
+                         size_t size);
+    void (*timers_text)(const struct vcpu *v, char *text, size_t size);
+    /* whether it branches to itself with interrupts masked, as programs end that cannot otherwise.
+     */
+    bool (*is_parked)(struct vcpu *v, const struct vcpu_registers *r);
+    /* Whether blocks must be looked at one by one may have changed; does nothing unless it is
+     * loaded. */
+    void (*update_watch)(struct vcpu *v);
+    void (*translations_changed)(struct vcpu *v);   /* nothing found before holds */
+    void (*visit)(struct vcpu *v, struct state *s); /* all of its state */
+    void (*resume)(struct vcpu *v); /* everything else is restored, too: timers run again */
+    void (*read_registers)(struct vcpu *v, struct vcpu_registers *r);
+    /* From what they are; system registers stay. */
+    void (*write_registers)(struct vcpu *v, const struct vcpu_registers *before,
+                            const struct vcpu_registers *r);
+    bool (*registers_are_possible)(const struct vcpu *v, const struct vcpu_registers *before,
+                                   const struct vcpu_registers *r);
+    /* Its timers are what the exit log says: the guest's code is not there. */
+    void (*write_timer)(struct vcpu *v, unsigned timer, unsigned reg, uint64_t value);
+    void (*counters_due)(struct vcpu *v, uint64_t tick);
+    bool (*read_memory)(struct vcpu *v, gva_t from, void *to, uint64_t size);
+    bool (*write_memory)(struct vcpu *v, gva_t to, const void *from, uint64_t size);
+};
+
+#endif

@@ -1,0 +1,359 @@
+#include "cpu/arm64/cpu_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/check.h"
+#include "emu/machine.h"
+
+/* Interrupts and traps that stop at an instruction -----------------------------------------------
+ */
+
+/* CPACR_EL1.FPEN: 0b11 traps nothing, 0b01 EL0, else both. */
+static unsigned fpen(const struct arm64_vcpu *v)
+{
+    return v->cpacr >> 20 & 3;
+}
+
+static bool fp_is_trapped(const struct arm64_vcpu *v, uint64_t pstate)
+{
+    return fpen(v) == 3 ? false : fpen(v) == 1 ? at_el0(pstate) : true;
+}
+
+static bool interrupt_is_deliverable(const struct arm64_vcpu *v, uint64_t pstate)
+{
+    return (v->cpu.irq && !(pstate & PSTATE_I)) || (v->cpu.fiq && !(pstate & PSTATE_F));
+}
+
+/* Before the instruction at PC. FIQ first: D1.3.6 leaves the order to us. */
+static bool take_interrupt(struct arm64_vcpu *v)
+{
+    if (!v->cpu.irq && !v->cpu.fiq)
+        return false;
+    uint64_t pstate = engine_pstate(v->cpu.world->engine);
+    if (!interrupt_is_deliverable(v, pstate))
+        return false;
+    bool fiq = v->cpu.fiq && !(pstate & PSTATE_F);
+    take_exception(v, fiq ? VECTOR_FIQ : VECTOR_IRQ, 0, engine_pc(v->cpu.world->engine), false, 0);
+    return true;
+}
+
+static bool take_fp_trap(struct arm64_vcpu *v)
+{
+    struct engine *e = v->cpu.world->engine;
+    uint32_t word;
+    if (fpen(v) == 3 || !fp_is_trapped(v, engine_pstate(e)) ||
+        !read_instruction(v, engine_pc(e), &word) || !insn_is_fp(word))
+        return false;
+    engine_count_attempt(e);
+    /* CV = 1, COND = 0b1110: D19.2.37, EC 0x07. */
+    take_exception(v, VECTOR_SYNC, esr_of(EC_FP, 1u << 24 | 0xeu << 20), engine_pc(e), false, 0);
+    return true;
+}
+
+static uint64_t fp_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes)
+{
+    uint32_t word;
+    for (uint64_t at = pc; at < pc + size_bytes; at += 4)
+        if (read_instruction(v, at, &word) && insn_is_fp(word))
+            return (at - pc) / 4;
+    return UINT64_MAX;
+}
+
+static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
+{
+    struct arm64_vcpu *v = cpu;
+    uint64_t pstate = engine_pstate(v->cpu.world->engine);
+    if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate))
+        return 0;
+    uint64_t may_run = UINT64_MAX;
+    if (fp_is_trapped(v, pstate))
+        may_run = fp_may_run(v, pc, size_bytes);
+    if (debug_is_active(v)) {
+        uint64_t debug = debug_may_run(v, pc, size_bytes);
+        may_run = debug < may_run ? debug : may_run;
+    }
+    if (step_is_on(v)) {
+        uint64_t step = step_may_run(v, pc, size_bytes, pstate);
+        may_run = step < may_run ? step : may_run;
+    }
+    if (v->cpu.world->points) {
+        uint64_t points = points_may_run(v->cpu.world->points, pc, size_bytes,
+                                         engine_executed(v->cpu.world->engine));
+        may_run = points < may_run ? points : may_run;
+    }
+    if (v->spsr_is_odd) {
+        uint64_t legal = illegal_may_run(v, pc, size_bytes, pstate);
+        may_run = legal < may_run ? legal : may_run;
+    }
+    return may_run;
+}
+
+void update_watch(struct arm64_vcpu *v)
+{
+    const struct points *points = v->cpu.world->points;
+    if (v->cpu.loaded)
+        engine_watch(v->cpu.world->engine,
+                     v->cpu.irq || v->cpu.fiq || fpen(v) != 3 || debug_is_active(v) ||
+                         v->spsr_is_odd || step_is_on(v) || v->pmu_filters,
+                     points ? points->code : NULL, points ? points->code_count : 0);
+}
+
+/* Events (D1.16.1) --------------------------------------------------------------------------------
+ */
+
+/* SCTLR_EL1.nTWE = 0: what would wait at EL0 is trapped (D1.16.1). PC is behind it. */
+static bool trap_wait(struct arm64_vcpu *v)
+{
+    struct engine *e = v->cpu.world->engine;
+    if (!at_el0(engine_mode(e)) || (v->stage1.sctlr & SCTLR_NTWE))
+        return false;
+    /* CV = 1, COND = 0b1110, TI: D19.2.37, EC 0x01. */
+    take_exception(v, VECTOR_SYNC, esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | 1), engine_pc(e) - 4,
+                   false, 0);
+    return true;
+}
+
+/* The event stream may have had an event since the register was cleared: then it is due now. */
+static void wait_for_event(struct arm64_vcpu *v)
+{
+    struct engine *e = v->cpu.world->engine;
+    uint64_t pstate = engine_pstate(e), now = vtime_ticks(v->cpu.world->vtime);
+    now += engine_executed(e) - v->cpu.world->vtime->instructions;
+    struct vcpu_wait wait = {
+        .is_on = true,
+        .irq_is_masked = pstate & PSTATE_I,
+        .fiq_is_masked = pstate & PSTATE_F,
+        .is_quiet = v->cpu.event.is_quiet,
+        .until_ticks = timer_next_event(v, now - (engine_executed(e) - v->cpu.event.cleared_at)),
+    };
+    vcpu_wait(&v->cpu, &wait);
+}
+
+void end_wait(struct arm64_vcpu *v)
+{
+    if (!v->cpu.wait.is_on)
+        return;
+    v->cpu.wait = (struct vcpu_wait){.is_on = false};
+    engine_clear_event(&v->cpu.event, engine_executed(v->cpu.world->engine));
+    v->cpu.event.is_quiet = true;
+}
+
+/* Life --------------------------------------------------------------------------------------------
+ */
+
+static void free_vcpu(struct vcpu *cpu)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    engine_context_free(cpu->world->engine, cpu->context);
+    tlb_free(cpu->tlb);
+    sysregs_free(v->sysregs);
+    free(v);
+}
+
+static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, struct error *e)
+{
+    struct arm64_vcpu *v = calloc(1, sizeof *v);
+    CHECK_ROOM(v);
+    v->cpu.world = world;
+    v->cpu.index = index;
+    v->regime = 1;
+    v->sysregs = sysregs_new(world->engine);
+    v->cpu.callbacks = (struct engine_callbacks){
+        .fill = fill_page,
+        .fill_as = fill_page_as,
+        .sysop = system_operation,
+        .exception = take_engine_exception,
+        .watch = watch,
+        .ran_changed_code = ran_changed_code,
+        .asked = sysregs_asked(v->sysregs),
+        .carry_out = carry_out,
+        .event = &v->cpu.event,
+        .cpu = v,
+    };
+    v->cpu.tlb = tlb_new();
+    v->cpu.context = engine_context_new(world->engine);
+    if (!v->cpu.tlb) {
+        free_vcpu(&v->cpu);
+        error_set(e, "the host has no room for a vCPU");
+        error_exit_status(e, CHECK_SHORTAGE_STATUS);
+        return NULL;
+    }
+    timers_add(v);
+    pmu_add(v);
+    return &v->cpu;
+}
+
+static void stop_timers(struct vcpu *v)
+{
+    timers_reset(arm64_of(v));
+}
+
+static void reset(struct vcpu *cpu)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    struct engine *e = cpu->world->engine;
+    static const uint64_t zero[2];
+    v->spsr_is_odd = v->spsr_is_illegal = false;
+    v->chain = (struct exception_chain){.vector = UINT64_MAX};
+    cpu->repetition_is_said = false;
+    sysregs_reset(v);
+    timers_reset(v);
+    for (unsigned i = 0; i < 31; i++)
+        engine_set_x(e, i, 0);
+    for (unsigned i = 0; i < 32; i++)
+        engine_set_vector(e, i, zero);
+    engine_set_fpcr(e, 0);
+    engine_set_fpsr(e, 0);
+    engine_set_sp(e, 0);
+    engine_set_banked_sp(e, 0, 0);
+    engine_set_banked_sp(e, 1, 0);
+    engine_set_x(e, 0, cpu->reset_argument);
+    engine_set_pc(e, cpu->reset_entry);
+    engine_set_pstate(e, PSTATE_RESET);
+    engine_set_sysreg(e, SYS_SPSR_EL1, 0);
+    engine_continue_at(e, cpu->reset_entry);
+}
+
+static void load(struct vcpu *cpu, bool restored)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    update_checks(v);
+    if (!restored)
+        pmu_load(v);
+}
+
+/* Another may store where its monitor is. */
+static void unload(struct vcpu *cpu)
+{
+    engine_clear_monitor(cpu->world->engine);
+    pmu_unload(arm64_of(cpu));
+}
+
+static void resume(struct vcpu *cpu)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    timers_restored(v);
+    pmu_resume(v);
+}
+
+/* Before the instruction at PC. True: something was taken that uses one instruction of the budget,
+ * and the caller has to look. */
+static bool take_pending(struct arm64_vcpu *v)
+{
+    if (take_interrupt(v))
+        return false;
+    return step_take_pending(v) ||
+           (!debug_take_pending(v) && (illegal_take_pending(v) || take_fp_trap(v)));
+}
+
+static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop *why)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    struct engine *e = cpu->world->engine;
+    if (!vcpu_is_runnable(&v->cpu))
+        return false;
+    v->cpu.halted = false;
+    end_wait(v);
+    *why = ENGINE_SOFT;
+    bool repeated = v->cpu.repeats;
+    v->cpu.repeats = false;
+    if (pmu_looks_again(v))
+        return true;
+    if (!v->cpu.world->plays_exit_log && take_pending(v))
+        return true;
+    if (v->cpu.world->points &&
+        points_before(v->cpu.world->points, &v->cpu, engine_pc(e), engine_executed(e))) {
+        v->cpu.repeats = repeated;
+        return true;
+    }
+    step_begin(v, &budget);
+    update_watch(v);
+    uint64_t before = engine_executed(e);
+    *why = engine_run(e, budget);
+    switch (*why) {
+    case ENGINE_FILL:
+        handle_refused_fill(v);
+        break;
+    case ENGINE_HALT: {
+        struct guest_exit x = {
+            .reason = EXIT_WFI,
+            .pc = gva(engine_pc(e) - 4),
+            .value = v->step.alone && v->step.active,
+            .esr = esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
+        };
+        v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
+        v->cpu.halted = true;
+        break;
+    }
+    case ENGINE_WAIT:
+        if (!v->cpu.world->plays_exit_log &&
+            !trap_wait(v)) /* then the exit log says how it waits */
+            wait_for_event(v);
+        break;
+    case ENGINE_UNALIGNED: {
+        uint64_t pc = engine_pc(e);
+        engine_count_attempt(e);
+        take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
+        break;
+    }
+    default:
+        break;
+    }
+    if (engine_executed(e) == before) /* it was stopped before it could try again */
+        v->cpu.repeats |= repeated;
+    step_end(v);
+    return true;
+}
+
+static void write_timer(struct vcpu *cpu, unsigned timer, unsigned reg, uint64_t value)
+{
+    struct arm64_vcpu *v = arm64_of(cpu);
+    timer_write(v, timer ? &v->timer_physical : &v->timer_virtual, reg, value);
+}
+
+static void counters_due(struct vcpu *cpu, uint64_t tick)
+{
+    event_at(cpu->world->events, &arm64_of(cpu)->pmu_event, tick);
+}
+
+static void update_watch_of(struct vcpu *v)
+{
+    update_watch(arm64_of(v));
+}
+
+static void translations_changed(struct vcpu *v)
+{
+    new_regime(arm64_of(v));
+}
+
+const struct arch arch_arm64 = {
+    .name = "arm64",
+    .registers = arm64_registers,
+    .register_count = ARM64_REGISTERS,
+    .pc = ARM64_PC,
+    .sp = ARM64_SP,
+    .describe_registers = arm64_describe_registers,
+    .new_vcpu = new_vcpu,
+    .free = free_vcpu,
+    .stop_timers = stop_timers,
+    .reset = reset,
+    .load = load,
+    .unload = unload,
+    .run = run,
+    .loop_text = arm64_loop_text,
+    .waiting_text = arm64_waiting_text,
+    .timers_text = arm64_timers_text,
+    .is_parked = arm64_is_parked,
+    .update_watch = update_watch_of,
+    .translations_changed = translations_changed,
+    .visit = arm64_visit,
+    .resume = resume,
+    .read_registers = arm64_read_registers,
+    .write_registers = arm64_write_registers,
+    .registers_are_possible = arm64_registers_are_possible,
+    .write_timer = write_timer,
+    .counters_due = counters_due,
+    .read_memory = arm64_read_memory,
+    .write_memory = arm64_write_memory,
+};

@@ -1,0 +1,66 @@
+/* An architecture, as the hypervisor sees it: what its vCPUs are (cpu/arch.h), and what a VM of it
+ * has around them. hv/vm_arches.c is the list of them; nothing else outside their own folders knows
+ * one. */
+#ifndef HV_VM_ARCH_H
+#define HV_VM_ARCH_H
+
+#include "cpu/arch.h"
+#include "emu/bytes.h"
+#include "emu/error.h"
+#include "emu/json.h"
+
+struct vm;
+struct vcpu;
+struct vcpu_registers;
+
+/* One row of the virtual addresses of a guest. */
+struct guest_mapping {
+    uint64_t va, gpa, size;
+};
+
+enum core_note {
+    CORE_NOTE_OTHER,  /* nothing of it */
+    CORE_NOTE_BEGINS, /* the first of a vCPU's */
+    CORE_NOTE_MORE,
+    CORE_NOTE_BAD, /* with the error */
+};
+
+struct vm_arch {
+    const struct arch *cpu;
+
+    /* Cores of guests: e_machine of ELF (System V ABI), its name, and the notes of a vCPU as a core
+     * of Linux has them, which gdb expects. */
+    uint16_t elf_machine;
+    const char *elf_machine_name;
+    void (*put_core_notes)(struct bytes *out, unsigned pid, const struct vcpu_registers *r);
+    /* What a note of the owner CORE says of a vCPU is put into `r`: of the next one if it begins
+     * it, else of the last. */
+    enum core_note (*take_core_note)(uint32_t type, const uint8_t *data, size_t size,
+                                     struct vcpu_registers *r, struct error *e);
+    /* How privileged is it there? The name that goes before the number, also as a key of JSON. */
+    const char *level_name, *level_key;
+    unsigned (*level)(const struct vcpu_registers *r);
+    /* Between these an exception was taken: what it says, in lines or members; false: none was. */
+    bool (*put_exception)(const struct vcpu_registers *before, const struct vcpu_registers *after,
+                          struct bytes *out);
+    void (*put_exception_json)(const struct vcpu_registers *before,
+                               const struct vcpu_registers *after, struct json *j);
+    /* As vcpu_write_timer numbers them. */
+    const char *(*timer_register)(unsigned timer, unsigned reg);
+    /* Can a vCPU run on from these? False: *why is for the user. */
+    bool (*can_start)(const struct vcpu_registers *r, struct error *why);
+    /* Every virtual range that the vCPU's tables map, in ascending order; `mapping` may end it by
+     * returning false. */
+    void (*each_mapping)(struct vm *vm, const struct vcpu *v,
+                         bool (*mapping)(void *context, const struct guest_mapping *m),
+                         void *context);
+    /* Are virtual addresses others than physical ones? */
+    bool (*is_mapping)(const struct vcpu *v);
+    /* Where a virtual address is, without any effect and whatever the permissions. */
+    bool (*locate)(struct vm *vm, const struct vcpu *v, gva_t at, gpa_t *place);
+};
+
+/* NULL behind the last. */
+extern const struct vm_arch *const vm_arches[];
+
+#endif
