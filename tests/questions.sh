@@ -477,6 +477,13 @@ says 66 "states are equal up to instruction 100000" diff "$work/short.qtrace" "$
 verdict "where the shorter one ends" "$(grep -qx '  A ends at instruction 100000: instruction limit reached, vCPU 0 at PC 0x[0-9a-f]*' \
     "$work/answer" || cat "$work/answer")"
 
+# And where the recorder was killed: nothing says how it ended.
+head -c "$(grep -abo ENDV "$work/mmio.qtrace" | head -n 1 | cut -d : -f 1)" "$work/mmio.qtrace" >"$work/cut.qtrace"
+ask diff "$work/cut.qtrace" "$work/cut.qtrace"
+verdict "both are cut off" "$([ $status = 0 ] && grep -qx 'no difference up to instruction [1-9][0-9]*, where both recordings are cut off' "$work/answer" || cat "$work/answer")"
+ask diff "$work/cut.qtrace" "$work/mmio.qtrace"
+verdict "one was cut off" "$([ $status = 66 ] && grep -q '^  A is cut off at instruction [1-9]' "$work/answer" || cat "$work/answer")"
+
 # Several VMs on one board.
 for vm in a b; do
     sed "s/^system test/system $vm/" configs/test-arm64.qvmconf >"$work/$vm.qvmconf"

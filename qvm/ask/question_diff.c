@@ -182,6 +182,12 @@ static bool ends_are_equal(const struct trace *a, const struct trace *b)
            memcmp(&a->end.output, &b->end.output, sizeof a->end.output) == 0;
 }
 
+/* Their recorders did not get to the end, and left off at the same digest. */
+static bool are_cut_alike(const struct trace *a, const struct trace *b)
+{
+    return !a->has_end && !b->has_end && last_known(a) == last_known(b);
+}
+
 /* Digests that both have, at the same instruction. */
 static struct bracket bracket_of(struct comparison *c)
 {
@@ -334,7 +340,8 @@ static void search(struct comparison *c, struct bracket r)
         name_instruction(c, bisect(c, r.equal > begin ? r.equal : begin, r.end));
         return;
     }
-    if (ends_are_equal(&c->players[0].trace, &c->players[1].trace))
+    const struct trace *a = &c->players[0].trace, *b = &c->players[1].trace;
+    if (ends_are_equal(a, b) || are_cut_alike(a, b))
         return;
     found(c);
     text_put(&c->out, "states are equal up to instruction %" PRIu64 "\n", r.end);
@@ -343,8 +350,8 @@ static void search(struct comparison *c, struct bracket r)
 
 static bool compare(struct comparison *c, struct error *e)
 {
-    if (!engine_is_built_in() || observed_is_in(&c->players[0].trace) ||
-        observed_is_in(&c->players[1].trace))
+    const struct trace *a = &c->players[0].trace, *b = &c->players[1].trace;
+    if (!engine_is_built_in() || observed_is_in(a) || observed_is_in(b))
         return observed_diff(c->players, &c->differs, &c->out, e);
     if (!configs_differ(c) && !pulls_differ(c))
         pushes_differ(c);
@@ -358,7 +365,8 @@ static bool compare(struct comparison *c, struct error *e)
         return false;
     search(c, r);
     if (!c->differs)
-        text_put(&c->out, "no difference up to instruction %" PRIu64 "\n", r.end);
+        text_put(&c->out, "no difference up to instruction %" PRIu64 "%s\n", r.end,
+                 are_cut_alike(a, b) ? ", where both recordings are cut off" : "");
     return true;
 }
 
