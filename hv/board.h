@@ -206,6 +206,7 @@ struct board {
     uint64_t end_ticks;   /* of virtual time: of its rate alone, and asked for in every turn */
     uint64_t next_poll;   /* tick; live only, no state */
     uint64_t wall_clock_s;
+    uint64_t restored_at;              /* no state: the instruction of the snapshot it is from */
     uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */
     struct check_context where;        /* for messages of CHECK */
 };

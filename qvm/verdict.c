@@ -30,17 +30,22 @@ struct trace_end verdict_of(struct board *b, int status, char *sentence, size_t 
     };
 }
 
-/* " (150000 accesses that nobody answers)", or nothing. */
+/* " (150000 accesses that nobody answers)", or nothing; they are not in snapshots. */
 static void print_lost(const struct vm *vm)
 {
     const struct lost_accesses *l = &vm->lost;
+    if (!l->unanswered && !l->refused)
+        return;
+    fprintf(stderr, " (");
     if (l->unanswered)
-        fprintf(stderr, " (%" PRIu64 " %s that nobody answers%s", l->unanswered,
-                text_plural(l->unanswered, "access", "accesses"), l->refused ? "" : ")");
+        fprintf(stderr, "%" PRIu64 " %s that nobody answers%s", l->unanswered,
+                text_plural(l->unanswered, "access", "accesses"), l->refused ? ", " : "");
     if (l->refused)
-        fprintf(stderr, "%s%" PRIu64 "%s that its memory does not permit)",
-                l->unanswered ? ", " : " (", l->refused,
+        fprintf(stderr, "%" PRIu64 "%s that its memory does not permit", l->refused,
                 l->unanswered ? "" : text_plural(l->refused, " access", " accesses"));
+    if (vm->board->restored_at)
+        fprintf(stderr, " since instruction %" PRIu64, vm->board->restored_at);
+    fputc(')', stderr);
 }
 
 /* Of who was stopped by a limit: what it was about. */

@@ -12,7 +12,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 ending() {
     limited 120 "$qvm" "$@" >/dev/null 2>"$work/err" </dev/null
     ended="$?, $(sed -n 's/^qvm: \(.*; [0-9]* instructions*, .*\), digest .*/\1/p' "$work/err")"
-    ended="$(sed -E 's/ \([0-9]* access(es)? that nobody answers\)//; s/ \(vCPU [^)]*\)//' <<<"$ended")" # of this part of the run
+    ended="$(sed -E 's/ \([0-9]* access(es)? that nobody answers[^)]*\)//; s/ \(vCPU [^)]*\)//' <<<"$ended")" # of this part of the run
     digest="$(sed -n 's/.*, digest \([0-9a-f]\{64\}\)$/\1/p' "$work/err")"
 }
 

@@ -143,6 +143,10 @@ r = stuck('lost 1000', 'the guest powered off (20 accesses that nobody answers, 
           "the guest's memory there does not permit a write of 4 bytes at guest-physical 0x60000010: it is ignored",
           'accesses like these of more pages are only counted', status=0)
 verdict('one line a page, and no more than 17', '' if r.err.count('warn:') == 17 else r.err)
+Run([qvm, 'record', '--snapshot-every', '1000', '-o', TRACE, *guest('lost 1000')])
+r = Run([qvm, 'replay', '--from', '5000', TRACE])
+found = re.search(r' accesses that nobody answers, (\d+) that its memory does not permit since instruction (\d+)\); ', r.err)
+verdict('those behind a snapshot', '' if found and int(found[1]) < 1000 and 4000 < int(found[2]) <= 5000 else r.err)
 stuck('lost 3', 'the guest gets an abort', options=['unsupported', 'reference', 'fail'], status=33)
 
 # A kernel that says it has panicked.

@@ -235,6 +235,7 @@ bool snapshot_restore_from(struct board *b, const struct trace_snapshot *s, stru
     struct digest now = board_digest(b);
     if (memcmp(now.b, recorded.b, sizeof now.b) != 0)
         return error_set(e, "the snapshot was restored, and the machine's state is another one");
+    b->restored_at = b->vtime.instructions;
     return true;
 }
 
