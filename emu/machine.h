@@ -30,7 +30,8 @@ enum machine_quirk {
                                        where the page has just been fetched from */
     QUIRK_ONE_PAGE = 1u << 17, /* of an access over two pages, the engine not getting one of them,
                                   only that one is looked at: watchpoints, Device memory */
+    QUIRK_INITRDS = 1u << 18,  /* a second initrd that has an address replaces the first */
 };
-#define MACHINE_QUIRKS 0x3ffffu /* all of them */
+#define MACHINE_QUIRKS 0x7ffffu /* all of them */
 
 #endif

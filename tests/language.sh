@@ -473,6 +473,12 @@ images() {
     is x /memory@a0000000 reg "0 a0000000 0 4000000"
     is x /memory@90000000 reg "0 90000000 0 2000000"
     is x /chosen linux,initrd-start "0 a3fff000"
+    # The guest is told of one initrd, wherever another one goes.
+    for address in 0x40400000, ''; do
+        says 65 "'$work/code' is a second initrd, and the guest is told of one ('data load' copies a file)" \
+            run "$work/board.qvmconf" load "$work/where" initrd load "$address$work/rootfs" \
+            initrd load "0x40500000,$work/code"
+    done
     # What is none.
     while read -r file line; do
         says 65 "'$work/$file': $line" run "$work/board.qvmconf" load "$work/$file"

@@ -24,16 +24,19 @@ static bool load_initrd(struct vm *vm, const struct load_config *load, const str
                         struct plan *plan, struct error *e)
 {
     uint64_t size = (file->size + PAGE_MASK) & ~PAGE_MASK, at = load->address;
+    bool is_old = load->has_address && vm->board->options.quirks & QUIRK_INITRDS;
+    if (plan->inputs.initrd_size && !is_old)
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s' is a second initrd, and the guest is told of one ('data load' "
+                        "copies a file)",
+                        load->path);
     if (!load->has_address && size > plan->placement.home.length)
         return error_at(e, load->place.file, load->place.line, "'%s' is larger than guest RAM",
                         load->path);
     if (load->has_address ? placement_is_used(&plan->placement, at, file->size)
                           : !placement_last(&plan->placement, file->size, &at))
         return error_at(e, load->place.file, load->place.line,
-                        plan->inputs.initrd_size
-                            ? "'%s' is a second initrd, and the guest is told of one"
-                            : "'%s' does not fit into guest RAM beside the guest image",
-                        load->path);
+                        "'%s' does not fit into guest RAM beside the guest image", load->path);
     if (!vm_write(vm, gpa(at), file->data, file->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s' does not fit into guest memory", load->path);
