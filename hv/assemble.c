@@ -248,6 +248,8 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
     v->option_count = c->option_count;
     v->irq_line = c->intr_line;
     snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
+    if (c->type->masters)
+        v->dma = guest_dma_port(vm, v->channel);
     if (c->has_intr)
         v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
     if (!vm->pending[vm->vdev_count].data)

@@ -79,7 +79,8 @@ struct vm {
     const struct vm_config *config;
     const struct vm_arch *arch;
     struct stage2 stage2;
-    unsigned ipa_bits; /* of guest-physical addresses */
+    unsigned ipa_bits;       /* of guest-physical addresses */
+    uint64_t dma_generation; /* no state: see guest_dma_changed */
     struct vcpu_world world;
     struct vcpu *vcpus[CONFIG_VCPUS_MAX];
     unsigned vcpu_count;

@@ -39,6 +39,11 @@ bool make_passed_devices(struct vm *vm, struct error *e);
 /* vdev_env.c: what the VM's device number `i` sees of the world. */
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
 
+/* guest_dma.c: the port of the device of that number, to the VM's guest-physical space. */
+struct dma_port guest_dma_port(struct vm *vm, unsigned channel);
+/* Its translations, or the memory behind them, have changed: what was mapped is looked up again. */
+void guest_dma_changed(struct vm *vm);
+
 /* shared_memory.c: bytes for the regions that guests share and for mapping them, 0 without any vdev
  * shmem; and their registry. */
 uint64_t shared_memory_need(const struct vm_config *configs, size_t count);

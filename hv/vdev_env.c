@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "hv/hv_internal.h"
-#include "hv/exitlog/exit_log.h"
 
 /* Where things appear that come while the VM runs, unless the configuration reaches higher. */
 #define PLACES_FROM      ((uint64_t)0x4000000000)
@@ -23,31 +22,6 @@ static void on_request_dump(void *context, const char *why)
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-/* A device is as little allowed to write ROM, or to read what is for writing only, as a vCPU is. */
-static bool is_permitted(struct vm *vm, gpa_t from, uint64_t size, unsigned permit)
-{
-    for (uint64_t at = 0; at < size; at += PAGE_SIZE - ((from.v + at) & PAGE_MASK)) {
-        struct stage2_leaf leaf;
-        struct fault fault = {0};
-        if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(from.v + at), NULL, &leaf,
-                            &fault) ||
-            !(leaf.permits & permit))
-            return false;
-    }
-    return true;
-}
-
-static bool on_read_memory(void *context, gpa_t from, void *to, uint64_t size)
-{
-    return is_permitted(context, from, size, PERMIT_R) &&
-           exit_log_read_gpa(context, from, to, size);
-}
-
-static bool on_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
-{
-    return is_permitted(context, to, size, PERMIT_W) && vm_write(context, to, from, size);
-}
-
 /* Its tables are in the board's memory, and lead to nothing else. What a device wants of them comes
  * while the VM runs, when they may be damaged. */
 static bool tables_are_sound(struct vm *vm, gpa_t at, uint64_t size)
@@ -63,6 +37,7 @@ static void forget_translations(struct vm *vm)
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         vcpu_stage2_changed(vm->vcpus[i]);
     engine_flush_tlb(vm->board->engine);
+    guest_dma_changed(vm);
 }
 
 static bool on_map_memory(void *context, gpa_t at, hpa_t memory, uint64_t size)
@@ -198,8 +173,6 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .output = vm_output,
         .request_exit = on_request_exit,
         .request_dump = on_request_dump,
-        .read_memory = on_read_memory,
-        .write_memory = on_write_memory,
         .entropy = vm_entropy,
         .find_place = on_find_place,
         .map_memory = on_map_memory,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # arrows.sh [ROOT]: every folder includes only itself and the folders below it, a third-party library
-# is included by one file only, and no two files have the same name. Prints each violation; silent when there is none.
+# is included by one file only, no two files have the same name, and devices reach memory through their
+# ports only. Prints each violation; silent when there is none.
 set -uo pipefail
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
@@ -70,4 +71,16 @@ for library in "${libraries[@]}"; do
     done
     [ "$(wc -w <<<"$users")" -le 1 ] || violation "$pattern: included by more than one file: ${users//$'\n'/ }"
 done
+
+# A device knows neither the board's memory nor how it is translated; regions that guests share are
+# taken from the one, and shown to guests by the assembly. What a span points to is for vdev/dma.c.
+while IFS=: read -r file line header; do
+    case "$file:$header" in
+    vdev/shmem/shmem_regions.h:mmu/memory.h) ;;
+    vdev/*:mmu/*) violation "$file:$line: $header: a device reaches memory through vdev/dma.h only" ;;
+    esac
+done <<<"$all"
+while IFS=: read -r file line text; do
+    [ -z "$file" ] || violation "$file:$line: a device reaches memory through vdev/dma.h only: $text"
+done <<<"$(grep -rnE '\<memory_at\>|(\.|->)host\>' vdev --include='*.[ch]' | grep -v '^vdev/dma\.c:')"
 exit $bad

@@ -16,6 +16,7 @@
 #include "emu/fields.h"
 #include "emu/log.h"
 #include "emu/vtime.h"
+#include "vdev/dma.h"
 
 struct bus_access {
     uint64_t offset; /* from the start of the region */
@@ -67,10 +68,6 @@ struct vdev_env {
     void (*request_exit)(void *context, int exit_status, const char *why);
     /* A dump of the guest, if the configuration says where to; `why` is a sentence. */
     void (*request_dump)(void *context, const char *why);
-    /* Guest-physical memory, for devices that read and write it themselves (DMA). False, with
-     * nothing written, unless all of it is the VM's own memory and may be accessed so. */
-    bool (*read_memory)(void *context, gpa_t from, void *to, uint64_t size);
-    bool (*write_memory)(void *context, gpa_t to, const void *from, uint64_t size);
     /* Random bytes of the host, at most 256 at once; through the journal. */
     bool (*entropy)(void *context, void *to, size_t size);
     /* A free range of guest-physical addresses for something that comes while the VM runs; `size`
@@ -143,6 +140,7 @@ struct vdev_type {
     const struct field *fields;
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
+    bool masters;                           /* reads and writes memory itself: `dma` is its port */
     const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
     /* Says where the device answers (vdev_add_region), from `loc`, its options and the number of
      * vCPUs. The configuration asks, too, to see what overlaps: of a device that has nothing but a
@@ -187,6 +185,7 @@ struct vdev {
     size_t option_count;
     struct wire irq; /* wired by the assembly; `irq_line` is the PIC's line number */
     unsigned irq_line;
+    struct dma_port dma; /* wired by the assembly, if the type masters */
     struct vdev_region regions[VDEV_REGIONS_MAX];
     const char *region_names[VDEV_REGIONS_MAX]; /* of a device with several, for people */
     size_t region_count;

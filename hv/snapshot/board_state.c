@@ -158,6 +158,7 @@ static void resume(struct board *b)
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
         bus_close_opened(&vm->bus);
+        guest_dma_changed(vm);
         for (size_t k = 0; k < vm->vdev_count; k++)
             if (vm->vdevs[k]->type->restored)
                 vm->vdevs[k]->type->restored(vm->vdevs[k]);

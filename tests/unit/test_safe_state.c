@@ -82,33 +82,6 @@ START_TEST(damaged_tables_are_not_built_on)
 }
 END_TEST
 
-/* A device reads and writes what its guest may, and a transfer over two pages needs both. */
-START_TEST(devices_keep_to_permissions)
-{
-    struct machine m;
-    struct error e = {0};
-    struct stage2_leaf leaf;
-    struct fault fault;
-    uint8_t bytes[16] = {0};
-    const uint64_t page = 0x40200000, last = page + PAGE_SIZE - 8;
-    static const unsigned permits[] = {PERMIT_R, PERMIT_W, PERMIT_R | PERMIT_W};
-    open_machine(&m);
-    struct vm *vm = m.board->vms[0];
-    const struct vdev_env *env = &vm->envs[0];
-    ck_assert(stage2_inspect(&vm->stage2, &m.board->memory, gpa(page), NULL, &leaf, &fault));
-    ck_assert(stage2_map(&vm->stage2, &m.board->memory, gpa(page), leaf.page, PAGE_SIZE,
-                         permits[_i], &e));
-    bool reads = permits[_i] & PERMIT_R, writes = permits[_i] & PERMIT_W;
-    ck_assert(env->read_memory(env->context, gpa(page), bytes, 8) == reads);
-    ck_assert(env->read_memory(env->context, gpa(last), bytes, 16) == reads);
-    ck_assert(env->read_memory(env->context, gpa(page - 8), bytes, 16) == reads);
-    ck_assert(env->write_memory(env->context, gpa(page), bytes, 8) == writes);
-    ck_assert(env->write_memory(env->context, gpa(page - 8), bytes, 16) == writes);
-    ck_assert(!env->read_memory(env->context, gpa(UINT64_MAX - 7), bytes, 16));
-    machine_close(&m);
-}
-END_TEST
-
 static unsigned begun;
 static char said[256];
 
@@ -180,7 +153,6 @@ int main(void)
     tcase_add_test(t, without_damage_both_power_off);
     tcase_add_test(t, damaged_stage_2_tables_end_one_vm);
     tcase_add_loop_test(t, damaged_tables_are_not_built_on, 0, 2);
-    tcase_add_loop_test(t, devices_keep_to_permissions, 0, 3);
     tcase_add_test(t, memory_in_too_many_pieces_has_no_dump);
     return suite_main("safe state", t);
 }

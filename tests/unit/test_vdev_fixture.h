@@ -11,10 +11,15 @@
 #include "vdev/bus.h"
 #include "vdev/gic/gic.h"
 
-/* Guest-physical. The upper half is read-only. */
-#define WORLD_RAM          0x40000000u
-#define WORLD_RAM_SIZE     0x10000u
-#define WORLD_RAM_WRITABLE 0x8000u
+/* By iova. The upper half is read-only. Its pages are where `world_frames` puts them. */
+#define WORLD_RAM       0x40000000u
+#define WORLD_RAM_SIZE  0x10000u
+#define WORLD_RAM_PAGES (WORLD_RAM_SIZE >> PAGE_BITS)
+
+struct world_page {
+    bool is_mapped, reads, writes;
+    uint8_t frame; /* of world.ram */
+};
 
 struct world {
     struct vtime vtime;
@@ -29,10 +34,14 @@ struct world {
     unsigned signals;
     char output[256];
     size_t output_size;
-    int exit_status; /* -1: none requested */
-    unsigned dumps;  /* requested */
-    uint8_t ram[WORLD_RAM_SIZE];
-    uint64_t random; /* what the next random bytes are made of */
+    int exit_status;             /* -1: none requested */
+    unsigned dumps;              /* requested */
+    uint8_t ram[WORLD_RAM_SIZE]; /* by frames: world_ram */
+    struct world_page pages[WORLD_RAM_PAGES];
+    uint64_t generation;                 /* of the device's port */
+    unsigned translations;               /* that it made */
+    uint64_t announced[WORLD_RAM_PAGES]; /* bytes to be written, by frame */
+    uint64_t random;                     /* what the next random bytes are made of */
     uint64_t random_bytes;
 };
 
@@ -74,24 +83,72 @@ static inline void world_dump(void *context, const char *why)
     w->dumps++;
 }
 
-static inline bool world_read_memory(void *context, gpa_t from, void *to, uint64_t size)
+/* Of the worlds that are opened next: the frame of each page of RAM. NULL: they lie in order. */
+static const uint8_t *world_frames;
+
+/* Where the driver's bytes at WORLD_RAM + offset are, up to the end of their page. */
+static inline uint8_t *world_ram(struct world *w, uint64_t offset)
 {
-    struct world *w = context;
-    uint64_t at = from.v - WORLD_RAM;
-    if (at > WORLD_RAM_SIZE || size > WORLD_RAM_SIZE - at)
-        return false;
-    memcpy(to, w->ram + at, size);
-    return true;
+    ck_assert_uint_lt(offset, WORLD_RAM_SIZE);
+    return w->ram + w->pages[offset >> PAGE_BITS].frame * PAGE_SIZE + (offset & PAGE_MASK);
 }
 
-static inline bool world_write_memory(void *context, gpa_t to, const void *from, uint64_t size)
+static inline bool world_refuse(struct dma_fault *fault, enum dma_fault_kind kind, uint64_t at)
 {
-    struct world *w = context;
-    uint64_t at = to.v - WORLD_RAM;
-    if (at > WORLD_RAM_WRITABLE || size > WORLD_RAM_WRITABLE - at)
-        return false;
-    memcpy(w->ram + at, from, size);
-    return true;
+    fault->kind = kind;
+    fault->at = (iova_t){at};
+    fault->where = "the world";
+    return false;
+}
+
+static inline bool world_translate(struct world *w, uint64_t at, enum dma_kind kind,
+                                   struct dma_fault *fault)
+{
+    uint64_t page = (at - WORLD_RAM) >> PAGE_BITS;
+    w->translations++;
+    if (page >= WORLD_RAM_PAGES || !w->pages[page].is_mapped)
+        return world_refuse(fault, DMA_FAULT_TRANSLATION, at);
+    return (kind == DMA_WRITE ? w->pages[page].writes : w->pages[page].reads) ||
+           world_refuse(fault, DMA_FAULT_PERMISSION, at);
+}
+
+static inline size_t world_map(const struct dma_port *p, iova_t at, uint64_t size,
+                               enum dma_kind kind, struct dma_span *spans, size_t room,
+                               struct dma_fault *fault)
+{
+    struct world *w = p->context;
+    size_t count = 0;
+    for (uint64_t done = 0, part; done < size; done += part) {
+        uint64_t from = at.v + done, rest = PAGE_SIZE - (from & PAGE_MASK);
+        part = rest < size - done ? rest : size - done;
+        if (!world_translate(w, from, kind, fault))
+            return 0;
+        uint8_t *host = world_ram(w, from - WORLD_RAM);
+        if (count < room)
+            spans[count++] = (struct dma_span){host, part, (uint64_t)(host - w->ram)};
+    }
+    return count;
+}
+
+static inline void world_before_write(const struct dma_port *p, uint64_t place, uint64_t size)
+{
+    struct world *w = p->context;
+    ck_assert(range_inside(place & PAGE_MASK, size, PAGE_SIZE) && place < WORLD_RAM_SIZE);
+    w->announced[place >> PAGE_BITS] += size;
+}
+
+static inline struct dma_port world_port(struct world *w)
+{
+    for (uint8_t i = 0; i < WORLD_RAM_PAGES; i++)
+        w->pages[i] = (struct world_page){true, true, i < WORLD_RAM_PAGES / 2,
+                                          world_frames ? world_frames[i] : i};
+    return (struct dma_port){.read = dma_read_by_map,
+                             .write = dma_write_by_map,
+                             .map = world_map,
+                             .before_write = world_before_write,
+                             .generation = &w->generation,
+                             .substream = DMA_NO_SUBSTREAM,
+                             .context = w};
 }
 
 static inline bool world_entropy(void *context, void *to, size_t size)
@@ -109,9 +166,8 @@ static inline bool world_entropy(void *context, void *to, size_t size)
 /* Of the worlds that are opened next: emu/machine.h. */
 static uint32_t world_quirks;
 
-/* `options`: name, value, name, value, ..., NULL; or NULL for none. False if create refuses. */
-static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
-                             const char *const *options, struct error *e)
+static inline bool world_try_type(struct world *w, const struct vdev_type *t, unsigned vcpus,
+                                  const char *const *options, struct error *e)
 {
     memset(w, 0, sizeof *w);
     w->exit_status = -1;
@@ -124,18 +180,16 @@ static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
                                .output = world_output,
                                .request_exit = world_exit,
                                .request_dump = world_dump,
-                               .read_memory = world_read_memory,
-                               .write_memory = world_write_memory,
                                .entropy = world_entropy,
                                .context = w};
-    const struct vdev_type *t = vdev_type_find(type);
-    ck_assert_ptr_nonnull(t);
     struct vdev *v = calloc(1, t->size);
     ck_assert_ptr_nonnull(v);
     w->v = v;
     v->type = t;
     v->env = &w->env;
-    strncpy(v->name, type, sizeof v->name - 1);
+    if (t->masters)
+        v->dma = world_port(w);
+    strncpy(v->name, t->name, sizeof v->name - 1);
     v->loc = t->default_loc ? t->default_loc : 0x1c090000;
     v->irq = (struct wire){.set = world_wire, .context = w, .line = 37};
     v->irq_line = 37;
@@ -144,9 +198,18 @@ static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
         w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
     if (!vdev_create(v, e))
         return false;
-    if (strcmp(type, "gic") == 0)
+    if (strcmp(t->name, "gic") == 0)
         gic_connect(v, (struct gic_outputs){world_signal, w});
     return bus_add(&w->bus, v, e);
+}
+
+/* `options`: name, value, name, value, ..., NULL; or NULL for none. False if create refuses. */
+static inline bool world_try(struct world *w, const char *type, unsigned vcpus,
+                             const char *const *options, struct error *e)
+{
+    const struct vdev_type *t = vdev_type_find(type);
+    ck_assert_ptr_nonnull(t);
+    return world_try_type(w, t, vcpus, options, e);
 }
 
 static inline void world_open(struct world *w, const char *type, unsigned vcpus,

@@ -39,9 +39,13 @@ enum { SIZE = 8, AREA = 0x1000, AVAILABLE = 0x400, USED = 0x800, BUFFERS = 0x300
 
 static struct world w;
 
+/* No two pages that follow each other for the driver do so behind the device's port. */
+static const uint8_t scattered[WORLD_RAM_PAGES] = {9, 3,  14, 0, 12, 6, 1,  11,
+                                                   4, 15, 8,  2, 13, 5, 10, 7};
+
 static uint8_t *ram(uint64_t offset)
 {
-    return w.ram + offset;
+    return world_ram(&w, offset);
 }
 
 static void set_queue(unsigned queue, uint32_t size)
@@ -70,7 +74,8 @@ static void negotiate(uint32_t features)
 static void drive(unsigned queues, uint32_t features)
 {
     negotiate(features);
-    memset(w.ram, 0, 2 * AREA);
+    memset(ram(0), 0, AREA);
+    memset(ram(AREA), 0, AREA);
     for (unsigned i = 0; i < queues; i++)
         set_queue(i, SIZE);
     put(&w, STATUS, DRIVER | FEATURES_OK | DRIVER_OK);
@@ -809,6 +814,121 @@ START_TEST(broken_before_driver_ok)
 }
 END_TEST
 
+/* The port ----------------------------------------------------------------------------------------
+ */
+
+/* Buffers of a chain that the driver may use so, but the device may not. */
+START_TEST(a_fault_in_the_middle_of_a_chain)
+{
+    open_driven("virtio-console", 0);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "one "), 4, NEXT, 1);
+    put_descriptor(OUTPUT * AREA, 1, WORLD_RAM + 0x5000, 4, NEXT, 2);
+    put_descriptor(OUTPUT * AREA, 2, text_at(32, "two "), 4, 0, 0);
+    put_descriptor(INPUT * AREA, 0, WORLD_RAM + BUFFERS, 2, NEXT | WRITE, 1);
+    put_descriptor(INPUT * AREA, 1, WORLD_RAM + 0x6000, 2, WRITE, 0);
+    w.pages[5].reads = w.pages[6].writes = false;
+    make_available(OUTPUT, 0);
+    kick(OUTPUT);
+    ck_assert_uint_eq(used_index(OUTPUT), 0);
+    check_broken("a readable page without read");
+    put_descriptor(INPUT * AREA, 0, WORLD_RAM + BUFFERS, 2, NEXT | WRITE, 1);
+    put_descriptor(INPUT * AREA, 1, WORLD_RAM + 0x6000, 2, WRITE, 0);
+    make_available(INPUT, 0);
+    ck_assert_uint_eq(type_in("abcd"), 0);
+    ck_assert_uint_eq(used_index(INPUT), 0);
+    check_broken("a writable page without write");
+    world_close(&w);
+}
+END_TEST
+
+/* The rings and the descriptors of a queue are looked up once; buffers each time. */
+START_TEST(areas_are_mapped_once)
+{
+    open_driven("virtio-console", EVENT_IDX);
+    send_x(1);
+    unsigned before = w.translations;
+    send_x(8);
+    ck_assert_uint_eq(w.translations - before, 8);
+    put(&w, QUEUE_SEL, OUTPUT);
+    put(&w, QUEUE_READY, 0);
+    memset(ram(OUTPUT * AREA), 0, AREA);
+    set_queue(OUTPUT, SIZE);
+    before = w.translations;
+    send_x(8);
+    ck_assert_uint_eq(w.translations - before, 8 + 3); /* a new queue may be elsewhere */
+    check_output("xxxxxxxxxxxxxxxxx");
+    world_close(&w);
+}
+END_TEST
+
+static void move_page(unsigned page, uint8_t frame)
+{
+    memcpy(w.ram + frame * PAGE_SIZE, ram(page * PAGE_SIZE), PAGE_SIZE);
+    memset(ram(page * PAGE_SIZE), 0xee, PAGE_SIZE);
+    w.pages[page].frame = frame;
+    w.generation++;
+}
+
+/* Between two requests the rings' page moves, and what was there becomes something else. */
+START_TEST(areas_are_mapped_again)
+{
+    open_driven("virtio-console", 0);
+    send_x(1);
+    uint8_t old = w.pages[OUTPUT].frame;
+    move_page(OUTPUT, scattered[15]);
+    send_x(2);
+    check_output("xxx");
+    ck_assert_uint_eq(used_index(OUTPUT), 3);
+    for (unsigned i = 0; i < PAGE_SIZE; i++)
+        ck_assert_uint_eq(w.ram[old * PAGE_SIZE + i], 0xee);
+    w.pages[OUTPUT].is_mapped = false;
+    w.generation++;
+    kick(OUTPUT);
+    w.pages[OUTPUT].is_mapped = true;
+    check_broken("a ring that is gone");
+    world_close(&w);
+}
+END_TEST
+
+/* An area of which a part is not memory works as far as nothing of that part is wanted. */
+START_TEST(areas_that_are_in_memory_in_part)
+{
+    const uint64_t table = 2 * AREA - 64;
+    open_driven("virtio-console", INDIRECT_DESC);
+    w.pages[2].is_mapped = false;
+    put(&w, QUEUE_SEL, OUTPUT);
+    put(&w, QUEUE_READY, 0);
+    put(&w, QUEUE_DESC, WORLD_RAM + (uint32_t)table); /* 4 of 8 descriptors */
+    put(&w, QUEUE_READY, 1);
+    put_descriptor(table, 3, text_at(0, "x"), 1, NEXT, 2);
+    put_descriptor(table, 2, WORLD_RAM + (uint32_t)table, 0x80000000, INDIRECT, 0);
+    put_descriptor(table, 0, text_at(1, "y"), 1, 0, 0);
+    make_available(OUTPUT, 3);
+    kick(OUTPUT);
+    check_output("xy");
+    make_available(OUTPUT, 4);
+    kick(OUTPUT);
+    check_broken("a descriptor outside memory");
+    world_close(&w);
+}
+END_TEST
+
+/* The port hears of each byte before it changes, whichever way it is written. */
+START_TEST(writes_are_announced)
+{
+    open_driven("virtio-console", EVENT_IDX);
+    memset(w.announced, 0, sizeof w.announced);
+    put_descriptor(INPUT * AREA, 0, WORLD_RAM + BUFFERS, 16, WRITE, 0);
+    make_available(INPUT, 0);
+    make_available(INPUT, 0);
+    ck_assert_uint_eq(type_in("abc"), 3);
+    ck_assert_uint_eq(type_in("def"), 3);
+    ck_assert_uint_eq(w.announced[w.pages[INPUT].frame], 2 * (8 + 2 + 2));
+    ck_assert_uint_eq(w.announced[w.pages[BUFFERS >> PAGE_BITS].frame], 6);
+    world_close(&w);
+}
+END_TEST
+
 /* Anything ----------------------------------------------------------------------------------------
  */
 
@@ -880,15 +1000,17 @@ static uint64_t digest(void)
 {
     uint64_t sum = w.output_size * 31 + w.random_bytes + w.irq_level;
     for (unsigned i = 0; i < WORLD_RAM_SIZE; i++)
-        sum = (sum ^ w.ram[i]) * 0x100000001b3;
+        sum = (sum ^ *ram(i)) * 0x100000001b3;
     for (unsigned i = 0; i < sizeof w.output; i++)
         sum = (sum ^ (uint8_t)w.output[i]) * 0x100000001b3;
     return sum;
 }
 
-static uint64_t fuzz(const char *type, uint64_t seed, unsigned exchange_every)
+static uint64_t fuzz(const char *type, uint64_t seed, unsigned exchange_every,
+                     const uint8_t *frames)
 {
     uint64_t random = seed;
+    world_frames = frames;
     world_open(&w, type, 1, NULL);
     for (unsigned i = 1; i <= 4000; i++) {
         anything(&random, type[7] == 'c' ? 2 : 1);
@@ -906,9 +1028,9 @@ START_TEST(any_driver)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         const char *type = types[seed & 1];
         uint64_t start = seed * UINT64_C(0x9e3779b97f4a7c15);
-        uint64_t once = fuzz(type, start, 0);
-        ck_assert_uint_eq(once, fuzz(type, start, 0));
-        ck_assert_msg(once == fuzz(type, start, 97), "%s differs after a restore", type);
+        uint64_t once = fuzz(type, start, 0, scattered);
+        ck_assert_msg(once == fuzz(type, start, 0, NULL), "%s passed its port by", type);
+        ck_assert_msg(once == fuzz(type, start, 97, scattered), "%s differs after a restore", type);
     }
 }
 END_TEST
@@ -928,6 +1050,7 @@ END_TEST
 int main(void)
 {
     TCase *t = tcase_create("virtio");
+    world_frames = scattered;
     tcase_set_timeout(t, 60);
     tcase_add_test(t, registers);
     tcase_add_test(t, widths);
@@ -953,6 +1076,11 @@ int main(void)
     tcase_add_test(t, rings_that_make_no_sense);
     tcase_add_test(t, queues_that_make_no_sense);
     tcase_add_test(t, broken_before_driver_ok);
+    tcase_add_test(t, a_fault_in_the_middle_of_a_chain);
+    tcase_add_test(t, areas_are_mapped_once);
+    tcase_add_test(t, areas_are_mapped_again);
+    tcase_add_test(t, areas_that_are_in_memory_in_part);
+    tcase_add_test(t, writes_are_announced);
     tcase_add_test(t, any_driver);
     tcase_add_test(t, description);
     return suite_main("vdev/virtio", t);

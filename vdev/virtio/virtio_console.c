@@ -159,6 +159,7 @@ const struct vdev_type virtio_console_type = {
     .size = sizeof(struct console),
     .fields = console_fields,
     .needs_intr = true,
+    .masters = true,
     .options = console_options,
     .ranges = virtio_ranges,
     .create = console_create,

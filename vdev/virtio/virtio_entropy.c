@@ -103,6 +103,7 @@ const struct vdev_type virtio_entropy_type = {
     .size = sizeof(struct entropy),
     .fields = entropy_fields,
     .needs_intr = true,
+    .masters = true,
     .options = entropy_options,
     .ranges = virtio_ranges,
     .create = entropy_create,

@@ -97,62 +97,65 @@ void virtio_break(struct virtio_device *d, const char *why)
 static struct virtq_world world_of(const struct virtio_device *d)
 {
     return (struct virtq_world){
-        .env = d->v->env,
+        .dma = &d->v->dma,
         .has_indirect = d->driver_features & VIRTIO_F_INDIRECT_DESC,
         .has_event_index = d->driver_features & VIRTIO_F_EVENT_IDX,
     };
 }
 
+/* Where a DMA fault is behind it, the log says which. */
+static bool or_break(struct virtio_device *d, const struct virtq_world *w, bool ok, const char *why)
+{
+    char text[200], fault[120];
+    if (ok)
+        return true;
+    dma_fault_text(&w->fault, fault, sizeof fault);
+    snprintf(text, sizeof text, "%s: %s", why, fault);
+    virtio_break(d, w->fault.kind == DMA_FAULT_NONE ? why : text);
+    return false;
+}
+
 bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain)
 {
-    const struct virtq_world w = world_of(d);
+    struct virtq_world w = world_of(d);
     const char *why;
     if (!virtio_is_live(d) || !d->queues[queue].ready)
         return false;
     enum virtq_answer answer = virtqueue_next(&d->queues[queue], &w, chain, &why);
-    if (answer == VIRTQ_BROKEN)
-        virtio_break(d, why);
-    return answer == VIRTQ_CHAIN;
-}
-
-static bool or_break(struct virtio_device *d, bool ok, const char *why)
-{
-    if (!ok)
-        virtio_break(d, why);
-    return ok;
+    return or_break(d, &w, answer != VIRTQ_BROKEN, why) && answer == VIRTQ_CHAIN;
 }
 
 bool virtio_read(struct virtio_device *d, const struct virtq_chain *chain, uint64_t offset,
                  void *to, size_t size)
 {
-    const struct virtq_world w = world_of(d);
-    return or_break(d, virtq_chain_read(chain, &w, offset, to, size),
+    struct virtq_world w = world_of(d);
+    return or_break(d, &w, virtq_chain_read(chain, &w, offset, to, size),
                     "a readable buffer outside memory");
 }
 
 bool virtio_write(struct virtio_device *d, const struct virtq_chain *chain, uint64_t offset,
                   const void *from, size_t size)
 {
-    const struct virtq_world w = world_of(d);
-    return or_break(d, virtq_chain_write(chain, &w, offset, from, size),
+    struct virtq_world w = world_of(d);
+    return or_break(d, &w, virtq_chain_write(chain, &w, offset, from, size),
                     "a writable buffer outside writable memory");
 }
 
 bool virtio_use(struct virtio_device *d, unsigned queue, const struct virtq_chain *chain,
                 uint32_t written)
 {
-    const struct virtq_world w = world_of(d);
-    return or_break(d, virtqueue_use(&d->queues[queue], &w, chain, written),
+    struct virtq_world w = world_of(d);
+    return or_break(d, &w, virtqueue_use(&d->queues[queue], &w, chain, written),
                     "the device area is outside writable memory");
 }
 
 void virtio_signal(struct virtio_device *d, unsigned queue)
 {
-    const struct virtq_world w = world_of(d);
+    struct virtq_world w = world_of(d);
     bool wants = false;
     if (!virtio_is_live(d) || !d->queues[queue].ready)
         return;
-    if (or_break(d, virtqueue_wants_signal(&d->queues[queue], &w, &wants),
+    if (or_break(d, &w, virtqueue_wants_signal(&d->queues[queue], &w, &wants),
                  "the driver area is outside memory") &&
         wants)
         interrupt(d, INTERRUPT_USED_BUFFER);
@@ -204,6 +207,7 @@ static void write_ready(struct virtio_device *d, struct virtqueue *q, uint32_t v
         return;
     }
     q->next_available = q->next_used = q->signalled = 0;
+    virtqueue_map(q);
     q->ready = 1;
 }
 
@@ -500,6 +504,7 @@ void virtio_restored(struct virtio_device *d)
         struct virtqueue *q = &d->queues[i];
         if (virtqueue_problem(q, d->type->queue_size_max[i]) || q->next_used != q->next_available)
             q->ready = 0;
+        virtqueue_map(q);
     }
     event_at(d->v->env->events, &d->work, d->work_ticks);
     update_irq(d);

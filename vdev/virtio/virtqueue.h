@@ -1,6 +1,7 @@
 /* Split virtqueues, the device's side (virtio 1.2, section 2.6). The driver's three areas are in
- * the guest's memory and it may write anything into them at any time, so everything read from there
- * is checked each time: a queue that makes no sense gives VIRTQ_BROKEN and a reason, never more.
+ * memory and it may write anything into them at any time, so everything read from there is checked
+ * each time: a queue that makes no sense gives VIRTQ_BROKEN and a reason, never more. All memory is
+ * reached through the device's port (vdev/dma.h); the areas are mapped once.
  *
  *     while (virtqueue_next(...) == VIRTQ_CHAIN) {
  *         virtq_chain_read(...), virtq_chain_write(...)
@@ -18,12 +19,13 @@
 #define VIRTQUEUE_SIZE_MAX 256
 
 struct virtqueue {
-    uint64_t descriptors, available, used; /* guest-physical: the three areas */
+    uint64_t descriptors, available, used; /* the three areas, by iova */
     uint32_t size;                         /* as the driver wrote it */
     uint16_t next_available;               /* index of the next chain to take */
     uint16_t next_used;                    /* index of the next used element to fill */
     uint16_t signalled; /* next_used when the driver was last thought of (2.6.7.2) */
     uint8_t ready;
+    struct dma_mapping descriptor_area, driver_area, device_area; /* no state: virtqueue_map */
 };
 
 #define VIRTQUEUE_FIELDS(type, q)                                                                  \
@@ -31,15 +33,16 @@ struct virtqueue {
         FIELD(type, q.size), FIELD(type, q.next_available), FIELD(type, q.next_used),              \
         FIELD(type, q.signalled), FIELD(type, q.ready)
 
-/* What a queue works in: the guest's memory and what was negotiated. */
+/* What a queue works in: memory and what was negotiated. */
 struct virtq_world {
-    const struct vdev_env *env;
-    bool has_indirect;    /* VIRTIO_F_INDIRECT_DESC */
-    bool has_event_index; /* VIRTIO_F_EVENT_IDX */
+    const struct dma_port *dma;
+    bool has_indirect;      /* VIRTIO_F_INDIRECT_DESC */
+    bool has_event_index;   /* VIRTIO_F_EVENT_IDX */
+    struct dma_fault fault; /* the last one that was met */
 };
 
 struct virtq_buffer {
-    gpa_t at;
+    iova_t at;
     uint32_t size;
 };
 
@@ -57,20 +60,23 @@ enum virtq_answer { VIRTQ_EMPTY, VIRTQ_CHAIN, VIRTQ_BROKEN };
  * areas are aligned (2.6, table) and inside the address space. */
 const char *virtqueue_problem(const struct virtqueue *q, unsigned size_max);
 
-/* The functions below need a queue without such a problem. `why` gets the reason of a refusal. */
-enum virtq_answer virtqueue_next(const struct virtqueue *q, const struct virtq_world *w,
+/* The functions below need a queue without such a problem, whose areas are known: mapped when it
+ * becomes ready, and again when it is restored. Whether they are memory shows when they are used.
+ */
+void virtqueue_map(struct virtqueue *q);
+/* `why` gets the reason of a refusal. */
+enum virtq_answer virtqueue_next(struct virtqueue *q, struct virtq_world *w,
                                  struct virtq_chain *chain, const char **why);
 /* Copies from the readable or to the writable part of a chain, both counted from their own start.
- * The range must be inside. False: it is not in the guest's memory. */
-bool virtq_chain_read(const struct virtq_chain *chain, const struct virtq_world *w, uint64_t offset,
+ * The range must be inside. False: a DMA fault, here and below. */
+bool virtq_chain_read(const struct virtq_chain *chain, struct virtq_world *w, uint64_t offset,
                       void *to, size_t size);
-bool virtq_chain_write(const struct virtq_chain *chain, const struct virtq_world *w,
-                       uint64_t offset, const void *from, size_t size);
-/* Gives the next chain back with so many bytes written. False: a ring is not in memory. */
-bool virtqueue_use(struct virtqueue *q, const struct virtq_world *w,
-                   const struct virtq_chain *chain, uint32_t written);
-/* Whether the driver wants to hear of what was used since the last call. False: a ring is not in
- * memory. */
-bool virtqueue_wants_signal(struct virtqueue *q, const struct virtq_world *w, bool *wants);
+bool virtq_chain_write(const struct virtq_chain *chain, struct virtq_world *w, uint64_t offset,
+                       const void *from, size_t size);
+/* Gives the next chain back with so many bytes written. */
+bool virtqueue_use(struct virtqueue *q, struct virtq_world *w, const struct virtq_chain *chain,
+                   uint32_t written);
+/* Whether the driver wants to hear of what was used since the last call. */
+bool virtqueue_wants_signal(struct virtqueue *q, struct virtq_world *w, bool *wants);
 
 #endif

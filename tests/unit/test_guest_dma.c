@@ -1,0 +1,256 @@
+/* The port to a VM's guest-physical space: stage 2 decides, and what watches memory hears of
+ * writes. */
+#include <stdio.h>
+
+#include "hv/exitlog/exit_log.h"
+#include "hv/hv_internal.h"
+#include "test_board_fixture.h"
+
+static const uint32_t program[] = {0x14000000}; /* b . */
+#define RAM  0x40000000u
+#define PAGE (RAM + 0x200000u)
+
+static struct machine m;
+static struct vm *vm;
+static struct dma_port port;
+
+static void open_with(struct exit_log *exit_log)
+{
+    machine_assemble(&m, program, 1, 1, exit_log);
+    vm = m.board->vms[0];
+    port = guest_dma_port(vm, 0);
+}
+
+static hpa_t place_of(uint64_t at)
+{
+    struct stage2_leaf leaf;
+    struct fault fault;
+    ck_assert(stage2_inspect(&vm->stage2, &m.board->memory, gpa(at), NULL, &leaf, &fault));
+    return hpa(leaf.page.v + (at & PAGE_MASK));
+}
+
+static uint8_t *byte_at(uint64_t at)
+{
+    return memory_at(&m.board->memory, place_of(at), 1, MEMORY_READ);
+}
+
+static void map(uint64_t at, hpa_t to, unsigned attributes)
+{
+    struct error e = {0};
+    ck_assert(stage2_map(&vm->stage2, &m.board->memory, gpa(at), to, PAGE_SIZE, attributes, &e));
+    guest_dma_changed(vm);
+}
+
+/* A device reads and writes what its guest may, and a transfer over two pages needs both. */
+START_TEST(devices_keep_to_permissions)
+{
+    const uint64_t last = PAGE + PAGE_SIZE - 8;
+    static const unsigned permits[] = {PERMIT_R, PERMIT_W, PERMIT_R | PERMIT_W};
+    struct dma_mapping r = {0}, w = {0};
+    struct dma_fault f;
+    uint8_t bytes[16] = {0};
+    open_with(NULL);
+    map(PAGE, place_of(PAGE), permits[_i]);
+    bool reads = permits[_i] & PERMIT_R, writes = permits[_i] & PERMIT_W;
+    ck_assert(dma_read(&port, (iova_t){PAGE}, bytes, 8, &f) == reads);
+    ck_assert(dma_read(&port, (iova_t){last}, bytes, 16, &f) == reads);
+    ck_assert(dma_read(&port, (iova_t){PAGE - 8}, bytes, 16, &f) == reads);
+    ck_assert_int_eq(f.kind, reads ? DMA_FAULT_NONE : DMA_FAULT_PERMISSION);
+    ck_assert_uint_eq(f.at.v, reads ? PAGE - 8 : PAGE);
+    ck_assert(dma_write(&port, (iova_t){PAGE}, bytes, 8, &f) == writes);
+    ck_assert(dma_write(&port, (iova_t){PAGE - 8}, bytes, 16, &f) == writes);
+    ck_assert(!dma_read(&port, (iova_t){UINT64_MAX - 7}, bytes, 16, &f));
+    dma_mapping_set(&r, (iova_t){PAGE - 8}, 16, DMA_READ);
+    dma_mapping_set(&w, (iova_t){PAGE - 8}, 16, DMA_WRITE);
+    ck_assert(dma_mapped_read(&r, &port, 8, bytes, 8, &f) == reads);
+    ck_assert(dma_mapped_write(&w, &port, 8, bytes, 8, &f) == writes);
+    machine_close(&m);
+}
+END_TEST
+
+/* Spans are as long as what lies together on the board, and no longer. */
+START_TEST(spans_are_together_on_the_board)
+{
+    struct dma_span spans[4];
+    struct dma_fault f = {0};
+    open_with(NULL);
+    hpa_t page = place_of(PAGE), next = place_of(PAGE + PAGE_SIZE);
+    ck_assert_uint_eq(next.v, page.v + PAGE_SIZE);
+    map(PAGE + 2 * PAGE_SIZE, page, PERMIT_R);
+    ck_assert_uint_eq(port.map(&port, (iova_t){PAGE + 8}, 3 * PAGE_SIZE, DMA_READ, spans, 4, &f),
+                      3);
+    ck_assert_uint_eq(spans[0].size, 2 * PAGE_SIZE - 8);
+    ck_assert_ptr_eq(spans[0].host, byte_at(PAGE + 8));
+    ck_assert_uint_eq(spans[1].size, PAGE_SIZE);
+    ck_assert_ptr_eq(spans[1].host, spans[0].host - 8);
+    ck_assert_uint_eq(spans[2].size, 8);
+    ck_assert_uint_eq(port.map(&port, (iova_t){PAGE + 8}, 3 * PAGE_SIZE, DMA_READ, spans, 1, &f),
+                      1);
+    /* All of it is looked at, whatever there is room for. */
+    ck_assert_uint_eq(port.map(&port, (iova_t){PAGE + 8}, 3 * PAGE_SIZE, DMA_WRITE, spans, 1, &f),
+                      0);
+    ck_assert_int_eq(f.kind, DMA_FAULT_PERMISSION);
+    ck_assert_uint_eq(f.at.v, PAGE + 2 * PAGE_SIZE);
+    ck_assert_uint_eq(port.map(&port, (iova_t){RAM}, UINT64_MAX - RAM, DMA_READ, spans, 4, &f), 0);
+    ck_assert_int_eq(f.kind, DMA_FAULT_TRANSLATION);
+    machine_close(&m);
+}
+END_TEST
+
+/* What a device of the board has there is not read or written; what lies before it is written. */
+START_TEST(registers_are_not_memory)
+{
+    struct dma_fault f;
+    uint8_t bytes[16];
+    open_with(NULL);
+    memset(bytes, 0x5a, sizeof bytes);
+    map(PAGE, hpa((uint64_t)1 << 40), PERMIT_R | PERMIT_W | STAGE2_DEVICE);
+    ck_assert(!dma_write(&port, (iova_t){PAGE - 8}, bytes, sizeof bytes, &f));
+    ck_assert_int_eq(f.kind, DMA_FAULT_BUS);
+    ck_assert_uint_eq(f.at.v, PAGE);
+    ck_assert_uint_eq(*byte_at(PAGE - 1), 0x5a);
+    ck_assert(!dma_read(&port, (iova_t){PAGE - 8}, bytes, sizeof bytes, &f));
+    ck_assert_int_eq(f.kind, DMA_FAULT_BUS);
+    machine_close(&m);
+}
+END_TEST
+
+/* A digest between two writes by the same mapping sees the second, too; so does a snapshot. */
+START_TEST(mapped_writes_are_seen)
+{
+    struct dma_mapping w = {0};
+    struct dma_fault f;
+    struct digest before, after;
+    open_with(NULL);
+    dma_mapping_set(&w, (iova_t){PAGE}, 64, DMA_WRITE);
+    for (uint8_t i = 1; i < 4; i++) {
+        before = board_digest(m.board);
+        memory_forget_written(&m.board->memory, MEMORY_IMAGES);
+        ck_assert(!memory_is_dirty(&m.board->memory, place_of(PAGE)));
+        ck_assert(dma_mapped_write(&w, &port, 8, &i, 1, &f));
+        ck_assert(memory_is_dirty(&m.board->memory, place_of(PAGE)));
+        after = board_digest(m.board);
+        ck_assert(memcmp(&before, &after, sizeof before) != 0);
+    }
+    machine_close(&m);
+}
+END_TEST
+
+static uint8_t found;
+static uint64_t told;
+
+static void before_code_changes(void *context, hpa_t at, uint64_t size)
+{
+    (void)context;
+    told += size;
+    found = *(uint8_t *)memory_at(&m.board->memory, at, 1, MEMORY_READ);
+}
+
+/* Whoever keeps translated code looks at what it was. */
+START_TEST(mapped_writes_to_code_are_told_before)
+{
+    struct dma_mapping w = {0};
+    struct dma_fault f;
+    open_with(NULL);
+    dma_mapping_set(&w, (iova_t){PAGE}, 64, DMA_WRITE);
+    ck_assert(dma_mapped_write(&w, &port, 8, "1234", 4, &f));
+    memory_watch_code(&m.board->memory, before_code_changes, NULL);
+    memory_set_code(&m.board->memory, place_of(PAGE), true);
+    ck_assert(dma_mapped_write(&w, &port, 8, "5678", 4, &f));
+    ck_assert_uint_eq(told, 4);
+    ck_assert_int_eq(found, '1');
+    memory_set_code(&m.board->memory, place_of(PAGE), false);
+    machine_close(&m);
+}
+END_TEST
+
+/* Memory that a device maps into the guest, and takes away again, while another has the range. */
+START_TEST(what_is_unmapped_is_gone)
+{
+    const struct vdev_env *env;
+    struct dma_mapping r = {0};
+    struct dma_fault f;
+    uint8_t byte = 0;
+    open_with(NULL);
+    env = &vm->envs[0];
+    *byte_at(PAGE) = 9;
+    dma_mapping_set(&r, (iova_t){0x50000000}, 64, DMA_READ);
+    ck_assert(!dma_mapped_read(&r, &port, 0, &byte, 1, &f));
+    ck_assert(env->map_memory(env->context, gpa(0x50000000), place_of(PAGE), PAGE_SIZE));
+    ck_assert(dma_mapped_read(&r, &port, 0, &byte, 1, &f));
+    ck_assert_uint_eq(byte, 9);
+    ck_assert_uint_eq(r.span_count, 1);
+    env->unmap_memory(env->context, gpa(0x50000000), PAGE_SIZE);
+    ck_assert(!dma_mapped_read(&r, &port, 0, &byte, 1, &f));
+    ck_assert_int_eq(f.kind, DMA_FAULT_TRANSLATION);
+    machine_close(&m);
+}
+END_TEST
+
+/* Pages of a restored snapshot come when they are looked at, also by what was mapped before. */
+START_TEST(what_is_restored_is_read)
+{
+    struct dma_mapping r = {0};
+    struct dma_fault f;
+    struct bytes snapshot = {0};
+    struct error e = {0};
+    uint8_t byte = 6;
+    open_with(NULL);
+    dma_mapping_set(&r, (iova_t){PAGE}, 64, DMA_READ);
+    ck_assert(dma_write(&port, (iova_t){PAGE}, &byte, 1, &f));
+    ck_assert(dma_mapped_read(&r, &port, 0, &byte, 1, &f));
+    snapshot_take(m.board, &snapshot);
+    byte = 7;
+    ck_assert(dma_write(&port, (iova_t){PAGE}, &byte, 1, &f));
+    ck_assert_msg(snapshot_restore(m.board, snapshot.data, snapshot.size, &e), "%s", e.text);
+    ck_assert(dma_mapped_read(&r, &port, 0, &byte, 1, &f));
+    ck_assert_uint_eq(byte, 6);
+    machine_close(&m);
+    bytes_free(&snapshot);
+}
+END_TEST
+
+/* An exit log has each read, as long as it was, whether by a mapping or not. */
+START_TEST(exit_logs_have_each_read)
+{
+    struct exit_log log;
+    struct exit_log_entry entry;
+    struct dma_mapping r = {0};
+    struct dma_fault f;
+    uint8_t bytes[16];
+    exit_log_write(&log);
+    open_with(&log);
+    size_t from = log.out.size;
+    uint64_t last = log.out_last;
+    dma_mapping_set(&r, (iova_t){PAGE}, 64, DMA_READ);
+    for (uint64_t i = 1; i <= 16; i *= 2)
+        ck_assert(dma_mapped_read(&r, &port, i, bytes, i, &f));
+    ck_assert(!dma_read(&port, (iova_t){0x50000000}, bytes, 1, &f)); /* nothing was read */
+    struct reader in = reader_of(log.out.data + from, log.out.size - from);
+    for (uint64_t i = 1; i <= 16; i *= 2) {
+        ck_assert(exit_log_entry_get(&in, last, &entry));
+        ck_assert_int_eq(entry.kind, EXIT_LOG_READ);
+        ck_assert(entry.memory.physical && entry.memory.ok);
+        ck_assert_uint_eq(entry.memory.address, PAGE + i);
+        ck_assert_uint_eq(entry.memory.size, i);
+        last = entry.instructions;
+    }
+    ck_assert(reader_at_end(&in));
+    machine_close(&m);
+    exit_log_free(&log);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("guest dma");
+    tcase_add_loop_test(t, devices_keep_to_permissions, 0, 3);
+    tcase_add_test(t, spans_are_together_on_the_board);
+    tcase_add_test(t, registers_are_not_memory);
+    tcase_add_test(t, mapped_writes_are_seen);
+    tcase_add_test(t, mapped_writes_to_code_are_told_before);
+    tcase_add_test(t, what_is_unmapped_is_gone);
+    tcase_add_test(t, what_is_restored_is_read);
+    tcase_add_test(t, exit_logs_have_each_read);
+    return suite_main("guest dma", t);
+}
