@@ -32,6 +32,33 @@ struct arch_register {
     const char *alias; /* another name that gdb has for it; or NULL */
 };
 #define ARCH_REGISTERS_MAX 128
+#define ARCH_ARGUMENTS_MAX 8
+
+/* Why a guest left to the hypervisor. The numbers are in recordings. Architectures give them their
+ * own names, and have those that make sense. */
+enum exit_reason {
+    EXIT_MMIO,        /* data access that the hypervisor's tables do not map */
+    EXIT_MMIO_OPAQUE, /* the same by an instruction that the hardware does not decode for it */
+    EXIT_FETCH,       /* instruction fetch that they do not map */
+    EXIT_STAGE2,      /* they map it, and do not permit it */
+    EXIT_CALL,        /* to the hypervisor, */
+    EXIT_FIRMWARE,    /* or to the firmware, which it answers as well */
+    EXIT_HALT,        /* until an interrupt */
+    EXIT_REGISTER,    /* of the interrupt controller, in the CPU */
+    EXIT_REGISTER_UNKNOWN,
+    EXIT_DEBUG, /* semihosting */
+    EXIT_PASS,  /* access to a device of the board that is mapped: the model's, no guest exit */
+    EXIT_REASONS
+};
+
+/* What the hardware would tell a hypervisor of an exit beside the addresses. */
+enum exit_detail {
+    EXIT_SYNDROME, /* what it was */
+    EXIT_ADDRESS,  /* a register with the guest-physical page */
+    EXIT_NUMBER,   /* which register it was about */
+    EXIT_MORE,
+    EXIT_DETAILS
+};
 
 struct arch {
     const char *name; /* "arm64" */
@@ -39,6 +66,11 @@ struct arch {
     unsigned register_count;
     unsigned pc, sp; /* the ids of those two */
 
+    const char *exit_names[EXIT_REASONS];   /* NULL: it has no such exits */
+    const char *detail_names[EXIT_DETAILS]; /* as the manual has them; NULL: there is none */
+    const char *argument_names[ARCH_ARGUMENTS_MAX]; /* the registers of a call */
+    /* The register that EXIT_NUMBER says. */
+    void (*register_text)(uint64_t number, char *text, size_t size);
     /* gdb's target description, in which registers have their ids as numbers. */
     void (*describe_registers)(struct bytes *out);
 

@@ -7,24 +7,6 @@
 #include "cpu/arch.h"
 #include "emu/state.h"
 
-const char *exit_reason_name(enum exit_reason reason)
-{
-    static const char *const names[EXIT_REASONS] = {
-        [EXIT_MMIO] = "mmio",
-        [EXIT_MMIO_OPAQUE] = "mmio-opaque",
-        [EXIT_FETCH] = "fetch",
-        [EXIT_STAGE2] = "stage2",
-        [EXIT_HVC] = "hvc",
-        [EXIT_SMC] = "smc",
-        [EXIT_WFI] = "wfi",
-        [EXIT_SYSREG] = "sysreg",
-        [EXIT_SYSREG_UNKNOWN] = "sysreg-unknown",
-        [EXIT_SEMIHOSTING] = "semihosting",
-        [EXIT_PASS] = "pass-through",
-    };
-    return names[reason];
-}
-
 const char *exit_result_name(enum exit_result result)
 {
     switch (result) {

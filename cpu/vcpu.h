@@ -22,23 +22,6 @@
 #include "mmu/mmu.h"
 #include "mmu/tlb.h"
 
-/* Why a guest left to the hypervisor. */
-enum exit_reason {
-    EXIT_MMIO,        /* data access that stage 2 does not map */
-    EXIT_MMIO_OPAQUE, /* the same by an instruction without a syndrome (ESR.ISV = 0) */
-    EXIT_FETCH,       /* instruction fetch that stage 2 does not map */
-    EXIT_STAGE2,      /* stage 2 permission or access flag fault */
-    EXIT_HVC,
-    EXIT_SMC,
-    EXIT_WFI,
-    EXIT_SYSREG, /* interrupt controller's system register */
-    EXIT_SYSREG_UNKNOWN,
-    EXIT_SEMIHOSTING,
-    EXIT_PASS, /* access to a device of the board that stage 2 maps: the model's, no guest exit */
-    EXIT_REASONS
-};
-const char *exit_reason_name(enum exit_reason reason);
-
 /* What becomes of the instruction that exited. */
 enum exit_result {
     EXIT_DONE,      /* it is complete: `value` is the result of a read; go on behind it */
@@ -50,17 +33,16 @@ const char *exit_result_name(enum exit_result result);
 
 struct guest_exit {
     enum exit_reason reason;
-    gva_t pc; /* of the instruction */
+    gva_t pc;      /* of the instruction, */
+    gva_t next_pc; /* and where the guest goes on if it is complete */
     gva_t gva;
     gpa_t gpa;
-    uint64_t value; /* written, or the result; HVC, SMC: the immediate; WFI: 1 if it does not wait,
-                     * as it is stepped */
+    uint64_t value; /* written, or the result; of calls the immediate; EXIT_HALT: 1 if it does not
+                     * wait, as it is stepped */
     uint8_t size;   /* bytes */
     bool is_write;
-    unsigned encoding;   /* EXIT_SYSREG*: SYSREG() */
-    uint32_t esr;        /* ESR_EL2 a hypervisor would see */
-    uint64_t hpfar;      /* HPFAR_EL2, for faults */
-    const char *handler; /* who answered; set by the hypervisor, for records */
+    uint64_t detail[EXIT_DETAILS]; /* enum exit_detail */
+    const char *handler;           /* who answered; set by the hypervisor, for records */
 };
 
 struct vcpu;

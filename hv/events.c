@@ -1,6 +1,5 @@
 #include "hv/events.h"
 
-#include "cpu/arm64/arm64.h"
 #include "hv/hv_internal.h"
 
 static struct board_event begin(const struct board *b, enum event_id id, const struct vm *vm,
@@ -65,11 +64,6 @@ static void leave(struct board *b, struct sched_entity *t)
     emit(b, &event);
 }
 
-static bool is_abort(uint32_t ec)
-{
-    return ec == EC_DATA_ABORT_LOWER || ec == EC_INSN_ABORT_LOWER;
-}
-
 void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit *x,
                 enum exit_result result)
 {
@@ -78,8 +72,7 @@ void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit
     struct board_event event = begin(b, EVENT_GUEST_EXIT, t->vm, t->vcpu->index);
     leave(b, t);
     event.guest_ip = x->pc.v;
-    event.reason = x->esr >> ESR_EC_SHIFT;
-    event.hw_payload = is_abort(event.reason) ? x->gpa.v : x->esr & 0x1ffffff;
+    t->vm->arch->trace_arguments(x, &event.reason, &event.hw_payload);
     event.exit = x;
     event.result = result;
     emit(b, &event);

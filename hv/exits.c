@@ -9,9 +9,9 @@
 
 static const char *policy_subject(enum exit_reason reason)
 {
-    return reason == EXIT_MMIO_OPAQUE                               ? "unsupported instruction"
-           : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN ? "unsupported register"
-                                                                    : "unsupported reference";
+    return reason == EXIT_MMIO_OPAQUE                                   ? "unsupported instruction"
+           : reason == EXIT_REGISTER || reason == EXIT_REGISTER_UNKNOWN ? "unsupported register"
+                                                                        : "unsupported reference";
 }
 
 /* Accesses that come to nothing -------------------------------------------------------------------
@@ -64,8 +64,8 @@ static enum exit_result apply_policy(struct vm *vm, enum unsupported_action acti
     case UNSUPPORTED_ABORT:
         vm_end(vm, STATUS_UNSUPPORTED,
                "%s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u %s", x->handler,
-               exit_reason_name(x->reason), x->pc.v, x->gpa.v, x->is_write ? "write" : "read",
-               x->size, text_plural(x->size, "byte", "bytes"));
+               vm->arch->cpu->exit_names[x->reason], x->pc.v, x->gpa.v,
+               x->is_write ? "write" : "read", x->size, text_plural(x->size, "byte", "bytes"));
         return EXIT_STOPPED;
     case UNSUPPORTED_FAIL:
         return failure;
@@ -125,20 +125,13 @@ static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
 
-/* Address size faults and external aborts on a walk (DFSC, Arm ARM ESR_ELx): the hypervisor's own
- * tables are wrong. */
-static bool tables_are_broken(const struct guest_exit *x)
-{
-    unsigned dfsc = x->esr & 0x3f;
-    return dfsc < 4 || (dfsc >= 0x14 && dfsc <= 0x17);
-}
-
 /* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
 static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    if (tables_are_broken(x)) {
-        vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged (DFSC %#x)",
-                      x->gpa.v, x->esr & 0x3f);
+    if (vm->arch->table_is_damaged(x)) { /* the hypervisor's own */
+        vm_safe_state(
+            vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged (%s %#" PRIx64 ")",
+            x->gpa.v, vm->arch->cpu->detail_names[EXIT_SYNDROME], x->detail[EXIT_SYNDROME]);
         return EXIT_STOPPED;
     }
     note_lost(vm, v, x, &vm->lost.refused, "the guest's memory there does not permit");
@@ -154,7 +147,7 @@ static enum exit_result on_opaque(struct vm *vm, struct vcpu *v, struct guest_ex
 /* Instructions cannot be read as all ones: without `abort` the guest gets its exception. */
 static enum exit_result on_fetch(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    if (tables_are_broken(x))
+    if (vm->arch->table_is_damaged(x))
         return on_stage2(vm, v, x);
     if (vm->config->unsupported_reference == UNSUPPORTED_ABORT)
         return apply_policy(vm, UNSUPPORTED_ABORT, EXIT_ABORT, x);
@@ -174,17 +167,19 @@ static enum exit_result on_call(struct vm *vm, struct vcpu *v, struct guest_exit
 static enum exit_result on_unknown_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
     (void)v;
-    log_guest(&vm->log, "unknown system register S%u_%u_C%u_C%u_%u at PC %#" PRIx64,
-              x->encoding >> 14, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
-              x->encoding >> 3 & 15, x->encoding & 7, x->pc.v);
+    char name[32];
+    vm->arch->cpu->register_text(x->detail[EXIT_NUMBER], name, sizeof name);
+    log_guest(&vm->log, "unknown system register %s at PC %#" PRIx64, name, x->pc.v);
     return apply_policy(vm, vm->config->unsupported_register, EXIT_UNDEFINED, x);
 }
 
 static enum exit_result on_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
     x->handler = vm->gic->name;
-    bool handled = x->is_write ? gic_sysreg_write(vm->gic, v->index, x->encoding, x->value)
-                               : gic_sysreg_read(vm->gic, v->index, x->encoding, &x->value);
+    bool handled =
+        x->is_write
+            ? gic_sysreg_write(vm->gic, v->index, (unsigned)x->detail[EXIT_NUMBER], x->value)
+            : gic_sysreg_read(vm->gic, v->index, (unsigned)x->detail[EXIT_NUMBER], &x->value);
     return handled ? EXIT_DONE : on_unknown_sysreg(vm, v, x);
 }
 
@@ -210,12 +205,12 @@ static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu
     [EXIT_MMIO_OPAQUE] = on_opaque,
     [EXIT_FETCH] = on_fetch,
     [EXIT_STAGE2] = on_stage2,
-    [EXIT_HVC] = on_call,
-    [EXIT_SMC] = on_call,
-    [EXIT_WFI] = on_wfi,
-    [EXIT_SYSREG] = on_sysreg,
-    [EXIT_SYSREG_UNKNOWN] = on_unknown_sysreg,
-    [EXIT_SEMIHOSTING] = on_semihosting,
+    [EXIT_CALL] = on_call,
+    [EXIT_FIRMWARE] = on_call,
+    [EXIT_HALT] = on_wfi,
+    [EXIT_REGISTER] = on_sysreg,
+    [EXIT_REGISTER_UNKNOWN] = on_unknown_sysreg,
+    [EXIT_DEBUG] = on_semihosting,
     [EXIT_PASS] = on_pass,
 };
 
@@ -239,8 +234,8 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
         b->sinks.exit_ends(b->sinks.context, vm, x);
     if (x->reason != EXIT_PASS && b->sinks.event) {
         event_exit(b, turn, x, result);
-        if (x->reason != EXIT_WFI && result != EXIT_STOPPED)
-            event_entry(b, turn, result == EXIT_DONE ? x->pc.v + 4 : engine_pc(vm->world.engine));
+        if (x->reason != EXIT_HALT && result != EXIT_STOPPED)
+            event_entry(b, turn, result == EXIT_DONE ? x->next_pc.v : engine_pc(vm->world.engine));
     }
     return result;
 }

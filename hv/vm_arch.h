@@ -11,6 +11,7 @@
 
 struct vm;
 struct vcpu;
+struct guest_exit;
 struct vcpu_registers;
 
 /* One row of the virtual addresses of a guest. */
@@ -37,6 +38,15 @@ struct vm_arch {
      * it, else of the last. */
     enum core_note (*take_core_note)(uint32_t type, const uint8_t *data, size_t size,
                                      struct vcpu_registers *r, struct error *e);
+    /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS
+     * in JSON; and what the guest gets where its instruction is not carried out. */
+    const char *exit_whys[EXIT_REASONS];
+    void (*syndrome_text)(uint64_t syndrome, char *text, size_t size);
+    const char *address_key, *undefined_name, *abort_name;
+    /* Is the fault one of the hypervisor's own tables, which are wrong then? */
+    bool (*table_is_damaged)(const struct guest_exit *x);
+    /* The exit as kernel trace class 10 tells it: docs/exits.md. */
+    void (*trace_arguments)(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);
     /* How privileged is it there? The name that goes before the number, also as a key of JSON. */
     const char *level_name, *level_key;
     unsigned (*level)(const struct vcpu_registers *r);
@@ -62,5 +72,7 @@ struct vm_arch {
 
 /* NULL behind the last. */
 extern const struct vm_arch *const vm_arches[];
+/* The names of all their exits, each once, from 0; NULL behind the last. */
+const char *vm_arches_exit_name(unsigned number);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cpu/arm64/cpu_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,10 +278,12 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
         break;
     case ENGINE_HALT: {
         struct guest_exit x = {
-            .reason = EXIT_WFI,
+            .reason = EXIT_HALT,
             .pc = gva(engine_pc(e) - 4),
             .value = v->step.alone && v->step.active,
-            .esr = esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
+            .next_pc = gva(engine_pc(e)),
+            .detail[EXIT_SYNDROME] =
+                esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
         };
         v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
         v->cpu.halted = true;
@@ -304,6 +307,14 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
         v->cpu.repeats |= repeated;
     step_end(v);
     return true;
+}
+
+/* S3_0_C12_C12_0 (C5.1.2, "op0, op1, CRn, CRm, op2"). */
+static void register_text(uint64_t encoding, char *text, size_t size)
+{
+    unsigned e = (unsigned)encoding;
+    snprintf(text, size, "S%u_%u_C%u_C%u_%u", e >> 14 & 3, e >> 11 & 7, e >> 7 & 15, e >> 3 & 15,
+             e & 7);
 }
 
 static void write_timer(struct vcpu *cpu, unsigned timer, unsigned reg, uint64_t value)
@@ -333,6 +344,25 @@ const struct arch arch_arm64 = {
     .register_count = ARM64_REGISTERS,
     .pc = ARM64_PC,
     .sp = ARM64_SP,
+    .exit_names =
+        {
+            [EXIT_MMIO] = "mmio",
+            [EXIT_MMIO_OPAQUE] = "mmio-opaque",
+            [EXIT_FETCH] = "fetch",
+            [EXIT_STAGE2] = "stage2",
+            [EXIT_CALL] = "hvc",
+            [EXIT_FIRMWARE] = "smc",
+            [EXIT_HALT] = "wfi",
+            [EXIT_REGISTER] = "sysreg",
+            [EXIT_REGISTER_UNKNOWN] = "sysreg-unknown",
+            [EXIT_DEBUG] = "semihosting",
+            [EXIT_PASS] = "pass-through",
+        },
+    .detail_names = {[EXIT_SYNDROME] = "ESR_EL2",
+                     [EXIT_ADDRESS] = "HPFAR_EL2",
+                     [EXIT_NUMBER] = "the system register"},
+    .argument_names = {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"},
+    .register_text = register_text,
     .describe_registers = arm64_describe_registers,
     .new_vcpu = new_vcpu,
     .free = free_vcpu,

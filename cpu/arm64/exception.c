@@ -138,7 +138,7 @@ static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
         return;
     }
     if (word == INSN_HLT_SEMIHOSTING && v->cpu.world->semihosting) {
-        struct guest_exit x = {.reason = EXIT_SEMIHOSTING, .pc = gva(pc)};
+        struct guest_exit x = {.reason = EXIT_DEBUG, .pc = gva(pc), .next_pc = gva(pc + 4)};
         finish_exit(v, v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x), pc, pc + 4);
         return;
     }
@@ -158,8 +158,9 @@ static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
 static enum exit_result exit_for_call(struct arm64_vcpu *v, enum exit_reason reason, uint64_t pc,
                                       uint32_t word)
 {
-    struct guest_exit x = {.reason = reason, .pc = gva(pc), .value = word >> 5 & 0xffff};
-    x.esr = esr_of(reason == EXIT_HVC ? EC_HVC : EC_SMC, (uint32_t)x.value);
+    struct guest_exit x = {
+        .reason = reason, .pc = gva(pc), .next_pc = gva(pc + 4), .value = word >> 5 & 0xffff};
+    x.detail[EXIT_SYNDROME] = esr_of(reason == EXIT_CALL ? EC_HVC : EC_SMC, (uint32_t)x.value);
     return v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
 }
 
@@ -194,10 +195,10 @@ bool take_engine_exception(void *cpu, unsigned number)
         take_found_alignment(v, pc);
         break;
     case ENGINE_HVC:
-        take_call(v, EXIT_HVC, pc);
+        take_call(v, EXIT_CALL, pc);
         break;
     case ENGINE_SMC:
-        take_call(v, EXIT_SMC, pc);
+        take_call(v, EXIT_FIRMWARE, pc);
         break;
     default:
         return false;
@@ -248,5 +249,5 @@ enum engine_outcome carry_out(void *cpu, uint64_t pc)
                                             : carry_out_access(v, pc, word);
     if (at_el0(engine_mode(v->cpu.world->engine)))
         return ENGINE_REFUSED; /* undefined there */
-    return carry_out_call(v, is_hvc ? EXIT_HVC : EXIT_SMC, pc, word);
+    return carry_out_call(v, is_hvc ? EXIT_CALL : EXIT_FIRMWARE, pc, word);
 }

@@ -36,17 +36,19 @@ static enum exit_result exit_for_register(struct arm64_vcpu *v, const struct ins
 
 static enum exit_result exit_for_access(struct arm64_vcpu *v, const struct insn_memory *m, gva_t a)
 {
+    uint64_t pc = engine_pc(v->cpu.world->engine);
     struct guest_exit x = {
         .reason = v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO
                   : v->fault.class == FAULT_EXTERNAL  ? EXIT_PASS
                                                       : EXIT_STAGE2,
-        .pc = gva(engine_pc(v->cpu.world->engine)),
+        .pc = gva(pc),
+        .next_pc = gva(pc + 4),
         .gva = a,
         .gpa = {v->fault_gpa_page.v + (a.v & PAGE_MASK)},
         .size = (uint8_t)m->access_size,
         .is_write = m->is_write,
-        .esr = hypervisor_esr(v, m, a),
-        .hpfar = v->fault_gpa_page.v >> 12 << 4,
+        .detail[EXIT_SYNDROME] = hypervisor_esr(v, m, a),
+        .detail[EXIT_ADDRESS] = v->fault_gpa_page.v >> 12 << 4,
     };
     if (m->class == INSN_CACHE) /* nothing is cached: maintenance of a device page does nothing */
         return EXIT_DONE;
@@ -149,11 +151,12 @@ static void handle_refused_fetch(struct arm64_vcpu *v, uint64_t pc)
         struct guest_exit x = {
             .reason = EXIT_FETCH,
             .pc = gva(pc),
+            .next_pc = gva(pc + 4),
             .gva = gva(pc),
             .gpa = {v->fault_gpa_page.v + (pc & PAGE_MASK)},
             .size = 4,
-            .esr = esr_of(EC_INSN_ABORT_LOWER, fault_status_code(&v->fault)),
-            .hpfar = v->fault_gpa_page.v >> 12 << 4,
+            .detail[EXIT_SYNDROME] = esr_of(EC_INSN_ABORT_LOWER, fault_status_code(&v->fault)),
+            .detail[EXIT_ADDRESS] = v->fault_gpa_page.v >> 12 << 4,
         };
         if (v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x) == EXIT_STOPPED)
             return;

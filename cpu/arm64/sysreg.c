@@ -752,15 +752,17 @@ bool undefined_sysreg(struct arm64_vcpu *v, uint32_t word)
             write_row(v, r, engine_x(e, rt));
         return true;
     }
+    uint64_t pc = engine_pc(e);
     struct guest_exit x = {
-        .reason = EXIT_SYSREG_UNKNOWN,
-        .encoding = encoding,
-        .pc = gva(engine_pc(e)),
-        .esr = esr_of(EC_SYSREG, sysreg_iss(word)),
+        .reason = EXIT_REGISTER_UNKNOWN,
+        .pc = gva(pc),
+        .next_pc = gva(pc + 4),
+        .detail[EXIT_NUMBER] = encoding,
+        .detail[EXIT_SYNDROME] = esr_of(EC_SYSREG, sysreg_iss(word)),
     };
     unsigned crn = encoding >> 7 & 15;
     if (encoding >> 11 == 3u << 3 && (crn == 12 || crn == 4))
-        x.reason = EXIT_SYSREG; /* ICC_*_EL1 and ICC_PMR_EL1 */
+        x.reason = EXIT_REGISTER; /* ICC_*_EL1 and ICC_PMR_EL1 */
     enum exit_result result = exit_for_sysreg(v, &x, is_read, rt);
     if (result == EXIT_STOPPED)
         engine_stop_soon(e);

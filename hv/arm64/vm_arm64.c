@@ -1,6 +1,12 @@
 #include "hv/arm64/vm_arm64.h"
 
 #include "cpu/arm64/arm64.h"
+#include "cpu/arm64/syndrome.h"
+
+static void syndrome_text_of(uint64_t syndrome, char *text, size_t size)
+{
+    syndrome_text((uint32_t)syndrome, text, size);
+}
 
 const struct vm_arch vm_arch_arm64 = {
     .cpu = &arch_arm64,
@@ -8,6 +14,26 @@ const struct vm_arch vm_arch_arm64 = {
     .elf_machine_name = "AArch64",
     .put_core_notes = arm64_put_core_notes,
     .take_core_note = arm64_take_core_note,
+    .exit_whys =
+        {
+            [EXIT_MMIO] = "a load or store that stage 2 does not map",
+            [EXIT_MMIO_OPAQUE] = "such a load or store without a syndrome (ESR_EL2.ISV=0)",
+            [EXIT_FETCH] = "an instruction fetch that stage 2 refuses",
+            [EXIT_STAGE2] = "a load or store that stage 2 maps and forbids",
+            [EXIT_CALL] = "HVC",
+            [EXIT_FIRMWARE] = "SMC",
+            [EXIT_HALT] = "WFI: the vCPU waits for an interrupt",
+            [EXIT_REGISTER] = "a system register of the interrupt controller",
+            [EXIT_REGISTER_UNKNOWN] = "a system register that is in no table",
+            [EXIT_DEBUG] = "a semihosting call (HLT #0xF000)",
+            [EXIT_PASS] = "a device of the board",
+        },
+    .syndrome_text = syndrome_text_of,
+    .address_key = "hpfar",
+    .undefined_name = "Undefined Instruction exception",
+    .abort_name = "synchronous external abort",
+    .table_is_damaged = arm64_table_is_damaged,
+    .trace_arguments = arm64_trace_arguments,
     .level_name = "EL",
     .level_key = "el",
     .level = arm64_level,

@@ -12,6 +12,10 @@ enum core_note arm64_take_core_note(uint32_t type, const uint8_t *data, size_t s
                                     struct vcpu_registers *r, struct error *e);
 bool arm64_can_start(const struct vcpu_registers *r, struct error *why);
 
+/* exit_arm64.c */
+bool arm64_table_is_damaged(const struct guest_exit *x);
+void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);
+
 /* exception_text.c */
 bool arm64_put_exception(const struct vcpu_registers *before, const struct vcpu_registers *after,
                          struct bytes *out);

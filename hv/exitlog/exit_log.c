@@ -25,7 +25,7 @@ void exit_log_arm(struct exit_log *s)
 
 static void advance(struct exit_log *s)
 {
-    s->has_head = exit_log_entry_get(&s->in, s->in_last, &s->head);
+    s->has_head = exit_log_entry_get(&s->in, s->version, s->in_last, &s->head);
     if (s->has_head)
         s->in_last = s->head.instructions;
     exit_log_arm(s);
@@ -45,7 +45,8 @@ void exit_log_expect(struct exit_log *s, enum exit_log_mode mode, const void *da
         .mode = mode, .in = reader_of(data, size), .differs = differs, .context = context};
     s->unsure_at = UINT64_MAX;
     s->version = (uint8_t)reader_int(&s->in, 1);
-    s->in.failed = s->version != EXIT_LOG_VERSION && s->version != EXIT_LOG_WITHOUT_DUE;
+    s->in.failed = s->version != EXIT_LOG_VERSION && s->version != EXIT_LOG_WITHOUT_NEXT &&
+                   s->version != EXIT_LOG_WITHOUT_DUE;
     advance(s);
 }
 
@@ -59,15 +60,6 @@ void exit_log_skip(struct exit_log *s, uint64_t instructions)
     while (s->has_head && s->head.instructions < instructions)
         advance(s);
     s->unsure_at = instructions;
-}
-
-/* What happened before the run began, up to the entry that happens now; NULL: up to the end. */
-static void skip_unsure(struct exit_log *s, const struct exit_log_entry *now)
-{
-    struct exit_log_values values;
-    while (s->has_head && s->head.instructions == s->unsure_at &&
-           (!now || exit_log_entry_differs(&s->head, now, &values)))
-        advance(s);
 }
 
 uint64_t exit_log_last(const void *data, size_t size)
@@ -91,6 +83,21 @@ bool exit_log_is_broken(const struct exit_log *s)
 
 /* Comparing ---------------------------------------------------------------------------------------
  */
+
+static const struct arch *arch_of(const struct board *b, const struct exit_log_entry *entry)
+{
+    return b->vms[entry->vm < b->vm_count ? entry->vm : 0]->arch->cpu;
+}
+
+/* What happened before the run began, up to the entry that happens now; NULL: up to the end. */
+static void skip_unsure(struct exit_log *s, const struct arch *arch,
+                        const struct exit_log_entry *now)
+{
+    struct exit_log_values values;
+    while (s->has_head && s->head.instructions == s->unsure_at &&
+           (!now || exit_log_entry_differs(arch, &s->head, now, &values)))
+        advance(s);
+}
 
 static void report(struct board *b, const struct exit_log_entry *recorded,
                    const struct exit_log_entry *now, const char *what,
@@ -121,7 +128,7 @@ static void skip_rest_of_exit(struct board *b)
 
 void exit_log_end(struct exit_log *s, struct board *b)
 {
-    skip_unsure(s, NULL);
+    skip_unsure(s, NULL, NULL);
     if (s->mode == EXIT_LOG_EXPECTS && s->has_head && s->is_whole && !s->differences)
         report(b, &s->head, NULL, NULL, NULL);
 }
@@ -143,7 +150,7 @@ static void compare(struct board *b, const struct exit_log_entry *entry)
 {
     struct exit_log *s = b->options.exit_log;
     struct exit_log_values values;
-    skip_unsure(s, entry);
+    skip_unsure(s, arch_of(b, entry), entry);
     if (s->mode == EXIT_LOG_EXPECTS && (s->differences || (!s->has_head && !s->is_whole)))
         return;
     if (s->mode == EXIT_LOG_PLAYS && entry->kind == EXIT_LOG_RESULT)
@@ -152,7 +159,7 @@ static void compare(struct board *b, const struct exit_log_entry *entry)
         report(b, s->has_head && s->mode == EXIT_LOG_EXPECTS ? &s->head : NULL, entry, NULL, NULL);
         return;
     }
-    const char *what = exit_log_entry_differs(&s->head, entry, &values);
+    const char *what = exit_log_entry_differs(arch_of(b, entry), &s->head, entry, &values);
     if (what)
         report(b, &s->head, entry, what, &values);
     advance(s);

@@ -7,7 +7,7 @@
 
 bool exit_log_is_call(enum exit_reason reason)
 {
-    return reason == EXIT_HVC || reason == EXIT_SMC || reason == EXIT_SEMIHOSTING;
+    return reason == EXIT_CALL || reason == EXIT_FIRMWARE || reason == EXIT_DEBUG;
 }
 
 const char *exit_log_kind_name(enum exit_log_kind kind)
@@ -41,9 +41,9 @@ static void put_exit(struct bytes *out, const struct exit_log_entry *entry)
     bytes_put_varint(out, x->gva.v);
     bytes_put_varint(out, x->gpa.v);
     bytes_put_varint(out, x->value);
-    bytes_put_varint(out, x->encoding);
-    bytes_put_varint(out, x->esr);
-    bytes_put_varint(out, x->hpfar);
+    bytes_put_varint(out, x->next_pc.v - x->pc.v);
+    for (unsigned i = 0; i < EXIT_DETAILS; i++)
+        bytes_put_varint(out, x->detail[i]);
     for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
         bytes_put_varint(out, entry->exit.call[i]);
 }
@@ -106,7 +106,23 @@ void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_lo
 /* Decoding ----------------------------------------------------------------------------------------
  */
 
-static bool get_exit(struct reader *in, struct exit_log_entry *entry)
+static void get_details(struct reader *in, struct guest_exit *x)
+{
+    x->next_pc.v = x->pc.v + reader_varint(in);
+    for (unsigned i = 0; i < EXIT_DETAILS; i++)
+        x->detail[i] = reader_varint(in);
+}
+
+/* They are of machines whose instructions have four bytes. */
+static void get_old_details(struct reader *in, struct guest_exit *x)
+{
+    x->next_pc.v = x->pc.v + 4;
+    x->detail[EXIT_NUMBER] = reader_varint(in) & 0xffff;
+    x->detail[EXIT_SYNDROME] = (uint32_t)reader_varint(in);
+    x->detail[EXIT_ADDRESS] = reader_varint(in);
+}
+
+static bool get_exit(struct reader *in, unsigned version, struct exit_log_entry *entry)
 {
     struct guest_exit *x = &entry->exit.x;
     x->reason = (enum exit_reason)reader_int(in, 1);
@@ -116,9 +132,10 @@ static bool get_exit(struct reader *in, struct exit_log_entry *entry)
     x->gva.v = reader_varint(in);
     x->gpa.v = reader_varint(in);
     x->value = reader_varint(in);
-    x->encoding = reader_varint(in) & 0xffff;
-    x->esr = (uint32_t)reader_varint(in);
-    x->hpfar = reader_varint(in);
+    if (version == EXIT_LOG_VERSION)
+        get_details(in, x);
+    else
+        get_old_details(in, x);
     if (x->reason >= EXIT_REASONS)
         return false;
     bool is_access = x->reason == EXIT_MMIO || x->reason == EXIT_PASS;
@@ -163,12 +180,12 @@ static void get_wait(struct reader *in, struct vcpu_wait *w)
     };
 }
 
-static bool get_body(struct reader *in, struct exit_log_entry *entry)
+static bool get_body(struct reader *in, unsigned version, struct exit_log_entry *entry)
 {
     unsigned flags;
     switch (entry->kind) {
     case EXIT_LOG_EXIT:
-        return get_exit(in, entry);
+        return get_exit(in, version, entry);
     case EXIT_LOG_RESULT:
         return get_result(in, entry);
     case EXIT_LOG_READ:
@@ -203,7 +220,8 @@ static bool get_body(struct reader *in, struct exit_log_entry *entry)
     }
 }
 
-bool exit_log_entry_get(struct reader *in, uint64_t before, struct exit_log_entry *entry)
+bool exit_log_entry_get(struct reader *in, unsigned version, uint64_t before,
+                        struct exit_log_entry *entry)
 {
     *entry = (struct exit_log_entry){0};
     if (reader_at_end(in))
@@ -212,7 +230,7 @@ bool exit_log_entry_get(struct reader *in, uint64_t before, struct exit_log_entr
     entry->vm = (uint8_t)reader_int(in, 1);
     entry->vcpu = (uint8_t)reader_int(in, 1);
     entry->instructions = before + reader_varint(in);
-    if (entry->instructions < before || !get_body(in, entry))
+    if (entry->instructions < before || !get_body(in, version, entry))
         in->failed = true;
     return !in->failed;
 }
@@ -243,25 +261,40 @@ const char EXIT_LOG_COUNT[] = "the instruction count", EXIT_LOG_MEMORY_BYTE[] = 
             return what;                                                                           \
     } while (0)
 
-static const char *exit_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
-                                struct exit_log_values *v)
+/* One that the architecture does not have has no name. */
+static const char *reason_name(const struct arch *arch, enum exit_reason reason)
 {
-    static const char *const names[EXIT_LOG_CALL_REGISTERS] = {"X0", "X1", "X2", "X3",
-                                                               "X4", "X5", "X6", "X7"};
+    return arch->exit_names[reason] ? arch->exit_names[reason] : "?";
+}
+
+static const char *detail_differs(const struct arch *arch, enum exit_detail i,
+                                  const struct guest_exit *a, const struct guest_exit *b,
+                                  struct exit_log_values *v)
+{
+    const char *name = arch->detail_names[i];
+    return number(name ? name : "a detail of the exit", a->detail[i], b->detail[i], v);
+}
+
+static const char *exit_differs(const struct arch *arch, const struct exit_log_entry *a,
+                                const struct exit_log_entry *b, struct exit_log_values *v)
+{
     const struct guest_exit *x = &a->exit.x, *y = &b->exit.x;
     COMPARE(number("PC", x->pc.v, y->pc.v, v));
-    COMPARE(word("the exit's reason", exit_reason_name(x->reason), exit_reason_name(y->reason), v));
+    COMPARE(
+        word("the exit's reason", reason_name(arch, x->reason), reason_name(arch, y->reason), v));
     COMPARE(number("the guest-physical address", x->gpa.v, y->gpa.v, v));
     COMPARE(number("the virtual address", x->gva.v, y->gva.v, v));
     COMPARE(
         word("the direction", x->is_write ? "write" : "read", y->is_write ? "write" : "read", v));
     COMPARE(number("the size", x->size, y->size, v));
     COMPARE(number("the value written", x->value, y->value, v));
-    COMPARE(number("the system register", x->encoding, y->encoding, v));
-    COMPARE(number("ESR_EL2", x->esr, y->esr, v));
-    COMPARE(number("HPFAR_EL2", x->hpfar, y->hpfar, v));
+    COMPARE(detail_differs(arch, EXIT_NUMBER, x, y, v));
+    COMPARE(detail_differs(arch, EXIT_SYNDROME, x, y, v));
+    COMPARE(detail_differs(arch, EXIT_ADDRESS, x, y, v));
+    COMPARE(detail_differs(arch, EXIT_MORE, x, y, v));
+    COMPARE(number("where the guest goes on", x->next_pc.v, y->next_pc.v, v));
     for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
-        COMPARE(number(names[i], a->exit.call[i], b->exit.call[i], v));
+        COMPARE(number(arch->argument_names[i], a->exit.call[i], b->exit.call[i], v));
     return NULL;
 }
 
@@ -281,12 +314,12 @@ static const char *memory_differs(const struct exit_log_entry *a, const struct e
     return NULL;
 }
 
-static const char *body_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
-                                struct exit_log_values *v)
+static const char *body_differs(const struct arch *arch, const struct exit_log_entry *a,
+                                const struct exit_log_entry *b, struct exit_log_values *v)
 {
     switch (a->kind) {
     case EXIT_LOG_EXIT:
-        return exit_differs(a, b, v);
+        return exit_differs(arch, a, b, v);
     case EXIT_LOG_RESULT:
         COMPARE(word("who answers", a->result.handler, b->result.handler, v));
         COMPARE(word("the result", exit_result_name(a->result.result),
@@ -317,12 +350,12 @@ static const char *body_differs(const struct exit_log_entry *a, const struct exi
     }
 }
 
-const char *exit_log_entry_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
-                                   struct exit_log_values *values)
+const char *exit_log_entry_differs(const struct arch *arch, const struct exit_log_entry *a,
+                                   const struct exit_log_entry *b, struct exit_log_values *values)
 {
     COMPARE(number(EXIT_LOG_COUNT, a->instructions, b->instructions, values));
     COMPARE(word("what happens", exit_log_kind_name(a->kind), exit_log_kind_name(b->kind), values));
     COMPARE(number("the VM", a->vm, b->vm, values));
     COMPARE(number("the vCPU", a->vcpu, b->vcpu, values));
-    return body_differs(a, b, values);
+    return body_differs(arch, a, b, values);
 }

@@ -22,10 +22,11 @@ enum exit_log_kind {
     EXIT_LOG_KINDS
 };
 
-#define EXIT_LOG_VERSION                                                                           \
-    3 /* an exit log's first byte; entries follow. 2 is hv/foreign/observed_exit.h's, */
-#define EXIT_LOG_WITHOUT_DUE    1 /* that of scripts without EXIT_LOG_PMU_DUE */
-#define EXIT_LOG_CALL_REGISTERS 8
+/* An exit log's first byte; entries follow. 2 is hv/foreign/observed_exit.h's. */
+#define EXIT_LOG_VERSION        4
+#define EXIT_LOG_WITHOUT_DUE    1 /* of those without EXIT_LOG_PMU_DUE, */
+#define EXIT_LOG_WITHOUT_NEXT   3 /* and of those whose exits have three details and no next_pc */
+#define EXIT_LOG_CALL_REGISTERS ARCH_ARGUMENTS_MAX
 #define EXIT_LOG_HANDLER_SIZE   64
 
 struct exit_log_entry {
@@ -35,11 +36,11 @@ struct exit_log_entry {
     union {
         struct {
             struct guest_exit x;                    /* `handler` is not of it */
-            uint64_t call[EXIT_LOG_CALL_REGISTERS]; /* X0 to X7, for HVC, SMC and semihosting */
+            uint64_t call[EXIT_LOG_CALL_REGISTERS]; /* the arguments of one that passes some */
         } exit;
         struct {
             enum exit_result result;
-            uint64_t value; /* of a read; X0 behind a call */
+            uint64_t value; /* of a read; the first argument's register behind a call */
             char handler[EXIT_LOG_HANDLER_SIZE];
         } result;
         struct {
@@ -64,13 +65,15 @@ struct exit_log_entry {
     };
 };
 
-/* Is the exit one that passes arguments in X0 to X7? */
+/* Is the exit one that passes arguments in registers? */
 bool exit_log_is_call(enum exit_reason reason);
 
 /* Appends; `before` is the instruction count of the entry before it, 0 for the first. */
 void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_log_entry *entry);
-/* False at the end of the data, and, with in->failed, where it is not an exit log. */
-bool exit_log_entry_get(struct reader *in, uint64_t before, struct exit_log_entry *entry);
+/* `version`: of the log. False at the end of the data, and, with in->failed, where it is not an
+ * exit log. */
+bool exit_log_entry_get(struct reader *in, unsigned version, uint64_t before,
+                        struct exit_log_entry *entry);
 
 /* What exit_log_entry_differs may answer that is said otherwise: by pointer. */
 extern const char EXIT_LOG_COUNT[], EXIT_LOG_MEMORY_BYTE[], EXIT_LOG_VALUE_READ[];
@@ -81,8 +84,8 @@ struct exit_log_values {
     const char *word_a, *word_b; /* NULL: the numbers */
     uint64_t address;            /* of a byte of memory that differs */
 };
-const char *exit_log_entry_differs(const struct exit_log_entry *a, const struct exit_log_entry *b,
-                                   struct exit_log_values *values);
+const char *exit_log_entry_differs(const struct arch *arch, const struct exit_log_entry *a,
+                                   const struct exit_log_entry *b, struct exit_log_values *values);
 const char *exit_log_kind_name(enum exit_log_kind kind);
 
 #endif

@@ -56,7 +56,7 @@ static void do_exits(struct exit_log *s, struct vcpu *v)
             engine_set_x(e, i, entry.exit.call[i]);
         v->world->exit(v->world->context, v, &entry.exit.x);
     } while (s->has_head && s->head.kind == EXIT_LOG_EXIT && s->head.instructions == instructions &&
-             s->head.exit.x.reason != EXIT_WFI && is_of_running(s));
+             s->head.exit.x.reason != EXIT_HALT && is_of_running(s));
 }
 
 /* An exception that repeats may have come of the exit: its turn ended there, with it. */
@@ -75,8 +75,8 @@ static enum engine_stop do_act(struct exit_log *s, struct vcpu *v)
     uint64_t instructions = s->head.instructions;
     switch (s->head.kind) {
     case EXIT_LOG_EXIT:
-        if (s->head.exit.x.reason == EXIT_WFI && !s->head.exit.x.value) {
-            engine_set_pc(e, s->head.exit.x.pc.v + 4);
+        if (s->head.exit.x.reason == EXIT_HALT && !s->head.exit.x.value) {
+            engine_set_pc(e, s->head.exit.x.next_pc.v);
             return ENGINE_HALT;
         }
         do_exits(s, v);

@@ -30,7 +30,7 @@ bool observed_of_event(const struct board_event *event, struct observed_exit *s)
     };
     if (!x)
         return true;
-    s->esr = x->esr;
+    s->esr = (uint32_t)x->detail[EXIT_SYNDROME];
     s->esr_known = OBSERVED_ESR_ALL;
     if (observed_is_abort(s))
         take_access(x, s);

@@ -76,7 +76,7 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
     struct vm *vm = vm_of(d, entry);
     bool is_mmio = x->reason == EXIT_MMIO || x->reason == EXIT_PASS;
     const struct bus_region *region = is_mmio ? bus_find(&vm->bus, x->gpa) : NULL;
-    text_put(out, "%s", exit_reason_name(x->reason));
+    text_put(out, "%s", vm->arch->cpu->exit_names[x->reason]);
     if (x->size)
         text_put(out, " %s of %u %s at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
                  text_plural(x->size, "byte", "bytes"), x->gpa.v);
@@ -87,10 +87,11 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
         vdev_register_name(region->vdev, region->index, x->gpa.v - region->base, name, sizeof name);
         text_put(out, " (vdev %s, %s)", region->vdev->name, name);
     }
-    if (x->encoding)
-        text_put(out, " %s of S%u_%u_C%u_C%u_%u", x->is_write ? "write" : "read",
-                 x->encoding >> 14 & 3, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
-                 x->encoding >> 3 & 15, x->encoding & 7);
+    if (x->detail[EXIT_NUMBER]) {
+        char name[32];
+        vm->arch->cpu->register_text(x->detail[EXIT_NUMBER], name, sizeof name);
+        text_put(out, " %s of %s", x->is_write ? "write" : "read", name);
+    }
 }
 
 static void put_entry(const struct exit_log_difference *d, const struct exit_log_entry *entry,
@@ -163,7 +164,7 @@ static void put_moved(const struct exit_log_difference *d, struct bytes *out)
     struct exit_log_entry recorded = *d->recorded;
     struct exit_log_values ignored;
     recorded.instructions = d->now->instructions;
-    if (!exit_log_entry_differs(&recorded, d->now, &ignored)) {
+    if (!exit_log_entry_differs(vm_of(d, d->now)->arch->cpu, &recorded, d->now, &ignored)) {
         put_entry(d, d->now, out);
         text_put(out, ": recorded at instruction %" PRIu64 ", now at %" PRIu64,
                  d->recorded->instructions, d->now->instructions);

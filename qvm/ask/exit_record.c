@@ -9,7 +9,7 @@
 
 static const char *reason_word(unsigned index)
 {
-    return index < EXIT_REASONS ? exit_reason_name((enum exit_reason)index) : NULL;
+    return vm_arches_exit_name(index);
 }
 
 static const char *result_word(unsigned index)
@@ -42,27 +42,20 @@ static bool is_hexadecimal(size_t column)
            column == EXIT_COLUMN_GVA || column == EXIT_COLUMN_GPA || column == EXIT_COLUMN_VALUE;
 }
 
-static void name_register(struct exit_record *r, unsigned encoding)
-{
-    if (encoding)
-        snprintf(r->reg, sizeof r->reg, "S%u_%u_C%u_C%u_%u", encoding >> 14 & 3, encoding >> 11 & 7,
-                 encoding >> 7 & 15, encoding >> 3 & 15, encoding & 7);
-    else
-        snprintf(r->reg, sizeof r->reg, "none");
-}
-
 void exit_record_fill(struct exit_record *r, uint64_t number, const struct board_event *event)
 {
     const struct guest_exit *x = event->exit;
     struct where_value *v = r->values;
-    name_register(r, x->encoding);
+    snprintf(r->reg, sizeof r->reg, "none");
+    if (x->detail[EXIT_NUMBER])
+        event->vm->arch->cpu->register_text(x->detail[EXIT_NUMBER], r->reg, sizeof r->reg);
     v[EXIT_COLUMN_NUMBER].number = number;
     v[EXIT_COLUMN_INSN].number = event->instructions;
     v[EXIT_COLUMN_VM].word = event->vm->name;
     v[EXIT_COLUMN_VCPU].number = event->vcpu;
-    v[EXIT_COLUMN_REASON].word = exit_reason_name(x->reason);
+    v[EXIT_COLUMN_REASON].word = event->vm->arch->cpu->exit_names[x->reason];
     v[EXIT_COLUMN_PC].number = x->pc.v;
-    v[EXIT_COLUMN_SYNDROME].number = x->esr;
+    v[EXIT_COLUMN_SYNDROME].number = x->detail[EXIT_SYNDROME];
     v[EXIT_COLUMN_GVA].number = x->gva.v;
     v[EXIT_COLUMN_GPA].number = x->gpa.v;
     v[EXIT_COLUMN_SIZE].number = x->size;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
 #include "emu/json.h"
 #include "hv/config/config_text.h"
@@ -21,62 +20,49 @@ struct search {
     struct bytes *out;
 };
 
-static const char *why(enum exit_reason reason)
-{
-    static const char *const texts[EXIT_REASONS] = {
-        [EXIT_MMIO] = "a load or store that stage 2 does not map",
-        [EXIT_MMIO_OPAQUE] = "such a load or store without a syndrome (ESR_EL2.ISV=0)",
-        [EXIT_FETCH] = "an instruction fetch that stage 2 refuses",
-        [EXIT_STAGE2] = "a load or store that stage 2 maps and forbids",
-        [EXIT_HVC] = "HVC",
-        [EXIT_SMC] = "SMC",
-        [EXIT_WFI] = "WFI: the vCPU waits for an interrupt",
-        [EXIT_SYSREG] = "a system register of the interrupt controller",
-        [EXIT_SYSREG_UNKNOWN] = "a system register that is in no table",
-        [EXIT_SEMIHOSTING] = "a semihosting call (HLT #0xF000)",
-        [EXIT_PASS] = "a device of the board",
-    };
-    return texts[reason];
-}
-
-static const char *outcome(enum exit_result result)
+static void put_outcome(const struct vm_arch *arch, enum exit_result result, struct bytes *out)
 {
     switch (result) {
     case EXIT_DONE:
-        return "the instruction is complete, the guest goes on behind it";
+        text_put(out, "the instruction is complete, the guest goes on behind it");
+        break;
     case EXIT_UNDEFINED:
-        return "not executed: Undefined Instruction exception into the guest";
     case EXIT_ABORT:
-        return "not executed: synchronous external abort into the guest";
+        text_put(out, "not executed: %s into the guest",
+                 result == EXIT_ABORT ? arch->abort_name : arch->undefined_name);
+        break;
     case EXIT_STOPPED:
-        return "the VM has ended";
+        text_put(out, "the VM has ended");
+        break;
     }
-    return "?";
 }
 
-static void put_access(const struct guest_exit *x, struct bytes *out)
+static void put_access(const struct vm_arch *arch, const struct guest_exit *x, struct bytes *out)
 {
     if (x->size)
         text_put(out, "  access    %s of %u %s, gva 0x%" PRIx64 ", gpa 0x%" PRIx64 "\n",
                  x->is_write ? "write" : "read", x->size, text_plural(x->size, "byte", "bytes"),
                  x->gva.v, x->gpa.v);
-    if (x->encoding)
-        text_put(out, "  access    %s of S%u_%u_C%u_C%u_%u\n", x->is_write ? "write" : "read",
-                 x->encoding >> 14 & 3, x->encoding >> 11 & 7, x->encoding >> 7 & 15,
-                 x->encoding >> 3 & 15, x->encoding & 7);
-    if (x->esr) {
-        char text[400];
-        syndrome_text(x->esr, text, sizeof text);
-        text_put(out, "  ESR_EL2   0x%08" PRIx32 ": %s\n", x->esr, text);
+    if (x->detail[EXIT_NUMBER]) {
+        char name[32];
+        arch->cpu->register_text(x->detail[EXIT_NUMBER], name, sizeof name);
+        text_put(out, "  access    %s of %s\n", x->is_write ? "write" : "read", name);
     }
-    if (x->hpfar)
-        text_put(out, "  HPFAR_EL2 0x%" PRIx64 "\n", x->hpfar);
+    if (x->detail[EXIT_SYNDROME]) {
+        char text[400];
+        arch->syndrome_text(x->detail[EXIT_SYNDROME], text, sizeof text);
+        text_put(out, "  %-9s 0x%08" PRIx64 ": %s\n", arch->cpu->detail_names[EXIT_SYNDROME],
+                 x->detail[EXIT_SYNDROME], text);
+    }
+    if (x->detail[EXIT_ADDRESS])
+        text_put(out, "  %-9s 0x%" PRIx64 "\n", arch->cpu->detail_names[EXIT_ADDRESS],
+                 x->detail[EXIT_ADDRESS]);
 }
 
 static const char *policy(const struct vm_config *c, enum exit_reason reason)
 {
     return config_text_action(reason == EXIT_MMIO_OPAQUE ? c->unsupported_instruction
-                              : reason == EXIT_SYSREG || reason == EXIT_SYSREG_UNKNOWN
+                              : reason == EXIT_REGISTER || reason == EXIT_REGISTER_UNKNOWN
                                   ? c->unsupported_register
                                   : c->unsupported_reference);
 }
@@ -138,12 +124,15 @@ static void put_exit(uint64_t number, const struct board_event *event,
     question_disassemble(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
     text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
              number, event->instructions, vm->name, event->vcpu, instruction);
-    text_put(out, "  reason    %s: %s\n", exit_reason_name(x->reason), why(x->reason));
-    put_access(x, out);
+    text_put(out, "  reason    %s: %s\n", vm->arch->cpu->exit_names[x->reason],
+             vm->arch->exit_whys[x->reason]);
+    put_access(vm->arch, x, out);
     put_decision(vm, x, out);
-    if (x->size || x->encoding || x->reason == EXIT_HVC || x->reason == EXIT_SMC)
+    if (x->size || x->detail[EXIT_NUMBER] || x->reason == EXIT_CALL || x->reason == EXIT_FIRMWARE)
         text_put(out, "  value     0x%" PRIx64 "\n", x->value);
-    text_put(out, "  result    %s: %s\n", exit_result_name(event->result), outcome(event->result));
+    text_put(out, "  result    %s: ", exit_result_name(event->result));
+    put_outcome(vm->arch, event->result, out);
+    text_put(out, "\n");
     if (before)
         put_changes(before, vm->board, out);
 }
@@ -154,17 +143,20 @@ static void put_exit_json(uint64_t number, const struct board_event *event,
     struct vm *vm = event->vm->board->vms[event->vm->number];
     struct exit_record r = {.reg = ""};
     struct json j = {.out = out};
+    struct bytes outcome = {0};
     char text[400];
     exit_record_fill(&r, number, event);
     json_open(&j, NULL, '{');
     exit_record_json(&r, &j);
     question_disassemble(vm, event->vcpu, event->exit->pc.v, text, sizeof text);
     json_string(&j, "instruction", text);
-    json_string(&j, "why", why(event->exit->reason));
-    syndrome_text(event->exit->esr, text, sizeof text);
-    json_string(&j, "syndrome_text", event->exit->esr ? text : NULL);
-    json_number(&j, "hpfar", event->exit->hpfar);
-    json_string(&j, "outcome", outcome(event->result));
+    json_string(&j, "why", vm->arch->exit_whys[event->exit->reason]);
+    vm->arch->syndrome_text(event->exit->detail[EXIT_SYNDROME], text, sizeof text);
+    json_string(&j, "syndrome_text", event->exit->detail[EXIT_SYNDROME] ? text : NULL);
+    json_number(&j, vm->arch->address_key, event->exit->detail[EXIT_ADDRESS]);
+    put_outcome(vm->arch, event->result, &outcome);
+    json_bytes(&j, "outcome", outcome.data, outcome.size);
+    bytes_free(&outcome);
     if (before) {
         json_open(&j, "changes", '[');
         exit_changes_end(before, vm->board, SIZE_MAX, put_change_json, &j);

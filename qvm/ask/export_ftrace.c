@@ -41,7 +41,7 @@ static void put_fault(const struct board_event *e, struct bytes *out)
     put_prefix(e, "kvm_guest_fault", out);
     text_put(out,
              "ipa 0x%" PRIx64 ", hsr 0x%08" PRIx32 ", hxfar 0x%08" PRIx64 ", pc 0x%016" PRIx64 "\n",
-             x->gpa.v & ~PAGE_MASK, x->esr, x->gva.v, x->pc.v);
+             x->gpa.v & ~PAGE_MASK, (uint32_t)x->detail[EXIT_SYNDROME], x->gva.v, x->pc.v);
     if (!x->size || x->reason == EXIT_MMIO_OPAQUE)
         return;
     put_prefix(e, "kvm_mmio", out);
@@ -60,16 +60,16 @@ static void put_more(const struct board_event *e, uint64_t pc, uint64_t x0, stru
     case EC_HVC:
         put_prefix(e, "kvm_hvc_arm64", out);
         text_put(out, "HVC at 0x%016" PRIx64 " (r0: 0x%016" PRIx64 ", imm: 0x%" PRIx32 ")\n", pc,
-                 x0, e->exit->esr & 0xffff);
+                 x0, (uint32_t)e->exit->detail[EXIT_SYNDROME] & 0xffff);
         break;
     case EC_WFX:
         put_prefix(e, "kvm_wfx_arm64", out);
-        text_put(out, "guest executed wf%c at: 0x%016" PRIx64 "\n", e->exit->esr & 1 ? 'e' : 'i',
-                 pc);
+        text_put(out, "guest executed wf%c at: 0x%016" PRIx64 "\n",
+                 (uint32_t)e->exit->detail[EXIT_SYNDROME] & 1 ? 'e' : 'i', pc);
         break;
     case EC_SYSREG:
         put_prefix(e, "kvm_handle_sys_reg", out);
-        text_put(out, "HSR 0x%08" PRIx32 "\n", e->exit->esr);
+        text_put(out, "HSR 0x%08" PRIx32 "\n", (uint32_t)e->exit->detail[EXIT_SYNDROME]);
         break;
     default:
         break;

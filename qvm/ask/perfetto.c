@@ -177,8 +177,8 @@ static void annotate_exit(struct bytes *event, const struct guest_exit *x)
 {
     annotate_number(event, "pc", ANNOTATION_POINTER, x->pc.v);
     annotate_word(event, "handler", x->handler ? x->handler : "nobody");
-    if (x->esr)
-        annotate_number(event, "syndrome", ANNOTATION_POINTER, x->esr);
+    if (x->detail[EXIT_SYNDROME])
+        annotate_number(event, "syndrome", ANNOTATION_POINTER, x->detail[EXIT_SYNDROME]);
     if (x->size) {
         annotate_number(event, "gpa", ANNOTATION_POINTER, x->gpa.v);
         annotate_number(event, "size", ANNOTATION_NUMBER, x->size);
@@ -232,7 +232,7 @@ static void put_device_access(struct perfetto *p, const struct board_event *e, s
 /* The slice lasts until the vCPU enters the guest again: no time for most, long for WFI. */
 static void put_exit(struct perfetto *p, const struct board_event *e, struct bytes *out)
 {
-    const char *name = e->exit ? exit_reason_name(e->exit->reason) : "preempted";
+    const char *name = e->exit ? e->vm->arch->cpu->exit_names[e->exit->reason] : "preempted";
     struct bytes event = begin_named(TYPE_BEGIN, vcpu_track(e->vm, e->vcpu), "exit", name);
     if (e->exit)
         annotate_exit(&event, e->exit);

@@ -69,10 +69,10 @@ static void put_place(struct search *s, uint64_t instruction, struct vm *vm, uns
  */
 
 /* Writes to devices are exits, whatever the kind of address that was asked for. */
-static bool is_wanted(const struct search *s, const struct guest_exit *x)
+static bool is_wanted(const struct search *s, const struct guest_exit *x, const char *name)
 {
     if (s->exit)
-        return strcmp(exit_reason_name(x->reason), s->exit) == 0;
+        return strcmp(name, s->exit) == 0;
     uint64_t at = s->gpa ? x->gpa.v : x->gva.v;
     bool touches = s->point.address - at < x->size || at - s->point.address < s->point.size;
     return s->write && x->is_write && x->size && touches;
@@ -85,13 +85,14 @@ static void on_event(void *context, const struct board_event *event)
     if (event->id != EVENT_GUEST_EXIT || !x)
         return;
     s->exits++;
-    if (!is_wanted(s, x) || (s->vm && strcmp(s->vm, event->vm->name) != 0))
+    const char *name = event->vm->arch->cpu->exit_names[x->reason];
+    if (!is_wanted(s, x, name) || (s->vm && strcmp(s->vm, event->vm->name) != 0))
         return;
     if (!s->is_met || s->begun_at != event->instructions)
         finish_line(s);
     put_place(s, event->instructions, event->vm->board->vms[event->vm->number], event->vcpu,
               x->pc.v);
-    text_put(&s->line, " (exit %" PRIu64 ": %s", s->exits - 1, exit_reason_name(x->reason));
+    text_put(&s->line, " (exit %" PRIu64 ": %s", s->exits - 1, name);
     if (x->size)
         text_put(&s->line, " %s gpa 0x%" PRIx64 " value 0x%" PRIx64, x->is_write ? "write" : "read",
                  x->gpa.v, x->value);
@@ -227,10 +228,10 @@ static bool search_recording(struct search *s, struct error *e)
 static bool parse_exit(const char *reason, struct error *e)
 {
     char names[256] = "";
-    for (unsigned i = 0; i < EXIT_REASONS; i++) {
-        const char *name = exit_reason_name(i);
+    const char *name;
+    for (unsigned i = 0; (name = vm_arches_exit_name(i)) != NULL; i++) {
         size_t used = strlen(names);
-        if (i == EXIT_PASS) /* no guest exit */
+        if (strcmp(name, vm_arches[0]->cpu->exit_names[EXIT_PASS]) == 0) /* no guest exit */
             continue;
         if (strcmp(name, reason) == 0)
             return true;

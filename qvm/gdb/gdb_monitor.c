@@ -85,7 +85,7 @@ static void exits(const struct request *r, struct bytes *out)
                  text_plural(vm_exits(vm), "exit", "exits"));
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             if (vm->exits[k])
-                text_put(out, ", %s %" PRIu64, exit_reason_name(k), vm->exits[k]);
+                text_put(out, ", %s %" PRIu64, vm->arch->cpu->exit_names[k], vm->exits[k]);
         text_put(out, "\n");
     }
 }

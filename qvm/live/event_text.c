@@ -50,21 +50,26 @@ static void put_name(struct line *l, const char *key, const char *name)
         put(l, "%c", *name > ' ' && *name < 0x7f ? *name : '_');
 }
 
-static void put_record(struct line *l, const struct guest_exit *x, enum exit_result result)
+static void put_record(struct line *l, const struct board_event *e)
 {
-    put_name(l, "exit", exit_reason_name(x->reason));
+    const struct arch *arch = e->vm->arch->cpu;
+    const struct guest_exit *x = e->exit;
+    uint64_t number = x->detail[EXIT_NUMBER];
+    put_name(l, "exit", arch->exit_names[x->reason]);
     put_name(l, "handler", x->handler ? x->handler : "nobody");
-    put(l, " esr:0x%08" PRIx32, x->esr);
-    if (x->size || x->hpfar)
+    put(l, " esr:0x%08" PRIx64, x->detail[EXIT_SYNDROME]);
+    if (x->size || x->detail[EXIT_ADDRESS])
         put(l, " gva:0x%" PRIx64 " gpa:0x%" PRIx64, x->gva.v, x->gpa.v);
     if (x->size)
         put(l, " size:%u", x->size);
-    if (x->encoding)
-        put(l, " register:S%u_%u_C%u_C%u_%u", x->encoding >> 14, x->encoding >> 11 & 7,
-            x->encoding >> 7 & 15, x->encoding >> 3 & 15, x->encoding & 7);
-    if (x->size || x->encoding)
+    if (number) {
+        char name[32];
+        arch->register_text(number, name, sizeof name);
+        put(l, " register:%s", name);
+    }
+    if (x->size || number)
         put(l, " %s:0x%" PRIx64, x->is_write ? "write" : "read", x->value);
-    put(l, " result:%s", exit_result_name(result));
+    put(l, " result:%s", exit_result_name(e->result));
 }
 
 static void put_arguments(struct line *l, const struct board_event *e)
@@ -99,7 +104,7 @@ void events_line(const struct board_event *event, struct bytes *out)
     put_name(&l, "vm", event->vm->name);
     put(&l, " vcpu:%u insn:%" PRIu64, event->vcpu, event->instructions);
     if (event->exit)
-        put_record(&l, event->exit, event->result);
+        put_record(&l, event);
     put(&l, "\n");
     bytes_put(out, l.text, l.size);
 }

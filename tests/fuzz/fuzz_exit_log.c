@@ -16,12 +16,12 @@ static bool read_entries(const uint8_t *data, size_t size)
     struct exit_log_entry entry, again;
     struct exit_log_values values;
     uint64_t before = 0;
-    for (; exit_log_entry_get(&in, before, &entry); before = entry.instructions) {
+    for (; exit_log_entry_get(&in, EXIT_LOG_VERSION, before, &entry); before = entry.instructions) {
         struct bytes out = {0};
         exit_log_entry_put(&out, before, &entry);
         struct reader r = reader_of(out.data, out.size);
-        CHECK(exit_log_entry_get(&r, before, &again) && reader_at_end(&r));
-        CHECK(!exit_log_entry_differs(&entry, &again, &values));
+        CHECK(exit_log_entry_get(&r, EXIT_LOG_VERSION, before, &again) && reader_at_end(&r));
+        CHECK(!exit_log_entry_differs(vm_arches[0]->cpu, &entry, &again, &values));
         bytes_free(&out);
     }
     return before != 0;

@@ -108,17 +108,17 @@ void fuzz_put_run(struct bytes *out)
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x08000000}, .value = 2},
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x09030000}, .value = 9},
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x09030008}, .value = 3},
-        {.reason = EXIT_SYSREG, .is_write = true, .encoding = 0xc667, .value = 1},
-        {.reason = EXIT_HVC},
-        {.reason = EXIT_SEMIHOSTING},
-        {.reason = EXIT_WFI},
+        {.reason = EXIT_REGISTER, .is_write = true, .encoding = 0xc667, .value = 1},
+        {.reason = EXIT_CALL},
+        {.reason = EXIT_DEBUG},
+        {.reason = EXIT_HALT},
     };
     bytes_put_int(out, EXIT_LOG_VERSION, 1);
     for (unsigned i = 0; i < sizeof exits / sizeof exits[0]; i++) {
         struct exit_log_entry entry = {.kind = EXIT_LOG_EXIT, .instructions = 10 * (i + 1)};
         entry.exit.x = exits[i];
-        entry.exit.call[0] = exits[i].reason == EXIT_HVC ? 0xc4000003u : 5; /* CPU_ON; WRITE */
-        entry.exit.call[1] = exits[i].reason == EXIT_HVC ? 1 : 0x40001000;
+        entry.exit.call[0] = exits[i].reason == EXIT_CALL ? 0xc4000003u : 5; /* CPU_ON; WRITE */
+        entry.exit.call[1] = exits[i].reason == EXIT_CALL ? 1 : 0x40001000;
         exit_log_entry_put(out, 10 * i, &entry);
     }
     struct exit_log_entry entry = {.kind = EXIT_LOG_TIMER, .instructions = 100};

@@ -82,7 +82,7 @@ START_TEST(semihosting_that_is_off_is_no_call)
 {
     struct exit_log_entry exit = {.kind = EXIT_LOG_EXIT, .instructions = 5};
     struct bytes exit_log = {0};
-    exit.exit.x.reason = EXIT_SEMIHOSTING;
+    exit.exit.x.reason = EXIT_DEBUG;
     exit.exit.call[0] = 5; /* SYS_WRITE */
     bytes_put_int(&exit_log, EXIT_LOG_VERSION, 1);
     exit_log_entry_put(&exit_log, 0, &exit);
@@ -121,7 +121,7 @@ static struct bytes changed_script(const struct bytes *bytes, size_t number, int
     uint64_t before = 0;
     bytes_put_int(&out, reader_int(&in, 1), 1);
     *did = false;
-    for (size_t i = 0; exit_log_entry_get(&in, before, &entry); i++) {
+    for (size_t i = 0; exit_log_entry_get(&in, EXIT_LOG_VERSION, before, &entry); i++) {
         if (i == number && entry.kind == EXIT_LOG_RESULT) {
             change(&entry, what);
             *did = true;
@@ -164,7 +164,7 @@ START_TEST(damaged_scripts_end)
         struct exit_log_entry entry;
         uint64_t before = 0;
         reader_int(&in, 1);
-        while (exit_log_entry_get(&in, before, &entry))
+        while (exit_log_entry_get(&in, EXIT_LOG_VERSION, before, &entry))
             before = entry.instructions;
     }
     bytes_free(&exit_log);
