@@ -228,7 +228,7 @@ START_TEST(exit_logs_have_each_read)
     ck_assert(!dma_read(&port, (iova_t){0x50000000}, bytes, 1, &f)); /* nothing was read */
     struct reader in = reader_of(log.out.data + from, log.out.size - from);
     for (uint64_t i = 1; i <= 16; i *= 2) {
-        ck_assert(exit_log_entry_get(&in, last, &entry));
+        ck_assert(exit_log_entry_get(&in, EXIT_LOG_VERSION, last, &entry));
         ck_assert_int_eq(entry.kind, EXIT_LOG_READ);
         ck_assert(entry.memory.physical && entry.memory.ok);
         ck_assert_uint_eq(entry.memory.address, PAGE + i);
