@@ -31,8 +31,9 @@ struct arch_register {
     enum arch_register_class class;
     const char *alias; /* another name that gdb has for it; or NULL */
 };
-#define ARCH_REGISTERS_MAX 128
-#define ARCH_ARGUMENTS_MAX 8
+#define ARCH_REGISTERS_MAX   128
+#define ARCH_ARGUMENTS_MAX   8
+#define ARCH_INSTRUCTION_MAX 16
 
 /* Why a guest left to the hypervisor. The numbers are in recordings. Architectures give them their
  * own names, and have those that make sense. */
@@ -66,6 +67,8 @@ struct arch {
     unsigned register_count;
     unsigned pc, sp; /* the ids of those two */
 
+    unsigned instruction_most;              /* bytes of the longest instruction, */
+    unsigned instruction_each;              /* and of each; 0: they differ */
     const char *exit_names[EXIT_REASONS];   /* NULL: it has no such exits */
     const char *detail_names[EXIT_DETAILS]; /* as the manual has them; NULL: there is none */
     const char *argument_names[ARCH_ARGUMENTS_MAX]; /* the registers of a call */

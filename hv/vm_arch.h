@@ -19,6 +19,13 @@ struct guest_mapping {
     uint64_t va, gpa, size;
 };
 
+/* An access that somebody asks about; as the vCPU would make it now. */
+struct explain_question {
+    uint64_t address;
+    bool is_gpa; /* else virtual */
+    enum access_kind kind;
+};
+
 enum core_note {
     CORE_NOTE_OTHER,  /* nothing of it */
     CORE_NOTE_BEGINS, /* the first of a vCPU's */
@@ -43,6 +50,9 @@ struct vm_arch {
     const char *exit_whys[EXIT_REASONS];
     void (*syndrome_text)(uint64_t syndrome, char *text, size_t size);
     const char *address_key, *undefined_name, *abort_name;
+    /* How an access is translated, and what is there. */
+    void (*explain)(struct vm *vm, struct vcpu *v, const struct explain_question *q, bool json,
+                    struct bytes *out);
     /* Is the fault one of the hypervisor's own tables, which are wrong then? */
     bool (*table_is_damaged)(const struct guest_exit *x);
     /* The exit as kernel trace class 10 tells it: docs/exits.md. */

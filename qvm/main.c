@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64/disasm.h"
+#include "cpu/disasm.h"
 #include "emu/check.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_help.h"

@@ -344,6 +344,8 @@ const struct arch arch_arm64 = {
     .register_count = ARM64_REGISTERS,
     .pc = ARM64_PC,
     .sp = ARM64_SP,
+    .instruction_most = 4,
+    .instruction_each = 4,
     .exit_names =
         {
             [EXIT_MMIO] = "mmio",

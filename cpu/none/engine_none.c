@@ -1,7 +1,8 @@
 /* Where no engine is built in (QVM_ENGINE=none): guests whose exits were recorded are played
  * (cpu/exitlog/engine_exit_log.c), no others run. */
-#include "cpu/arm64/disasm.h"
+#include "cpu/disasm.h"
 #include "cpu/engine.h"
+#include "emu/bytes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,10 +33,13 @@ const char *engine_interposed(void)
 }
 
 /* Nor is there a library that knows instructions. */
-void disasm_a64(uint64_t pc, uint32_t word, char *text, size_t size)
+size_t disasm_text(const char *arch, uint64_t pc, const uint8_t *bytes, size_t size, char *text,
+                   size_t room)
 {
-    (void)pc;
-    snprintf(text, size, ".word 0x%08" PRIx32, word);
+    size_t length = size < 4 ? size : 4;
+    (void)arch, (void)pc;
+    snprintf(text, room, ".word 0x%0*" PRIx64, (int)(2 * length), load_le(bytes, length));
+    return length;
 }
 
 const char *disasm_version(void)

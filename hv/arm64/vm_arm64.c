@@ -32,6 +32,7 @@ const struct vm_arch vm_arch_arm64 = {
     .address_key = "hpfar",
     .undefined_name = "Undefined Instruction exception",
     .abort_name = "synchronous external abort",
+    .explain = arm64_explain,
     .table_is_damaged = arm64_table_is_damaged,
     .trace_arguments = arm64_trace_arguments,
     .level_name = "EL",

@@ -12,6 +12,10 @@ enum core_note arm64_take_core_note(uint32_t type, const uint8_t *data, size_t s
                                     struct vcpu_registers *r, struct error *e);
 bool arm64_can_start(const struct vcpu_registers *r, struct error *why);
 
+/* explain_arm64.c */
+void arm64_explain(struct vm *vm, struct vcpu *v, const struct explain_question *q, bool json,
+                   struct bytes *out);
+
 /* exit_arm64.c */
 bool arm64_table_is_damaged(const struct guest_exit *x);
 void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);

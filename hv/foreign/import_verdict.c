@@ -40,22 +40,22 @@ static bool is_mapped_late(const struct observed_exit *x, bool lazy)
     return lazy && is_translation && !(x->known & OBSERVED_ACCESS);
 }
 
-static const char *memory_name(enum explain_place place)
+static const char *memory_name(enum guest_place_kind place)
 {
-    return place == EXPLAIN_ROM      ? "ROM"
-           : place == EXPLAIN_DEVICE ? "a device of the board"
-           : place == EXPLAIN_SHARED ? "shared memory"
-                                     : "RAM";
+    return place == PLACE_ROM      ? "ROM"
+           : place == PLACE_DEVICE ? "a device of the board"
+           : place == PLACE_SHARED ? "shared memory"
+                                   : "RAM";
 }
 
 static void verdict_on_mapped(struct import_verdict *j, const struct observed_exit *x, bool lazy)
 {
-    const char *what = memory_name(j->access.place);
+    const char *what = memory_name(j->access.place.kind);
     if (is_mapped_late(x, lazy)) {
         say(j, "%s is mapped there; Linux maps memory when it is first used", what);
         return;
     }
-    say(j, "no fault: %s is mapped there (offset 0x%" PRIx64 ")", what, j->access.place_offset);
+    say(j, "no fault: %s is mapped there (offset 0x%" PRIx64 ")", what, j->access.place.offset);
     differ(j, "the board faulted, the model does not");
 }
 
@@ -80,7 +80,7 @@ static void verdict_on_device(struct vm *vm, const struct observed_exit *x,
         !(x->esr_known & 1u << 24) || x->esr >> 24 & 1 || x->known & OBSERVED_ACCESS;
     enum bus_answer answer = BUS_HANDLED;
     if (!is_register_size(access.size)) {
-        say(j, "%s: vdev %s is there, and no register of %u %s is", fault, a->place_name,
+        say(j, "%s: vdev %s is there, and no register of %u %s is", fault, a->place.device,
             access.size, text_plural(access.size, "byte", "bytes"));
         return;
     }
@@ -91,17 +91,17 @@ static void verdict_on_device(struct vm *vm, const struct observed_exit *x,
             "%s: vdev %s is there (register offset 0x%" PRIx64
             "), and without a syndrome (ISV=0) the instruction decides: it answers loads and "
             "stores of general-purpose registers; any other: unsupported instruction %s",
-            fault, a->place_name, a->place_offset,
+            fault, a->place.device, a->place.offset,
             config_text_action(vm->config->unsupported_instruction));
     else if (answer == BUS_NOBODY)
         say(j, "%s: vdev %s has no such register at offset 0x%" PRIx64 ": unsupported reference %s",
-            fault, a->place_name, a->place_offset, policy);
+            fault, a->place.device, a->place.offset, policy);
     else if (answer == BUS_REFUSED)
         say(j, "%s: vdev %s refuses it at register offset 0x%" PRIx64 ": external abort", fault,
-            a->place_name, a->place_offset);
+            a->place.device, a->place.offset);
     else
-        say(j, "%s: vdev %s answers, register offset 0x%" PRIx64, fault, a->place_name,
-            a->place_offset);
+        say(j, "%s: vdev %s answers, register offset 0x%" PRIx64, fault, a->place.device,
+            a->place.offset);
 }
 
 /* The level belongs to how a hypervisor builds its tables: it is told and not compared. */
@@ -138,14 +138,14 @@ static void verdict_on_abort(struct vm *vm, struct vcpu *v, const struct observe
         return;
     }
     syndrome_status_text(a->esr & 0x3f, fault, sizeof fault);
-    if (a->place == EXPLAIN_VDEV && a->access.kind != ACCESS_FETCH)
+    if (a->place.kind == PLACE_VDEV && a->access.kind != ACCESS_FETCH)
         verdict_on_device(vm, x, j, fault);
-    else if (a->place == EXPLAIN_NOTHING)
+    else if (a->place.kind == PLACE_NOTHING)
         say(j, "%s: nothing is there: unsupported reference %s", fault,
             config_text_action(vm->config->unsupported_reference));
     else
         say(j, "%s: %s is there: unsupported reference %s", fault,
-            a->place == EXPLAIN_VDEV ? a->place_name : memory_name(a->place),
+            a->place.kind == PLACE_VDEV ? a->place.device : memory_name(a->place.kind),
             config_text_action(vm->config->unsupported_reference));
     compare_status(x, j);
 }

@@ -3,7 +3,7 @@
 #ifndef HV_FOREIGN_IMPORT_VERDICT_H
 #define HV_FOREIGN_IMPORT_VERDICT_H
 
-#include "hv/explain/explain.h"
+#include "hv/arm64/explain_arm64.h"
 #include "hv/foreign/observed_exit.h"
 
 struct import_verdict {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "emu/text.h"
+#include "hv/explain/instruction.h"
 #include "hv/images/symbols.h"
 #include "qvm/ask/question.h"
 
@@ -60,8 +61,8 @@ static void put_place(const struct exit_log_difference *d, const struct exit_log
     if (vm->world.plays_exit_log) {
         text_put(out, ", PC 0x%" PRIx64, pc);
     } else {
-        char instruction[QUESTION_INSTRUCTION];
-        question_disassemble(vm, entry->vcpu, pc, instruction, sizeof instruction);
+        char instruction[INSTRUCTION_TEXT_SIZE];
+        instruction_text(vm, entry->vcpu, pc, instruction, sizeof instruction);
         text_put(out, ", %s", instruction);
     }
 }
@@ -202,11 +203,10 @@ void difference_text(const struct exit_log_difference *d, struct bytes *out)
 
 void difference_next(struct board *b, struct bytes *out)
 {
-    char instruction[QUESTION_INSTRUCTION];
+    char instruction[INSTRUCTION_TEXT_SIZE];
     if (!b->current)
         return;
     const struct sched_entity *t = &b->schedule.turns[b->schedule.current];
-    question_disassemble(t->vm, t->vcpu->index, engine_pc(b->engine), instruction,
-                         sizeof instruction);
+    instruction_text(t->vm, t->vcpu->index, engine_pc(b->engine), instruction, sizeof instruction);
     text_put(out, "vm %s, vcpu %u, next %s", t->vm->name, t->vcpu->index, instruction);
 }

@@ -5,6 +5,7 @@
 
 #include "emu/text.h"
 #include "emu/json.h"
+#include "hv/explain/instruction.h"
 #include "hv/config/config_text.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/ask/explain_print.h"
@@ -120,8 +121,8 @@ static void put_exit(uint64_t number, const struct board_event *event,
 {
     const struct guest_exit *x = event->exit;
     struct vm *vm = event->vm->board->vms[event->vm->number];
-    char instruction[QUESTION_INSTRUCTION];
-    question_disassemble(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
+    char instruction[INSTRUCTION_TEXT_SIZE];
+    instruction_text(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
     text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
              number, event->instructions, vm->name, event->vcpu, instruction);
     text_put(out, "  reason    %s: %s\n", vm->arch->cpu->exit_names[x->reason],
@@ -148,7 +149,7 @@ static void put_exit_json(uint64_t number, const struct board_event *event,
     exit_record_fill(&r, number, event);
     json_open(&j, NULL, '{');
     exit_record_json(&r, &j);
-    question_disassemble(vm, event->vcpu, event->exit->pc.v, text, sizeof text);
+    instruction_text(vm, event->vcpu, event->exit->pc.v, text, sizeof text);
     json_string(&j, "instruction", text);
     json_string(&j, "why", vm->arch->exit_whys[event->exit->reason]);
     vm->arch->syndrome_text(event->exit->detail[EXIT_SYNDROME], text, sizeof text);

@@ -5,6 +5,7 @@
 
 #include "emu/json.h"
 #include "emu/text.h"
+#include "hv/explain/instruction.h"
 #include "qvm/ask/explain_print.h"
 #include "qvm/ask/question.h"
 
@@ -85,8 +86,7 @@ bool explain_next(struct player *p, uint64_t at, bool json, struct bytes *out, s
         return false;
     struct checkpoint before, after;
     look(p->board, NULL, &before);
-    question_disassemble(before.vm, before.v->index, vcpu_registers_pc(&before.r), code,
-                         sizeof code);
+    instruction_text(before.vm, before.v->index, vcpu_registers_pc(&before.r), code, sizeof code);
     s.watching = true;
     board_run_to(p->board, at + 1);
     look(p->board, &before, &after);

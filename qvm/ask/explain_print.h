@@ -2,17 +2,8 @@
 #ifndef QVM_ASK_EXPLAIN_PRINT_H
 #define QVM_ASK_EXPLAIN_PRINT_H
 
-#include "hv/explain/explain.h"
 #include "qvm/ask/exit_changes.h"
 #include "qvm/player.h"
-
-/* explain_text.c, explain_json.c: an access. */
-void explanation_text(const struct explanation *x, struct bytes *out);
-/* The same without the moment: a board that never ran has none. */
-void explanation_walk_text(const struct explanation *x, struct bytes *out);
-void explanation_json(const struct explanation *x, struct bytes *out);
-const char *fault_class_name(enum fault_class class);
-const char *explain_place_name(enum explain_place place);
 
 /* explain_next.c: executes one instruction at that instruction count (or right after it what is due
  * then) and tells what came of it: an exception, a guest exit, or the next PC. */

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64/disasm.h"
-#include "hv/explain/inspect.h"
-#include "hv/images/symbols.h"
 #include "qvm/host/host.h"
 
 bool question_number(const char *text, uint64_t *value, const char *what, struct error *e)
@@ -109,23 +106,6 @@ struct vm *question_vm(const struct board *b, const char *name, struct error *e)
             return b->vms[i];
     error_names(b, name, e);
     return NULL;
-}
-
-void question_disassemble(struct vm *vm, unsigned vcpu, uint64_t pc, char *text, size_t size)
-{
-    char instruction[96] = "not readable";
-    uint8_t bytes[4];
-    if (vm->world.plays_exit_log) /* no code was loaded */
-        snprintf(instruction, sizeof instruction, "an instruction that was not recorded");
-    else if (vcpu < vm->vcpu_count &&
-             inspect_memory(vm, vm->vcpus[vcpu], gva(pc), bytes, sizeof bytes))
-        disasm_a64(pc, load_le32(bytes), instruction, sizeof instruction);
-    struct symbol s;
-    if (vm_symbol(vm, pc, &s))
-        snprintf(text, size, "%#" PRIx64 " <%s+%#" PRIx64 ">: %s", pc, s.name, s.offset,
-                 instruction);
-    else
-        snprintf(text, size, "%#" PRIx64 ": %s", pc, instruction);
 }
 
 bool question_answer(const struct bytes *text, const char *path, struct error *e)

@@ -30,11 +30,6 @@ bool question_play_to(struct player *p, uint64_t instructions, const struct boar
 /* The VM of that name; NULL: the only one, or else an error that lists them. */
 struct vm *question_vm(const struct board *b, const char *name, struct error *e);
 
-#define QUESTION_INSTRUCTION 256 /* bytes that have room for one */
-/* The instruction at `pc` as "0x40080000 <main+0x10>: ldr x0, [x1]", as the vCPU sees it now; the
- * name is there if an image has it (hv/images/symbols.h). */
-void question_disassemble(struct vm *vm, unsigned vcpu, uint64_t pc, char *text, size_t size);
-
 /* Standard output, or with `path` a file. */
 bool question_answer(const struct bytes *text, const char *path, struct error *e);
 

@@ -7,6 +7,7 @@
 
 #include "emu/journal_records.h"
 #include "emu/text.h"
+#include "hv/explain/instruction.h"
 #include "hv/snapshot/compare.h"
 #include "hv/snapshot/timeline.h"
 #include "qvm/ask/question.h"
@@ -269,10 +270,11 @@ static void put_code(struct comparison *c, unsigned side)
     struct vcpu_registers r;
     vcpu_read_registers(b->current, b->current, &r);
     text_put(&c->out, "  %s: vm %s, vcpu %u\n", sides[side], vm->name, b->current->index);
-    for (int i = -2; i <= 2; i++) {
-        char text[QUESTION_INSTRUCTION];
-        question_disassemble(vm, b->current->index,
-                             vcpu_registers_pc(&r) + (uint64_t)(4 * (int64_t)i), text, sizeof text);
+    unsigned each = vm->arch->cpu->instruction_each; /* what differs in size has no way back */
+    for (int i = each ? -2 : 0; i <= (each ? 2 : 0); i++) {
+        char text[INSTRUCTION_TEXT_SIZE];
+        instruction_text(vm, b->current->index,
+                         vcpu_registers_pc(&r) + (uint64_t)((int64_t)each * i), text, sizeof text);
         text_put(&c->out, "  %s %s\n", i == 0 ? "->" : "  ", text);
     }
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "emu/text.h"
-#include "hv/explain/explain.h"
 #include "qvm/ask/explain_print.h"
 #include "qvm/ask/question.h"
 #include "qvm/ask/questions.h"
@@ -58,22 +57,20 @@ static bool explain_address(struct player *p, const struct request *r, const cha
                             struct bytes *out, struct error *e)
 {
     struct board_sinks sinks = {0};
-    struct explanation x;
     struct vm *vm = NULL;
     struct vcpu *v = NULL;
     uint64_t a;
     if (!question_number(address, &a, "ADDR", e) || !question_play_to(p, r->at, &sinks, e) ||
         !choose_vcpu(r, p->board, &vm, &v, e))
         return false;
-    explain_access(vm, v, a, r->gpa,
-                   r->fetch   ? ACCESS_FETCH
-                   : r->write ? ACCESS_WRITE
-                              : ACCESS_READ,
-                   &x);
-    if (r->json)
-        explanation_json(&x, out);
-    else
-        explanation_text(&x, out);
+    const struct explain_question q = {
+        .address = a,
+        .is_gpa = r->gpa,
+        .kind = r->fetch   ? ACCESS_FETCH
+                : r->write ? ACCESS_WRITE
+                           : ACCESS_READ,
+    };
+    vm->arch->explain(vm, v, &q, r->json, out);
     return true;
 }
 

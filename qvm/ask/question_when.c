@@ -7,6 +7,7 @@
 
 #include "cpu/points.h"
 #include "emu/text.h"
+#include "hv/explain/instruction.h"
 #include "hv/explain/inspect.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/host/host.h"
@@ -59,8 +60,8 @@ static void begin_line(struct search *s, uint64_t instruction, bool is_met)
 static void put_place(struct search *s, uint64_t instruction, struct vm *vm, unsigned vcpu,
                       uint64_t pc)
 {
-    char text[QUESTION_INSTRUCTION];
-    question_disassemble(vm, vcpu, pc, text, sizeof text);
+    char text[INSTRUCTION_TEXT_SIZE];
+    instruction_text(vm, vcpu, pc, text, sizeof text);
     bytes_clear(&s->line);
     text_put(&s->line, "insn=%" PRIu64 " vm=%s vcpu=%u %s", instruction, vm->name, vcpu, text);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "emu/text.h"
-#include "qvm/ask/explain_print.h"
 #include "qvm/gdb/gdb_travel.h"
 #include "qvm/gdb/gdb_why.h"
 #include "qvm/ask/question.h"
@@ -144,7 +143,6 @@ static void vdevs(const struct request *r, struct bytes *out)
 
 static void walk(const struct request *r, struct bytes *out)
 {
-    struct explanation x;
     uint64_t address;
     if (!take_number(r, "walk", &address, out))
         return;
@@ -153,8 +151,9 @@ static void walk(const struct request *r, struct bytes *out)
         return;
     }
     const struct sched_entity *t = &r->g->board->schedule.turns[r->thread - 1];
-    explain_access(t->vm, t->vcpu, address, r->space == GDB_GUEST_PHYSICAL, ACCESS_READ, &x);
-    explanation_text(&x, out);
+    const struct explain_question q = {
+        .address = address, .is_gpa = r->space == GDB_GUEST_PHYSICAL, .kind = ACCESS_READ};
+    t->vm->arch->explain(t->vm, t->vcpu, &q, false, out);
 }
 
 static void why(const struct request *r, struct bytes *out)

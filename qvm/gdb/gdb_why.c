@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "emu/text.h"
+#include "hv/explain/instruction.h"
 #include "hv/explain/inspect.h"
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_travel.h"
@@ -314,7 +315,7 @@ static void put_found(struct search *s, struct bytes *out)
 {
     struct board *b = s->g->board;
     struct vcpu_registers r;
-    char text[QUESTION_INSTRUCTION];
+    char text[INSTRUCTION_TEXT_SIZE];
     gdb_travel_use(s->g, NULL);
     /* Whose instruction it is, the count behind it tells; what it is, the one before it. */
     timeline_seek(s->timeline, s->at);
@@ -323,7 +324,7 @@ static void put_found(struct search *s, struct bytes *out)
     const struct sched_entity *t = &b->schedule.turns[thread - 1];
     timeline_seek(s->timeline, s->at);
     vcpu_read_registers(t->vcpu, b->current, &r);
-    question_disassemble(t->vm, t->vcpu->index, vcpu_registers_pc(&r), text, sizeof text);
+    instruction_text(t->vm, t->vcpu->index, vcpu_registers_pc(&r), text, sizeof text);
     put_name(s, out);
     if (s->by_entry) {
         text_put(out, " was last written behind instruction %" PRIu64 ", %s before %s\n", s->at,

@@ -4,7 +4,7 @@
 #include "cpu/arm64/syndrome.h"
 #include "emu/json.h"
 #include "emu/text.h"
-#include "qvm/ask/explain_print.h"
+#include "hv/arm64/explain_arm64.h"
 
 static void put_regime(struct json *j, const struct explanation *x)
 {
@@ -58,7 +58,7 @@ static void put_fault(struct json *j, const struct explanation *x)
         return;
     }
     json_open(j, "fault", '{');
-    json_string(j, "class", fault_class_name(x->fault.class));
+    json_string(j, "class", explanation_fault_name(x->fault.class));
     json_number(j, "stage", x->fault.stage);
     json_number(j, "level", (uint64_t)x->fault.level);
     json_string(j, "taken_by", x->to_hypervisor ? "hypervisor" : "guest");
@@ -84,10 +84,7 @@ static void put_result(struct json *j, const struct explanation *x)
     json_number(j, "gpa", x->gpa.v);
     if (x->has_hpa)
         json_number(j, "hpa", x->hpa.v);
-    json_string(j, "place", explain_place_name(x->place));
-    if (x->place_name)
-        json_string(j, "device", x->place_name);
-    json_number(j, "offset", x->place_offset);
+    guest_place_json(&x->place, j);
 }
 
 void explanation_json(const struct explanation *x, struct bytes *out)

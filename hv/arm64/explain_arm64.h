@@ -1,20 +1,12 @@
 /* Explains one access: every table read of both stages, what they permit together, and what is
  * there or which fault it would be. By the tables as they are now, not by what a TLB remembers;
  * nothing is changed, not even an access flag. */
-#ifndef HV_EXPLAIN_EXPLAIN_H
-#define HV_EXPLAIN_EXPLAIN_H
+#ifndef HV_ARM64_EXPLAIN_ARM64_H
+#define HV_ARM64_EXPLAIN_ARM64_H
 
 #include "hv/board.h"
+#include "hv/explain/guest_place.h"
 #include "mmu/arm64/descriptor.h"
-
-enum explain_place {
-    EXPLAIN_NOTHING, /* `unsupported reference` decides */
-    EXPLAIN_RAM,
-    EXPLAIN_ROM,
-    EXPLAIN_VDEV,   /* a virtual device answers: a guest exit */
-    EXPLAIN_DEVICE, /* of the board, passed to the VM */
-    EXPLAIN_SHARED, /* mapped, but no RAM or ROM of the configuration: shared memory */
-};
 
 struct explain_step {
     struct walk_step walk;
@@ -48,13 +40,17 @@ struct explanation {
     bool to_hypervisor;       /* the fault is a guest exit, not an exception at EL1 */
     uint32_t esr;             /* ESR_EL2 or ESR_EL1 */
     uint64_t far_el, hpfar;   /* hpfar of a guest exit only */
-    enum explain_place place; /* at gpa, if has_gpa */
-    const char *place_name;   /* of the device */
-    uint64_t place_offset;    /* within its region, or within the RAM */
+    struct guest_place place; /* at gpa, if has_gpa */
 };
 
 /* By the vCPU's registers and Exception level. */
 void explain_access(struct vm *vm, struct vcpu *v, uint64_t address, bool is_gpa,
                     enum access_kind kind, struct explanation *x);
+
+/* explain_text.c; and without the moment: a board that never ran has none. explain_json.c. */
+void explanation_text(const struct explanation *x, struct bytes *out);
+void explanation_walk_text(const struct explanation *x, struct bytes *out);
+void explanation_json(const struct explanation *x, struct bytes *out);
+const char *explanation_fault_name(enum fault_class class);
 
 #endif

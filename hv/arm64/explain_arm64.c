@@ -1,4 +1,4 @@
-#include "hv/explain/explain.h"
+#include "hv/arm64/explain_arm64.h"
 
 #include <string.h>
 
@@ -115,30 +115,6 @@ static void report_fault(struct explanation *x)
     x->hpfar = x->to_hypervisor ? x->gpa.v >> 12 << 4 : 0;
 }
 
-static void find_ram(struct explanation *x)
-{
-    for (size_t i = 0; i < x->vm->config->ram_count; i++) {
-        const struct ram_config *ram = &x->vm->config->rams[i];
-        if (x->gpa.v < ram->start || x->gpa.v - ram->start >= ram->length)
-            continue;
-        x->place = ram->is_rom ? EXPLAIN_ROM : EXPLAIN_RAM;
-        x->place_offset = x->gpa.v - ram->start;
-    }
-}
-
-static void find_place(struct explanation *x, struct vm *vm)
-{
-    const struct bus_region *region = bus_find(&vm->bus, x->gpa);
-    x->place = x->has_stage2 ? EXPLAIN_SHARED : EXPLAIN_NOTHING;
-    if (!region) {
-        find_ram(x);
-        return;
-    }
-    x->place = x->has_stage2 ? EXPLAIN_DEVICE : EXPLAIN_VDEV;
-    x->place_name = region->vdev->name;
-    x->place_offset = x->gpa.v - region->base;
-}
-
 static struct access current_access(struct vm *vm, struct vcpu *v, enum access_kind kind)
 {
     struct vcpu_registers r;
@@ -170,5 +146,16 @@ void explain_access(struct vm *vm, struct vcpu *v, uint64_t address, bool is_gpa
     if (!permitted)
         report_fault(x);
     if (x->has_gpa)
-        find_place(x, vm);
+        guest_place_find(vm, x->gpa, x->has_stage2, &x->place);
+}
+
+void arm64_explain(struct vm *vm, struct vcpu *v, const struct explain_question *q, bool json,
+                   struct bytes *out)
+{
+    struct explanation x;
+    explain_access(vm, v, q->address, q->is_gpa, q->kind, &x);
+    if (json)
+        explanation_json(&x, out);
+    else
+        explanation_text(&x, out);
 }

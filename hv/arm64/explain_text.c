@@ -4,11 +4,10 @@
 
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
-#include "hv/config/config_text.h"
-#include "qvm/ask/explain_print.h"
-#include "qvm/ask/question.h"
+#include "hv/explain/instruction.h"
+#include "hv/arm64/explain_arm64.h"
 
-const char *fault_class_name(enum fault_class class)
+const char *explanation_fault_name(enum fault_class class)
 {
     static const char *const names[] = {
         [FAULT_NONE] = "none",
@@ -23,16 +22,6 @@ const char *fault_class_name(enum fault_class class)
     return names[class];
 }
 
-const char *explain_place_name(enum explain_place place)
-{
-    static const char *const names[] = {
-        [EXPLAIN_NOTHING] = "nothing", [EXPLAIN_RAM] = "RAM",
-        [EXPLAIN_ROM] = "ROM",         [EXPLAIN_VDEV] = "vdev",
-        [EXPLAIN_DEVICE] = "device",   [EXPLAIN_SHARED] = "shared memory",
-    };
-    return names[place];
-}
-
 static unsigned field(uint64_t value, unsigned high, unsigned low)
 {
     return (unsigned)(value >> low & (((uint64_t)2 << (high - low)) - 1));
@@ -41,11 +30,11 @@ static unsigned field(uint64_t value, unsigned high, unsigned low)
 static void put_question(const struct explanation *x, struct bytes *out)
 {
     static const char *const kinds[] = {"read", "write", "fetch"};
-    char next[QUESTION_INSTRUCTION];
+    char next[INSTRUCTION_TEXT_SIZE];
     struct vm *vm = x->vm->board->vms[x->vm->number];
     struct vcpu_registers r;
     vcpu_read_registers(vm->vcpus[x->vcpu->index], vm->board->current, &r);
-    question_disassemble(vm, x->vcpu->index, vcpu_registers_pc(&r), next, sizeof next);
+    instruction_text(vm, x->vcpu->index, vcpu_registers_pc(&r), next, sizeof next);
     text_put(out, "instruction %" PRIu64 ", vm %s, vcpu %u at EL%u, next %s\n",
              vm->board->vtime.instructions, vm->name, x->vcpu->index, x->access.privileged, next);
     text_put(out, "%s of %s 0x%" PRIx64 "\n", kinds[x->access.kind], x->is_gpa ? "gpa" : "gva",
@@ -165,7 +154,7 @@ static void put_fault(const struct explanation *x, struct bytes *out)
     char text[400];
     const struct fault *f = &x->fault;
     syndrome_text(x->esr, text, sizeof text);
-    text_put(out, "fault: stage %u %s, level %d: %s\n", f->stage, fault_class_name(f->class),
+    text_put(out, "fault: stage %u %s, level %d: %s\n", f->stage, explanation_fault_name(f->class),
              f->level, x->to_hypervisor ? "guest exit" : "exception at EL1");
     if (x->to_hypervisor) {
         text_put(out, "  ESR_EL2=0x%08" PRIx32 ": %s\n", x->esr, text);
@@ -184,25 +173,7 @@ static void put_place(const struct explanation *x, struct bytes *out)
     if (x->has_hpa)
         text_put(out, ", hpa 0x%" PRIx64, x->hpa.v);
     text_put(out, ": ");
-    switch (x->place) {
-    case EXPLAIN_NOTHING:
-        text_put(out, "nothing: unsupported reference %s\n",
-                 config_text_action(x->vm->config->unsupported_reference));
-        break;
-    case EXPLAIN_RAM:
-    case EXPLAIN_ROM:
-        text_put(out, "%s, offset 0x%" PRIx64 "\n", explain_place_name(x->place), x->place_offset);
-        break;
-    case EXPLAIN_VDEV:
-    case EXPLAIN_DEVICE:
-        text_put(out, "%s %s, offset 0x%" PRIx64 "\n",
-                 x->place == EXPLAIN_VDEV ? "vdev" : "the board's device", x->place_name,
-                 x->place_offset);
-        break;
-    case EXPLAIN_SHARED:
-        text_put(out, "shared memory\n");
-        break;
-    }
+    guest_place_text(x->vm, &x->place, out);
 }
 
 void explanation_text(const struct explanation *x, struct bytes *out)
