@@ -400,6 +400,7 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p)
         j->polled_tick = now + 1;
         return false;
     }
+    CHECK(push_size_is_good(p->kind, p->size));
     p->tick = now;
     if (j->mode == JOURNAL_RECORD)
         record_push(j, p);

@@ -1,7 +1,10 @@
 /* The journal: the only door for whatever is not computed. *Pulled* inputs are asked for by the
  * machine (the wall clock once at start, entropy, the contents of a host file at open); *pushed*
- * inputs are offered by the host at some tick (console bytes, the power button). Live asks the
- * host; record also keeps what it got; replay never asks. No other code knows which it is.
+ * inputs are offered by the host at some tick (console bytes, frames, the power button). Live asks
+ * the host; record also keeps what it got; replay never asks. No other code knows which it is.
+ *
+ * A push of bytes has no borders: the device takes as many as it has room for. A frame, as networks
+ * send, has: it arrives whole or not at all.
  *
  * The two streams are apart because they are read by different clocks: a replay must see the next
  * push behind a pull. */
@@ -41,15 +44,17 @@ enum push_kind {
     PUSH_STATUS = 4,       /* SIGUSR1 */
     PUSH_DUMP = 5,         /* SIGUSR2 */
     PUSH_BREAK = 6,        /* a BREAK on the line of the device `target` */
+    PUSH_FRAME = 7,        /* one frame for the device `target` */
 };
 
 #define PUSH_BYTES_MAX 256
+#define PUSH_FRAME_MAX 65536
 struct push {
-    uint64_t tick;   /* delivered before anything else of this tick */
-    uint8_t kind;    /* enum push_kind */
-    uint16_t target; /* device: VM number << 8 | channel */
-    uint16_t size;
-    uint8_t data[PUSH_BYTES_MAX];
+    uint64_t tick;       /* delivered before anything else of this tick */
+    uint8_t kind;        /* enum push_kind */
+    uint16_t target;     /* device: VM number << 8 | channel */
+    uint32_t size;       /* PUSH_FRAME: 1 to PUSH_FRAME_MAX; else at most PUSH_BYTES_MAX */
+    const uint8_t *data; /* borrowed: of the stream, or of the host until it is asked again */
 };
 
 /* What a live journal asks. */

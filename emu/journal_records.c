@@ -30,16 +30,23 @@ bool journal_next_push(struct reader *in, struct push *p)
 {
     if (reader_at_end(in))
         return false;
-    p->tick += reader_varint(in);
+    uint64_t delta = reader_varint(in);
     p->kind = (uint8_t)reader_int(in, 1);
-    p->target = (uint16_t)reader_varint(in);
-    uint64_t size = reader_varint(in);
-    const uint8_t *data = size <= PUSH_BYTES_MAX ? reader_bytes(in, (size_t)size) : NULL;
-    if (!data)
+    uint64_t target = reader_varint(in), size = reader_varint(in);
+    if (delta > UINT64_MAX - p->tick || target > UINT16_MAX || !push_size_is_good(p->kind, size))
+        in->failed = true;
+    p->data = reader_bytes(in, (size_t)size);
+    if (in->failed)
         return false;
-    p->size = (uint16_t)size;
-    memcpy(p->data, data, p->size);
+    p->tick += delta;
+    p->target = (uint16_t)target;
+    p->size = (uint32_t)size;
     return true;
+}
+
+bool push_size_is_good(unsigned kind, uint64_t size)
+{
+    return kind == PUSH_FRAME ? size && size <= PUSH_FRAME_MAX : size <= PUSH_BYTES_MAX;
 }
 
 void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p)
@@ -65,6 +72,7 @@ const char *push_kind_name(unsigned kind)
         [PUSH_CONSOLE] = "console",     [PUSH_POWER_BUTTON] = "power button",
         [PUSH_POWER_CUT] = "power cut", [PUSH_STATUS] = "status request",
         [PUSH_DUMP] = "dump request",   [PUSH_BREAK] = "break",
+        [PUSH_FRAME] = "frame",
     };
     return kind < sizeof names / sizeof names[0] && names[kind] ? names[kind] : "unknown";
 }

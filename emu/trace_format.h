@@ -7,7 +7,7 @@
 
 /* Begins with a byte that is not text, so that no editor takes the file for text. */
 #define TRACE_MAGIC       "\211QTR"
-#define TRACE_VERSION     1
+#define TRACE_VERSION     2 /* 1 has neither frames nor ranges of files; it is read as well */
 #define TRACE_HEADER_SIZE 16
 #define TRACE_CHUNK_SIZE  32 /* the chunk's header, without payload */
 

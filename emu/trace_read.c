@@ -6,6 +6,7 @@
 
 #include "emu/check.h"
 #include "emu/compress.h"
+#include "emu/journal_records.h"
 #include "emu/machine.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
@@ -310,10 +311,11 @@ static bool read_header(struct parser *p)
     if (crc32_of(p->data, 12) != load_le(p->data + 12, 4))
         return damaged(p, 0, "the header's checksum is wrong");
     uint64_t version = load_le(p->data + 4, 4), flags = load_le(p->data + 8, 4);
-    if (version != TRACE_VERSION)
-        return error_set(
-            p->e, "the trace has format version %" PRIu64 ", and this program reads version %d",
-            version, TRACE_VERSION);
+    if (version == 0 || version > TRACE_VERSION)
+        return error_set(p->e,
+                         "the trace has format version %" PRIu64
+                         ", and this program reads versions 1 to %d",
+                         version, TRACE_VERSION);
     if (flags & ~(uint64_t)MACHINE_QUIRKS)
         return error_set(p->e,
                          "the trace is of a newer machine, whose behaviour this program does not "
@@ -426,37 +428,19 @@ static bool read_chunks(struct parser *p)
 
 /* ---- The journal's streams: only whole records, so that a replay never meets a torn one. ---- */
 
-static bool skip_pull(struct reader *r)
-{
-    uint64_t kind = reader_int(r, 1), key_size = reader_varint(r);
-    reader_bytes(r, (size_t)key_size);
-    uint64_t size = kind == PULL_FILE ? sizeof(struct digest) : reader_varint(r);
-    return reader_bytes(r, (size_t)size) != NULL;
-}
-
-static bool skip_push(struct reader *r, uint64_t *tick)
-{
-    uint64_t delta = reader_varint(r);
-    reader_int(r, 1);
-    uint64_t target = reader_varint(r), size = reader_varint(r);
-    if (delta > UINT64_MAX - *tick || target > UINT16_MAX || size > PUSH_BYTES_MAX)
-        return false;
-    *tick += delta;
-    return reader_bytes(r, (size_t)size) != NULL;
-}
-
 static bool check_streams(struct parser *p)
 {
     struct reader pulls = reader_of(p->t->pulls.data, p->t->pulls.size);
     struct reader pushes = reader_of(p->t->pushes.data, p->t->pushes.size);
-    uint64_t tick = 0;
-    while (!reader_at_end(&pulls))
-        if (!skip_pull(&pulls))
-            return error_set(p->e, "the trace is damaged: a pulled input is malformed");
-    while (!reader_at_end(&pushes))
-        if (!skip_push(&pushes, &tick))
-            return error_set(p->e, "the trace is damaged: a pushed input is malformed");
-    return true;
+    struct pull_record pull;
+    struct push push = {0};
+    while (journal_next_pull(&pulls, &pull))
+        continue;
+    while (journal_next_push(&pushes, &push))
+        continue;
+    if (pulls.failed)
+        return error_set(p->e, "the trace is damaged: a pulled input is malformed");
+    return !pushes.failed || error_set(p->e, "the trace is damaged: a pushed input is malformed");
 }
 
 bool trace_parse(struct trace *t, const void *data, size_t size, const struct log *log,

@@ -253,7 +253,8 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
     if (c->has_intr)
         v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
     if (!vm->pending[vm->vdev_count].data)
-        vm->pending[vm->vdev_count].data = malloc(PENDING_INPUT_MAX);
+        vm->pending[vm->vdev_count].data =
+            malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
     CHECK_ROOM(vm->pending[vm->vdev_count].data);
     vm->vdevs[vm->vdev_count++] = v;
     return vdev_create(v, e) && bus_add(&vm->bus, v, e);
@@ -381,7 +382,7 @@ void vm_restart(struct vm *vm)
     chaos_forget(vm);
     memset(vm->asked, 0, sizeof vm->asked);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
-        vm->pending[i].size = 0;
+        vm->pending[i].size = vm->pending[i].frames_lost = 0;
     if (vm->semihosting) {
         semihosting_free(vm->semihosting);
         vm->semihosting = semihosting_new(vm->config->semihosting_dir);

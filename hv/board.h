@@ -43,12 +43,15 @@ enum exit_status {
 
 struct board;
 
-/* Bytes that arrived for a device and that it had no room for yet. */
+/* Bytes that arrived for a device and that it had no room for yet; or frames, each behind its size
+ * in 4 bytes. */
 struct pending_input {
     uint8_t *data; /* allocated while the VM is assembled */
     size_t size;
+    uint64_t frames_lost; /* for want of room. Not saved: no guest sees it */
 };
-#define PENDING_INPUT_MAX 65536
+#define PENDING_INPUT_MAX  65536
+#define PENDING_FRAMES_MAX (4 * 65536)
 
 /* Where lines of each severity go; one for the VM, one for each device that has its own `log`. */
 struct log_routes {
@@ -118,6 +121,8 @@ struct vm {
 /* What leaves the board. None of it comes back: outputs are not inputs. NULL: nobody wants it. */
 struct board_sinks {
     void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
+    /* One frame that a device sends, at most PUSH_FRAME_MAX bytes. */
+    void (*frame)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
     /* A file the guest wrote (semihosting), complete, at its close: the guest made up its name, and
      * it stays below `folder`. Without one it is the user's. */
     bool (*file)(void *context, const char *folder, const char *name, const void *data, size_t size,

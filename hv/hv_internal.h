@@ -101,11 +101,15 @@ void event_preempted(struct board *b, struct sched_entity *t);
 void loggers_init(struct vm *vm);
 const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_config *config);
 
-/* run.c: the event that offers a device its pending input again. */
+/* inputs.c: what an input does, and the event that offers devices their pending input again. */
+void deliver_input(struct board *b, const struct push *p);
 void retry_input(void *context, uint64_t due_ticks);
+/* Are these bytes frames, one after the other, as they wait for a device? */
+bool are_pending_frames(const uint8_t *data, size_t size);
 
-/* vm.c: a VM's output goes to its sink and its digest. */
+/* vm.c: a VM's output goes to its sink and its digest; so does a frame that it sends. */
 void vm_output(void *vm, unsigned channel, const void *data, size_t size);
+void vm_send_frame(void *vm, unsigned channel, const void *data, size_t size);
 
 /* vdev_env.c: random numbers of the journal for a VM. False: there are none, and it has ended. */
 bool vm_entropy(void *vm, void *to, size_t size);

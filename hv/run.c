@@ -11,13 +11,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "emu/text.h"
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"
 
-#define POLL_TICKS        1000000 /* how often a live host is asked for input */
-#define LOOK_TICKS        50000   /* how often whoever may want a pause is asked at least */
-#define INPUT_RETRY_TICKS 100000  /* how soon a full device is offered its input again */
+#define POLL_TICKS 1000000 /* how often a live host is asked for input */
+#define LOOK_TICKS 50000   /* how often whoever may want a pause is asked at least */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -47,103 +45,6 @@ static void wake_all(struct board *b)
 /* Inputs ------------------------------------------------------------------------------------------
  */
 
-static void offer_pending(struct vm *vm)
-{
-    bool more = false;
-    for (size_t i = 0; i < vm->vdev_count; i++) {
-        struct pending_input *p = &vm->pending[i];
-        if (!p->size)
-            continue;
-        size_t taken = vm->vdevs[i]->type->input(vm->vdevs[i], p->data, p->size);
-        p->size -= taken;
-        memmove(p->data, p->data + taken, p->size);
-        more |= p->size != 0;
-    }
-    if (more)
-        event_at(&vm->board->events, &vm->input_retry,
-                 vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
-}
-
-void retry_input(void *context, uint64_t due_ticks)
-{
-    (void)due_ticks;
-    offer_pending(context);
-}
-
-static void console_input(struct vm *vm, unsigned channel, const struct push *p)
-{
-    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->input)
-        return;
-    struct pending_input *pending = &vm->pending[channel];
-    size_t room = PENDING_INPUT_MAX - pending->size;
-    size_t size = p->size < room ? p->size : room;
-    if (size < p->size)
-        log_write(&vm->log, LOG_WARN, "%s: %zu %s of input lost: the guest does not read",
-                  vm->vdevs[channel]->name, p->size - size,
-                  text_plural(p->size - size, "byte", "bytes"));
-    memcpy(pending->data + pending->size, p->data, size);
-    pending->size += size;
-    offer_pending(vm);
-}
-
-/* It does not wait behind bytes that the device has no room for: who sends it wants to reach a
- * guest that does not read them. */
-static void line_break(struct vm *vm, unsigned channel)
-{
-    if (channel < vm->vdev_count && vm->vdevs[channel]->type->line_break)
-        vm->vdevs[channel]->type->line_break(vm->vdevs[channel]);
-}
-
-static void press_button(struct vm *vm)
-{
-    bool told = false;
-    for (size_t i = 0; i < vm->vdev_count; i++)
-        if (vm->vdevs[i]->type->button)
-            told |= vm->vdevs[i]->type->button(vm->vdevs[i]);
-    /* ARM has no standard button: immediate termination unless a device handles it. A second press
-     * is not for the guest. */
-    if (!told || vm->button_pressed)
-        end_by_button(vm, told);
-    vm->button_pressed = true;
-}
-
-static void deliver_to(struct vm *vm, const struct push *p)
-{
-    switch (p->kind) {
-    case PUSH_POWER_BUTTON:
-        press_button(vm);
-        break;
-    case PUSH_POWER_CUT:
-        vm_end(vm, STATUS_POWER_CUT, "power was cut");
-        break;
-    case PUSH_STATUS:
-        vm_log_status(vm);
-        break;
-    case PUSH_DUMP:
-        vm_dump(vm, "the user asked for it");
-        break;
-    default:
-        break;
-    }
-}
-
-/* Console input and breaks are for one device of one VM, signals are for every VM. */
-static void deliver(struct board *b, const struct push *p)
-{
-    unsigned number = p->target >> 8, channel = p->target & 0xff;
-    if (p->kind != PUSH_CONSOLE && p->kind != PUSH_BREAK) {
-        for (size_t i = 0; i < b->vm_count; i++)
-            if (!b->vms[i]->ended)
-                deliver_to(b->vms[i], p);
-    } else if (number >= b->vm_count || b->vms[number]->ended) {
-        return;
-    } else if (p->kind == PUSH_BREAK) {
-        line_break(b->vms[number], channel);
-    } else {
-        console_input(b->vms[number], channel, p);
-    }
-}
-
 /* Everything the journal has for this tick; true if there was anything. */
 static bool poll_inputs(struct board *b)
 {
@@ -152,7 +53,7 @@ static bool poll_inputs(struct board *b)
     struct push p;
     b->next_poll = now + POLL_TICKS;
     while (journal_push(b->journal, now, &p)) {
-        deliver(b, &p);
+        deliver_input(b, &p);
         any = true;
     }
     if (any)

@@ -171,6 +171,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .quirks = b->options.quirks,
         .wall_clock_s = b->wall_clock_s,
         .output = vm_output,
+        .send_frame = vm_send_frame,
         .request_exit = on_request_exit,
         .request_dump = on_request_dump,
         .entropy = vm_entropy,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/journal_records.h"
 #include "emu/text.h"
 #include "hv/hv_internal.h"
 
@@ -58,15 +59,18 @@ void vm_log_status(const struct vm *vm)
     for (size_t i = 0; i < vm->vdev_count; i++) {
         const struct vdev *v = vm->vdevs[i];
         uint64_t reads, writes;
-        char text[128] = "";
+        char text[128] = "", lost[64] = "";
         if (i < vm->config->vdev_count && vm->config->vdevs[i].not_in_status)
             continue; /* devices of the board come behind those of the configuration */
         bus_counts(&vm->bus, v, &reads, &writes);
         if (v->type->status)
             v->type->status(v, text, sizeof text);
-        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " %s, %" PRIu64 " %s%s%s", v->name,
+        if (vm->pending[i].frames_lost)
+            snprintf(lost, sizeof lost, ", %" PRIu64 " lost %s", vm->pending[i].frames_lost,
+                     text_plural(vm->pending[i].frames_lost, "frame", "frames"));
+        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " %s, %" PRIu64 " %s%s%s%s", v->name,
                   reads, text_plural(reads, "read", "reads"), writes,
-                  text_plural(writes, "write", "writes"), text[0] ? ", " : "", text);
+                  text_plural(writes, "write", "writes"), lost, text[0] ? ", " : "", text);
     }
 }
 
@@ -93,17 +97,33 @@ void vm_safe_state(struct vm *vm, const char *format, ...)
     vm_end(vm, STATUS_STARTED, "design safe state: %s", why);
 }
 
-void vm_output(void *context, unsigned channel, const void *data, size_t size)
+/* Into the digest, behind what it is. */
+static void add_output(struct vm *vm, uint32_t what, const void *data, size_t size)
 {
-    struct vm *vm = context;
     uint8_t header[4];
-    store_le(header, (uint32_t)channel << 24 | (uint32_t)size, sizeof header);
+    store_le(header, what, sizeof header);
     sha256_add(&vm->output, header, sizeof header);
     sha256_add(&vm->output, data, size);
     vm->output_bytes += size;
+}
+
+void vm_output(void *context, unsigned channel, const void *data, size_t size)
+{
+    struct vm *vm = context;
+    add_output(vm, (uint32_t)channel << 24 | (uint32_t)size, data, size);
     const struct board_sinks *sinks = &vm->board->sinks;
     if (sinks->output)
         sinks->output(sinks->context, vm->number, channel, data, size);
+}
+
+void vm_send_frame(void *context, unsigned channel, const void *data, size_t size)
+{
+    struct vm *vm = context;
+    CHECK(push_size_is_good(PUSH_FRAME, size));
+    add_output(vm, (uint32_t)channel << 24 | (uint32_t)1 << 23 | (uint32_t)size, data, size);
+    const struct board_sinks *sinks = &vm->board->sinks;
+    if (sinks->frame)
+        sinks->frame(sinks->context, vm->number, channel, data, size);
 }
 
 static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool write)

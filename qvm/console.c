@@ -253,7 +253,7 @@ static bool take_escaped(struct console *c, uint8_t key, struct push *p)
     else if (key == 'b')
         c->break_due = true;
     else
-        p->data[p->size++] = key;
+        c->offered[p->size++] = key;
     return key == 'x' || key == 'b';
 }
 
@@ -271,7 +271,7 @@ static bool take_input(struct console *c, struct push *p)
         else if (c->interactive && key == ESCAPE_KEY)
             c->escape = true;
         else
-            p->data[p->size++] = key;
+            c->offered[p->size++] = key;
     }
     c->input_size -= used;
     memmove(c->input, c->input + used, c->input_size);
@@ -323,7 +323,7 @@ static bool poll_files(struct console *c, struct push *p)
             bool ended = false;
             if (!to->in)
                 continue;
-            p->size = (uint16_t)host_input_read(to->in, p->data, sizeof p->data, &ended);
+            p->size = (uint32_t)host_input_read(to->in, c->offered, sizeof c->offered, &ended);
             if (ended)
                 end_input(c, to);
             p->kind = PUSH_CONSOLE;
@@ -338,6 +338,7 @@ bool console_poll(struct console *c, struct push *p)
 {
     host_flush();
     retry_delayed(c);
+    p->data = c->offered;
     if (signal_push(p))
         return true;
     read_input(c, 0);

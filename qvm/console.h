@@ -42,8 +42,9 @@ struct console {
     bool break_due;   /* and asked for a BREAK, behind what was typed before */
     uint8_t input[PUSH_BYTES_MAX];
     size_t input_size;
-    size_t files_open; /* channels with an input of their own, or that wait for one */
-    uint64_t retry_ns; /* when what was not there is tried again */
+    uint8_t offered[PUSH_BYTES_MAX]; /* what the last console_poll gave */
+    size_t files_open;               /* channels with an input of their own, or that wait for one */
+    uint64_t retry_ns;               /* when what was not there is tried again */
 };
 
 /* For the assembled VMs of a board; of several that have standard input the first gets it. */

@@ -54,6 +54,8 @@ struct vdev_region {
     /* index of the region within the device is passed to `access` */
 };
 
+#define VDEV_FRAME_MAX 65536
+
 /* What a device sees of the world. One per VM, borrowed by its devices. */
 struct vdev_env {
     const struct vtime *vtime;
@@ -64,6 +66,8 @@ struct vdev_env {
     uint64_t wall_clock_s; /* seconds since 1970 at tick 0, from the journal */
     /* Output goes to sinks, it is not an input. `channel` is the device's number in the VM. */
     void (*output)(void *context, unsigned channel, const void *data, size_t size);
+    /* One frame, 1 to VDEV_FRAME_MAX bytes, which are borrowed. */
+    void (*send_frame)(void *context, unsigned channel, const void *data, size_t size);
     /* The device asks the VM to end with this status and sentence. */
     void (*request_exit)(void *context, int exit_status, const char *why);
     /* A dump of the guest, if the configuration says where to; `why` is a sentence. */
@@ -157,6 +161,10 @@ struct vdev_type {
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
+    /* One whole frame, 1 to VDEV_FRAME_MAX bytes, from the host, for devices without `input`.
+     * False: the device has no room, has taken nothing of it, and is offered it again. May be NULL.
+     */
+    bool (*frame)(struct vdev *v, const uint8_t *data, size_t size);
     /* A BREAK on the serial line. NULL: there is no such line. */
     void (*line_break)(struct vdev *v);
     void (*describe)(struct vdev *v, const struct describer *d);

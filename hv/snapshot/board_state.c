@@ -71,9 +71,11 @@ static bool restore_device(struct vm *vm, size_t i, struct reader *in)
     struct pending_input *p = &vm->pending[i];
     if (!fields_restore(vm->vdevs[i]->type->fields, vm->vdevs[i], in))
         return false;
+    const struct vdev_type *type = vm->vdevs[i]->type;
     uint64_t size = reader_int(in, 8);
-    const uint8_t *data = size <= PENDING_INPUT_MAX ? reader_bytes(in, (size_t)size) : NULL;
-    if (size && (size > PENDING_INPUT_MAX || !vm->vdevs[i]->type->input))
+    uint64_t most = type->frame ? PENDING_FRAMES_MAX : type->input ? PENDING_INPUT_MAX : 0;
+    const uint8_t *data = size <= most ? reader_bytes(in, (size_t)size) : NULL;
+    if (size > most || (type->frame && data && !are_pending_frames(data, (size_t)size)))
         return reader_refuse(in, "pending input");
     p->size = data ? (size_t)size : 0;
     if (p->size)

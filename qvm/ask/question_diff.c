@@ -120,13 +120,25 @@ static bool pulls_differ(struct comparison *c)
     }
 }
 
+#define PUSH_SHOWN 256 /* bytes of an input */
+
 static bool same_push(const struct push *a, const struct push *b)
 {
     return a->tick == b->tick && a->kind == b->kind && a->target == b->target &&
            a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
 }
 
-static void put_push(struct comparison *c, unsigned side, bool there, const struct push *p)
+/* What is shown of an input begins at the byte that differs, if it is a long one. */
+static size_t shown_from(const struct push p[2])
+{
+    size_t i = 0;
+    while (i < p[0].size && i < p[1].size && p[0].data[i] == p[1].data[i])
+        i++;
+    return p[0].size > PUSH_SHOWN || p[1].size > PUSH_SHOWN ? i : 0;
+}
+
+static void put_push(struct comparison *c, unsigned side, bool there, const struct push *p,
+                     size_t from)
 {
     text_put(&c->out, "  %s: ", sides[side]);
     if (!there) {
@@ -134,8 +146,10 @@ static void put_push(struct comparison *c, unsigned side, bool there, const stru
         return;
     }
     text_put(&c->out, "%s at tick %" PRIu64, push_kind_name(p->kind), p->tick);
-    for (unsigned i = 0; i < p->size; i++)
-        text_put(&c->out, "%s%02x", i ? " " : ": ", p->data[i]);
+    if (from)
+        text_put(&c->out, ", %" PRIu32 " bytes, from byte %zu on", p->size, from);
+    for (size_t i = from; i < p->size && i - from < PUSH_SHOWN; i++)
+        text_put(&c->out, "%s%02x", i > from ? " " : ": ", p->data[i]);
     text_put(&c->out, "\n");
 }
 
@@ -152,8 +166,9 @@ static bool pushes_differ(struct comparison *c)
         if (there[0] && there[1] && same_push(&p[0], &p[1]))
             continue;
         text_put(&c->out, "pushed input %zu differs:\n", number);
-        put_push(c, 0, there[0], &p[0]);
-        put_push(c, 1, there[1], &p[1]);
+        size_t from = there[0] && there[1] ? shown_from(p) : 0;
+        put_push(c, 0, there[0], &p[0], from);
+        put_push(c, 1, there[1], &p[1], from);
         return found(c);
     }
 }

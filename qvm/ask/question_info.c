@@ -100,8 +100,8 @@ static void put_pushes(const struct info *i)
     struct push p = {.tick = 0};
     while (journal_next_push(&pushes, &p)) {
         text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, push_kind_name(p.kind));
-        if (p.kind == PUSH_CONSOLE)
-            text_put(i->out, ", %u %s for device %u of VM %u", p.size,
+        if (p.kind == PUSH_CONSOLE || p.kind == PUSH_FRAME)
+            text_put(i->out, ", %" PRIu32 " %s for device %u of VM %u", p.size,
                      text_plural(p.size, "byte", "bytes"), p.target & 0xffu, p.target >> 8);
         text_put(i->out, "\n");
     }

@@ -5,6 +5,7 @@
 
 #include "emu/check.h"
 #include "emu/compress.h"
+#include "emu/journal_records.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 #include "tests/fuzz/fuzz.h"
@@ -39,7 +40,8 @@ static void replay(struct trace *t)
     uint64_t tick = 0;
     trace_into_journal(t, &j);
     while (journal_push(&j, UINT64_MAX, &p)) {
-        CHECK(p.tick >= tick && p.size <= PUSH_BYTES_MAX);
+        CHECK(p.tick >= tick && push_size_is_good(p.kind, p.size));
+        bytes_put(&got, p.data, p.size);
         tick = p.tick;
     }
     CHECK(j.push_reader.at == j.push_reader.size);
@@ -106,7 +108,8 @@ static bool keep(void *context, const void *data, size_t size)
 bool fuzz_seed(unsigned number, struct bytes *out)
 {
     static const struct trace_text texts[] = {{"a", "system a\n"}, {"b", ""}};
-    static const uint8_t pulls[] = "\2\3rng\4abcd\1\5clock\1x", pushes[] = "\5\1\1\2hi\0\3\0";
+    static const uint8_t pulls[] = "\2\3rng\4abcd\1\5clock\1x",
+                         pushes[] = "\5\1\1\2hi\0\3\0\0\1\7\2\4eth0";
     static const uint8_t image[200] = "an image";
     struct digest d = sha256_of(image, sizeof image);
     struct trace_digest digests[] = {{0, d}, {1000, d}};
@@ -120,7 +123,7 @@ bool fuzz_seed(unsigned number, struct bytes *out)
     if (number > 0)
         CHECK(trace_write_machine(&w, texts, 2) && trace_write_image(&w, d, image, sizeof image) &&
               trace_write_pulls(&w, pulls, sizeof pulls - 1) &&
-              trace_write_pushes(&w, pushes, sizeof pushes) &&
+              trace_write_pushes(&w, pushes, sizeof pushes - 1) &&
               trace_write_digests(&w, digests, 2) && trace_write_exits(&w, pulls, 5) &&
               trace_write_end(&w, &end));
     CHECK(trace_writer_finish(&w));

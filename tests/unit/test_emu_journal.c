@@ -9,10 +9,12 @@
 /* A host with one answer a key, which offers pushes when its clock says so. */
 static unsigned asked, polled;
 static uint64_t host_now;
+static uint8_t large[PUSH_FRAME_MAX];
 static const struct push offers[] = {
-    {.tick = 5, .kind = PUSH_CONSOLE, .target = 0x102, .size = 3, .data = "abc"},
-    {.tick = 5, .kind = PUSH_POWER_BUTTON, .target = 0, .size = 0},
-    {.tick = 1000000, .kind = PUSH_CONSOLE, .target = 0xffff, .size = PUSH_BYTES_MAX},
+    {5, PUSH_CONSOLE, 0x102, 3, (const uint8_t *)"abc"},
+    {5, PUSH_POWER_BUTTON, 0, 0, NULL},
+    {6, PUSH_FRAME, 0x103, PUSH_FRAME_MAX, large},
+    {1000000, PUSH_CONSOLE, 0xffff, PUSH_BYTES_MAX, large},
 };
 static size_t offered;
 
@@ -130,7 +132,7 @@ START_TEST(pushes_come_back)
 {
     struct journal j = new_journal(JOURNAL_RECORD);
     struct bytes recorded = push_all(&j);
-    ck_assert_uint_eq(recorded.size, 3 * 11 + 3 + PUSH_BYTES_MAX);
+    ck_assert_uint_eq(recorded.size, 4 * 11 + 3 + PUSH_FRAME_MAX + PUSH_BYTES_MAX);
     unsigned polled_before = polled;
     struct journal again = replay_of(&j);
     ck_assert_uint_eq(journal_next_tick(&again), 5);

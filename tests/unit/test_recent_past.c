@@ -14,16 +14,18 @@ static uint64_t state = 1, bytes_offered;
 static bool offer(void *context, struct push *p)
 {
     static bool again;
+    static uint8_t data[200];
     (void)context;
     again = !again;
     if (!again) /* one at a time */
         return false;
     p->kind = PUSH_CONSOLE;
     p->target = 1; /* VM 0, behind the interrupt controller */
-    p->size = 200;
+    p->size = sizeof data;
+    p->data = data;
     for (unsigned i = 0; i < p->size; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        p->data[i] = (uint8_t)(state >> 40);
+        data[i] = (uint8_t)(state >> 40);
     }
     bytes_offered += p->size;
     return true;

@@ -277,8 +277,8 @@ END_TEST
 START_TEST(the_documented_example_is_written)
 {
     static const uint8_t example[] = {
-        0x89, 0x51, 0x54, 0x52, 1,    0,    0,    0,    0,    0,    0,    0,    0xa6, 0xde, 0x7a,
-        0x1f, 'C',  'O',  'N',  'F',  0,    0,    0,    0,    5,    0,    0,    0,    0,    0,
+        0x89, 0x51, 0x54, 0x52, 2,    0,    0,    0,    0,    0,    0,    0,    0x45, 0xd9, 0xf5,
+        0x91, 'C',  'O',  'N',  'F',  0,    0,    0,    0,    5,    0,    0,    0,    0,    0,
         0,    0,    5,    0,    0,    0,    0,    0,    0,    0,    0x90, 0xd0, 0x2e, 0x4d, 0x7c,
         0x2b, 0x74, 0xa3, 1,    1,    'a',  1,    'x',  'P',  'U',  'S',  'H',  0,    0,    0,
         0,    5,    0,    0,    0,    0,    0,    0,    0,    5,    0,    0,    0,    0,    0,
@@ -309,7 +309,8 @@ static bool host_pull(void *context, enum pull_kind kind, const char *key, size_
 static bool host_poll(void *context, struct push *p)
 {
     unsigned *left = context;
-    *p = (struct push){.kind = PUSH_CONSOLE, .target = 0x301, .size = 2, .data = "hi"};
+    *p = (struct push){
+        .kind = PUSH_CONSOLE, .target = 0x301, .size = 2, .data = (const uint8_t *)"hi"};
     return *left && (*left)--;
 }
 
@@ -455,9 +456,9 @@ START_TEST(an_input_costs_its_bytes_and_eight)
     ck_assert(trace_writer_begin(&w, places, 0) && trace_write_config(&w, configs, 2));
     size_t before = file.size;
     for (uint64_t i = 1; i <= 3000; i++) {
-        struct push p = {.tick = i * i * 1000, .kind = PUSH_CONSOLE, .target = 1, .size = 1};
+        uint8_t key = (uint8_t)(i * 7);
+        struct push p = {i * i * 1000, PUSH_CONSOLE, 1, 1, &key};
         struct error e = {0};
-        p.data[0] = (uint8_t)(i * 7);
         journal_put_push(&j.pushes, (i - 1) * (i - 1) * 1000, &p);
         ck_assert(trace_record_step(&w, &j, &e));
         if (i % 97 == 0) {
@@ -595,6 +596,10 @@ static const struct {
     LIE(PUSH, "\1\1\1\2a", "a pushed input is malformed"),
     LIE(PUSH, "\1\1\xff\xff\4\0", "a pushed input is malformed"), /* target */
     LIE(PUSH, "\1\1\1" VARINT_MAX, "a pushed input is malformed"),
+    LIE(PUSH, "\1\7\1\0", "a pushed input is malformed"),          /* a frame of nothing */
+    LIE(PUSH, "\1\7\1\x81\x80\4a", "a pushed input is malformed"), /* of 65537 bytes */
+    LIE(PUSH, "\1\7\1\x81\2abc", "a pushed input is malformed"),   /* cut off */
+    LIE(PUSH, "\1\7\xff\xff\4\1a", "a pushed input is malformed"),
     LIE(PUSH, "\1\1\0\0" VARINT_MAX "\1\0\0", "a pushed input is malformed"), /* tick */
     LIE(DIGS, "\1", "a list of digests is cut off"),
     LIE(DIGS, "\1" ZEROS32 "\0" ZEROS32, "do not rise"),
@@ -638,10 +643,25 @@ START_TEST(quirks_come_back)
 }
 END_TEST
 
+START_TEST(every_version_is_read)
+{
+    for (uint64_t version = 1; version <= TRACE_VERSION; version++) {
+        put_header(version, 0);
+        put_config();
+        put_chunk(TRACE_PUSH, "\5\1\1\2hi", 6);
+        struct trace t = parsed();
+        ck_assert_uint_eq(t.pushes.size, 6);
+        trace_free(&t);
+    }
+}
+END_TEST
+
 START_TEST(other_versions_are_refused)
 {
     put_header(TRACE_VERSION + 1, 0);
-    refused("the trace has format version 2, and this program reads version 1");
+    refused("the trace has format version 3, and this program reads versions 1 to 2");
+    put_header(0, 0);
+    refused("the trace has format version 0, and this program reads versions 1 to 2");
     put_header(TRACE_VERSION, 0x80000000);
     refused(
         "the trace is of a newer machine, whose behaviour this program does not know (quirk flags "
@@ -819,6 +839,7 @@ int main(void)
     tcase_add_test(tests, the_writer_keeps_the_limits);
     tcase_add_loop_test(tests, lies_are_refused, 0, (int)(sizeof lies / sizeof lies[0]));
     tcase_add_test(tests, quirks_come_back);
+    tcase_add_test(tests, every_version_is_read);
     tcase_add_test(tests, other_versions_are_refused);
     tcase_add_test(tests, unknown_chunks_are_skipped);
     tcase_add_test(tests, a_wrong_index_is_ignored);

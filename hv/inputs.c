@@ -1,0 +1,179 @@
+/* What an input does to the board. Bytes and frames that a device has no room for wait here, in
+ * order and bounded, and are offered again; what does not fit is lost. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "emu/journal_records.h"
+#include "emu/text.h"
+#include "hv/hv_internal.h"
+
+#define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
+
+/* How frames wait: each behind its size. */
+#define FRAME_HEAD 4
+
+bool are_pending_frames(const uint8_t *data, size_t size)
+{
+    size_t at = 0;
+    while (size - at > FRAME_HEAD) {
+        uint64_t frame = load_le32(data + at);
+        if (!push_size_is_good(PUSH_FRAME, frame) || frame > size - at - FRAME_HEAD)
+            return false;
+        at += FRAME_HEAD + (size_t)frame;
+    }
+    return at == size;
+}
+
+/* How many of the bytes that wait it took. */
+static size_t offer_frames(struct vdev *v, const struct pending_input *p)
+{
+    size_t at = 0;
+    while (at < p->size) {
+        uint32_t size = load_le32(p->data + at);
+        if (!v->type->frame(v, p->data + at + FRAME_HEAD, size))
+            break;
+        at += FRAME_HEAD + size;
+    }
+    return at;
+}
+
+static void offer_pending(struct vm *vm)
+{
+    bool more = false;
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        struct pending_input *p = &vm->pending[i];
+        struct vdev *v = vm->vdevs[i];
+        if (!p->size)
+            continue;
+        size_t taken = v->type->frame ? offer_frames(v, p) : v->type->input(v, p->data, p->size);
+        p->size -= taken;
+        memmove(p->data, p->data + taken, p->size);
+        more |= p->size != 0;
+    }
+    if (more)
+        event_at(&vm->board->events, &vm->input_retry,
+                 vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
+}
+
+void retry_input(void *context, uint64_t due_ticks)
+{
+    (void)due_ticks;
+    offer_pending(context);
+}
+
+static void append(struct pending_input *to, const void *data, size_t size)
+{
+    memcpy(to->data + to->size, data, size);
+    to->size += size;
+}
+
+static void console_input(struct vm *vm, unsigned channel, const struct push *p)
+{
+    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->input)
+        return;
+    struct pending_input *pending = &vm->pending[channel];
+    size_t room = PENDING_INPUT_MAX - pending->size;
+    size_t size = p->size < room ? p->size : room;
+    if (size < p->size)
+        log_write(&vm->log, LOG_WARN, "%s: %zu %s of input lost: the guest does not read",
+                  vm->vdevs[channel]->name, p->size - size,
+                  text_plural(p->size - size, "byte", "bytes"));
+    append(pending, p->data, size);
+    offer_pending(vm);
+}
+
+/* A network may bring more than a guest takes for as long as it likes: that is told once. */
+static void frame_input(struct vm *vm, unsigned channel, const struct push *p)
+{
+    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->frame)
+        return;
+    struct pending_input *pending = &vm->pending[channel];
+    uint8_t head[FRAME_HEAD];
+    store_le(head, p->size, sizeof head);
+    if (p->size + sizeof head > PENDING_FRAMES_MAX - pending->size) {
+        if (!pending->frames_lost++)
+            log_write(&vm->log, LOG_WARN,
+                      "%s: a frame of %" PRIu32 " bytes is lost: the guest does not take them; "
+                      "others that are lost are counted for the status report",
+                      vm->vdevs[channel]->name, p->size);
+        return;
+    }
+    append(pending, head, sizeof head);
+    append(pending, p->data, p->size);
+    offer_pending(vm);
+}
+
+/* It does not wait behind bytes that the device has no room for: who sends it wants to reach a
+ * guest that does not read them. */
+static void line_break(struct vm *vm, unsigned channel)
+{
+    if (channel < vm->vdev_count && vm->vdevs[channel]->type->line_break)
+        vm->vdevs[channel]->type->line_break(vm->vdevs[channel]);
+}
+
+static void press_button(struct vm *vm)
+{
+    bool told = false;
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->button)
+            told |= vm->vdevs[i]->type->button(vm->vdevs[i]);
+    /* ARM has no standard button: immediate termination unless a device handles it. A second press
+     * is not for the guest. */
+    if (!told || vm->button_pressed)
+        end_by_button(vm, told);
+    vm->button_pressed = true;
+}
+
+static void deliver_to(struct vm *vm, const struct push *p)
+{
+    switch (p->kind) {
+    case PUSH_POWER_BUTTON:
+        press_button(vm);
+        break;
+    case PUSH_POWER_CUT:
+        vm_end(vm, STATUS_POWER_CUT, "power was cut");
+        break;
+    case PUSH_STATUS:
+        vm_log_status(vm);
+        break;
+    case PUSH_DUMP:
+        vm_dump(vm, "the user asked for it");
+        break;
+    default:
+        break;
+    }
+}
+
+static void deliver_to_device(struct vm *vm, unsigned channel, const struct push *p)
+{
+    switch (p->kind) {
+    case PUSH_CONSOLE:
+        console_input(vm, channel, p);
+        break;
+    case PUSH_FRAME:
+        frame_input(vm, channel, p);
+        break;
+    default:
+        line_break(vm, channel);
+        break;
+    }
+}
+
+static bool is_for_a_device(unsigned kind)
+{
+    return kind == PUSH_CONSOLE || kind == PUSH_BREAK || kind == PUSH_FRAME;
+}
+
+/* Signals are for every VM. */
+void deliver_input(struct board *b, const struct push *p)
+{
+    unsigned number = p->target >> 8, channel = p->target & 0xff;
+    if (is_for_a_device(p->kind)) {
+        if (number < b->vm_count && !b->vms[number]->ended)
+            deliver_to_device(b->vms[number], channel, p);
+        return;
+    }
+    for (size_t i = 0; i < b->vm_count; i++)
+        if (!b->vms[i]->ended)
+            deliver_to(b->vms[i], p);
+}
