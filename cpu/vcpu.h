@@ -13,6 +13,7 @@
 #include "cpu/engine.h"
 #include "cpu/footprint.h"
 #include "cpu/points.h"
+#include "emu/cpu_lines.h"
 #include "emu/event.h"
 #include "emu/fields.h"
 #include "emu/log.h"
@@ -55,7 +56,7 @@ struct vcpu_world {
     const struct stage2 *stage2;
     struct vtime *vtime;
     struct event_queue *events;
-    bool gic_v3; /* ID_AA64PFR0_EL1.GIC */
+    bool pic_registers; /* the interrupt controller's are the CPU's: ID_AA64PFR0_EL1, [27:24] */
     bool semihosting;
     bool coherent;       /* fetches see what was stored, without IC instructions */
     bool plays_exit_log; /* the engine executes nothing: interrupts and traps are in its exit log */
@@ -64,7 +65,8 @@ struct vcpu_world {
     struct vcpu **vcpus;     /* all of the VM: broadcasts go there */
     unsigned vcpu_count;
     enum exit_result (*exit)(void *context, struct vcpu *v, struct guest_exit *x);
-    void (*ppi)(void *context, unsigned vcpu, unsigned intid, bool level);
+    /* One of the vCPU's own lines into the interrupt controller has changed. */
+    void (*set_line)(void *context, unsigned vcpu, enum cpu_line line, bool level);
     /* The monitors' event is about to be handled; `changes`: their interrupt does. */
     void (*pmu_due)(void *context, unsigned vcpu, uint64_t due_ticks, bool changes);
     /* The guest writes a register of a timer, both numbered by the architecture: about to be done.

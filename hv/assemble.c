@@ -152,9 +152,11 @@ void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
         engine_stop_soon(vm->board->engine); /* whether others wait decides where a turn ends */
 }
 
-static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
+/* An Arm CPU has these two. */
+static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
 {
     struct vm *vm = context;
+    bool irq = signals & CPU_SIGNAL_IRQ, fiq = signals & CPU_SIGNAL_FIQ;
     if (!vm->vcpus[vcpu])
         return;
     if (vm->delays[vcpu].vm)
@@ -163,12 +165,12 @@ static void signal_interrupts(void *context, unsigned vcpu, bool irq, bool fiq)
         deliver_interrupts(vm, vcpu, irq, fiq);
 }
 
-static void signal_ppi(void *context, unsigned vcpu, unsigned intid, bool level)
+static void set_line(void *context, unsigned vcpu, enum cpu_line line, bool level)
 {
     struct vm *vm = context;
-    if (intid == PPI_PMU) /* what it counts is in the guest's code; timers are ours to know */
+    if (line == CPU_LINE_PMU) /* what it counts is in the guest's code; timers are ours to know */
         exit_log_pmu(vm, vcpu, level);
-    gic_set_ppi(vm->gic, vcpu, intid, level);
+    pic_set_local(vm->pic, vcpu, line, level);
 }
 
 static void note_pmu_due(void *context, unsigned vcpu, uint64_t due_ticks, bool changes)
@@ -206,7 +208,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .vcpus = vm->vcpus,
         .vcpu_count = (unsigned)vm->config->cpu_count,
         .exit = dispatch_exit,
-        .ppi = signal_ppi,
+        .set_line = set_line,
         .pmu_due = note_pmu_due,
         .timer = note_timer,
         .plays_exit_log = plays_exit_log(b),
@@ -234,10 +236,11 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
 {
     if (vm->vdev_count == VM_VDEVS_MAX)
         return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
-    if (c->has_intr && c->intr_line < 32)
+    const struct vdev_type *pic = vm->config->vdevs[0].type;
+    if (c->has_intr && c->intr_line < pic->pic->first_shared)
         return error_at(e, c->place.file, c->place.line,
-                        "vdev %s: line %u of the gic belongs to each vCPU; devices use 32 and up",
-                        c->type->name, c->intr_line);
+                        "vdev %s: line %u of the %s belongs to each vCPU; devices use %u and up",
+                        c->type->name, c->intr_line, pic->name, pic->pic->first_shared);
     struct vdev *v = calloc(1, c->type->size);
     CHECK_ROOM(v);
     v->type = c->type;
@@ -250,8 +253,8 @@ bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
     snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
     if (c->type->masters)
         v->dma = guest_dma_port(vm, v->channel);
-    if (c->has_intr)
-        v->irq = (struct wire){.set = gic_set_spi, .context = vm->gic, .line = c->intr_line};
+    if (c->has_intr && vm->pic)
+        v->irq = pic_wire(vm->pic, c->intr_line);
     if (!vm->pending[vm->vdev_count].data)
         vm->pending[vm->vdev_count].data =
             malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
@@ -268,9 +271,9 @@ static bool make_devices(struct vm *vm, struct error *e)
         if (i > 0)
             continue;
         /* The first is the interrupt controller; the others' wires go to it. */
-        vm->gic = vm->vdevs[0];
-        gic_connect(vm->gic, (struct gic_outputs){.set = signal_interrupts, .context = vm});
-        vm->world.gic_v3 = gic_version(vm->gic) == 3;
+        vm->pic = pic_of(vm->vdevs[0]);
+        pic_connect(vm->pic, (struct pic_outputs){.set = signal_interrupts, .context = vm});
+        vm->world.pic_registers = pic_has_cpu_registers(vm->pic);
     }
     return make_passed_devices(vm, e);
 }
@@ -320,6 +323,7 @@ static void free_devices(struct vm *vm)
         free(vm->vdevs[i]);
     }
     vm->vdev_count = 0;
+    vm->pic = NULL;
     bus_free(&vm->bus);
 }
 

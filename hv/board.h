@@ -21,7 +21,7 @@
 #include "hv/vm_arch.h"
 #include "mmu/memory.h"
 #include "vdev/bus.h"
-#include "vdev/gic/gic.h"
+#include "vdev/pic.h"
 #include "vdev/shmem/shmem_regions.h"
 
 /* Exit status of a run (reference: the configuration document's table). */
@@ -90,7 +90,7 @@ struct vm {
     struct bus bus;
     struct vdev *vdevs[VM_VDEVS_MAX];
     size_t vdev_count;
-    struct vdev *gic;
+    struct pic *pic;                    /* the first of them: the others' wires go there */
     struct vdev_env envs[VM_VDEVS_MAX]; /* equal but for their logs */
     struct log vdev_logs[VM_VDEVS_MAX];
     struct log_routes vdev_routes[VM_VDEVS_MAX];

@@ -175,11 +175,9 @@ static enum exit_result on_unknown_sysreg(struct vm *vm, struct vcpu *v, struct 
 
 static enum exit_result on_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    x->handler = vm->gic->name;
-    bool handled =
-        x->is_write
-            ? gic_sysreg_write(vm->gic, v->index, (unsigned)x->detail[EXIT_NUMBER], x->value)
-            : gic_sysreg_read(vm->gic, v->index, (unsigned)x->detail[EXIT_NUMBER], &x->value);
+    x->handler = vm->pic->v.name;
+    bool handled = pic_cpu_register(vm->pic, v->index, (unsigned)x->detail[EXIT_NUMBER],
+                                    x->is_write, &x->value);
     return handled ? EXIT_DONE : on_unknown_sysreg(vm, v, x);
 }
 

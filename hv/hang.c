@@ -39,7 +39,7 @@ static void add_waiting(struct vm *vm, struct vcpu *v, char *text, size_t size)
     char why[160];
     vcpu_read_registers(v, vm->board->current, &r);
     if (!vcpu_waiting_text(v, &r, text, size)) {
-        gic_explain(vm->gic, v->index, why, sizeof why);
+        pic_explain(vm->pic, v->index, why, sizeof why);
         text_add(text, size, "%s", why);
     }
     vcpu_timers_text(v, text, size);

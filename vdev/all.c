@@ -1,7 +1,7 @@
 /* Every device type there is. A device that is not in this list does not exist. */
 #include <string.h>
 
-#include "vdev/vdev.h"
+#include "vdev/pic.h"
 
 extern const struct vdev_type gic_type;
 extern const struct vdev_type pl011_type;
@@ -17,6 +17,8 @@ const struct vdev_type *const vdev_types[] = {
     &gic_type,   &pl011_type,          &pl031_type,          &exit_type,      &pvpanic_type,
     &shmem_type, &virtio_console_type, &virtio_entropy_type, &wdt_sp805_type, NULL,
 };
+
+const struct vdev_type *const vdev_default_pic = &gic_type;
 
 const struct vdev_type *vdev_type_find(const char *name)
 {

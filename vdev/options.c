@@ -70,12 +70,3 @@ void describe_reg(const struct describer *d, const struct vdev_region *regions, 
     }
     d->cells(d->context, "reg", cells, 4 * count);
 }
-
-void describe_interrupt(const struct describer *d, unsigned line)
-{
-    enum { SPI = 0, PPI = 1, LEVEL_HIGH = 4 };
-    uint32_t cells[3] = {line < 32 ? PPI : SPI, line < 32 ? line - 16 : line - 32, LEVEL_HIGH};
-    uint32_t parent = PHANDLE_GIC;
-    d->cells(d->context, "interrupt-parent", &parent, 1);
-    d->cells(d->context, "interrupts", cells, 3);
-}

@@ -44,7 +44,9 @@ static inline void wire_set(const struct wire *w, bool level)
         w->set(w->context, w->line, level);
 }
 
-struct vdev;          /* each device embeds it first */
+struct vdev; /* each device embeds it first */
+struct pic;  /* vdev/pic.h */
+struct pic_type;
 struct shmem_regions; /* vdev/shmem/shmem_regions.h */
 
 /* A region where the device answers. */
@@ -98,10 +100,11 @@ struct describer {
     void (*strings)(void *context, const char *property, const char *strings, size_t size);
     void (*empty)(void *context, const char *property);
     void *context;
+    const struct pic *pic; /* what interrupts go to */
 };
 /* Phandles are fixed numbers, so that devices can refer to them. The last one plus its channel is
  * for a node of a device's own. */
-enum { PHANDLE_GIC = 1, PHANDLE_CLOCK_24MHZ = 2, PHANDLE_VDEVS = 16 };
+enum { PHANDLE_PIC = 1, PHANDLE_CLOCK_24MHZ = 2, PHANDLE_VDEVS = 16 };
 
 struct vdev_option {
     const char *name;  /* as in the configuration */
@@ -146,6 +149,7 @@ struct vdev_type {
     bool needs_intr;
     bool masters;                           /* reads and writes memory itself: `dma` is its port */
     const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
+    const struct pic_type *pic;             /* of an interrupt controller; NULL: it is none */
     /* Says where the device answers (vdev_add_region), from `loc`, its options and the number of
      * vCPUs. The configuration asks, too, to see what overlaps: of a device that has nothing but a
      * type, `loc` and options. False: an option is wrong, which the error says with its place. */
@@ -232,7 +236,8 @@ bool vdev_check_delayed(const struct vdev *v, struct error *e);
 void vdev_register_name(const struct vdev *v, unsigned region, uint64_t offset, char *name,
                         size_t size);
 
-/* Properties that most nodes have: `reg` in 2-cell form; `interrupts` (GIC cells, level high). */
+/* Properties that most nodes have: `reg` in 2-cell form; `interrupts`, a line that is high while it
+ * asks for one, in the cells of the describer's interrupt controller. */
 void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);
 void describe_interrupt(const struct describer *d, unsigned line);
 

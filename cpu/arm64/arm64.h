@@ -118,9 +118,6 @@ enum vector_kind { VECTOR_SYNC = 0x000, VECTOR_IRQ = 0x080, VECTOR_FIQ = 0x100 }
 #define SYS_TPIDR_EL0      SYSREG(3, 3, 13, 0, 2)
 #define SYS_TPIDRRO_EL0    SYSREG(3, 3, 13, 0, 3)
 
-/* Interrupt lines of the generic timers (Arm BSA 4.0, PPI assignment). */
-enum { PPI_VIRTUAL_TIMER = 27, PPI_PHYSICAL_TIMER = 30, PPI_PMU = 23 };
-
 #define COUNTER_HZ 62500000u /* CNTFRQ_EL0 */
 
 extern const struct arch arch_arm64;

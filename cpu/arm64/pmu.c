@@ -191,7 +191,7 @@ static void set_line(struct arm64_vcpu *v)
     if (!line_changes(v))
         return;
     v->pmu_line = !v->pmu_line;
-    v->cpu.world->ppi(v->cpu.world->context, v->cpu.index, PPI_PMU, v->pmu_line);
+    v->cpu.world->set_line(v->cpu.world->context, v->cpu.index, CPU_LINE_PMU, v->pmu_line);
 }
 
 static bool any_filters(const struct arm64_vcpu *v)

@@ -392,7 +392,7 @@ static uint64_t identity(const struct arm64_vcpu *v, unsigned encoding)
     bool has_16k = is_max(v) && !(v->cpu.world->quirks & QUIRK_NO_16K);
     if (encoding == SYSREG(3, 0, 0, 7, 0) && has_16k)
         value |= (uint64_t)1 << 20;
-    if (encoding == SYSREG(3, 0, 0, 4, 0) && v->cpu.world->gic_v3)
+    if (encoding == SYSREG(3, 0, 0, 4, 0) && v->cpu.world->pic_registers)
         value |= (uint64_t)1 << 24;
     return value;
 }

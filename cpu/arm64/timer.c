@@ -36,8 +36,9 @@ static void update(struct vcpu_timer *t)
     }
     if (line != t->line) {
         t->line = line;
-        unsigned intid = t == &v->timer_virtual ? PPI_VIRTUAL_TIMER : PPI_PHYSICAL_TIMER;
-        v->cpu.world->ppi(v->cpu.world->context, v->cpu.index, intid, line);
+        bool is_virtual = t == &v->timer_virtual;
+        v->cpu.world->set_line(v->cpu.world->context, v->cpu.index,
+                               is_virtual ? CPU_LINE_TIMER_VIRTUAL : CPU_LINE_TIMER_PHYSICAL, line);
     }
 }
 

@@ -168,25 +168,26 @@ static void put_firmware(void *tree)
     end(tree);
 }
 
-/* PPI cells: <1, line - 16, level high; the vCPU mask only matters for v2>. */
-static uint32_t ppi_flags(const struct vm *vm)
+static void put_interrupts(struct vm *vm, void *tree, const enum cpu_line *lines, size_t count)
 {
-    return 4 | (gic_version(vm->gic) == 2 ? ((1u << vm->vcpu_count) - 1) << 8 : 0);
+    uint32_t cells[CPU_LINES * PIC_CELLS_MAX];
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        used += pic_local_cells(vm->pic, lines[i], &cells[used]);
+    put_cells(tree, "interrupts", cells, used);
 }
 
 static void put_timer(struct vm *vm, void *tree)
 {
-    uint32_t flags = ppi_flags(vm);
+    static const enum cpu_line lines[] = {CPU_LINE_TIMER_SECURE, CPU_LINE_TIMER_PHYSICAL,
+                                          CPU_LINE_TIMER_VIRTUAL, CPU_LINE_TIMER_HYPERVISOR};
     begin(tree, "timer");
     put_strings(tree, "compatible", "arm,armv8-timer\0arm,armv7-timer", 32);
-    /* Secure physical, non-secure physical, virtual, hypervisor. */
-    CELLS(tree, "interrupts", 1, 13, flags, 1, PPI_PHYSICAL_TIMER - 16, flags, 1,
-          PPI_VIRTUAL_TIMER - 16, flags, 1, 10, flags);
+    put_interrupts(vm, tree, lines, sizeof lines / sizeof lines[0]);
     put_empty(tree, "always-on");
     end(tree);
 }
 
-/* Its interrupt is a PPI of every vCPU, level-sensitive. */
 static void put_pmu(struct vm *vm, void *tree)
 {
     static const char *const models[] = {"a53", "a57", "a72"};
@@ -200,7 +201,7 @@ static void put_pmu(struct vm *vm, void *tree)
     size += (size_t)sprintf(compatible + size, "arm,armv8-pmuv3") + 1;
     begin(tree, "pmu");
     put_strings(tree, "compatible", compatible, size);
-    CELLS(tree, "interrupts", 1, PPI_PMU - 16, ppi_flags(vm));
+    put_interrupts(vm, tree, (const enum cpu_line[]){CPU_LINE_PMU}, 1);
     end(tree);
 }
 
@@ -224,6 +225,7 @@ static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inpu
         .strings = put_strings,
         .empty = put_empty,
         .context = tree,
+        .pic = vm->pic,
     };
     for (size_t i = 0; i < vm->vdev_count; i++)
         if (is_described(vm, inputs, i))
@@ -236,7 +238,7 @@ static void put_root(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
     put_strings(tree, "compatible", "qvm,v8a\0linux,dummy-virt", 25);
     CELLS(tree, "#address-cells", 2);
     CELLS(tree, "#size-cells", 2);
-    CELLS(tree, "interrupt-parent", PHANDLE_GIC);
+    CELLS(tree, "interrupt-parent", PHANDLE_PIC);
     put_chosen(vm, tree, inputs);
     put_memory(vm, tree);
     put_cpus(vm, tree);

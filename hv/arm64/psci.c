@@ -70,7 +70,7 @@ static int64_t cpu_on(struct vm *vm, uint64_t target, uint64_t entry, uint64_t c
         return ALREADY_ON;
     if ((entry & 3) || !vm_read(vm, gpa(entry), &byte, 1))
         return INVALID_ADDRESS;
-    gic_vcpu_started(vm->gic, v->index);
+    pic_vcpu_started(vm->pic, v->index);
     vcpu_power_on(v, entry, context_id);
     vcpu_has_woken(vm->board);
     return SUCCESS;

@@ -133,7 +133,7 @@ static HANDLER(handle_device)
     struct board_config *b = p->board;
     const bool is_none = strcmp(arguments->text, "none") == 0;
     const struct vdev_type *type = is_none ? NULL : parser_type(p, arguments);
-    if (type && strcmp(type->name, "gic") == 0) {
+    if (type && type->pic) {
         parser_error(p, arguments, "a board has its interrupt controller by itself");
         type = NULL;
     }

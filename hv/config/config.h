@@ -114,7 +114,7 @@ struct reserve_intr_config {
 
 enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };
 
-#define CONFIG_VCPUS_MAX 8 /* a GICv3 vdev serves no more */
+#define CONFIG_VCPUS_MAX 8 /* no interrupt controller here serves more */
 
 /* The CPU model and clock are variables of ours (`set cpu-model a57`, `set clock-rate 1000000000`).
  */

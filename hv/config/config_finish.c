@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/check.h"
 #include "hv/config/config_ranges.h"
 
 static void fill_cpus(struct vm_config *c)
@@ -29,7 +30,7 @@ static void fill_loggers(struct vm_config *c)
 static void resolve_intrs(struct parser *p)
 {
     struct vm_config *c = p->config;
-    char *pic = strings_keep(&c->strings, p->gic_name, strlen(p->gic_name));
+    char *pic = strings_keep(&c->strings, p->pic_name, strlen(p->pic_name));
     unsigned hostvector = c->vdev_count ? c->vdevs[0].hostvector : 0;
     for (size_t i = 0; i < c->vdev_count; i++)
         if (c->vdevs[i].has_intr)
@@ -103,7 +104,8 @@ static void use_line(struct parser *p, struct line_user *users, unsigned line, s
 static void check_lines(struct parser *p)
 {
     const struct vm_config *c = p->config;
-    struct line_user users[GIC_LINES] = {0};
+    struct line_user *users = calloc(p->pic->pic->last_line + 1, sizeof *users);
+    CHECK_ROOM(users);
     for (size_t i = 0; i < c->vdev_count; i++) {
         char what[80];
         snprintf(what, sizeof what, "vdev %s", c->vdevs[i].type->name);
@@ -112,6 +114,7 @@ static void check_lines(struct parser *p)
     }
     for (size_t i = 0; i < c->pass_intr_count; i++)
         use_line(p, users, c->pass_intrs[i].line, c->pass_intrs[i].place, "pass");
+    free(users);
 }
 
 /* Of two ranges the one that was written later, as far as their places tell. */
@@ -172,7 +175,7 @@ void parser_finish(struct parser *p)
                      p->blob_word.text);
     fill_cpus(c);
     fill_loggers(c);
-    parser_add_gic(p);
+    parser_add_pic(p);
     resolve_intrs(p);
     for (size_t i = 0; i < c->vdev_count; i++)
         finish_vdev(p, &c->vdevs[i]);

@@ -10,7 +10,7 @@
 #include "hv/config/config_numbers.h"
 #include "hv/config/config_strings.h"
 #include "hv/config/config_words.h"
-#include "vdev/gic/gic.h"
+#include "vdev/pic.h"
 
 enum context {
     CONTEXT_NONE,
@@ -55,9 +55,10 @@ struct parser {
     /* A blob-type word that waits for its `load` or `pass`; text NULL if none does. */
     struct word blob_word;
     enum blob_type blob;
-    enum blob_type pass_blob; /* of the current `pass` */
-    struct place gic_place;   /* of `vdev gic`; file NULL before it */
-    const char *gic_name;
+    enum blob_type pass_blob;    /* of the current `pass` */
+    const struct vdev_type *pic; /* the interrupt controller: */
+    const char *pic_name;
+    struct place pic_place; /* of its `vdev`; file NULL before it */
 };
 
 struct option {
@@ -116,7 +117,7 @@ const struct vdev_type *parser_type(struct parser *p, const struct word *word);
  * is none. */
 bool vdev_type_option(struct parser *p, const struct word *option);
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest);
-void parser_add_gic(struct parser *p);
+void parser_add_pic(struct parser *p);
 
 /* config_finish.c: defaults, what only the whole can tell, overlaps. */
 void parser_finish(struct parser *p);

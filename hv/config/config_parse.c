@@ -306,8 +306,11 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
                   const struct config_reader *reader, struct error *e)
 {
     struct config_errors errors = {0};
-    struct parser p = {
-        .options = config_options, .config = config, .errors = &errors, .gic_name = "gic"};
+    struct parser p = {.options = config_options,
+                       .config = config,
+                       .errors = &errors,
+                       .pic = vdev_default_pic,
+                       .pic_name = vdev_default_pic->name};
     *config = (struct vm_config){
         .unsupported_instruction = UNSUPPORTED_FAIL,
         .unsupported_reference = UNSUPPORTED_IGNORE,

@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-/* Lines of the GIC that devices may drive: PPIs and SPIs. */
-#define GIC_LINE_FIRST 16
-#define GIC_LINE_LAST  (GIC_LINES - 1)
-
 /* `vdev-pl011.so`, `vdev-pl011` and `pl011` are the same. */
 static const char *type_name(struct parser *p, const struct word *word)
 {
@@ -53,9 +49,9 @@ const struct vdev_type *parser_type(struct parser *p, const struct word *word)
     return type;
 }
 
-static bool is_gic(const struct vdev_config *vdev)
+static bool is_pic(const struct vdev_config *vdev)
 {
-    return !strcmp(vdev->type->name, "gic");
+    return vdev->type->pic != NULL;
 }
 
 static struct vdev_config *current(const struct parser *p)
@@ -77,32 +73,32 @@ HANDLER(handle_vdev)
         p->context = CONTEXT_SKIPPED;
         return;
     }
-    if (!strcmp(type->name, "gic") && p->gic_place.file) {
-        parser_error(p, option, "a second 'vdev gic'; the first is at [%s:%u]", p->gic_place.file,
-                     p->gic_place.line);
+    if (type->pic && p->pic_place.file) {
+        parser_error(p, option, "a second 'vdev %s'; the first is at [%s:%u]", type->name,
+                     p->pic_place.file, p->pic_place.line);
         p->context = CONTEXT_SKIPPED;
         return;
     }
     add_vdev(p, type, option->place);
-    if (is_gic(current(p)))
-        p->gic_place = option->place;
+    if (!type->pic)
+        return;
+    p->pic = type;
+    p->pic_name = type->name;
+    p->pic_place = option->place;
 }
 
 /* The interrupt controller comes first and always exists. */
-void parser_add_gic(struct parser *p)
+void parser_add_pic(struct parser *p)
 {
     struct vm_config *c = p->config;
-    const struct vdev_type *type = vdev_type_find("gic");
-    if (!type)
-        return;
-    if (!p->gic_place.file)
-        add_vdev(p, type, (struct place){"default", 0});
+    if (!p->pic_place.file)
+        add_vdev(p, p->pic, (struct place){"default", 0});
     size_t at = 0;
-    while (!is_gic(&c->vdevs[at]))
+    while (!is_pic(&c->vdevs[at]))
         at++;
-    struct vdev_config gic = c->vdevs[at];
-    memmove(&c->vdevs[1], &c->vdevs[0], at * sizeof gic);
-    c->vdevs[0] = gic;
+    struct vdev_config pic = c->vdevs[at];
+    memmove(&c->vdevs[1], &c->vdevs[0], at * sizeof pic);
+    c->vdevs[0] = pic;
 }
 
 HANDLER(handle_skipped)
@@ -142,10 +138,10 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
     uint64_t number;
     if (!rest.text)
         return parser_error(p, word, "'%s' is not PIC:LINE", word->text);
-    if (!piece_is(name, p->gic_name))
+    if (!piece_is(name, p->pic_name))
         return parser_error(p, word, "unknown interrupt controller '%.*s' (known here: '%s')",
-                            (int)name.size, name.text, p->gic_name);
-    if (!parser_number_in(p, word, rest, GIC_LINE_FIRST, GIC_LINE_LAST, &number))
+                            (int)name.size, name.text, p->pic_name);
+    if (!parser_number_in(p, word, rest, p->pic->pic->first_line, p->pic->pic->last_line, &number))
         return false;
     *pic = parser_keep(p, name);
     *line = (unsigned)number;
@@ -175,14 +171,14 @@ HANDLER(handle_vdev_name)
                      sizeof((struct vdev *)0)->name - 1);
         return;
     }
-    if (is_gic(vdev) && strspn(arguments->text, pic_letters) != strlen(arguments->text)) {
+    if (is_pic(vdev) && strspn(arguments->text, pic_letters) != strlen(arguments->text)) {
         parser_error(p, arguments,
                      "the name of an interrupt controller has letters, digits, '_', '-', '.' only");
         return;
     }
     vdev->name = parser_keep(p, word_piece(arguments));
-    if (is_gic(vdev))
-        p->gic_name = vdev->name;
+    if (is_pic(vdev))
+        p->pic_name = vdev->name;
 }
 
 HANDLER(handle_vdev_log)
@@ -200,7 +196,7 @@ HANDLER(handle_hostvector)
 {
     struct vdev_config *vdev = current(p);
     uint64_t number;
-    if (!is_gic(vdev)) {
+    if (!is_pic(vdev)) {
         parser_error(p, option, "'hostvector' is for interrupt controllers only");
         return;
     }

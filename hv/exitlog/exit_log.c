@@ -258,7 +258,7 @@ static void play_pmu_due(struct vm *vm, struct exit_log_entry *entry)
     put(vm->board, entry);
     if (entry->pmu_due.changes && s->has_head && s->head.kind == EXIT_LOG_PMU &&
         vcpu_of(vm->board, &s->head) == vm->vcpus[entry->vcpu])
-        vm->world.ppi(vm, entry->vcpu, PPI_PMU, s->head.pmu);
+        vm->world.set_line(vm, entry->vcpu, CPU_LINE_PMU, s->head.pmu);
 }
 
 void exit_log_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool changes)

@@ -107,7 +107,7 @@ static enum engine_stop change_pmu_line(struct exit_log *s)
     }
     const struct vcpu_world *world = &b->vms[s->head.vm]->world;
     engine_uncount_attempt(b->engine);
-    world->ppi(world->context, s->head.vcpu, PPI_PMU, s->head.pmu);
+    world->set_line(world->context, s->head.vcpu, CPU_LINE_PMU, s->head.pmu);
     engine_count_attempt(b->engine);
     return ENGINE_SOFT;
 }

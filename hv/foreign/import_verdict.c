@@ -210,9 +210,8 @@ static void verdict_on_register(struct vm *vm, struct vcpu *v, const struct obse
     if (own) {
         say(j, "no exit: the vCPU has %s itself", own);
         differ(j, "the board trapped %s, the model does not", own);
-    } else if (is_read ? gic_sysreg_read(vm->gic, v->index, encoding, &value)
-                       : gic_sysreg_write(vm->gic, v->index, encoding, value)) {
-        say(j, "%s answers: %s", vm->gic->name, name);
+    } else if (pic_cpu_register(vm->pic, v->index, encoding, !is_read, &value)) {
+        say(j, "%s answers: %s", vm->pic->v.name, name);
     } else {
         say(j, "%s is in no table: unsupported register %s", name,
             config_text_action(vm->config->unsupported_register));

@@ -49,7 +49,7 @@ static void note_empty(void *context, const char *name)
     (void)name;
 }
 
-static void name_node(struct vdev *v, struct node_name *name)
+static void name_node(const struct pic *pic, struct vdev *v, struct node_name *name)
 {
     const struct describer describer = {
         .begin_node = note_node,
@@ -58,6 +58,7 @@ static void name_node(struct vdev *v, struct node_name *name)
         .strings = note_strings,
         .empty = note_empty,
         .context = name,
+        .pic = pic,
     };
     if (v->type->describe)
         v->type->describe(v, &describer);
@@ -76,7 +77,7 @@ static bool merge_trees(struct vm *vm, struct dt_node *ours, struct dt_node *the
         if (i > 0 && i < c->vdev_count && !c->vdevs[i].name)
             continue;
         nodes[count] = none;
-        name_node(vm->vdevs[i], &nodes[count]);
+        name_node(vm->pic, vm->vdevs[i], &nodes[count]);
         vdevs[count] = (struct dt_vdev){vm->vdevs[i]->name, nodes[count].text};
         count++;
     }

@@ -10,6 +10,7 @@
 
 #include "hv/config/config.h"
 #include "hv/config/config_report.h"
+#include "vdev/pic.h"
 
 #define FLAG(name)                                                                                 \
     {                                                                                              \
@@ -62,6 +63,7 @@ static const struct vdev_type types[] = {
 };
 const struct vdev_type *const vdev_types[] = {&gic_type, &types[0], &types[1], &types[2],
                                               &types[3], &types[4], &types[5], NULL};
+const struct vdev_type *const vdev_default_pic = &gic_type;
 
 const struct vdev_type *vdev_type_find(const char *name)
 {

@@ -99,26 +99,29 @@ static void one_push(struct run *r)
 }
 
 /* What reaches an interrupt controller besides accesses. */
-static void one_gic_event(struct run *r)
+static void one_pic_event(struct run *r)
 {
+    struct pic *pic = pic_of(r->w.v);
+    const struct pic_type *type = r->w.v->type->pic;
+    unsigned lines = type->last_line - type->first_shared + 1;
     uint64_t x = next_random(&r->random), value = next_random(&r->random);
     unsigned vcpu = (unsigned)(x >> 8) % r->w.env.vcpu_count;
     unsigned encoding = 3u << 14 | 12u << 7 | (8 + (unsigned)(x >> 16) % 5) << 3 | (x >> 24 & 7);
     switch (x & 3) {
     case 0:
-        gic_set_spi(r->w.v, 32 + (unsigned)(x >> 16) % (GIC_LINES - 32), x >> 40 & 1);
+        type->set_line(pic, type->first_shared + (unsigned)(x >> 16) % lines, x >> 40 & 1);
         break;
     case 1:
-        gic_set_ppi(r->w.v, vcpu, 16 + (unsigned)(x >> 16) % 16, x >> 40 & 1);
+        pic_set_local(pic, vcpu, (enum cpu_line)((x >> 16) % CPU_LINES), x >> 40 & 1);
         break;
     case 2:
-        note(r, gic_sysreg_read(r->w.v, vcpu, encoding, &value));
+        note(r, pic_cpu_register(pic, vcpu, encoding, false, &value));
         note(r, value);
         break;
     default:
         if (x >> 50 & 1)
             encoding = 3u << 14 | 4u << 7 | 6u << 3; /* ICC_PMR_EL1 */
-        note(r, gic_sysreg_write(r->w.v, vcpu, encoding, value));
+        note(r, pic_cpu_register(pic, vcpu, encoding, true, &value));
         break;
     }
 }
@@ -135,15 +138,14 @@ static void note_outputs(struct run *r)
 
 static void run_steps(struct run *r, unsigned steps)
 {
-    bool is_gic = strcmp(r->w.v->type->name, "gic") == 0;
     while (steps--) {
         uint64_t x = next_random(&r->random);
         if ((x & 15) == 0)
             world_advance(&r->w, x >> 8 & 0xfffff);
         else if ((x & 15) == 1)
             one_push(r);
-        else if ((x & 3) == 2 && is_gic)
-            one_gic_event(r);
+        else if ((x & 3) == 2 && r->w.v->type->pic)
+            one_pic_event(r);
         else
             one_access(r);
         note_outputs(r);

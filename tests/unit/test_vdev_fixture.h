@@ -10,6 +10,7 @@
 
 #include "vdev/bus.h"
 #include "vdev/gic/gic.h"
+#include "vdev/pic.h"
 
 /* By iova. The upper half is read-only. Its pages are where `world_frames` puts them. */
 #define WORLD_RAM       0x40000000u
@@ -30,7 +31,8 @@ struct world {
     struct vdev *v;
     bool irq_level; /* of the device's own line */
     unsigned irq_changes;
-    bool vcpu_irq[GIC_VCPUS_MAX], vcpu_fiq[GIC_VCPUS_MAX]; /* what a GIC signals */
+    bool vcpu_irq[GIC_VCPUS_MAX],
+        vcpu_fiq[GIC_VCPUS_MAX]; /* what an interrupt controller signals */
     unsigned signals;
     char output[256];
     size_t output_size;
@@ -53,11 +55,11 @@ static inline void world_wire(void *context, unsigned line, bool level)
     w->irq_level = level;
 }
 
-static inline void world_signal(void *context, unsigned vcpu, bool irq, bool fiq)
+static inline void world_signal(void *context, unsigned vcpu, unsigned signals)
 {
     struct world *w = context;
-    w->vcpu_irq[vcpu] = irq;
-    w->vcpu_fiq[vcpu] = fiq;
+    w->vcpu_irq[vcpu] = signals & CPU_SIGNAL_IRQ;
+    w->vcpu_fiq[vcpu] = signals & CPU_SIGNAL_FIQ;
     w->signals++;
 }
 
@@ -198,8 +200,8 @@ static inline bool world_try_type(struct world *w, const struct vdev_type *t, un
         w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
     if (!vdev_create(v, e))
         return false;
-    if (strcmp(t->name, "gic") == 0)
-        gic_connect(v, (struct gic_outputs){world_signal, w});
+    if (t->pic)
+        pic_connect(pic_of(v), (struct pic_outputs){world_signal, w});
     return bus_add(&w->bus, v, e);
 }
 
@@ -323,9 +325,22 @@ static inline void tree_empty(void *context, const char *property)
     tree_add(context, "\n");
 }
 
+/* Of the controller that a device's interrupt goes to. */
+static inline size_t tree_line_cells(const struct pic *pic, unsigned line, uint32_t *cells)
+{
+    (void)pic;
+    cells[0] = 0;
+    cells[1] = line - 32;
+    cells[2] = 4;
+    return 3;
+}
+
 static inline void tree_of(struct vdev *v, struct tree_text *t)
 {
-    struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t};
+    static const struct pic_type pic_type = {.cells = tree_line_cells};
+    static const struct vdev_type type = {.pic = &pic_type};
+    static const struct pic pic = {.v = {.type = &type}};
+    struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t, &pic};
     t->text[0] = '\0';
     v->type->describe(v, &d);
 }

@@ -78,7 +78,7 @@ static bool gic_ranges(struct vdev *v, unsigned vcpus, struct error *e)
  * each CPU it starts. Machines of the past left that to the guest. */
 static bool starts_asleep(const struct gic *g)
 {
-    return g->version == 3 && (g->v.env->quirks & QUIRK_GICR_ASLEEP);
+    return g->version == 3 && (g->pic.v.env->quirks & QUIRK_GICR_ASLEEP);
 }
 
 static void reset(struct gic *g)
@@ -137,7 +137,7 @@ static void describe_v2(const struct describer *d)
 static void gic_describe(struct vdev *v, const struct describer *d)
 {
     char name[32];
-    uint32_t phandle = PHANDLE_GIC, two = 2, three = 3;
+    uint32_t phandle = PHANDLE_PIC, two = 2, three = 3;
     snprintf(name, sizeof name, "intc@%" PRIx64, v->regions[0].base);
     d->begin_node(d->context, name);
     if (gic_of(v)->version == 3)
@@ -164,11 +164,6 @@ static void gic_restored(struct vdev *v)
         g->bpr1[vcpu] &= 7;
     }
     gic_everything_changed(g);
-}
-
-void gic_connect(struct vdev *v, struct gic_outputs outputs)
-{
-    gic_of(v)->outputs = outputs;
 }
 
 void gic_vcpu_started(struct vdev *v, unsigned vcpu)
@@ -202,6 +197,7 @@ const struct vdev_type gic_type = {
     .fields = gic_fields,
     .default_loc = GIC_GICD_DEFAULT,
     .options = gic_options,
+    .pic = &gic_pic,
     .ranges = gic_ranges,
     .create = gic_create,
     .access = gic_access,

@@ -1,7 +1,8 @@
-/* The interrupt controller: GICv3 (IHI 0069H: distributor, redistributors, system-register CPU
+/* The Arm interrupt controller: GICv3 (IHI 0069H: distributor, redistributors, system-register CPU
  * interface) or GICv2 (IHI 0048B: distributor, memory-mapped CPU interface), chosen by the option
  * `version`. Line numbers are INTIDs: 0-15 SGI, 16-31 PPI, 32 and up SPI. One security state
- * (GICD_CTLR.DS = 1). */
+ * (GICD_CTLR.DS = 1). The program knows it as a `struct pic` (gic_pic.c); this is what its files
+ * and its tests know. */
 #ifndef VDEV_GIC_GIC_H
 #define VDEV_GIC_GIC_H
 
@@ -15,15 +16,7 @@
 #define GIC_GICR_DEFAULT 0x2f100000
 #define GIC_GICC_DEFAULT 0x2c000000
 
-/* Called whenever what the CPU interface signals to a vCPU changes, and for every vCPU after a
- * restore. Nothing is signalled at reset. */
-struct gic_outputs {
-    void (*set)(void *context, unsigned vcpu, bool irq, bool fiq);
-    void *context;
-};
-
 /* The device behind `vdev gic`; `v` must be of that type. */
-void gic_connect(struct vdev *v, struct gic_outputs outputs);
 unsigned gic_version(const struct vdev *v);
 /* Firmware starts the vCPU, and wakes its redistributor (GICR_WAKER) before. */
 void gic_vcpu_started(struct vdev *v, unsigned vcpu);

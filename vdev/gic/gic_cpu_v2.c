@@ -59,7 +59,7 @@ static void end_of_interrupt(struct gic *g, unsigned vcpu, unsigned groups, unsi
     if (intid >= GIC_LINES)
         return;
     if (!gic_priority_drop(g, vcpu, groups))
-        log_guest(g->v.env->log, "gic: vCPU %u ends interrupt %u out of order", vcpu, intid);
+        log_guest(g->pic.v.env->log, "gic: vCPU %u ends interrupt %u out of order", vcpu, intid);
     if (!(g->cpu_control[vcpu] & CPU_EOI_MODE))
         gic_deactivate(g, vcpu, intid);
 }
@@ -132,7 +132,8 @@ static void write_register(struct gic *g, unsigned vcpu, uint64_t offset, uint32
             gic_deactivate(g, vcpu, INTID(value));
         break;
     default:
-        log_guest(g->v.env->log, "gic: write to read-only or reserved GICC+%#x", (unsigned)offset);
+        log_guest(g->pic.v.env->log, "gic: write to read-only or reserved GICC+%#x",
+                  (unsigned)offset);
         break;
     }
 }

@@ -57,7 +57,7 @@ static void end_of_interrupt(struct gic *g, unsigned vcpu, unsigned group, uint6
     if (intid >= GIC_LINES)
         return;
     if (!gic_priority_drop(g, vcpu, 1u << group)) {
-        log_guest(g->v.env->log, "gic: vCPU %u ends interrupt %u out of order", vcpu, intid);
+        log_guest(g->pic.v.env->log, "gic: vCPU %u ends interrupt %u out of order", vcpu, intid);
         return;
     }
     bool same_group = (g->group[gic_bank(vcpu, intid / 32)] >> (intid & 31) & 1) == group;
@@ -70,7 +70,7 @@ static void deactivate(struct gic *g, unsigned vcpu, uint64_t value)
     if (g->cpu_control[vcpu] & CPU_EOI_MODE)
         gic_deactivate(g, vcpu, value & 0xffffff);
     else
-        log_guest(g->v.env->log, "gic: vCPU %u writes ICC_DIR_EL1 with EOImode 0", vcpu);
+        log_guest(g->pic.v.env->log, "gic: vCPU %u writes ICC_DIR_EL1 with EOImode 0", vcpu);
 }
 
 /* Is the vCPU named by the value of ICC_SGI<n>R_EL1? Our affinities are 0.0.0.n, so Aff3-1 and the

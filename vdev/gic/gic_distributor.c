@@ -144,6 +144,7 @@ enum bus_answer gic_distributor_access(struct gic *g, struct bus_access *a)
     else if (offset == GICD_SGIR && g->version == 2)
         write_sgir(g, a->vcpu, (uint32_t)a->value);
     else
-        log_guest(g->v.env->log, "gic: write to read-only or reserved GICD+%#x", (unsigned)offset);
+        log_guest(g->pic.v.env->log, "gic: write to read-only or reserved GICD+%#x",
+                  (unsigned)offset);
     return BUS_HANDLED;
 }

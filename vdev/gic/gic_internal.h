@@ -11,12 +11,14 @@
  *   gic_cpu_v2.c         GICC_*        gic_cpu_v3.c         ICC_*_EL1
  *   gic_why.c            why a vCPU gets no interrupt
  *   gic_names.c          the registers' names
+ *   gic_pic.c            what the rest of the program knows of it
  *   gic.c                the device: options, device tree, restore
  */
 #ifndef VDEV_GIC_GIC_INTERNAL_H
 #define VDEV_GIC_GIC_INTERNAL_H
 
 #include "vdev/gic/gic.h"
+#include "vdev/pic.h"
 
 enum {
     GIC_WORDS = GIC_LINES / 32,
@@ -52,8 +54,7 @@ struct gic_msi {
 };
 
 struct gic {
-    struct vdev v;
-    struct gic_outputs outputs;
+    struct pic pic;
     unsigned version;
     unsigned vcpu_count;
 
@@ -114,6 +115,9 @@ void gic_signal(struct gic *g, unsigned vcpu);      /* after the priorities chan
 unsigned gic_running_priority(const struct gic *g, unsigned vcpu);
 unsigned gic_group_priority(const struct gic *g, unsigned vcpu, unsigned group, unsigned priority);
 bool gic_can_signal(const struct gic *g, unsigned vcpu);
+
+/* gic_pic.c */
+extern const struct pic_type gic_pic;
 
 /* gic_names.c */
 const struct vdev_register *gic_register_names(const struct vdev *v, unsigned region,

@@ -58,8 +58,9 @@ static bool chosen_is_fiq(const struct gic *g, unsigned vcpu)
 
 static void send_output(struct gic *g, unsigned vcpu)
 {
-    if (g->outputs.set)
-        g->outputs.set(g->outputs.context, vcpu, g->choice[vcpu].irq, g->choice[vcpu].fiq);
+    const struct gic_choice *c = &g->choice[vcpu];
+    pic_signal(&g->pic, vcpu,
+               (c->irq ? (unsigned)CPU_SIGNAL_IRQ : 0) | (c->fiq ? (unsigned)CPU_SIGNAL_FIQ : 0));
 }
 
 void gic_signal(struct gic *g, unsigned vcpu)

@@ -72,10 +72,10 @@ void gic_msi_describe(const struct gic *g, const struct describer *d)
     char name[32];
     if (!g->msi.count)
         return;
-    snprintf(name, sizeof name, "v2m@%" PRIx64, g->v.regions[GIC_MSI_REGION].base);
+    snprintf(name, sizeof name, "v2m@%" PRIx64, g->pic.v.regions[GIC_MSI_REGION].base);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
     d->empty(d->context, "msi-controller");
-    describe_reg(d, &g->v.regions[GIC_MSI_REGION], 1);
+    describe_reg(d, &g->pic.v.regions[GIC_MSI_REGION], 1);
     d->end_node(d->context);
 }

@@ -68,7 +68,8 @@ static void write_word(struct gic *g, unsigned vcpu, uint64_t offset, uint32_t v
         gic_cpu_changed(g, vcpu);
         break;
     default:
-        log_guest(g->v.env->log, "gic: write to read-only or reserved GICR+%#x", (unsigned)offset);
+        log_guest(g->pic.v.env->log, "gic: write to read-only or reserved GICR+%#x",
+                  (unsigned)offset);
         break;
     }
 }
