@@ -11,8 +11,8 @@ struct exit_changes {
 
 /* The exit begins to be handled. */
 void exit_changes_begin(struct exit_changes *c, const struct board *b);
-/* It is handled: calls `tell` for each field that is another one, with its name ("vdev gic:
- * pending[37]"). At most `limit`; returns how many there are. */
+/* It is handled: calls `tell` for each field that is another one, with its name ("vdev pl011:
+ * rx[3]"). At most `limit`; returns how many there are. */
 size_t exit_changes_end(const struct exit_changes *c, const struct board *b, size_t limit,
                         void (*tell)(void *context, const char *what, uint64_t from, uint64_t to),
                         void *context);

@@ -39,7 +39,7 @@ static inline bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
 {
     (void)context;
     *passed_ns = ns;
-    return true;
+    return ns != UINT64_MAX;
 }
 
 #define MACHINE_VMS_MAX 2
@@ -51,25 +51,42 @@ struct machine {
     struct board *board;
 };
 
-/* So many VMs with 4 MiB at 0x40000000, where the image is; `exit_log` may be NULL. */
-static inline void machine_assemble(struct machine *m, const uint32_t *words, size_t count,
-                                    size_t vms, struct exit_log *exit_log)
+/* So many VMs of this configuration, which are to load `image`; `exit_log` may be NULL. False: it
+ * cannot be parsed or assembled. */
+static inline bool machine_make(struct machine *m, const char *text, size_t vms,
+                                struct exit_log *exit_log, struct error *e)
 {
-    static const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image"};
     struct config_reader reader = {0};
-    struct error e = {0};
     struct board_options options = {.limit_ns = UINT64_MAX,
                                     .limit_ticks = UINT64_MAX,
                                     .limit_instructions = UINT64_MAX,
                                     .exit_log = exit_log};
     struct board_sinks sinks = {.idle = on_idle};
-    *m = (struct machine){.image = {words, count}, .vm_count = vms};
-    for (size_t i = 0; i < vms; i++)
-        ck_assert_msg(config_parse(&m->configs[i], text, 1, &reader, &e), "%s", e.text);
+    for (; m->vm_count < vms; m->vm_count++)
+        if (!config_parse(&m->configs[m->vm_count], &text, 1, &reader, e))
+            return false;
     journal_live(&m->journal, JOURNAL_LIVE,
                  (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &m->image});
-    m->board = board_new(NULL, m->configs, vms, &m->journal, &options, &sinks, &e);
-    ck_assert_msg(m->board != NULL, "%s", e.text);
+    m->board = board_new(NULL, m->configs, vms, &m->journal, &options, &sinks, e);
+    return m->board != NULL;
+}
+
+/* One VM. */
+static inline bool machine_try(struct machine *m, const char *text, const uint32_t *words,
+                               size_t count, struct error *e)
+{
+    *m = (struct machine){.image = {words, count}};
+    return machine_make(m, text, 1, NULL, e);
+}
+
+/* VMs with 4 MiB at 0x40000000, where the image is. */
+static inline void machine_assemble(struct machine *m, const uint32_t *words, size_t count,
+                                    size_t vms, struct exit_log *exit_log)
+{
+    struct error e = {0};
+    *m = (struct machine){.image = {words, count}};
+    ck_assert_msg(machine_make(m, "ram 0x40000000,4M load 0x40000000,image", vms, exit_log, &e),
+                  "%s", e.text);
 }
 
 static inline void machine_open(struct machine *m, const uint32_t *words, size_t count, size_t vms)
