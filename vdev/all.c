@@ -1,6 +1,4 @@
 /* Every device type there is. A device that is not in this list does not exist. */
-#include <string.h>
-
 #include "vdev/pic.h"
 
 extern const struct vdev_type gic_type;
@@ -19,11 +17,3 @@ const struct vdev_type *const vdev_types[] = {
 };
 
 const struct vdev_type *const vdev_default_pic = &gic_type;
-
-const struct vdev_type *vdev_type_find(const char *name)
-{
-    for (const struct vdev_type *const *t = vdev_types; *t; t++)
-        if (strcmp((*t)->name, name) == 0)
-            return *t;
-    return NULL;
-}

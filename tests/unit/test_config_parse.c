@@ -65,14 +65,6 @@ const struct vdev_type *const vdev_types[] = {&gic_type, &types[0], &types[1], &
                                               &types[3], &types[4], &types[5], NULL};
 const struct vdev_type *const vdev_default_pic = &gic_type;
 
-const struct vdev_type *vdev_type_find(const char *name)
-{
-    for (size_t i = 0; vdev_types[i]; i++)
-        if (!strcmp(vdev_types[i]->name, name))
-            return vdev_types[i];
-    return NULL;
-}
-
 /* The one file there is. */
 struct source {
     const char *text;

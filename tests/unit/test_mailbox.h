@@ -80,14 +80,7 @@ static const struct vdev_type mailbox_type = {
 
 extern const struct vdev_type gic_type;
 const struct vdev_type *const vdev_types[] = {&gic_type, &mailbox_type, NULL};
-
-const struct vdev_type *vdev_type_find(const char *name)
-{
-    for (const struct vdev_type *const *t = vdev_types; *t; t++)
-        if (strcmp((*t)->name, name) == 0)
-            return *t;
-    return NULL;
-}
+const struct vdev_type *const vdev_default_pic = &gic_type;
 
 /* x1 = the mailbox, x2 = where frames go. */
 static const uint32_t mailbox_guest[] = {

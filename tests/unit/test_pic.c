@@ -168,14 +168,6 @@ extern const struct vdev_type exit_type, pl011_type;
 const struct vdev_type *const vdev_types[] = {&exit_type, &fake_type, &pl011_type, NULL};
 const struct vdev_type *const vdev_default_pic = &fake_type;
 
-const struct vdev_type *vdev_type_find(const char *name)
-{
-    for (size_t i = 0; vdev_types[i]; i++)
-        if (strcmp(vdev_types[i]->name, name) == 0)
-            return vdev_types[i];
-    return NULL;
-}
-
 /* By itself ------------------------------------------------------------------------------------ */
 
 struct signalled {
