@@ -1,5 +1,6 @@
-/* The MMIO transport and split virtqueues, seen through the console and the entropy source: a small
- * driver in the test's RAM, a driver that does everything wrong, and one that does anything. */
+/* Virtio: the core, the MMIO transport and split virtqueues, seen through the console and the
+ * entropy source: a small driver in the test's RAM, a driver that does everything wrong, and one
+ * that does anything. */
 #include "emu/bytes.h"
 #include "test_vdev_fixture.h"
 #include "vdev/virtio/virtio_mmio.h"
@@ -280,7 +281,6 @@ END_TEST
 
 /* A device with a configuration space of its own. */
 struct block {
-    struct vdev v;
     struct virtio_device virtio;
 };
 
@@ -316,26 +316,58 @@ START_TEST(configuration_space)
                                             .read_config = block_read_config,
                                             .write_config = block_write_config,
                                             .notify = block_notify};
-    struct block b = {.v = {.env = &w.env}};
+    struct block b = {.virtio.v = {.env = &w.env}};
     memset(&w, 0, sizeof w);
     w.env = (struct vdev_env){.events = &w.events, .vtime = &w.vtime};
-    virtio_init(&b.virtio, &b.v, &type);
+    virtio_init(&b.virtio, &type);
     struct bus_access a = {.offset = CONFIG + 4, .size = 4};
-    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_int_eq(virtio_mmio_access(&b.virtio.v, 0, &a), BUS_HANDLED);
     ck_assert_uint_eq(a.value, 0x88776655);
     a = (struct bus_access){.offset = CONFIG + 10, .size = 2};
-    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_int_eq(virtio_mmio_access(&b.virtio.v, 0, &a), BUS_HANDLED);
     ck_assert_uint_eq(a.value, 0xccbb);
     a = (struct bus_access){.offset = CONFIG + 12, .size = 4};
-    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_int_eq(virtio_mmio_access(&b.virtio.v, 0, &a), BUS_HANDLED);
     ck_assert_uint_eq(a.value, 0);
     a = (struct bus_access){.offset = CONFIG + 11, .size = 1, .is_write = true, .value = 0x1234};
-    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED);
+    ck_assert_int_eq(virtio_mmio_access(&b.virtio.v, 0, &a), BUS_HANDLED);
     ck_assert(written[0] == 11 && written[1] == 1 && written[2] == 0x34);
     a = (struct bus_access){.offset = CONFIG + 12, .size = 1, .is_write = true};
-    ck_assert_int_eq(virtio_access(&b.virtio, &a), BUS_HANDLED); /* behind its end */
+    ck_assert_int_eq(virtio_mmio_access(&b.virtio.v, 0, &a), BUS_HANDLED); /* behind its end */
     ck_assert_uint_eq(written[0], 11);
-    virtio_destroy(&b.virtio);
+    virtio_destroy(&b.virtio.v);
+}
+END_TEST
+
+/* Another transport has other registers, and the same behind them. */
+START_TEST(the_core_needs_no_transport)
+{
+    world_open(&w, "virtio-console", 1, NULL);
+    struct virtio_device *d = (struct virtio_device *)(void *)w.v;
+    d->device_features_select = d->driver_features_select = 1;
+    ck_assert_uint_eq(virtio_features(d), 1);
+    virtio_accept(d, 1);
+    virtio_write_status(d, DRIVER | FEATURES_OK);
+    ck_assert_ptr_null(
+        virtio_selected(&(struct virtio_device){.type = d->type, .queue_select = 2}));
+    d->queue_select = OUTPUT;
+    ck_assert_uint_eq(virtio_selected_max(d), 64);
+    virtio_write_queue(d, VIRTIO_QUEUE_SIZE, 0, SIZE);
+    virtio_write_queue(d, VIRTIO_QUEUE_DESCRIPTORS, 0, WORLD_RAM + OUTPUT * AREA);
+    virtio_write_queue(d, VIRTIO_QUEUE_DRIVER, 0, WORLD_RAM + OUTPUT * AREA + AVAILABLE);
+    virtio_write_queue(d, VIRTIO_QUEUE_DEVICE, 0, WORLD_RAM + OUTPUT * AREA + USED);
+    virtio_write_queue(d, VIRTIO_QUEUE_READY, 0, 1);
+    virtio_write_queue(d, VIRTIO_QUEUE_DEVICE, 1, 1); /* too late */
+    ck_assert_uint_eq(virtio_selected(d)->used, WORLD_RAM + OUTPUT * AREA + USED);
+    virtio_write_status(d, DRIVER_OK);
+    put_descriptor(OUTPUT * AREA, 0, text_at(0, "core"), 4, 0, 0);
+    make_available(OUTPUT, 0);
+    virtio_notify(d, OUTPUT);
+    check_output("core");
+    ck_assert(w.irq_level);
+    virtio_acknowledge(d, USED_BUFFER);
+    ck_assert(!w.irq_level);
+    world_close(&w);
 }
 END_TEST
 
@@ -1058,6 +1090,7 @@ int main(void)
     tcase_add_test(t, a_reset_forgets_everything);
     tcase_add_test(t, a_ready_queue_stays_as_it_is);
     tcase_add_test(t, configuration_space);
+    tcase_add_test(t, the_core_needs_no_transport);
     tcase_add_test(t, output_of_a_chain);
     tcase_add_test(t, no_output_before_driver_ok);
     tcase_add_test(t, output_by_an_indirect_table);

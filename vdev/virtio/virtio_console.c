@@ -12,7 +12,6 @@ enum { QUEUE_SIZE = 64, OUTPUT_PER_CALL = 65536, OUTPUT_PIECE = 4096 };
 enum { CONFIG_EMERG_WR = 8, CONFIG_SIZE = 12 };
 
 struct console {
-    struct vdev v;
     struct virtio_device virtio;
     uint64_t sent; /* bytes of the next chain to transmit that have gone out already */
 };
@@ -32,7 +31,7 @@ static struct console *console_of(struct vdev *v)
 
 static void output(const struct console *c, const void *data, size_t size)
 {
-    c->v.env->output(c->v.env->context, c->v.channel, data, size);
+    c->virtio.v.env->output(c->virtio.v.env->context, c->virtio.v.channel, data, size);
 }
 
 /* Sends as much of the chain as there is budget for. True: all of it has gone out. The driver may
@@ -120,29 +119,8 @@ static size_t console_input(struct vdev *v, const uint8_t *data, size_t size)
 
 static bool console_create(struct vdev *v, struct error *e)
 {
-    virtio_init(&console_of(v)->virtio, v, &console_virtio);
+    virtio_init(&console_of(v)->virtio, &console_virtio);
     return vdev_check_delayed(v, e);
-}
-
-static enum bus_answer console_access(struct vdev *v, unsigned region, struct bus_access *a)
-{
-    (void)region;
-    return virtio_access(&console_of(v)->virtio, a);
-}
-
-static void console_describe(struct vdev *v, const struct describer *d)
-{
-    virtio_describe(&console_of(v)->virtio, d);
-}
-
-static void console_restored(struct vdev *v)
-{
-    virtio_restored(&console_of(v)->virtio);
-}
-
-static void console_destroy(struct vdev *v)
-{
-    virtio_destroy(&console_of(v)->virtio);
 }
 
 static const struct vdev_option_type console_options[] = {
@@ -161,12 +139,12 @@ const struct vdev_type virtio_console_type = {
     .needs_intr = true,
     .masters = true,
     .options = console_options,
-    .ranges = virtio_ranges,
+    .ranges = virtio_mmio_ranges,
     .create = console_create,
-    .access = console_access,
-    .registers = virtio_registers,
+    .access = virtio_mmio_access,
+    .registers = virtio_mmio_registers,
     .input = console_input,
-    .describe = console_describe,
-    .restored = console_restored,
-    .destroy = console_destroy,
+    .describe = virtio_mmio_describe,
+    .restored = virtio_restored,
+    .destroy = virtio_destroy,
 };

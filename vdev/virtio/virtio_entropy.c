@@ -6,7 +6,6 @@ enum { REQUESTS, QUEUES };
 enum { QUEUE_SIZE = 16, BYTES_PER_CALL = 65536, BYTES_AT_ONCE = 256 };
 
 struct entropy {
-    struct vdev v;
     struct virtio_device virtio;
 };
 
@@ -24,7 +23,7 @@ static struct entropy *entropy_of(struct vdev *v)
 /* False: there is no randomness, which ends the VM, or the chain is not in memory. */
 static bool fill(struct entropy *r, const struct virtq_chain *chain, size_t size)
 {
-    const struct vdev_env *env = r->v.env;
+    const struct vdev_env *env = r->virtio.v.env;
     for (size_t done = 0; done < size;) {
         uint8_t random[BYTES_AT_ONCE];
         size_t part = size - done < sizeof random ? size - done : sizeof random;
@@ -66,29 +65,8 @@ static const struct virtio_type entropy_virtio = {
 static bool entropy_create(struct vdev *v, struct error *e)
 {
     (void)e;
-    virtio_init(&entropy_of(v)->virtio, v, &entropy_virtio);
+    virtio_init(&entropy_of(v)->virtio, &entropy_virtio);
     return true;
-}
-
-static enum bus_answer entropy_access(struct vdev *v, unsigned region, struct bus_access *a)
-{
-    (void)region;
-    return virtio_access(&entropy_of(v)->virtio, a);
-}
-
-static void entropy_describe(struct vdev *v, const struct describer *d)
-{
-    virtio_describe(&entropy_of(v)->virtio, d);
-}
-
-static void entropy_restored(struct vdev *v)
-{
-    virtio_restored(&entropy_of(v)->virtio);
-}
-
-static void entropy_destroy(struct vdev *v)
-{
-    virtio_destroy(&entropy_of(v)->virtio);
 }
 
 static const struct vdev_option_type entropy_options[] = {
@@ -105,11 +83,11 @@ const struct vdev_type virtio_entropy_type = {
     .needs_intr = true,
     .masters = true,
     .options = entropy_options,
-    .ranges = virtio_ranges,
+    .ranges = virtio_mmio_ranges,
     .create = entropy_create,
-    .access = entropy_access,
-    .registers = virtio_registers,
-    .describe = entropy_describe,
-    .restored = entropy_restored,
-    .destroy = entropy_destroy,
+    .access = virtio_mmio_access,
+    .registers = virtio_mmio_registers,
+    .describe = virtio_mmio_describe,
+    .restored = virtio_restored,
+    .destroy = virtio_destroy,
 };
