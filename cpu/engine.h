@@ -120,6 +120,13 @@ struct engine_change {
     bool by_guest;
 };
 
+/* What a look at a block depends on besides the code. */
+enum engine_look {
+    LOOK_ALWAYS,  /* registers */
+    LOOK_AT_SP,   /* it lets the block run where SP is a multiple of 16 */
+    LOOK_AT_NONE, /* it always does */
+};
+
 struct engine_callbacks {
     /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
     bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
@@ -135,6 +142,10 @@ struct engine_callbacks {
     /* Of watched blocks: called before each with its place and size; how many of its
      * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
+    /* The same of all blocks, where engine_set_checks refuses. What it says of a block's `kind`
+     * holds while `regime` and the code are the same. */
+    uint64_t (*look)(void *cpu, uint64_t pc, unsigned size_bytes, enum engine_look *kind);
+    const uint64_t *regime;
     /* Code at `pc` ran that had been executed, then changed without an IC instruction, which did
      * not come a little later either. Of each page the first time. */
     void (*ran_changed_code)(void *cpu, uint64_t pc, const struct engine_change *change);

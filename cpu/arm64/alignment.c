@@ -34,13 +34,11 @@ bool is_misaligned(const struct insn_memory *m)
     return alignment && (m->address & (alignment - 1));
 }
 
-/* An engine that makes no checks lets acquires and SP pass, but where every page is refused: which
- * pages are refused for other reasons depends on where the run began, and on a debugger. */
 static bool sp_is_misaligned(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     struct engine *e = v->cpu.world->engine;
     bool reads_sp = m->rn == 31 && m->class != INSN_NOT_MEMORY;
-    return reads_sp && engine_sp(e) % 16 && (!v->checks_are_ours || all_must_be_aligned(v)) &&
+    return reads_sp && engine_sp(e) % 16 &&
            (v->stage1.sctlr & (at_el0(engine_mode(e)) ? SCTLR_SA0 : SCTLR_SA));
 }
 
@@ -49,8 +47,8 @@ static bool is_checked(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
     if (m->class == INSN_ZERO)
         return false;
-    return (v->stage1.sctlr & SCTLR_A) || (m->ordered && !v->checks_are_ours) ||
-           m->class == INSN_EXCLUSIVE || m->class == INSN_ATOMIC;
+    return (v->stage1.sctlr & SCTLR_A) || m->ordered || m->class == INSN_EXCLUSIVE ||
+           m->class == INSN_ATOMIC;
 }
 
 bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
@@ -87,4 +85,110 @@ bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory 
         v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
     take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
     return true;
+}
+
+/* Looks ------------------------------------------------------------------------------------------
+ */
+
+/* Where the engine makes no checks each block is looked at before it runs, for acquires, releases
+ * and what is based on SP. At an instruction whose base is not known where the block begins the run
+ * stops, to look again. */
+
+/* Most instructions need no decoding. */
+static bool may_be_looked_at(uint32_t word)
+{
+    bool is_based_on_sp = (word >> 25 & 5) == 4 && (word >> 5 & 31) == 31;
+    return is_based_on_sp || insn_may_be_ordered(word);
+}
+
+/* Not one that is undefined on this model. */
+static bool is_looked_at(const struct arm64_vcpu *v, const struct insn_memory *m, uint32_t word)
+{
+    if (m->class == INSN_NOT_MEMORY || (insn_is_after_v8_0(word) && !v->has_pan))
+        return false;
+    return m->rn == 31 || (m->ordered && m->class == INSN_SINGLE);
+}
+
+/* The registers that the instructions before have changed, and what to. SP only counts where it
+ * may have moved by something else than multiples of 16. */
+struct bases {
+    uint32_t changed, known;
+    uint64_t value[31];
+};
+
+static bool base_is_known(const struct bases *b, unsigned n)
+{
+    return !(b->changed >> n & 1) || (b->known >> n & 1);
+}
+
+static uint64_t base(struct engine *e, const struct bases *b, unsigned n)
+{
+    return b->known >> n & 1 ? b->value[n] : n == 31 ? engine_sp(e) : engine_x(e, n);
+}
+
+/* An addition of a constant to a base that is known gives another one. */
+static void follow(struct engine *e, struct bases *b, uint32_t word)
+{
+    unsigned rd = word & 31, rn = word >> 5 & 31;
+    uint32_t changed = insn_may_change_bases(word);
+    bool is_add = (word & 0xbf800000) == 0x91000000 && rd != 31 && base_is_known(b, rn);
+    uint64_t by = (uint64_t)(word >> 10 & 0xfff) << (word >> 22 & 1 ? 12 : 0);
+    if (is_add)
+        b->value[rd] = base(e, b, rn) + (word >> 30 & 1 ? -by : by);
+    b->changed |= changed;
+    b->known &= ~changed;
+    b->known |= (uint32_t)is_add << rd;
+}
+
+/* `b`: of the block up to there. False: what is there depends on nothing that is looked at. */
+static bool decode_looked_at(struct arm64_vcpu *v, uint64_t pc, uint32_t word,
+                             const struct bases *b, struct insn_memory *m)
+{
+    struct engine *e = v->cpu.world->engine;
+    if (!may_be_looked_at(word))
+        return false;
+    *m = insn_memory_decode(e, pc, word);
+    if (!is_looked_at(v, m, word))
+        return false;
+    if (m->rn != 31)
+        m->address += base(e, b, m->rn) - engine_x(e, m->rn);
+    return true;
+}
+
+/* Before the block runs. */
+uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum engine_look *kind)
+{
+    struct arm64_vcpu *v = cpu;
+    struct bases b = {.changed = 0};
+    uint64_t at = pc;
+    uint32_t word;
+    *kind = LOOK_AT_NONE;
+    for (; at < pc + size_bytes && peek_instruction(v, at, &word); at += 4) {
+        struct insn_memory m;
+        if (decode_looked_at(v, at, word, &b, &m)) {
+            bool is_easy = m.rn == 31 && !m.ordered && base_is_known(&b, 31);
+            *kind = is_easy && *kind != LOOK_ALWAYS ? LOOK_AT_SP : LOOK_ALWAYS;
+            if (!base_is_known(&b, m.rn) || alignment_faults(v, &m))
+                break;
+        }
+        follow(v->cpu.world->engine, &b, word);
+    }
+    if (at >= pc + size_bytes)
+        return UINT64_MAX;
+    *kind = LOOK_ALWAYS;
+    return (at - pc) / 4;
+}
+
+bool alignment_take_pending(struct arm64_vcpu *v)
+{
+    static const struct bases none;
+    struct engine *e = v->cpu.world->engine;
+    uint64_t pc = engine_pc(e);
+    struct insn_memory m;
+    uint32_t word;
+    if (!v->checks_are_ours || !peek_instruction(v, pc, &word) ||
+        !decode_looked_at(v, pc, word, &none, &m) || !alignment_faults(v, &m))
+        return false;
+    engine_count_attempt(e);
+    return take_alignment(v, pc, &m);
 }

@@ -166,6 +166,8 @@ static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, str
         .sysop = system_operation,
         .exception = take_engine_exception,
         .watch = watch,
+        .look = alignment_may_run,
+        .regime = &v->regime,
         .ran_changed_code = ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
         .carry_out = carry_out,
@@ -245,7 +247,8 @@ static bool take_pending(struct arm64_vcpu *v)
     if (take_interrupt(v))
         return false;
     return step_take_pending(v) ||
-           (!debug_take_pending(v) && (illegal_take_pending(v) || take_fp_trap(v)));
+           (!debug_take_pending(v) &&
+            (illegal_take_pending(v) || take_fp_trap(v) || alignment_take_pending(v)));
 }
 
 static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop *why)

@@ -85,10 +85,11 @@ struct arm64_vcpu {
      * number that changes whenever a translation may. */
     uint64_t regime;
     bool tags_seen; /* a page was used under an address with a tag (TBI) */
-    struct {
+    struct code_page {
         uint64_t regime, page_va;
         const uint8_t *host;
-    } code;
+    } code, peeked;
+    bool leaves_tlb; /* what is translated is for nobody's TLB */
     struct device_page {
         uint64_t regime, page_va;
         struct access access;

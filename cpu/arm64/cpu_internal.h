@@ -57,6 +57,8 @@ static inline void new_regime(struct arm64_vcpu *v)
     v->regime++;
 }
 bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
+/* The same without a trace in the TLB: where one build looks, and another need not. */
+bool peek_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
 /* Would a load by the instruction that was refused fail, too? */
 bool read_fails(struct arm64_vcpu *v, gva_t a);
 /* AT S1E1R ...: PAR_EL1 for the address. */
@@ -109,6 +111,10 @@ bool is_misaligned(const struct insn_memory *m);
 bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m);
 /* Then takes the exception. */
 bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);
+/* What is checked though no page is refused, where that is ours: looked at before it runs. */
+uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum engine_look *kind);
+/* Must the instruction at PC take such a fault? Takes it. Uses one instruction. */
+bool alignment_take_pending(struct arm64_vcpu *v);
 
 /* withheld.c: accesses to memory that fill_page refused without a fault; v->withheld says why. */
 void handle_withheld(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);

@@ -77,6 +77,34 @@ bool insn_misaligns_sp(uint32_t word)
     return extended || (logical && bits(word, 30, 29) != 3);
 }
 
+/* Of the group of LDXR and LDAR all that were there have CAS' o1 clear or are pairs, and LDLAR's o0
+ * set. */
+bool insn_is_after_v8_0(uint32_t word)
+{
+    bool o2 = bit(word, 23), o1 = bit(word, 21), o0 = bit(word, 15), large = bit(word, 31);
+    if ((word & 0x3f000000) != 0x08000000)
+        return insn_may_be_ordered(word);
+    return o2 ? o1 || !o0 : o1 && !large;
+}
+
+/* Bases that loads and stores move: pre- and post-indexed ones, pairs, SIMD structures. */
+static bool may_write_back(uint32_t word)
+{
+    return (word & 0x3b200400) == 0x38000400 || (word & 0x3a800000) == 0x28800000 ||
+           (word & 0x3e800000) == 0x0c800000;
+}
+
+uint32_t insn_may_change_bases(uint32_t word)
+{
+    unsigned rs = bits(word, 20, 16);
+    uint32_t to = 1u << bits(word, 4, 0);
+    if ((bits(word, 28, 25) & 5) == 4) {
+        to |= 1u << bits(word, 14, 10) | 1u << rs | 1u << (rs + 1) % 32;
+        to |= may_write_back(word) ? 1u << bits(word, 9, 5) : 0;
+    }
+    return (to & 0x7fffffff) | (uint32_t)insn_misaligns_sp(word) << 31;
+}
+
 bool insn_is_fp(uint32_t word)
 {
     /* op0 (28:25) = x111: data processing, scalar FP and Advanced SIMD; loads and stores with V. */

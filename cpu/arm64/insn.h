@@ -56,6 +56,10 @@ bool insn_is_load_exclusive(uint32_t word);
 bool insn_may_be_ordered(uint32_t word);
 /* A load or store whose address is a base plus a register. */
 bool insn_has_register_offset(uint32_t word);
+/* In the groups that have acquires, releases and atomics: none that every Armv8.0 core has. */
+bool insn_is_after_v8_0(uint32_t word);
+/* General registers that it may write, and more; SP (31) if it may leave it misaligned. */
+uint32_t insn_may_change_bases(uint32_t word);
 /* Leaves SP elsewhere than a multiple of 16 from where it was, or may do so. */
 bool insn_misaligns_sp(uint32_t word);
 /* Reads or writes the FP and SIMD registers, so that CPACR_EL1.FPEN may trap it. */

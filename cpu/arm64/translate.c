@@ -98,7 +98,7 @@ static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access
     if (!stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, a, access, NULL, leaf,
                      &v->fault))
         return false;
-    if (!on)
+    if (!on || v->leaves_tlb)
         return true;
     bool empties = tlb_is_full(v->cpu.tlb);
     if (tlb_insert(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), leaf)) {
@@ -206,22 +206,34 @@ bool read_fails(struct arm64_vcpu *v, gva_t a)
     return !translate_aside(v, a, &access, &found);
 }
 
-/* The instruction at `pc`, which is about to execute: its page is readable as code. */
-bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
+static bool read_code(struct arm64_vcpu *v, struct code_page *c, uint64_t pc, uint32_t *word)
 {
     uint64_t page_va = pc & ~PAGE_MASK;
-    if (v->code.regime != v->regime || v->code.page_va != page_va) {
+    if (c->regime != v->regime || c->page_va != page_va) {
         struct access access = current_access(v, ACCESS_FETCH);
         struct aside at;
         bool found = translate_aside(v, gva(page_va), &access, &at);
-        v->code.host =
-            found ? memory_at(v->cpu.world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
-        v->code.page_va = page_va;
-        v->code.regime = found ? v->regime : 0; /* a page may appear without a TLBI */
+        c->host = found ? memory_at(v->cpu.world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
+        c->page_va = page_va;
+        c->regime = found ? v->regime : 0; /* a page may appear without a TLBI */
     }
-    if (v->code.host)
-        *word = load_le32(v->code.host + (pc & PAGE_MASK & ~(uint64_t)3));
-    return v->code.host != NULL;
+    if (c->host)
+        *word = load_le32(c->host + (pc & PAGE_MASK & ~(uint64_t)3));
+    return c->host != NULL;
+}
+
+/* The instruction at `pc`, which is about to execute: its page is readable as code. */
+bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
+{
+    return read_code(v, &v->code, pc, word);
+}
+
+bool peek_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
+{
+    v->leaves_tlb = true;
+    bool found = read_code(v, &v->peeked, pc, word);
+    v->leaves_tlb = false;
+    return found;
 }
 
 static struct device_page *device_slot(struct arm64_vcpu *v, uint64_t page_va)

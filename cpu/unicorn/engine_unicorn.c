@@ -43,6 +43,7 @@ void library_end_code(struct engine *e, const uint64_t *address)
 
 void library_drop_code(struct engine *e, uint64_t from, uint64_t to)
 {
+    e->drops++;
     e->window_is_open = true;
     uc_ctl_remove_cache(e->uc, WINDOW | from, WINDOW | to);
     close_window(e, from);
@@ -50,6 +51,7 @@ void library_drop_code(struct engine *e, uint64_t from, uint64_t to)
 
 void library_drop_all_code(struct engine *e)
 {
+    e->drops++;
     uc_ctl_flush_tb(e->uc);
 }
 

@@ -36,7 +36,7 @@ void grant(struct engine *e, uint64_t now)
         left = 0;
     e->room = 0;
     e->granted = left > INT64_MAX / 8 ? INT64_MAX / 2 : (int64_t)left * 4;
-    if (e->place_count || e->code_seen) {
+    if (e->place_count || e->code_seen || e->looks) {
         e->room = e->granted;
         e->granted = 0;
     }
@@ -126,6 +126,12 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
             e->settled = false;
             may_run = watched < may_run ? watched : may_run;
         }
+        if (e->looks && wants_look(e, address, size)) {
+            e->settled = true;
+            uint64_t looked = look_at(e, address, size);
+            e->settled = false;
+            may_run = looked < may_run ? looked : may_run;
+        }
         if (may_run < size / 4) {
             e->truncate = may_run;
             stop(e, ENGINE_SOFT);
@@ -157,7 +163,8 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
     }
     bool wfe = e->behind_wfe;
     e->behind_wfe = false;
-    if (!wfe && e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size)) {
+    if (!wfe && e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size) &&
+        !(e->looks && wants_look(e, address, size))) {
         note_code(e, address, size);
         begin_block(e, address, size);
         return;

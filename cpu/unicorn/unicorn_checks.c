@@ -25,12 +25,40 @@ void checks_begin_run(struct engine *e)
 
 bool unicorn_set_checks(struct engine *e, unsigned checks)
 {
-    if (!e->makes_checks)
+    if (!e->makes_checks) {
+        e->looks = checks != 0;
+        look_at_next_block(e);
         return false;
+    }
     e->checks = checks;
     if (translating == e)
         engine_checks_now = checks;
     return true;
+}
+
+static struct look *look_of(struct engine *e, uint64_t address)
+{
+    return &e->looked[(address >> 2) % LOOK_SLOTS];
+}
+
+bool wants_look(struct engine *e, uint64_t address, uint32_t size)
+{
+    const struct look *l = look_of(e, address);
+    if (l->address != address || l->size != size || l->callbacks != e->callbacks ||
+        l->regime != *e->callbacks->regime || l->drops != e->drops)
+        return true;
+    return l->kind == LOOK_ALWAYS || (l->kind == LOOK_AT_SP && engine_sp(e) % 16);
+}
+
+uint64_t look_at(struct engine *e, uint64_t address, uint32_t size)
+{
+    struct look *l = look_of(e, address);
+    l->address = address;
+    l->size = size;
+    l->callbacks = e->callbacks;
+    l->regime = *e->callbacks->regime;
+    l->drops = e->drops;
+    return e->callbacks->look(e->callbacks->cpu, address, size, &l->kind);
 }
 
 void engine_translates_block(void)

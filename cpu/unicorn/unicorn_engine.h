@@ -42,6 +42,7 @@ struct uc_context;
 #define YIELD_SLOTS  4096
 #define LOOKED_SLOTS 1024
 #define NOTED_SLOTS  1024
+#define LOOK_SLOTS   4096
 
 /* What the block hook touches on its fast path, in one cache line. */
 struct fast {
@@ -164,6 +165,15 @@ struct engine {
     uint8_t yield_after[YIELD_SLOTS];
     uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
 
+    /* Alignment, where blocks are looked at: what was found, by (address >> 2) % LOOK_SLOTS. */
+    bool looks;
+    uint32_t drops; /* of translated code, so far */
+    struct look {
+        uint64_t address, regime;
+        const struct engine_callbacks *callbacks;
+        uint32_t size, drops;
+        enum engine_look kind;
+    } looked[LOOK_SLOTS];
     bool makes_checks; /* of alignment: */
     unsigned checks;
     struct translated translated;
@@ -315,6 +325,10 @@ bool wfe_waits(struct engine *e, uint64_t now);
 /* The library runs this engine, or (NULL) none that makes checks. */
 void checks_begin_run(struct engine *e);
 bool unicorn_set_checks(struct engine *e, unsigned checks);
+/* Where blocks are looked at: this one, before it runs? Then how many of its instructions may run.
+ */
+bool wants_look(struct engine *e, uint64_t address, uint32_t size);
+uint64_t look_at(struct engine *e, uint64_t address, uint32_t size);
 
 /* unicorn_inside.c ------------------------------------------------------------------------------*/
 

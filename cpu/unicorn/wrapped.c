@@ -1,7 +1,7 @@
 /* Functions of Unicorn that ours stand around: what blocks begin with, how pages are found,
  * and how memory accesses are translated, which cpu/unicorn/unicorn_checks.c decides. The names,
  * types and numbers are those inside the library; a self-test says whether all of it works, and
- * where it does not, or where this is not linked, cpu/arm64/withheld.c checks alignment. */
+ * where it does not, or where this is not linked, cpu/arm64/alignment.c checks alignment. */
 #ifndef QVM_WRAP
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
