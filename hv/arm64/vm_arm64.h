@@ -20,6 +20,9 @@ void arm64_explain(struct vm *vm, struct vcpu *v, const struct explain_question 
 bool arm64_table_is_damaged(const struct guest_exit *x);
 void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);
 
+/* image_arm64.c */
+extern const struct image_format arm64_image;
+
 /* exception_text.c */
 bool arm64_put_exception(const struct vcpu_registers *before, const struct vcpu_registers *after,
                          struct bytes *out);

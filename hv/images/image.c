@@ -1,6 +1,5 @@
-/* ELF64 (System V ABI), the arm64 Image (Documentation/arch/arm64/booting in Linux), gzip (RFC
+/* ELF64 (System V ABI), the kernels that the architecture has a format of its own for, gzip (RFC
  * 1952) or zstd (RFC 8878) around either, and EFI zboot; anything else is raw. */
-#include "cpu/arm64/arm64_vcpu.h"
 #include "hv/images/image.h"
 
 #include <inttypes.h>
@@ -11,9 +10,8 @@
 #include "emu/text.h"
 #include "hv/hv_internal.h"
 
-#define EXPANDED_MAX    ((size_t)1 << 30)
-#define KERNEL_BOUNDARY 0x200000
-#define PADDING_MAX     0x10000 /* of the last section, which need not be in the file */
+#define EXPANDED_MAX ((size_t)1 << 30)
+#define PADDING_MAX  0x10000 /* of the last section, which need not be in the file */
 
 static bool at_least(const struct bytes *f, size_t size)
 {
@@ -82,14 +80,16 @@ static bool load_segment(struct placement *p, const struct load_config *load, co
                     load->path, memory_size, at);
 }
 
-/* ELF64, little-endian, AArch64. */
+/* ELF64, little-endian, of the VM's architecture. */
 static bool load_elf(struct placement *p, const struct load_config *load, const struct bytes *f,
                      struct loaded_image *image, struct error *e)
 {
     if (!at_least(f, 64))
         return fail(load, e, "the ELF header is truncated");
-    if (f->data[4] != 2 || f->data[5] != 1 || u16(f, 18) != 183)
-        return fail(load, e, "not a 64-bit little-endian AArch64 ELF file");
+    if (f->data[4] != 2 || f->data[5] != 1 || u16(f, 18) != p->vm->arch->elf_machine)
+        return error_at(e, load->place.file, load->place.line,
+                        "'%s': not a 64-bit little-endian %s ELF file", load->path,
+                        p->vm->arch->elf_machine_name);
     uint64_t headers = u64(f, 32), header_size = u16(f, 54), count = u16(f, 56);
     if (header_size < 56 || !range_inside(headers, header_size * count, f->size))
         return fail(load, e, "the ELF program headers are outside of the file");
@@ -115,22 +115,9 @@ static bool load_elf(struct placement *p, const struct load_config *load, const 
     return true;
 }
 
-/* Bits 1 and 2 of the flags: 0 does not say. */
-static bool has_granule(struct placement *p, const struct load_config *load, const struct bytes *f,
-                        struct error *e)
-{
-    unsigned kib = (unsigned[]){0, 4, 16, 64}[u64(f, 24) >> 1 & 3];
-    if (!kib || arm64_has_granule(arm64_of(p->vm->vcpus[0]), kib))
-        return true;
-    return error_at(e, load->place.file, load->place.line,
-                    "'%s': the kernel has pages of %u KiB, which cpu-model %s has not (set "
-                    "cpu-model)",
-                    load->path, kib, p->vm->config->cpu_model);
-}
-
 static bool is_whole(const struct load_config *load, const struct bytes *f, struct error *e)
 {
-    uint64_t size = image_linux_size(f);
+    uint64_t size = image_pe_size(f);
     return f->size + PADDING_MAX >= size ||
            error_at(e, load->place.file, load->place.line,
                     "'%s': the kernel was cut short: its header says at least %" PRIu64
@@ -138,18 +125,23 @@ static bool is_whole(const struct load_config *load, const struct bytes *f, stru
                     load->path, size, f->size);
 }
 
-/* text_offset bytes behind a 2 MiB aligned base near the start of RAM. */
-static bool load_linux(struct placement *p, const struct load_config *load, const struct bytes *f,
-                       struct loaded_image *image, struct error *e)
+static bool is_kernel(const struct image_format *format, const struct bytes *f)
 {
-    uint64_t image_size = u64(f, 16), at = load->address;
-    uint64_t text_offset = image_size ? u64(f, 8) : 0x80000; /* before Linux 3.17 */
-    uint64_t size = image_size > f->size ? image_size : f->size;
-    if (!is_whole(load, f, e) || !has_granule(p, load, f, e))
+    return at_least(f, format->header_size) &&
+           memcmp(f->data + format->at, format->magic, format->magic_size) == 0;
+}
+
+/* Where its header wants it, near the start of RAM. */
+static bool load_kernel(struct placement *p, const struct load_config *load, const struct bytes *f,
+                        struct loaded_image *image, struct error *e)
+{
+    struct image_layout layout;
+    if (!is_whole(load, f, e) || !p->vm->arch->kernel->read(p->vm, load, f, &layout, e))
         return false;
+    uint64_t at = load->address, size = layout.size > f->size ? layout.size : f->size;
     bool fits = load->has_address
                     ? placement_is_memory(p, at, size)
-                    : placement_first(p, size, KERNEL_BOUNDARY, text_offset, false, &at);
+                    : placement_first(p, size, layout.boundary, layout.offset, false, &at);
     if (!fits)
         return fail(load, e,
                     "the kernel (image_size in its header) does not fit into guest memory");
@@ -239,10 +231,10 @@ static bool load_guest(struct placement *p, const struct load_config *load, cons
         return fail(load, e, "the file is empty");
     if (at_least(f, 4) && memcmp(f->data, "\177ELF", 4) == 0)
         return load_elf(p, load, f, image, e);
-    if (at_least(f, 64) && memcmp(f->data + 0x38, "ARM\x64", 4) == 0)
-        return load_linux(p, load, f, image, e);
-    const char *foreign = image_foreign(f);
-    if (foreign)
+    if (is_kernel(p->vm->arch->kernel, f))
+        return load_kernel(p, load, f, image, e);
+    char foreign[160];
+    if (image_foreign(f, p->vm->arch, foreign, sizeof foreign))
         return error_at(e, load->place.file, load->place.line,
                         "'%s': %s (`data load` copies a file as it is)", load->path, foreign);
     if (image_is_text(f))

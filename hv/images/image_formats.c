@@ -1,14 +1,17 @@
 /* Files that are often given as guest images and are none: each is named, with the way to one. */
+#include <stdio.h>
 #include <string.h>
 
 #include "hv/images/image.h"
 
-static const struct format {
+struct format {
     size_t at;
     const char *magic;
     size_t size;
     const char *sentence;
-} formats[] = {
+};
+
+static const struct format formats[] = {
     {0,
      "\xfd"
      "7zXZ\0",
@@ -28,9 +31,12 @@ static const struct format {
     {257, "ustar", 5, "it is a tar archive: `tar -x` unpacks it"},
     {0, "hsqs", 4, "it is a squashfs file system: a disk, not a kernel"},
     {0, "QFI\xfb", 4, "it is a qcow2 disk, not a kernel"},
-    {0x24, "\x18\x28\x6f\x01", 4, "it is a zImage of 32-bit Arm: the vCPUs have AArch64"},
-    {0x202, "HdrS", 4, "it is a bzImage of x86: the vCPUs have AArch64"},
-    {0x38, "RSC\x05", 4, "it is an Image of RISC-V: the vCPUs have AArch64"},
+};
+
+static const struct format of_other_cpus[] = {
+    {0x24, "\x18\x28\x6f\x01", 4, "it is a zImage of 32-bit Arm"},
+    {0x202, "HdrS", 4, "it is a bzImage of x86"},
+    {0x38, "RSC\x05", 4, "it is an Image of RISC-V"},
 };
 
 static bool has(const struct bytes *f, size_t at, const char *magic, size_t size)
@@ -47,14 +53,27 @@ static uint64_t pe_header(const struct bytes *f)
     return at >= 64 && range_inside(at, 24, f->size) && has(f, at, "PE\0\0", 4) ? at : 0;
 }
 
-const char *image_foreign(const struct bytes *f)
+static const char *find(const struct format *list, size_t count, const struct bytes *f)
 {
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-        if (has(f, formats[i].at, formats[i].magic, formats[i].size))
-            return formats[i].sentence;
-    if (pe_header(f) && !has(f, 0x38, "ARM\x64", 4))
-        return "it is a program for UEFI or Windows (PE): firmware that runs it is wanted";
+    for (size_t i = 0; i < count; i++)
+        if (has(f, list[i].at, list[i].magic, list[i].size))
+            return list[i].sentence;
     return NULL;
+}
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+bool image_foreign(const struct bytes *f, const struct vm_arch *arch, char *text, size_t size)
+{
+    const char *what = find(formats, COUNT(formats), f);
+    const char *other = what ? NULL : find(of_other_cpus, COUNT(of_other_cpus), f);
+    if (!what && !other && pe_header(f))
+        what = "it is a program for UEFI or Windows (PE): firmware that runs it is wanted";
+    if (other)
+        snprintf(text, size, "%s: the vCPUs have %s", other, arch->elf_machine_name);
+    else if (what)
+        snprintf(text, size, "%s", what);
+    return what || other;
 }
 
 bool image_is_text(const struct bytes *f)
@@ -70,7 +89,7 @@ bool image_is_text(const struct bytes *f)
 
 /* Microsoft's PE format: the number of sections at 6, the size of the optional header at 20; a
  * section's SizeOfRawData and PointerToRawData at 16 and 20 of its 40 bytes. */
-uint64_t image_linux_size(const struct bytes *f)
+uint64_t image_pe_size(const struct bytes *f)
 {
     uint64_t at = pe_header(f), size = 0;
     if (!at)
