@@ -66,6 +66,8 @@ struct arch {
     const struct arch_register *registers;
     unsigned register_count;
     unsigned pc, sp; /* the ids of those two */
+    /* Those that tell of the exception that was taken last; NULL behind the last. */
+    const char *exception_registers[4];
 
     unsigned instruction_most;              /* bytes of the longest instruction, */
     unsigned instruction_each;              /* and of each; 0: they differ */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "emu/journal_records.h"
 #include "hv/hv_internal.h"
@@ -29,19 +28,23 @@ struct search {
 /* Ends --------------------------------------------------------------------------------------------
  */
 
+static void add_number(struct sha256 *hash, uint64_t number)
+{
+    uint8_t bytes[8];
+    store_le(bytes, number, 8);
+    sha256_add(hash, bytes, sizeof bytes);
+}
+
 /* Of the vCPU that ran last, where the run was cut off: the fault that it is in. */
 static void add_fault(struct board *b, struct sha256 *hash)
 {
-    static const unsigned registers[] = {SYS_ESR_EL1, SYS_FAR_EL1, SYS_ELR_EL1};
-    uint8_t bytes[8];
+    struct vcpu_registers r;
     if (!b->current)
         return;
-    store_le(bytes, engine_pc(b->engine), 8);
-    sha256_add(hash, bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++) {
-        store_le(bytes, engine_sysreg(b->engine, registers[i]), 8);
-        sha256_add(hash, bytes, sizeof bytes);
-    }
+    vcpu_read_registers(b->current, b->current, &r);
+    add_number(hash, vcpu_registers_pc(&r));
+    for (const char *const *name = r.arch->exception_registers; *name; name++)
+        add_number(hash, r.value[vcpu_register_find(r.arch, *name)][0]);
 }
 
 struct shrink_end shrink_run(struct board *b)

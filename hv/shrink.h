@@ -7,7 +7,7 @@
 #include "hv/board.h"
 
 /* What has to stay: how every VM ended, and when; where the run is cut off instead, what the vCPU
- * that ran last was doing: PC, ESR_EL1, FAR_EL1, ELR_EL1. */
+ * that ran last was doing: its PC, and what its registers say of the exception that it is in. */
 struct shrink_end {
     uint64_t instructions, ticks;
     int exit_status;

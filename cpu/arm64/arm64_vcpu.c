@@ -347,6 +347,7 @@ const struct arch arch_arm64 = {
     .register_count = ARM64_REGISTERS,
     .pc = ARM64_PC,
     .sp = ARM64_SP,
+    .exception_registers = {"ESR_EL1", "FAR_EL1", "ELR_EL1"},
     .instruction_most = 4,
     .instruction_each = 4,
     .exit_names =
