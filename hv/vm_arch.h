@@ -14,6 +14,7 @@ struct vcpu;
 struct guest_exit;
 struct vcpu_registers;
 struct image_format;
+struct observed_arch;
 
 /* One row of the virtual addresses of a guest. */
 struct guest_mapping {
@@ -46,7 +47,8 @@ struct vm_arch {
      * it, else of the last. */
     enum core_note (*take_core_note)(uint32_t type, const uint8_t *data, size_t size,
                                      struct vcpu_registers *r, struct error *e);
-    const struct image_format *kernel; /* that it has beside ELF: hv/images/image.h */
+    const struct image_format *kernel;    /* that it has beside ELF: hv/images/image.h */
+    const struct observed_arch *observed; /* exits from elsewhere: hv/foreign/observed_arch.h */
     /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS
      * in JSON; and what the guest gets where its instruction is not carried out. */
     const char *exit_whys[EXIT_REASONS];

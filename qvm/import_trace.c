@@ -150,8 +150,10 @@ static bool import_stream(struct importing *i, struct error *e)
         return error_set(e, "import wants a configuration behind the file: the one by which the "
                             "model judges these exits");
     note_source(i, format->name);
-    bool ok = import_text(format, &in, text, i->file.size, e) &&
-              assemble(i, i->words->words, i->words->count, e);
+    bool ok = assemble(i, i->words->words, i->words->count, e);
+    if (ok)
+        in.arch = i->p.board->vms[0]->arch;
+    ok = ok && import_text(format, &in, text, i->file.size, e);
     if (ok)
         resolve_vcpus(i, &in);
     ok = ok && begin(i, &r, e) && end(i, &r, recording_seen(&r, &in.stream), e);

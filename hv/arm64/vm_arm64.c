@@ -13,6 +13,7 @@ const struct vm_arch vm_arch_arm64 = {
     .elf_machine = 183, /* EM_AARCH64 */
     .elf_machine_name = "AArch64",
     .kernel = &arm64_image,
+    .observed = &arm64_observed,
     .put_core_notes = arm64_put_core_notes,
     .take_core_note = arm64_take_core_note,
     .exit_whys =

@@ -23,6 +23,9 @@ void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_
 /* image_arm64.c */
 extern const struct image_format arm64_image;
 
+/* observed_arm64.c */
+extern const struct observed_arch arm64_observed;
+
 /* exception_text.c */
 bool arm64_put_exception(const struct vcpu_registers *before, const struct vcpu_registers *after,
                          struct bytes *out);

@@ -13,7 +13,8 @@
  */
 
 struct import {
-    const char *file; /* its name, for errors */
+    const char *file;           /* its name, for errors */
+    const struct vm_arch *arch; /* of the VM that it is imported for */
     struct observed_stream stream;
     uint64_t lines;
     uint64_t skipped;       /* lines that say nothing about guest exits */

@@ -1,17 +1,18 @@
 /* The text of Linux' tracepoints of KVM, as ftrace, trace-cmd and perf print them: what each thread
- * that runs a vCPU does between kvm_exit and kvm_entry is one exit. Arm's: kvm_exit says class and
- * PC, kvm_guest_fault the syndrome and the addresses, kvm_mmio what was accessed. x86's kvm_exit
- * says all. */
+ * that runs a vCPU does between kvm_exit and kvm_entry is one exit. What kvm_exit says of it, and
+ * which tracepoints say more, is the architecture's; x86's kvm_exit says all, and is kept as it is.
+ */
+#include "hv/foreign/import_ftrace.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "hv/foreign/import.h"
-#include "hv/foreign/import_scan.h"
+#include "hv/foreign/observed_arch.h"
 
 #define NONE SIZE_MAX
 
-struct thread {
+struct ftrace_thread {
     uint64_t id;
     uint8_t vcpu;
     bool of_other_vm;
@@ -20,65 +21,55 @@ struct thread {
         is_told; /* an event of its own has said more about it: the next such one is another exit */
 };
 
-struct reading {
+struct ftrace_reading {
     struct import *i;
-    struct thread threads[OBSERVED_VCPUS_MAX];
+    const struct observed_arch *arch;
+    struct ftrace_thread threads[OBSERVED_VCPUS_MAX];
     size_t thread_count;
-};
-
-/* One line: what stands before the event's name, and behind. */
-struct occurrence {
-    struct scan arguments;
-    uint64_t ns;
-    bool has_time;
-    struct thread *thread;
-    unsigned line;
 };
 
 /* Lines -------------------------------------------------------------------------------------------
  */
 
-/* What a line's event does; false, with the error: it is not as it should be. */
-typedef bool (*take_fn)(struct reading *r, struct occurrence *v, struct error *e);
+static bool take_exit(struct ftrace_reading *r, struct ftrace_line *v, struct error *e);
+static bool take_entry(struct ftrace_reading *r, struct ftrace_line *v, struct error *e);
+static bool take_mmio(struct ftrace_reading *r, struct ftrace_line *v, struct error *e);
+static bool take_page_fault(struct ftrace_reading *r, struct ftrace_line *v, struct error *e);
 
-static bool take_exit(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_entry(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_fault(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_hvc(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_wfx(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_syndrome(struct reading *r, struct occurrence *v, struct error *e);
-static bool take_page_fault(struct reading *r, struct occurrence *v, struct error *e);
-
-static const struct {
-    const char *name; /* with the colon that ends it */
-    take_fn take;
-} events[] = {
+/* Those that all architectures have. */
+static const struct ftrace_event events[] = {
     {"kvm_exit:", take_exit},
     {"kvm_entry:", take_entry},
-    {"kvm_guest_fault:", take_fault},
     {"kvm_mmio:", take_mmio},
-    {"kvm_hvc_arm64:", take_hvc},
-    {"kvm_wfx_arm64:", take_wfx},
-    {"kvm_handle_sys_reg:", take_syndrome},
     {"kvm_page_fault:", take_page_fault},
+    {NULL, NULL},
 };
-#define EVENTS (sizeof events / sizeof events[0])
+
+static ftrace_take find(const struct ftrace_event *list, const struct scan *name)
+{
+    for (; list->name; list++)
+        if (scan_is(name, list->name))
+            return list->take;
+    return NULL;
+}
 
 /* The event of a line; *before is what comes before its name. */
-static take_fn find_event(struct scan line, struct scan *before, struct scan *arguments)
+static ftrace_take find_event(const struct observed_arch *arch, struct scan line,
+                              struct scan *before, struct scan *arguments)
 {
     struct scan rest = line, word;
     while (scan_word(&rest, &word)) {
         struct scan name = word;
         if (scan_begins(&name, "kvm:"))
             name.at += 4;
-        for (size_t i = 0; i < EVENTS; i++)
-            if (scan_is(&name, events[i].name)) {
-                *before = (struct scan){line.at, word.at};
-                *arguments = rest;
-                return events[i].take;
-            }
+        ftrace_take take = find(events, &name);
+        if (!take)
+            take = find(arch->tracepoints, &name);
+        if (take) {
+            *before = (struct scan){line.at, word.at};
+            *arguments = rest;
+            return take;
+        }
     }
     return NULL;
 }
@@ -86,7 +77,10 @@ static take_fn find_event(struct scan line, struct scan *before, struct scan *ar
 bool import_ftrace_recognise(const char *line, size_t size)
 {
     struct scan s = scan_of(line, size), before, arguments;
-    return scan_begins(&s, "# tracer:") || find_event(s, &before, &arguments);
+    for (size_t i = 0; vm_arches[i]; i++)
+        if (find_event(vm_arches[i]->observed, s, &before, &arguments))
+            return true;
+    return scan_begins(&s, "# tracer:");
 }
 
 static bool is_digit(char c)
@@ -95,7 +89,7 @@ static bool is_digit(char c)
 }
 
 /* The last word is the time, `seconds.fraction:`. */
-static void read_time(struct scan before, struct occurrence *v)
+static void read_time(struct scan before, struct ftrace_line *v)
 {
     struct scan word, last = {before.end, before.end};
     while (scan_word(&before, &word))
@@ -139,7 +133,7 @@ static bool read_thread(struct scan before, uint64_t *id, struct scan *comm)
 
 /* QEMU calls its threads "CPU 0/KVM": a second one of that name is another VM's. Others are
  * numbered as they appear. */
-static void name_thread(const struct reading *r, struct scan comm, struct thread *t)
+static void name_thread(const struct ftrace_reading *r, struct scan comm, struct ftrace_thread *t)
 {
     uint64_t number;
     struct scan in = comm;
@@ -152,7 +146,8 @@ static void name_thread(const struct reading *r, struct scan comm, struct thread
         t->of_other_vm |= r->threads[i].vcpu == t->vcpu;
 }
 
-static struct thread *find_thread(struct reading *r, struct scan before, struct error *e)
+static struct ftrace_thread *find_thread(struct ftrace_reading *r, struct scan before,
+                                         struct error *e)
 {
     uint64_t id = 0;
     struct scan comm = {before.at, before.at};
@@ -165,8 +160,8 @@ static struct thread *find_thread(struct reading *r, struct scan before, struct 
                  OBSERVED_VCPUS_MAX);
         return NULL;
     }
-    struct thread *t = &r->threads[r->thread_count];
-    *t = (struct thread){.id = id, .open = NONE};
+    struct ftrace_thread *t = &r->threads[r->thread_count];
+    *t = (struct ftrace_thread){.id = id, .open = NONE};
     name_thread(r, comm, t);
     r->thread_count++;
     return t;
@@ -175,30 +170,36 @@ static struct thread *find_thread(struct reading *r, struct scan before, struct 
 /* Exits -------------------------------------------------------------------------------------------
  */
 
-static struct observed_exit *open_exit(const struct reading *r, const struct occurrence *v)
+static struct observed_exit *open_exit(const struct ftrace_reading *r, const struct ftrace_line *v)
 {
     return v->thread->open == NONE ? NULL : &r->i->stream.exits[v->thread->open];
 }
 
-static struct observed_exit *begin_exit(struct reading *r, struct occurrence *v,
-                                        enum observed_kind kind, struct error *e)
+struct observed_exit *import_ftrace_begin(struct ftrace_reading *r, struct ftrace_line *v,
+                                          enum observed_kind kind, struct error *e)
 {
     struct observed_exit *x = observed_stream_add(&r->i->stream);
     if (!x) {
-        error_at(e, r->i->file, v->line, "more than %zu guest exits", OBSERVED_EXITS_MAX);
+        error_at(e, r->i->file, v->number, "more than %zu guest exits", OBSERVED_EXITS_MAX);
         return NULL;
     }
     v->thread->open = r->i->stream.count - 1;
     v->thread->is_told = false;
     x->kind = kind;
     x->vcpu = v->thread->vcpu;
-    x->line = v->line;
+    x->line = v->number;
     x->ns = v->ns;
     x->known = v->has_time ? OBSERVED_TIME : 0;
     return x;
 }
 
-static void set_pc(struct observed_exit *x, uint64_t pc)
+bool import_ftrace_refuse(const struct ftrace_reading *r, const struct ftrace_line *v,
+                          const char *form, struct error *e)
+{
+    return error_at(e, r->i->file, v->number, "%s", form);
+}
+
+void import_ftrace_set_pc(struct observed_exit *x, uint64_t pc)
 {
     x->pc = pc;
     x->known |= OBSERVED_PC;
@@ -206,18 +207,18 @@ static void set_pc(struct observed_exit *x, uint64_t pc)
 
 /* "reason EPT_VIOLATION rip 0x... info 181 0", in newer kernels "vcpu 0 reason ... rip 0x... info1
  * 0x... info2 0x...". */
-static bool take_x86_exit(struct reading *r, struct occurrence *v, struct error *e)
+static bool take_x86_exit(struct ftrace_reading *r, struct ftrace_line *v, struct error *e)
 {
     uint64_t vcpu, rip;
     struct scan at = v->arguments, reason;
-    struct observed_exit *x = begin_exit(r, v, OBSERVED_X86, e);
+    struct observed_exit *x = import_ftrace_begin(r, v, OBSERVED_X86, e);
     if (!x)
         return false;
     if (!scan_to(&at, "reason") || !scan_word(&at, &reason) ||
         !scan_after(v->arguments, "rip", 16, &rip))
-        return error_at(e, r->i->file, v->line, "kvm_exit wants `reason NAME rip 0x...`");
+        return import_ftrace_refuse(r, v, "kvm_exit wants `reason NAME rip 0x...`", e);
     scan_copy(&reason, x->reason, sizeof x->reason);
-    set_pc(x, rip);
+    import_ftrace_set_pc(x, rip);
     if (scan_after(v->arguments, "vcpu", 10, &vcpu) && vcpu < OBSERVED_VCPUS_MAX)
         x->vcpu = (uint8_t)vcpu;
     bool has_info =
@@ -228,116 +229,37 @@ static bool take_x86_exit(struct reading *r, struct occurrence *v, struct error 
     return true;
 }
 
-/* "TRAP: HSR_EC: 0x0024 (DABT_LOW), PC: 0x...", or "IRQ: ..." of the host's. */
-static bool take_exit(struct reading *r, struct occurrence *v, struct error *e)
+/* "reason ..." is of x86; what else it may be, the architecture knows. */
+static bool take_exit(struct ftrace_reading *r, struct ftrace_line *v, struct error *e)
 {
-    uint64_t class, pc;
-    struct scan at = v->arguments, kind, name;
+    struct scan at = v->arguments;
     v->thread->open = NONE;
-    if (scan_to(&at, "reason"))
-        return take_x86_exit(r, v, e);
-    at = v->arguments;
-    if (!scan_word(&at, &kind) || !scan_after(v->arguments, "PC:", 16, &pc) ||
-        !(scan_after(v->arguments, "HSR_EC:", 16, &class) ||
-          scan_after(v->arguments, "ESR_EC:", 16, &class)) ||
-        class > 0x3f)
-        return error_at(e, r->i->file, v->line,
-                        "kvm_exit wants `TRAP: HSR_EC: 0x.. (NAME), PC: 0x...`, or x86's `reason "
-                        "NAME rip 0x...`");
-    bool is_trap = scan_is(&kind, "TRAP:");
-    struct observed_exit *x = begin_exit(r, v, is_trap ? OBSERVED_TRAP : OBSERVED_INTERRUPT, e);
-    if (!x)
-        return false;
-    set_pc(x, pc);
-    if (!is_trap) {
-        kind.end -= kind.end[-1] == ':';
-        scan_copy(&kind, x->reason, sizeof x->reason);
-        return true;
-    }
-    /* HVC has been executed: its preferred return address is behind it (D1.3.1.3 of the Arm ARM).
-     */
-    if (class == EC_HVC)
-        x->pc -= 4;
-    x->esr = (uint32_t) class << ESR_EC_SHIFT;
-    x->esr_known = OBSERVED_ESR_EC;
-    const char *open = memchr(at.at, '(', scan_left(&at));
-    const char *close = open ? memchr(open, ')', (size_t)(at.end - open)) : NULL;
-    if (close) {
-        name = (struct scan){open + 1, close};
-        scan_copy(&name, x->reason, sizeof x->reason);
-    }
-    return true;
+    return scan_to(&at, "reason") ? take_x86_exit(r, v, e) : r->arch->take_kvm_exit(r, v, e);
 }
 
-static bool take_entry(struct reading *r, struct occurrence *v, struct error *e)
+static bool take_entry(struct ftrace_reading *r, struct ftrace_line *v, struct error *e)
 {
     (void)r, (void)e;
     v->thread->open = NONE;
     return true;
 }
 
-/* What belongs to the exit that is open, or is alone in the file: then it is an exit, too. */
-static struct observed_exit *exit_of(struct reading *r, struct occurrence *v, unsigned class,
-                                     struct error *e)
+struct observed_exit *import_ftrace_trap(struct ftrace_reading *r, struct ftrace_line *v,
+                                         unsigned class, struct error *e)
 {
     struct observed_exit *x = open_exit(r, v);
     bool is_another = !x || observed_class(x) != class || v->thread->is_told;
-    if (!is_another) {
-        v->thread->is_told = true;
-        return x;
+    if (is_another) {
+        x = import_ftrace_begin(r, v, r->arch->kind, e);
+        if (x)
+            observed_set_class(x, r->arch, class);
     }
-    x = begin_exit(r, v, OBSERVED_TRAP, e);
     v->thread->is_told = true;
-    if (x) {
-        x->esr = class << ESR_EC_SHIFT;
-        x->esr_known = OBSERVED_ESR_EC;
-    }
     return x;
-}
-
-/* "ipa 0x..., hsr 0x..., hxfar 0x..., pc 0x...": the address is that of HPFAR_EL2, so its low bits
- * are FAR_EL2's, but for a table's (ISS.S1PTW). */
-static bool take_fault(struct reading *r, struct occurrence *v, struct error *e)
-{
-    uint64_t ipa, esr, far, pc;
-    if (!scan_after(v->arguments, "ipa", 16, &ipa) ||
-        !(scan_after(v->arguments, "hsr", 16, &esr) || scan_after(v->arguments, "esr", 16, &esr)) ||
-        !(scan_after(v->arguments, "hxfar", 16, &far) ||
-          scan_after(v->arguments, "far", 16, &far)) ||
-        !scan_after(v->arguments, "pc", 16, &pc) || esr > UINT32_MAX)
-        return error_at(e, r->i->file, v->line,
-                        "kvm_guest_fault wants `ipa 0x..., hsr 0x..., hxfar 0x..., pc 0x...`");
-    struct observed_exit *x = exit_of(r, v, (unsigned)(esr >> ESR_EC_SHIFT), e);
-    if (!x)
-        return false;
-    x->esr = (uint32_t)esr;
-    x->esr_known = OBSERVED_ESR_ALL;
-    x->gva = far;
-    x->ipa = ipa & 0xfff || esr & 1 << 7 ? ipa : ipa | (far & 0xfff);
-    x->known |= OBSERVED_GVA | OBSERVED_IPA;
-    set_pc(x, pc);
-    return true;
-}
-
-static struct observed_exit *begin_access(struct reading *r, struct occurrence *v, struct error *e)
-{
-    struct observed_exit *x = begin_exit(r, v, OBSERVED_TRAP, e);
-    if (x) {
-        x->esr = (uint32_t)EC_DATA_ABORT_LOWER << ESR_EC_SHIFT;
-        x->esr_known = OBSERVED_ESR_EC;
-    }
-    return x;
-}
-
-/* Of a fetch, too: so exports of ours have it. */
-static bool is_abort(const struct observed_exit *x)
-{
-    unsigned class = observed_class(x);
-    return class == EC_DATA_ABORT_LOWER || class == EC_INSN_ABORT_LOWER;
 }
 
 /* "mmio write len 4 gpa 0x... val 0x..."; "unsatisfied-read" when the value comes later. */
-static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
+static bool take_mmio(struct ftrace_reading *r, struct ftrace_line *v, struct error *e)
 {
     uint64_t length, gpa, value;
     struct scan at = v->arguments, kind;
@@ -345,13 +267,15 @@ static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
     if (!scan_to(&at, "mmio") || !scan_word(&at, &kind) ||
         !scan_after(v->arguments, "len", 10, &length) ||
         !scan_after(v->arguments, "gpa", 16, &gpa) || length > 64)
-        return error_at(e, r->i->file, v->line,
-                        "kvm_mmio wants `mmio read|write len N gpa 0x... val 0x...`");
-    /* Alone in the file: each of them is an exit. */
-    if (!x || (x->kind == OBSERVED_TRAP && (!is_abort(x) || x->known & OBSERVED_VALUE)))
-        x = begin_access(r, v, e);
-    if (!x)
-        return false;
+        return import_ftrace_refuse(
+            r, v, "kvm_mmio wants `mmio read|write len N gpa 0x... val 0x...`", e);
+    /* Alone in the file: each of them is an exit. A fetch may have one: so exports of ours do. */
+    if (!x || (x->kind == r->arch->kind && (!observed_is_abort(x) || x->known & OBSERVED_VALUE))) {
+        x = import_ftrace_begin(r, v, r->arch->kind, e);
+        if (!x)
+            return false;
+        observed_set_class(x, r->arch, r->arch->access_class);
+    }
     x->ipa = gpa;
     x->size = (uint8_t)length;
     x->is_write = scan_is(&kind, "write");
@@ -363,66 +287,13 @@ static bool take_mmio(struct reading *r, struct occurrence *v, struct error *e)
     return true;
 }
 
-/* "HVC at 0x... (r0: 0x..., imm: 0x0)". */
-static bool take_hvc(struct reading *r, struct occurrence *v, struct error *e)
-{
-    uint64_t pc, x0, immediate;
-    if (!scan_after(v->arguments, "HVC at", 16, &pc) || !scan_after(v->arguments, "r0:", 16, &x0) ||
-        !scan_after(v->arguments, "imm:", 16, &immediate) || immediate > 0xffff)
-        return error_at(e, r->i->file, v->line,
-                        "kvm_hvc_arm64 wants `HVC at 0x... (r0: 0x..., imm: 0x...)`");
-    struct observed_exit *x = exit_of(r, v, EC_HVC, e);
-    if (!x)
-        return false;
-    set_pc(x, pc - 4);
-    x->esr = (uint32_t)EC_HVC << ESR_EC_SHIFT | ESR_IL | (uint32_t)immediate;
-    x->esr_known = OBSERVED_ESR_ALL;
-    x->value = x0;
-    x->known |= OBSERVED_VALUE;
-    return true;
-}
-
-/* "guest executed wfi at: 0x...". */
-static bool take_wfx(struct reading *r, struct occurrence *v, struct error *e)
-{
-    uint64_t pc;
-    struct scan at = v->arguments, kind;
-    if (!scan_to(&at, "executed") || !scan_word(&at, &kind) ||
-        !scan_after(v->arguments, "at:", 16, &pc))
-        return error_at(e, r->i->file, v->line,
-                        "kvm_wfx_arm64 wants `guest executed wfi|wfe at: 0x...`");
-    struct observed_exit *x = exit_of(r, v, EC_WFX, e);
-    if (!x)
-        return false;
-    set_pc(x, pc);
-    x->esr |= scan_is(&kind, "wfe");
-    x->esr_known |= 1;
-    return true;
-}
-
-/* "HSR 0x...": the whole syndrome of a trapped register. */
-static bool take_syndrome(struct reading *r, struct occurrence *v, struct error *e)
-{
-    uint64_t esr;
-    if ((!scan_after(v->arguments, "HSR", 16, &esr) &&
-         !scan_after(v->arguments, "ESR", 16, &esr)) ||
-        esr > UINT32_MAX)
-        return error_at(e, r->i->file, v->line, "kvm_handle_sys_reg wants `HSR 0x...`");
-    struct observed_exit *x = exit_of(r, v, (unsigned)(esr >> ESR_EC_SHIFT), e);
-    if (!x)
-        return false;
-    x->esr = (uint32_t)esr;
-    x->esr_known = OBSERVED_ESR_ALL;
-    return true;
-}
-
 /* x86: "address ... error_code ...". */
-static bool take_page_fault(struct reading *r, struct occurrence *v, struct error *e)
+static bool take_page_fault(struct ftrace_reading *r, struct ftrace_line *v, struct error *e)
 {
     uint64_t address;
     struct observed_exit *x = open_exit(r, v);
     if (!scan_after(v->arguments, "address", 16, &address))
-        return error_at(e, r->i->file, v->line, "kvm_page_fault wants `address 0x...`");
+        return import_ftrace_refuse(r, v, "kvm_page_fault wants `address 0x...`", e);
     if (x && x->kind == OBSERVED_X86) {
         x->ipa = address;
         x->known |= OBSERVED_IPA;
@@ -433,11 +304,11 @@ static bool take_page_fault(struct reading *r, struct occurrence *v, struct erro
 /* The text ----------------------------------------------------------------------------------------
  */
 
-static bool take_line(struct reading *r, struct scan line, struct error *e)
+static bool take_line(struct ftrace_reading *r, struct scan line, struct error *e)
 {
     struct scan before, word, in = line;
-    struct occurrence v = {.line = (unsigned)r->i->lines};
-    take_fn take = find_event(line, &before, &v.arguments);
+    struct ftrace_line v = {.number = (unsigned)r->i->lines};
+    ftrace_take take = find_event(r->arch, line, &before, &v.arguments);
     if (!take) {
         if (!scan_word(&in, &word) || scan_begins(&word, "#"))
             return true; /* empty, or ftrace's own heading */
@@ -458,7 +329,7 @@ static bool take_line(struct reading *r, struct scan line, struct error *e)
 
 bool import_ftrace(struct import *i, const char *text, size_t size, struct error *e)
 {
-    struct reading r = {.i = i};
+    struct ftrace_reading r = {.i = i, .arch = i->arch->observed};
     struct scan rest = scan_of(text, size), line;
     while (scan_line(&rest, &line)) {
         i->lines++;

@@ -1,18 +1,19 @@
-/* The text of QNX' traceprinter for kernel trace class 10, as it prints it (`hw_reason` is the
- * whole syndrome) and as its arguments are documented (`reason` is the exception class); and that
+/* The text of QNX' traceprinter for kernel trace class 10, as it prints it (`hw_reason`)
+ * and as its arguments are documented (`reason`), whose meaning is the architecture's; and that
  * of `qvm export --format traceprinter`, which has the whole record of an exit behind the
  * documented arguments. White space and the order of arguments do not matter, arguments may go on
  * in the next lines; a number without 0x is decimal. */
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "emu/vtime.h"
 #include "hv/events.h"
 #include "hv/foreign/import.h"
 #include "hv/foreign/import_scan.h"
+#include "hv/foreign/observed_arch.h"
 
 struct reading {
     struct import *i;
+    const struct observed_arch *arch;
     uint64_t cycles_per_second; /* of `t`; 0: it is in ns */
     struct scan vm;             /* the first one named; at NULL: none was */
     unsigned line;              /* of the event */
@@ -52,22 +53,6 @@ bool import_traceprinter_recognise(const char *line, size_t size)
     return says(s, "TRACEPRINTER version") || what_is(s) != NOTHING;
 }
 
-/* The documented arguments: the reason is the exception class, the payload the guest-physical
- * address of an abort and else the ISS (docs/exits.md). */
-static void take_payload(struct observed_exit *x, struct scan line)
-{
-    uint64_t payload;
-    if (!scan_field(line, "hw_payload", &payload))
-        return;
-    if (observed_is_abort(x)) {
-        x->ipa = payload;
-        x->known |= OBSERVED_IPA;
-    } else if (payload <= 0x1ffffff) {
-        x->esr |= (uint32_t)payload;
-        x->esr_known |= 0x1ffffff;
-    }
-}
-
 static void take_field(struct observed_exit *x, struct scan line, const char *key, uint64_t *to,
                        enum observed_known known)
 {
@@ -79,10 +64,11 @@ static void take_field(struct observed_exit *x, struct scan line, const char *ke
 static void take_record(struct observed_exit *x, struct scan line)
 {
     uint64_t number;
-    if (scan_field(line, "esr", &number) && number <= UINT32_MAX &&
-        (number & OBSERVED_ESR_EC) == (x->esr & OBSERVED_ESR_EC)) {
-        x->esr = (uint32_t)number;
-        x->esr_known = OBSERVED_ESR_ALL;
+    struct observed_exit whole = *x;
+    if (scan_field(line, "esr", &number) && number <= UINT32_MAX) {
+        observed_set_syndrome(&whole, (uint32_t)number);
+        if (observed_class(&whole) == observed_class(x))
+            *x = whole;
     }
     take_field(x, line, "gva", &x->gva, OBSERVED_GVA);
     take_field(x, line, "gpa", &x->ipa, OBSERVED_IPA);
@@ -112,31 +98,26 @@ static uint8_t vcpu_of(struct reading *r, struct scan line)
     return scan_field(line, "CPU", &number) && number < OBSERVED_VCPUS_MAX ? (uint8_t)number : 0;
 }
 
-/* What traceprinter prints: `hw_reason` is ESR_EL2. Without a class it is none, as EC 0 has IL = 1
- * (D19.2.37): the host's doing. What `payload` is, is not documented for aborts. */
-static bool take_syndrome(struct observed_exit *x, struct scan line)
-{
-    uint64_t syndrome;
-    if (!scan_field(line, "hw_reason", &syndrome) || syndrome > UINT32_MAX)
-        return false;
-    x->kind = syndrome >> 25 ? OBSERVED_TRAP : OBSERVED_INTERRUPT;
-    if (x->kind == OBSERVED_TRAP) {
-        x->esr = (uint32_t)syndrome;
-        x->esr_known = OBSERVED_ESR_ALL;
-    }
-    return true;
-}
-
-static bool take_class(struct observed_exit *x, struct scan line)
+/* What `payload` is beside `hw_reason` is not documented for aborts. */
+static bool take_hw_reason(const struct reading *r, struct observed_exit *x, struct scan line)
 {
     uint64_t reason;
-    if (!scan_field(line, "reason", &reason) || reason > EVENT_REASON_PREEMPTED)
+    return scan_field(line, "hw_reason", &reason) && r->arch->take_hw_reason(x, reason);
+}
+
+static bool take_reason(const struct reading *r, struct observed_exit *x, struct scan line)
+{
+    uint64_t reason, payload;
+    if (!scan_field(line, "reason", &reason))
         return false;
-    x->kind = reason == EVENT_REASON_PREEMPTED ? OBSERVED_INTERRUPT : OBSERVED_TRAP;
-    if (x->kind == OBSERVED_TRAP) {
-        x->esr = (uint32_t)reason << ESR_EC_SHIFT;
-        x->esr_known = OBSERVED_ESR_EC;
+    if (reason == EVENT_REASON_PREEMPTED) {
+        x->kind = OBSERVED_INTERRUPT;
+        return true;
     }
+    if (!r->arch->take_reason(x, reason))
+        return false;
+    if (scan_field(line, "hw_payload", &payload))
+        r->arch->take_payload(x, payload);
     return true;
 }
 
@@ -144,13 +125,11 @@ static bool bad_reason(const struct reading *r, struct scan line, struct error *
 {
     uint64_t reason;
     if (scan_field(line, "hw_reason", &reason))
-        return error_at(e, r->i->file, r->line,
-                        "hw_reason %#llx of a guest exit is no syndrome of Arm (32 bits)",
-                        (unsigned long long)reason);
+        return error_at(e, r->i->file, r->line, "hw_reason %#llx of a guest exit is no %s",
+                        (unsigned long long)reason, r->arch->hw_reason_name);
     if (scan_field(line, "reason", &reason))
-        return error_at(e, r->i->file, r->line,
-                        "reason %#llx of a guest exit is no exception class of Arm (0 to 0x3f)",
-                        (unsigned long long)reason);
+        return error_at(e, r->i->file, r->line, "reason %#llx of a guest exit is no %s",
+                        (unsigned long long)reason, r->arch->reason_name);
     return error_at(e, r->i->file, r->line,
                     "a guest exit wants reason:NUMBER (or hw_reason:NUMBER) and guest_ip:NUMBER");
 }
@@ -166,8 +145,7 @@ static void take_time(const struct reading *r, struct observed_exit *x, struct s
 static bool take_exit(struct reading *r, struct scan line, struct error *e)
 {
     struct observed_exit seen = {.line = r->line, .known = OBSERVED_PC};
-    bool is_printed = take_syndrome(&seen, line);
-    if (!is_printed && !take_class(&seen, line))
+    if (!take_hw_reason(r, &seen, line) && !take_reason(r, &seen, line))
         return bad_reason(r, line, e);
     if (!scan_field(line, "guest_ip", &seen.pc))
         return error_at(e, r->i->file, r->line,
@@ -181,12 +159,10 @@ static bool take_exit(struct reading *r, struct scan line, struct error *e)
     take_time(r, x, line);
     if (x->kind == OBSERVED_INTERRUPT)
         return true;
-    if (observed_class(x) == EC_INSN_ABORT_LOWER) { /* its FAR_EL2 */
+    if (observed_is_abort(x) && r->arch->access(x).kind == ACCESS_FETCH) {
         x->gva = x->pc;
         x->known |= OBSERVED_GVA;
     }
-    if (!is_printed)
-        take_payload(x, line);
     take_record(x, line);
     return true;
 }
@@ -232,7 +208,7 @@ static void take_continued(struct import *i, struct scan *rest, struct scan *lin
 
 bool import_traceprinter(struct import *i, const char *text, size_t size, struct error *e)
 {
-    struct reading r = {.i = i};
+    struct reading r = {.i = i, .arch = i->arch->observed};
     struct scan rest = scan_of(text, size), line;
     while (scan_line(&rest, &line)) {
         enum what what = what_is(line);

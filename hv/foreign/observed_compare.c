@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hv/foreign/import_verdict.h"
+#include "hv/foreign/observed_arch.h"
 
 static bool numbers_differ(uint64_t a, uint64_t b, char *values, size_t size)
 {
@@ -30,7 +31,9 @@ const char *observed_differs(const struct observed_exit *a, const struct observe
                              char *values, size_t size)
 {
     unsigned known = a->known & b->known;
-    uint32_t bits = a->esr_known & b->esr_known;
+    const struct vm_arch *arch = observed_vm_arch(a);
+    uint32_t bits = arch ? a->syndrome_known & b->syndrome_known : 0;
+    uint32_t class = arch ? OBSERVED_SYNDROME_ALL << arch->observed->class_shift : 0;
     if (a->kind != b->kind) {
         snprintf(values, size, "A %s, B %s", kind_name(a), kind_name(b));
         return "what it is";
@@ -41,15 +44,15 @@ const char *observed_differs(const struct observed_exit *a, const struct observe
     }
     if (known & OBSERVED_PC && numbers_differ(a->pc, b->pc, values, size))
         return "PC";
-    if (numbers_differ(a->esr & bits & OBSERVED_ESR_EC, b->esr & bits & OBSERVED_ESR_EC, values,
-                       size))
-        return "the exception class (ESR_EL2.EC, bits 31 to 26)";
+    if (numbers_differ(a->syndrome & bits & class, b->syndrome & bits & class, values, size))
+        return arch->observed->class_name;
     if (known & OBSERVED_IPA && numbers_differ(a->ipa, b->ipa, values, size))
         return "the guest-physical address";
     if (known & OBSERVED_GVA && numbers_differ(a->gva, b->gva, values, size))
         return "the virtual address";
-    if (numbers_differ(a->esr & bits, b->esr & bits, values, size))
-        return bits == OBSERVED_ESR_ALL ? "ESR_EL2" : "ESR_EL2, of the bits that both know";
+    if (numbers_differ(a->syndrome & bits, b->syndrome & bits, values, size))
+        return bits == OBSERVED_SYNDROME_ALL ? arch->cpu->detail_names[EXIT_SYNDROME]
+                                             : arch->observed->part_name;
     if (known & OBSERVED_ACCESS && numbers_differ(a->size, b->size, values, size))
         return "the size of the access";
     if (known & OBSERVED_ACCESS && numbers_differ(a->is_write, b->is_write, values, size))

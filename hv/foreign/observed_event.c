@@ -1,7 +1,7 @@
 /* A guest exit of the model itself as one that was seen elsewhere would be told. */
-#include "cpu/arm64/arm64.h"
-#include "hv/events.h"
+#include "hv/board.h"
 #include "hv/foreign/import_verdict.h"
+#include "hv/foreign/observed_arch.h"
 
 static void take_access(const struct guest_exit *x, struct observed_exit *s)
 {
@@ -22,7 +22,7 @@ bool observed_of_event(const struct board_event *event, struct observed_exit *s)
     if (event->id != EVENT_GUEST_EXIT || event->vcpu >= OBSERVED_VCPUS_MAX)
         return false;
     *s = (struct observed_exit){
-        .kind = x ? OBSERVED_TRAP : OBSERVED_INTERRUPT,
+        .kind = x ? event->vm->arch->observed->kind : OBSERVED_INTERRUPT,
         .vcpu = (uint8_t)event->vcpu,
         .known = OBSERVED_TIME | OBSERVED_PC,
         .ns = event->ns,
@@ -30,8 +30,7 @@ bool observed_of_event(const struct board_event *event, struct observed_exit *s)
     };
     if (!x)
         return true;
-    s->esr = (uint32_t)x->detail[EXIT_SYNDROME];
-    s->esr_known = OBSERVED_ESR_ALL;
+    observed_set_syndrome(s, (uint32_t)x->detail[EXIT_SYNDROME]);
     if (observed_is_abort(s))
         take_access(x, s);
     return true;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
+#include "hv/foreign/observed_arch.h"
 
 void observed_stream_free(struct observed_stream *s)
 {
@@ -61,8 +61,8 @@ void observed_stream_put(const struct observed_stream *s, struct bytes *out)
         bytes_put_int(out, x->vcpu, 1);
         bytes_put_varint(out, x->known);
         bytes_put_varint(out, x->line);
-        bytes_put_varint(out, x->esr);
-        bytes_put_varint(out, x->esr_known);
+        bytes_put_varint(out, x->syndrome);
+        bytes_put_varint(out, x->syndrome_known);
         bytes_put_string(out, x->reason);
         put_known(x, out);
     }
@@ -96,15 +96,15 @@ static bool get(struct reader *in, struct observed_exit *x)
     x->kind = (enum observed_kind)reader_int(in, 1);
     x->vcpu = (uint8_t)reader_int(in, 1);
     uint64_t known = reader_varint(in), line = reader_varint(in);
-    uint64_t esr = reader_varint(in), esr_known = reader_varint(in);
+    uint64_t syndrome = reader_varint(in), syndrome_known = reader_varint(in);
     if (x->kind < OBSERVED_TRAP || x->kind >= OBSERVED_KINDS || x->vcpu >= OBSERVED_VCPUS_MAX ||
-        known > OBSERVED_ALL || line > UINT32_MAX || esr > UINT32_MAX || esr_known > UINT32_MAX ||
-        !reader_string(in, x->reason, sizeof x->reason))
+        known > OBSERVED_ALL || line > UINT32_MAX || syndrome > UINT32_MAX ||
+        syndrome_known > UINT32_MAX || !reader_string(in, x->reason, sizeof x->reason))
         return false;
     x->known = (unsigned)known;
     x->line = (uint32_t)line;
-    x->esr = (uint32_t)esr;
-    x->esr_known = (uint32_t)esr_known;
+    x->syndrome = (uint32_t)syndrome;
+    x->syndrome_known = (uint32_t)syndrome_known;
     get_known(in, x);
     return !in->failed;
 }
@@ -128,14 +128,44 @@ bool observed_stream_get(struct observed_stream *s, const void *data, size_t siz
     return ok;
 }
 
+/* Syndromes --------------------------------------------------------------------------------------
+ */
+
+const struct vm_arch *observed_vm_arch(const struct observed_exit *x)
+{
+    for (size_t i = 0; vm_arches[i]; i++)
+        if (vm_arches[i]->observed->kind == x->kind)
+            return vm_arches[i];
+    return NULL;
+}
+
+static uint32_t class_mask(const struct observed_arch *arch)
+{
+    return OBSERVED_SYNDROME_ALL << arch->class_shift;
+}
+
+void observed_set_class(struct observed_exit *x, const struct observed_arch *arch, unsigned class)
+{
+    x->syndrome = class << arch->class_shift;
+    x->syndrome_known = class_mask(arch);
+}
+
+void observed_set_syndrome(struct observed_exit *x, uint32_t syndrome)
+{
+    x->syndrome = syndrome;
+    x->syndrome_known = OBSERVED_SYNDROME_ALL;
+}
+
 unsigned observed_class(const struct observed_exit *x)
 {
-    bool known = x->kind == OBSERVED_TRAP && (x->esr_known & OBSERVED_ESR_EC) == OBSERVED_ESR_EC;
-    return known ? x->esr >> ESR_EC_SHIFT : 0x40;
+    const struct vm_arch *arch = observed_vm_arch(x);
+    bool known =
+        arch && (x->syndrome_known & class_mask(arch->observed)) == class_mask(arch->observed);
+    return known ? x->syndrome >> arch->observed->class_shift : OBSERVED_NO_CLASS;
 }
 
 bool observed_is_abort(const struct observed_exit *x)
 {
-    unsigned class = observed_class(x);
-    return class == EC_DATA_ABORT_LOWER || class == EC_INSN_ABORT_LOWER;
+    const struct vm_arch *arch = observed_vm_arch(x);
+    return arch && arch->observed->is_abort(observed_class(x));
 }

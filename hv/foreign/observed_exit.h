@@ -1,6 +1,6 @@
 /* A guest exit that was seen elsewhere: on a board, under another hypervisor, in a text somebody
  * kept. Unlike the exits of a recording it has only what its source knew: which of its fields hold
- * something is in `known`, which bits of the syndrome in `esr_known`. A row of them is an exit
+ * something is in `known`, which bits of the syndrome in `syndrome_known`. A row of them is an exit
  * stream, which a trace can hold (docs/trace-format.md, EXIT version 2). */
 #ifndef HV_FOREIGN_OBSERVED_EXIT_H
 #define HV_FOREIGN_OBSERVED_EXIT_H
@@ -11,7 +11,7 @@
 #include "emu/bytes.h"
 
 enum observed_kind {
-    OBSERVED_TRAP = 1,  /* an exception to EL2, AArch64 */
+    OBSERVED_TRAP = 1,  /* to a hypervisor of AArch64, with a syndrome */
     OBSERVED_INTERRUPT, /* of the host, or another vCPU's turn: nothing that the guest did */
     OBSERVED_X86,       /* kept as it was called; x86 guests are not modelled */
     OBSERVED_KINDS
@@ -21,10 +21,10 @@ enum observed_kind {
 enum observed_known {
     OBSERVED_TIME = 1 << 0,          /* ns */
     OBSERVED_PC = 1 << 1,            /* pc; x86: rip */
-    OBSERVED_GVA = 1 << 2,           /* gva: FAR_EL2 */
+    OBSERVED_GVA = 1 << 2,           /* gva */
     OBSERVED_IPA = 1 << 3,           /* ipa; x86: guest-physical */
     OBSERVED_ACCESS = 1 << 4,        /* size, is_write */
-    OBSERVED_VALUE = 1 << 5,         /* value: written, read, or X0 of a call */
+    OBSERVED_VALUE = 1 << 5,         /* value: written, read, or the first argument of a call */
     OBSERVED_QUALIFICATION = 1 << 6, /* info1, info2; x86 */
     OBSERVED_ALL = (1 << 7) - 1
 };
@@ -34,15 +34,15 @@ enum observed_known {
 #define OBSERVED_VCPUS_MAX   64
 #define OBSERVED_EXITS_MAX   ((size_t)1 << 20)
 
-#define OBSERVED_ESR_EC  0xfc000000u
-#define OBSERVED_ESR_ALL 0xffffffffu
+#define OBSERVED_SYNDROME_ALL 0xffffffffu
+#define OBSERVED_NO_CLASS     UINT32_MAX
 
 struct observed_exit {
     enum observed_kind kind;
     uint8_t vcpu;
     unsigned known;
     uint32_t line; /* of the file it came from; 0: none */
-    uint32_t esr, esr_known;
+    uint32_t syndrome, syndrome_known;
     uint64_t ns, pc, gva, ipa, value, info1, info2;
     uint8_t size; /* bytes */
     bool is_write;
@@ -63,9 +63,9 @@ bool observed_stream_get(struct observed_stream *s, const void *data, size_t siz
 /* Is it one, rather than the exit log of a recorded run? */
 bool observed_stream_is(const void *data, size_t size);
 
-/* ESR_EL2.EC if it is known, else 0x40. */
+/* The class of a trap if the syndrome has all of it, else OBSERVED_NO_CLASS. */
 unsigned observed_class(const struct observed_exit *x);
-/* An abort of stage 2, with the class known. */
+/* The hypervisor's tables refused an access; the class is known. */
 bool observed_is_abort(const struct observed_exit *x);
 
 #endif

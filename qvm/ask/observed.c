@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpu/arm64/syndrome.h"
 #include "emu/text.h"
 #include "emu/json.h"
 #include "hv/foreign/import_verdict.h"
@@ -98,11 +97,12 @@ static void put_observed_json(struct json *j, size_t number, const struct observ
     json_number(j, "vcpu", x->vcpu);
     json_known(j, x, OBSERVED_TIME, "ns", x->ns);
     json_known(j, x, OBSERVED_PC, "pc", x->pc);
-    if (x->kind == OBSERVED_TRAP) {
+    const struct vm_arch *arch = observed_vm_arch(x);
+    if (arch) {
         json_number(j, "class", observed_class(x));
-        json_string(j, "class_name", syndrome_class_name(observed_class(x)));
-        json_number(j, "syndrome", x->esr);
-        json_number(j, "syndrome_known", x->esr_known);
+        json_string(j, "class_name", arch->observed->class_text(observed_class(x)));
+        json_number(j, "syndrome", x->syndrome);
+        json_number(j, "syndrome_known", x->syndrome_known);
     }
     json_known(j, x, OBSERVED_GVA, "gva", x->gva);
     json_known(j, x, OBSERVED_IPA, "gpa", x->ipa);
@@ -120,8 +120,8 @@ static void put_json(size_t number, const struct observed_exit *x,
     json_open(&j, NULL, '{');
     put_observed_json(&j, number, x);
     json_string(&j, "model", judged->model);
-    if (judged->has_access && judged->access.fault.class != FAULT_NONE)
-        json_number(&j, "model_syndrome", judged->access.esr);
+    if (judged->has_fault)
+        json_number(&j, "model_syndrome", judged->model_syndrome);
     json_bool(&j, "judged", judged->is_judged);
     json_bool(&j, "agrees", judged->agrees);
     json_string(&j, "differs", judged->agrees ? NULL : judged->why);
@@ -187,6 +187,7 @@ int observed_replay(struct player *p, bool json)
             struct import_verdict j;
             import_verdict(m.vm, &s.exits[i], m.maps_late, &j);
             tell(&c, i, &s.exits[i], &j, json);
+            import_verdict_free(&j);
         }
         tell_end(&c);
         status = c.differing ? STATUS_DIVERGED : STATUS_OK;
@@ -200,29 +201,36 @@ int observed_replay(struct player *p, bool json)
 /* Explaining --------------------------------------------------------------------------------------
  */
 
+static void put_syndrome(const struct observed_exit *x, struct bytes *out)
+{
+    const struct vm_arch *arch = observed_vm_arch(x);
+    char text[400];
+    if (!arch)
+        return;
+    text_put(out, "\n  %-10s 0x%08" PRIx32, arch->cpu->detail_names[EXIT_SYNDROME], x->syndrome);
+    if (x->syndrome_known == OBSERVED_SYNDROME_ALL) {
+        arch->syndrome_text(x->syndrome, text, sizeof text);
+        text_put(out, ": %s", text);
+    } else {
+        text_put(out, ", of which only 0x%08" PRIx32 " are known", x->syndrome_known);
+    }
+}
+
 static void explain(size_t number, const struct observed_exit *x, const struct import_verdict *j,
                     struct bytes *out)
 {
-    char text[400];
     text_put(out, "exit %zu", number);
     put_time(x, out);
     text_put(out, ", vcpu %u, line %u of what was imported\n  your board ", x->vcpu, x->line);
     observed_text(x, out);
-    if (x->kind == OBSERVED_TRAP && x->esr_known == OBSERVED_ESR_ALL) {
-        syndrome_text(x->esr, text, sizeof text);
-        text_put(out, "\n  ESR_EL2    0x%08" PRIx32 ": %s", x->esr, text);
-    } else if (x->kind == OBSERVED_TRAP) {
-        text_put(out, "\n  ESR_EL2    0x%08" PRIx32 ", of which only 0x%08" PRIx32 " are known",
-                 x->esr, x->esr_known);
-    }
+    put_syndrome(x, out);
     if (x->known & OBSERVED_VALUE)
         text_put(out, "\n  value      0x%" PRIx64, x->value);
     text_put(out, "\n  the model  %s\n  verdict    %s\n", j->model,
              !j->is_judged ? "not judged"
              : j->agrees   ? "the same"
                            : j->why);
-    if (j->has_access)
-        explanation_walk_text(&j->access, out);
+    bytes_put(out, j->walk.data, j->walk.size);
 }
 
 bool observed_explain(struct player *p, uint64_t number, bool json, struct bytes *out,
@@ -238,12 +246,11 @@ bool observed_explain(struct player *p, uint64_t number, bool json, struct bytes
     for (size_t i = 0; ok && i <= number; i++) {
         struct import_verdict j;
         import_verdict(m.vm, &s.exits[i], m.maps_late, &j);
-        if (i < number)
-            continue;
-        if (json)
+        if (i == number && json)
             put_json(i, &s.exits[i], &j, out);
-        else
+        else if (i == number)
             explain(i, &s.exits[i], &j, out);
+        import_verdict_free(&j);
     }
     model_close(&m);
     observed_stream_free(&s);

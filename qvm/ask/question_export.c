@@ -9,7 +9,7 @@
 #include "emu/text.h"
 #include "qvm/live/event_text.h"
 #include "qvm/ask/exit_record.h"
-#include "qvm/ask/export_ftrace.h"
+#include "hv/foreign/export_ftrace.h"
 #include "qvm/host/host.h"
 #include "qvm/recording.h"
 #include "qvm/ask/perfetto.h"
@@ -27,7 +27,7 @@ struct export
     const struct player *p;
     uint64_t written;           /* bytes */
     uint64_t told_ns, pause_ns; /* when the user was told how far it is, and when next */
-    uint64_t x0;                /* of the vCPU that exits, before that is handled */
+    uint64_t argument;          /* of the vCPU that exits, before that is handled */
     struct perfetto *perfetto;  /* owned */
 };
 
@@ -128,7 +128,7 @@ static void put_events(struct export *x, const struct board_event *e)
 
 static void put_ftrace(struct export *x, const struct board_event *e)
 {
-    export_ftrace(e, x->x0, &x->out);
+    export_ftrace(e, x->argument, &x->out);
 }
 
 static void put_perfetto(struct export *x, const struct board_event *e)
@@ -169,7 +169,7 @@ static void on_event(void *context, const struct board_event *event)
 static void on_exit_begins(void *context)
 {
     struct export *x = context;
-    x->x0 = engine_x(x->p->board->engine, 0);
+    x->argument = engine_x(x->p->board->engine, 0);
 }
 
 #define FIRST_PAUSE_NS UINT64_C(1000000000) /* then twice as long each time */

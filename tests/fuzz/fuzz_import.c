@@ -25,7 +25,7 @@ static void check_equal(const struct observed_stream *a, const struct observed_s
 
 static void try_text(const struct import_format *format, const char *text, size_t size)
 {
-    struct import i = {.file = "fuzz"};
+    struct import i = {.file = "fuzz", .arch = vm_arches[0]};
     struct error e = {0};
     if (import_text(format, &i, text, size, &e)) {
         struct bytes data = {0};

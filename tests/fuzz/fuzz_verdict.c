@@ -14,6 +14,7 @@ static void verdict_on_one(struct vm *vm, const struct observed_exit *x, bool la
     observed_text(x, &text);
     CHECK(text.size);
     bytes_free(&text);
+    import_verdict_free(&j);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,8 +40,8 @@ static void put_trap(struct bytes *out, uint32_t esr, uint64_t ipa, uint8_t size
     *x = (struct observed_exit){.kind = OBSERVED_TRAP,
                                 .known = OBSERVED_PC | OBSERVED_IPA | OBSERVED_VALUE |
                                          (size ? OBSERVED_ACCESS : 0),
-                                .esr = esr,
-                                .esr_known = OBSERVED_ESR_ALL,
+                                .syndrome = esr,
+                                .syndrome_known = OBSERVED_SYNDROME_ALL,
                                 .pc = 0x40000000,
                                 .ipa = ipa,
                                 .size = size,

@@ -26,13 +26,12 @@ sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
     config | board) echo $(c_of hv/config vdev mmu emu) ;;
-    import) echo hv/foreign/import_{core,ftrace,scan,text,traceprinter}.c hv/foreign/observed_exit.c emu/*.c ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
         echo qvm/gdb/gdb_{hex,packets,points,query,registers,run,server}.c \
             hv/config/config_text.c $(c_of vdev mmu emu)
         ;;
-    exit_log | exits | verdict | image | snapshot)
+    exit_log | exits | import | verdict | image | snapshot)
         echo $(c_of hv cpu vdev mmu emu | grep -v -e ^cpu/unicorn/ -e disasm) tests/fuzz/machine.c
         ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;
