@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "emu/machine.h"
 #include "hv/hv_internal.h"

@@ -1,8 +1,8 @@
 /* VMs that do not get on: which they are, and why, in words.
  *
- * A vCPU waits (WFI, WFE, CPU_SUSPEND), or it takes the same exception for ever (cpu/arm64/loop.c).
- * Of the latter nothing but other vCPUs, devices that write memory, or a watchdog can make anything
- * else; so what is done about it is a function of the machine's state, as everything else is. */
+ * A vCPU waits for an interrupt or an event, or it takes the same exception for ever. Of the latter
+ * nothing but other vCPUs, devices that write memory, or a watchdog can make anything else; so what
+ * is done about it is a function of the machine's state, as everything else is. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
-
 /* The exit log -------------------------------------------------------------------------------- */
 
 /* NULL: the board has no such vCPU. */

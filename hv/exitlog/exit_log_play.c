@@ -1,5 +1,4 @@
 /* An exit log as the guest: it says when the loaded vCPU does something, and this does it. */
-#include "cpu/arm64/arm64.h"
 #include "cpu/exitlog/engine_exit_log.h"
 #include "hv/exitlog/exit_log.h"
 
