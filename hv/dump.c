@@ -1,9 +1,9 @@
 /* Dumps of a guest: an ELF64 core that gdb opens. Its notes are those of a Linux core (elf_prstatus
- * and the FP registers of each vCPU, as gdb expects of AArch64), its segments are the guest's RAM
- * and ROM at their guest-physical addresses and, over the same bytes of the file, at every virtual
- * address that the first running vCPU's stage 1 maps them to. Notes of our own have what gdb does
- * not ask for: all registers of each vCPU, and the time (hv/foreign/import.h). Nothing the guest
- * runs on changes.
+ * and the FP registers of each vCPU, as gdb expects them), its segments are the guest's RAM and ROM
+ * at their guest-physical addresses and, over the same bytes of the file, at every virtual address
+ * that the first running vCPU's stage 1 maps them to. Notes of our own have what gdb does not ask
+ * for: all registers of each vCPU, and the time (hv/foreign/import.h). Nothing the guest runs on
+ * changes.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -47,6 +47,8 @@ struct vm_arch {
      * it, else of the last. */
     enum core_note (*take_core_note)(uint32_t type, const uint8_t *data, size_t size,
                                      struct vcpu_registers *r, struct error *e);
+    /* What a vCPU does of a core that lacks them, and the option that sets the first of them. */
+    const char *without_system_registers;
     const struct image_format *kernel;    /* that it has beside ELF: hv/images/image.h */
     const struct observed_arch *observed; /* exits from elsewhere: hv/foreign/observed_arch.h */
     /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS

@@ -178,8 +178,8 @@ static void tell_core(const struct importing *i, const struct import_core *core,
             i->options->to, core->vcpu_count, text_plural(core->vcpu_count, "vCPU", "vCPUs"),
             vcpu_registers_pc(&r));
     if (s->no_sysregs && !i->options->register_count)
-        fprintf(stderr, "qvm: the core has no system registers: stage 1 is off; --sysreg "
-                        "SCTLR_EL1=0x... and others set them\n");
+        fprintf(stderr, "qvm: the core has no system registers: %s and others set them\n",
+                b->vms[0]->arch->without_system_registers);
     if (s->unknown)
         fprintf(stderr, "qvm: %u %s not known here\n", s->unknown,
                 text_plural(s->unknown, "register of the core is", "registers of the core are"));

@@ -16,6 +16,7 @@ const struct vm_arch vm_arch_arm64 = {
     .observed = &arm64_observed,
     .put_core_notes = arm64_put_core_notes,
     .take_core_note = arm64_take_core_note,
+    .without_system_registers = "stage 1 is off; --sysreg SCTLR_EL1=0x...",
     .exit_whys =
         {
             [EXIT_MMIO] = "a load or store that stage 2 does not map",

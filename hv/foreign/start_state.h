@@ -9,7 +9,7 @@
 
 /* A system register by its name, for every vCPU: cores of others have none. */
 struct start_register {
-    char name[40]; /* "TTBR0_EL1" */
+    char name[40]; /* as the manual has it */
     uint64_t value;
 };
 
