@@ -6,6 +6,7 @@
 #include "hv/config/board_config_internal.h"
 #include "hv/config/config_set.h"
 #include "emu/text.h"
+#include "vdev/pic.h"
 
 /* Options -----------------------------------------------------------------------------------------
  */
@@ -139,12 +140,23 @@ static void put_location(struct bytes *out, const struct vdev_type *type, const 
         text_put(out, "mandatory");
 }
 
+/* What an interrupt controller has for devices. */
+static void put_lines(struct bytes *out, const struct vdev_type *type, const char *quote)
+{
+    text_put(out, "lines of devices: %sintr %s:%u%s to %s%u%s", quote, type->name,
+             type->pic->first_shared, quote, quote, type->pic->last_line, quote);
+}
+
 static void help_type(const struct vdev_type *type, struct bytes *out)
 {
     const struct vdev_option_type *o = type->options;
     text_put(out, "vdev %s: %s\nloc: ", type->name, type->summary);
     put_location(out, type, "");
     text_put(out, "; intr: %s\n", type->needs_intr ? "mandatory" : "not needed");
+    if (type->pic) {
+        put_lines(out, type, "");
+        text_put(out, "\n");
+    }
     if (o && o->name)
         text_put(out, "%-14s %-20s %-14s %-10s %-9s %s\n", "option", "argument", "default",
                  "repeatable", "effect", "meaning");
@@ -221,7 +233,12 @@ static void put_type_table(struct bytes *out)
 static void put_type_section(struct bytes *out, const struct vdev_type *type)
 {
     const struct vdev_option_type *o = type->options;
-    text_put(out, "\n## %s\n\n%s.\n\n", type->name, type->summary);
+    text_put(out, "\n## %s\n\n%s", type->name, type->summary);
+    if (type->pic) {
+        text_put(out, "; ");
+        put_lines(out, type, "`");
+    }
+    text_put(out, ".\n\n");
     if (!o || !o->name) {
         text_put(out, "No options of its own.\n");
         return;
