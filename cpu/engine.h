@@ -506,6 +506,7 @@ enum engine_check {
     CHECK_ZERO = 4,
     CHECK_SP_EL0 = 8,  /* based on SP that is not a multiple of 16, at EL0 */
     CHECK_SP_EL1 = 16, /* at EL1; or ENGINE_FILL because of an address that nobody has */
+    CHECK_STXR = 32,   /* both of exclusive stores, before the monitor is asked */
 };
 static inline bool engine_set_checks(struct engine *e, unsigned checks)
 {

@@ -16,7 +16,8 @@ void update_checks(struct arm64_vcpu *v)
     uint64_t sctlr = v->stage1.sctlr;
     unsigned checks = CHECK_ORDERED | (all_must_be_aligned(v) ? CHECK_ALL : 0u) |
                       (sctlr & SCTLR_M ? 0u : CHECK_ZERO) | (sctlr & SCTLR_SA ? CHECK_SP_EL1 : 0u) |
-                      (sctlr & SCTLR_SA0 ? CHECK_SP_EL0 : 0u);
+                      (sctlr & SCTLR_SA0 ? CHECK_SP_EL0 : 0u) |
+                      (v->cpu.world->quirks & QUIRK_STXR ? 0u : CHECK_STXR);
     if (v->cpu.world->quirks & QUIRK_UNALIGNED)
         checks = 0;
     bool made = engine_set_checks(v->cpu.world->engine, checks);
@@ -101,11 +102,14 @@ static bool may_be_looked_at(uint32_t word)
     return is_based_on_sp || insn_may_be_ordered(word);
 }
 
-/* Not one that is undefined on this model. */
+/* Not one that is undefined on this model. Exclusive stores are checked before the monitor is asked
+ * (AArch64.ExclusiveMonitorsPass). */
 static bool is_looked_at(const struct arm64_vcpu *v, const struct insn_memory *m, uint32_t word)
 {
     if (m->class == INSN_NOT_MEMORY || (insn_is_after_v8_0(word) && !v->has_pan))
         return false;
+    if (m->class == INSN_EXCLUSIVE && m->is_write)
+        return !(v->cpu.world->quirks & QUIRK_STXR);
     return m->rn == 31 || (m->ordered && m->class == INSN_SINGLE);
 }
 

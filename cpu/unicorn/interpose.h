@@ -47,6 +47,9 @@ struct access_checks {
 };
 /* The next access to memory that the instruction makes. */
 struct access_checks engine_translates_access(bool is_big_endian);
+/* Before the monitor is asked by an exclusive store, of which this is the first conditional branch;
+ * of others nothing. */
+struct access_checks engine_translates_branch(void);
 /* No guest has memory there: bits 63:48 are neither all zero nor all one. */
 #define NOWHERE 0x0052000000000000
 

@@ -79,10 +79,14 @@ static void note_access(struct engine *e, const struct insn_memory *m, uint32_t 
     bool always = m->class == INSN_EXCLUSIVE || m->class == INSN_ATOMIC; /* by the library */
     if (!always && ((e->checks & CHECK_ALL) || (m->ordered && (e->checks & CHECK_ORDERED))))
         t->log2_alignment = (unsigned)__builtin_ctz(insn_alignment(m));
+    bool is_store_exclusive = m->class == INSN_EXCLUSIVE && m->is_write;
+    t->is_store_exclusive = is_store_exclusive && (e->checks & CHECK_STXR);
+    if (t->is_store_exclusive)
+        t->log2_alignment = (unsigned)__builtin_ctz(insn_alignment(m));
     if (m->rn != 31 || t->sp_is_known || !sp_is_checked(e))
         return;
     t->sp = true;
-    t->sp_may_go_unseen = m->class == INSN_EXCLUSIVE && m->is_write; /* it may fail before */
+    t->sp_may_go_unseen = is_store_exclusive && !t->is_store_exclusive; /* it may fail before */
     t->sp_by_address = !insn_has_register_offset(word) && (m->address - engine_sp(e)) % 16 == 0;
 }
 
@@ -92,7 +96,7 @@ static bool may_be_checked(const struct engine *e, uint32_t word)
 {
     if ((e->checks & CHECK_ALL) || ((word >> 5 & 31) == 31 && !e->translated.sp_is_known))
         return true; /* CHECK_ZERO comes with CHECK_ALL */
-    return (e->checks & CHECK_ORDERED) && insn_may_be_ordered(word);
+    return (e->checks & (CHECK_ORDERED | CHECK_STXR)) && insn_may_be_ordered(word);
 }
 
 uint32_t engine_translates(uint32_t word)
@@ -102,7 +106,7 @@ uint32_t engine_translates(uint32_t word)
         return word;
     struct translated *t = &e->translated;
     t->log2_alignment = 0;
-    t->sp = t->is_second = false;
+    t->sp = t->is_second = t->is_store_exclusive = false;
     t->sp_is_known &= !t->sp_is_moved;
     t->sp_is_moved = insn_misaligns_sp(word);
     if (!e->checks || !may_be_checked(e, word))
@@ -113,6 +117,20 @@ uint32_t engine_translates(uint32_t word)
     if (m.class != INSN_NOT_MEMORY && m.class != INSN_CACHE)
         note_access(e, &m, word);
     return word;
+}
+
+struct access_checks engine_translates_branch(void)
+{
+    struct access_checks checks = {0};
+    if (!translating || !translating->translated.is_store_exclusive)
+        return checks;
+    struct translated *t = &translating->translated;
+    checks.log2_alignment = t->log2_alignment;
+    checks.sp = t->sp;
+    t->sp_is_known |= t->sp;
+    t->sp = t->is_store_exclusive = false;
+    t->log2_alignment = 0;
+    return checks;
 }
 
 /* Of a big-endian access of 16 bytes the library makes the one at the higher address first. */

@@ -73,7 +73,8 @@ struct translated {
     unsigned log2_alignment; /* still to be checked: of the address, */
     bool sp, sp_by_address;  /* and SP, for which an alignment of the address does */
     bool sp_may_go_unseen;
-    bool is_second; /* access */
+    bool is_store_exclusive; /* whose checks come before the monitor */
+    bool is_second;          /* access */
 };
 
 /* Code that ran as it was changed: to be told. */

@@ -20,7 +20,8 @@ void write_stub(uint8_t *page)
                                     EXIT_WORD,  0x14000001, 0x14000000,  /* MRS */
                                     WFE_WORD,   0x14000001, 0x14000000,  /* WFE */
                                     0xf9400020, 0x14000001, 0x14000000,  /* LDR X0, [X1] */
-                                    0xf94007e0, 0x14000001, 0x14000000}; /* LDR X0, [SP, #8] */
+                                    0xf94007e0, 0x14000001, 0x14000000,  /* LDR X0, [SP, #8] */
+                                    0xc8007c20, 0x14000001, 0x14000000}; /* STXR W0, X0, [X1] */
     for (size_t i = 0; i < sizeof code / sizeof code[0]; i++)
         store_le(page + 4 * i, code[i], 4);
     store_le(page + STUB_DATA, MONITOR_MARK, 8);
@@ -144,8 +145,8 @@ bool find_registers(struct engine *e, struct error *error)
 /* Checks of alignment ---------------------------------------------------------------------------
  */
 
-/* The exception that the load at `offset` of the stub raises. */
-static unsigned load_raises(struct engine *e, uint64_t offset, uint64_t x1, uint64_t sp)
+/* The exception that the access at `offset` of the stub raises. */
+static unsigned access_raises(struct engine *e, uint64_t offset, uint64_t x1, uint64_t sp)
 {
     engine_set_x(e, 1, WINDOW | (STUB_HPA + x1));
     engine_set_sp(e, WINDOW | (STUB_HPA + sp));
@@ -153,20 +154,25 @@ static unsigned load_raises(struct engine *e, uint64_t offset, uint64_t x1, uint
     return e->aside_exception;
 }
 
-/* The loads must do what they are asked to, and no more when they are asked no longer. With SP
- * misaligned it is a page that nobody has, so that no block follows. */
+/* The accesses must do what they are asked to, and no more when they are asked no longer. With SP
+ * misaligned, or an exclusive store that is, it is a page that nobody has, so that no block
+ * follows.
+ */
 void find_checks(struct engine *e)
 {
     struct engine_context *before = engine_context_new(e);
     e->makes_checks = e->live != NULL;
-    unicorn_set_checks(e, CHECK_ALL | CHECK_SP_EL1);
-    bool works = load_raises(e, 0, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
-                 load_raises(e, 0, STUB_DATA + 4, STUB_DATA) == ENGINE_DATA_ABORT &&
-                 load_raises(e, 12, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
-                 load_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && !e->stopped;
+    unicorn_set_checks(e, CHECK_ALL | CHECK_SP_EL1 | CHECK_STXR);
+    bool works = access_raises(e, 0, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
+                 access_raises(e, 0, STUB_DATA + 4, STUB_DATA) == ENGINE_DATA_ABORT &&
+                 access_raises(e, 12, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
+                 access_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && !e->stopped &&
+                 access_raises(e, 24, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
+                 access_raises(e, 24, STUB_DATA + 4, STUB_DATA) == 0 && !e->stopped;
     unicorn_set_checks(e, 0);
-    works = works && load_raises(e, 0, STUB_DATA + 4, STUB_DATA) == 0 && e->stopped &&
-            load_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && e->stopped;
+    works = works && access_raises(e, 0, STUB_DATA + 4, STUB_DATA) == 0 && e->stopped &&
+            access_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && e->stopped &&
+            access_raises(e, 24, STUB_DATA + 4, STUB_DATA) == 0 && e->stopped;
     e->makes_checks = works;
     engine_context_load(e, before);
     engine_context_free(e, before);

@@ -20,6 +20,7 @@ typedef uintptr_t variable;
 
 #define TYPE_I64     1
 #define CONDITION_EQ 8
+#define OP_SET_LABEL 1
 #define MO_SIZE      3u
 #define MO_BSWAP     8u
 #define MO_ASHIFT    4
@@ -31,6 +32,10 @@ variable tcg_const_i64_aarch64(void *context, int64_t value);
 void tcg_gen_andi_i64_aarch64(void *context, variable to, variable a, int64_t b);
 void tcg_gen_movcond_i64_aarch64(void *context, int condition, variable to, variable a, variable b,
                                  variable if_true, variable if_false);
+
+void *gen_new_label_aarch64(void *context);
+void tcg_gen_op1_aarch64(void *context, int operation, uintptr_t argument);
+void tcg_gen_brcondi_i64_aarch64(void *context, int condition, variable a, int64_t b, void *label);
 
 static variable sp_variable; /* the same in every context */
 
@@ -180,6 +185,52 @@ WRAP(void, tcg_gen_qemu_st_i64_aarch64, void *context, variable value, variable 
      uintptr_t index, unsigned how)
 {
     translate_access(context, value, address, index, how, true, REAL(tcg_gen_qemu_st_i64_aarch64));
+}
+
+/* An exclusive store begins by a comparison of its address with the monitor's. Temporary variables
+ * do not live beyond a branch, but for local ones. */
+
+static variable new_local_variable(void *context)
+{
+    return (uintptr_t)tcg_temp_new_internal_aarch64(context, TYPE_I64, true) - (uintptr_t)context;
+}
+
+/* A load from an address that nobody has if something is misaligned, else nothing. */
+static void check_store_exclusive(void *context, variable address, struct access_checks checks,
+                                  access_function *load)
+{
+    variable zero = tcg_const_i64_aarch64(context, 0), unused = new_variable(context);
+    variable place = new_local_variable(context);
+    void *aligned = gen_new_label_aarch64(context);
+    variable by_address =
+        address_if_aligned(context, zero, address, (1 << checks.log2_alignment) - 1);
+    variable by_sp =
+        checks.sp ? address_if_aligned(context, by_address, sp_variable, 15) : by_address;
+    tcg_gen_andi_i64_aarch64(context, place, by_sp, -1);
+    tcg_gen_brcondi_i64_aarch64(context, CONDITION_EQ, place, 0, aligned);
+    load(context, unused, place, MMU_IDX_E10_0, 0);
+    tcg_gen_op1_aarch64(context, OP_SET_LABEL, (uintptr_t)aligned);
+    if (checks.sp)
+        free_variable(context, by_sp);
+    free_variable(context, by_address);
+    free_variable(context, place);
+    free_variable(context, unused);
+    free_variable(context, zero);
+}
+
+WRAP(void, tcg_gen_brcond_i64_aarch64, void *context, int condition, variable a, variable b,
+     void *label)
+{
+    struct access_checks checks = engine_translates_branch();
+    variable kept = a;
+    if (checks.log2_alignment || checks.sp) {
+        kept = new_local_variable(context);
+        tcg_gen_andi_i64_aarch64(context, kept, a, -1);
+        check_store_exclusive(context, kept, checks, REAL(tcg_gen_qemu_ld_i64_aarch64));
+    }
+    REAL(tcg_gen_brcond_i64_aarch64)(context, condition, kept, b, label);
+    if (kept != a)
+        free_variable(context, kept);
 }
 
 /* Atomics: their addresses have an alignment. */

@@ -1,5 +1,6 @@
 /* vcpus: 1  model: a57,max */
-/* Acquires and releases must be aligned everywhere (Arm ARM B2.9.2; no model has FEAT_LSE2); and SP
+/* Acquires and releases must be aligned everywhere (Arm ARM B2.9.2; no model has FEAT_LSE2), and
+ * exclusive stores also where the monitor does not hold their address; and SP
  * must be a multiple of 16 where an access is based on it, with SCTLR_EL1.SA at EL1 and SA0 at EL0:
  * an SP alignment fault at that instruction (D1.3.10.2), which leaves FAR. */
 #include "forms.h"
@@ -15,7 +16,13 @@ static struct tables tables;
     X(stlr_x, "stlr x1, [x0]", 8, 1)                                                               \
     X(stlr_w, "stlr w1, [x0]", 4, 1)                                                               \
     X(stlrh, "stlrh w1, [x0]", 2, 1)                                                               \
-    X(stlrb, "stlrb w1, [x0]", 1, 1)
+    X(stlrb, "stlrb w1, [x0]", 1, 1)                                                               \
+    X(stxr_x, "stxr w1, x2, [x0]", 8, 1)                                                           \
+    X(stxr_w, "stxr w1, w2, [x0]", 4, 1)                                                           \
+    X(stlxrh, "stlxrh w1, w2, [x0]", 2, 1)                                                         \
+    X(stxrb, "stxrb w1, w2, [x0]", 1, 1)                                                           \
+    X(stxp_x, "stxp w1, x2, x3, [x0]", 16, 1)                                                      \
+    X(stlxp_w, "stlxp w1, w2, w3, [x0]", 8, 1)
 ORDERED(FORM_CODE)
 static const struct form ordered[] = {ORDERED(FORM_ENTRY)};
 
@@ -35,6 +42,7 @@ static const struct form ordered[] = {ORDERED(FORM_ENTRY)};
     X(unscaled, "ldur x10, [sp, #-7]", 2, 1)                                                       \
     X(acquire, "ldarb w10, [sp]", 2, 1)                                                            \
     X(exclusive, "ldxrb w10, [sp]", 2, 1)                                                          \
+    X(exclusive_store, "stxrb w10, w11, [sp]", 2, 1)                                               \
     X(quad, ".arch_extension simd\nstr q0, [sp, #16]", 2, 1)                                       \
     X(structure, ".arch_extension simd\nld1 {v0.8b}, [sp], x1", 2, 1)                              \
     X(prefetch, "prfm pldl1keep, [sp]", 2, 0)                                                      \
