@@ -6,7 +6,7 @@
 #   mmap64 is engine_mmap64   which asks for places near the program
 #   crc32 has another name    zlib's is meant by everybody else
 #   check_exit_request_aarch64, helper_uc_hooksys64_aarch64, helper_wfe_aarch64 are weak
-#                                 with QVM_INTERPOSE ours win (cpu/unicorn/interpose.c)
+#                                 with QVM_INTERPOSE ours win (cpu/unicorn/arm64/interpose.c)
 #
 # Sets QVM_ENGINE_ARCHIVES, empty where the archives are missing or a small program made with them
 # does not work. --no-relax: GNU ld up to 2.40 turns "push foo@GOTPCREL" into a call.

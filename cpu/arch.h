@@ -73,7 +73,9 @@ struct arch {
     unsigned instruction_each;              /* and of each; 0: they differ */
     const char *exit_names[EXIT_REASONS];   /* NULL: it has no such exits */
     const char *detail_names[EXIT_DETAILS]; /* as the manual has them; NULL: there is none */
-    const char *argument_names[ARCH_ARGUMENTS_MAX]; /* the registers of a call */
+    unsigned
+        argument_ids[ARCH_ARGUMENTS_MAX]; /* the registers of a call; the first has its result */
+    const char *argument_names[ARCH_ARGUMENTS_MAX];
     /* The register that EXIT_NUMBER says. */
     void (*register_text)(uint64_t number, char *text, size_t size);
     /* gdb's target description, in which registers have their ids as numbers. */

@@ -1,7 +1,8 @@
-/* The engine: what executes AArch64 instructions. One engine serves a whole board; its flat address
- * space is the board's host-physical space, and one vCPU context is loaded at a time. Everything
- * architectural (exceptions, translation, system registers that are ours) is asked for through the
- * callbacks, so the CPU code does not know what is behind this interface (unicorn_engine.h).
+/* The engine: what executes instructions, of whatever architecture. One engine serves a whole
+ * board; its flat address space is the board's host-physical space, and one vCPU context is loaded
+ * at a time. Everything architectural (exceptions, translation, system registers that are ours) is
+ * asked for through the callbacks, so the CPU code does not know what is behind this interface
+ * (unicorn_engine.h).
  *
  * Counting. Every attempted instruction counts as one, whether it completes, traps or faults; so a
  * guest that faults for ever still makes time pass, and the count never depends on how the engine
@@ -24,43 +25,31 @@ struct engine_context; /* a vCPU's registers while another one is loaded */
 enum engine_stop {
     ENGINE_BUDGET, /* the exact budget is used up, PC is at the next instruction */
     ENGINE_SOFT,   /* the soft budget is used up, or somebody asked: at some instruction boundary */
-    ENGINE_TURN,   /* the quantum is over: right after a taken branch (or a WFE that yields) */
-    ENGINE_HALT,   /* WFI executed, PC after it */
-    ENGINE_WAIT,   /* WFE executed that has to wait for an event, PC after it */
-    ENGINE_UNALIGNED, /* PC is not a multiple of 4 */
+    ENGINE_TURN,   /* the quantum is over: right after a taken branch (or a wait that yields) */
+    ENGINE_HALT,   /* it waits for an interrupt, PC behind the instruction */
+    ENGINE_WAIT,   /* it waits for an event, PC behind the instruction */
+    ENGINE_UNALIGNED, /* no instruction can be at PC */
     ENGINE_FILL,      /* `fill` refused: PC at the instruction, nothing of it is visible */
     ENGINE_EXCEPTION, /* an exception that `exception` did not take inline */
     ENGINE_FAILED,    /* the engine cannot go on, and says not why */
 };
 
-/* The numbers `exception` gets (QEMU's EXCP_*). PC is at the instruction except after SVC, HVC and
- * SMC, where it is behind it. */
-enum engine_exception {
-    ENGINE_UNDEFINED = 1,
-    ENGINE_SVC = 2,
-    ENGINE_PREFETCH_ABORT = 3,
-    ENGINE_DATA_ABORT = 4, /* alignment, as translation never faults inside the engine */
-    ENGINE_BREAKPOINT = 7,
-    ENGINE_HVC = 11,
-    ENGINE_SMC = 13,
+/* An instruction about to execute that reads or writes a system register, or does what one says. */
+struct engine_system {
+    unsigned number; /* of the register: the architecture's, 16 bits */
+    bool is_read;
+    unsigned n;     /* the general register that it moves, by its id; or the one that is always 0 */
+    uint64_t value; /* what that one holds */
 };
 
-/* A system instruction about to execute: MRS, MSR (register), SYS, SYSL. */
-struct engine_sysop {
-    unsigned encoding; /* SYSREG(op0, op1, CRn, CRm, op2) */
-    bool is_read;      /* MRS, SYSL */
-    unsigned rt;       /* 31 = XZR */
-    uint64_t value;    /* MSR, SYS: what Xt holds */
-};
-
-/* A set of system instructions: a bit for each encoding, reads apart from writes. */
+/* A set of them: a bit for each number, reads apart from writes. */
 struct engine_asked {
     uint64_t bits[2][1 << 16 >> 6];
 };
 
-static inline bool engine_asks(const struct engine_asked *asked, unsigned encoding, bool is_read)
+static inline bool engine_asks(const struct engine_asked *asked, unsigned number, bool is_read)
 {
-    return asked->bits[is_read][encoding >> 6] >> (encoding & 63) & 1;
+    return asked->bits[is_read][number >> 6] >> (number & 63) & 1;
 }
 
 /* A page for the engine's own TLB. */
@@ -71,9 +60,9 @@ struct engine_page {
     bool coherent;    /* fetches see what was stored, without IC instructions */
 };
 
-/* The event register of a vCPU (Arm ARM D1.16.1), which WFE waits for and clears. Behind a WFE the
+/* The event register of a vCPU, which an instruction waits for and clears. Behind it the
  * engine looks for a while at what is executed, and knows it; else it counts as set, which lets the
- * next WFE complete at once, as every WFE may. What others do sets it: they forget that it is
+ * next one complete at once, as every one may. What others do sets it: they forget that it is
  * known.
  */
 struct engine_event {
@@ -99,11 +88,11 @@ static inline void engine_note_send(struct engine_event *event, uint64_t before)
         event->is_quiet = false;
 }
 
-/* What becomes of WFE. */
-enum engine_wfe {
-    WFE_RUNS,   /* it completes */
-    WFE_YIELDS, /* and ends the turn */
-    WFE_WAITS,  /* until the event register is set */
+/* What becomes of an instruction that waits for an event. */
+enum engine_pause {
+    PAUSE_RUNS,   /* it completes */
+    PAUSE_YIELDS, /* and ends the turn */
+    PAUSE_WAITS,  /* until the event register is set */
 };
 
 /* What became of an instruction that the engine left to `carry_out`. */
@@ -130,17 +119,19 @@ enum engine_look {
 struct engine_callbacks {
     /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
     bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
-    /* The same without a look at the instruction, PC need not be right: it is known whether it is
-     * one for EL0's rights (LDTR, STTR). If this refuses `fill` is asked. */
+    /* The same without a look at the instruction, PC need not be right: it is known whether it has
+     * the rights of user code only. If this refuses `fill` is asked. */
     bool (*fill_as)(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
                     struct engine_page *page);
-    /* True: done by us, skip the instruction (a read's result is set by engine_set_x). Called for
-     * the encodings that are in `asked`; the others are the engine's own. */
-    bool (*sysop)(void *cpu, const struct engine_sysop *op);
-    /* May take the exception inline, by setting registers. False: stop with ENGINE_EXCEPTION. */
+    /* True: done by us, skip the instruction (a read's result is set by engine_set). Called for the
+     * numbers that are in `asked`; the others are the engine's own. */
+    bool (*system)(void *cpu, const struct engine_system *op);
+    /* May take the exception inline, by setting registers. False: stop with ENGINE_EXCEPTION. The
+     * numbers are the architecture's. */
     bool (*exception)(void *cpu, unsigned number);
     /* Of watched blocks: called before each with its place and size; how many of its
-     * instructions may run before the engine stops (0 = stop here, at least `size / 4` = go on). */
+     * instructions may run before the engine stops (0 = stop here, at least as many as it has = go
+     * on). */
     uint64_t (*watch)(void *cpu, uint64_t pc, unsigned size_bytes);
     /* The same of all blocks, where engine_set_checks refuses. What it says of a block's `kind`
      * holds while `regime` and the code are the same. */
@@ -162,15 +153,6 @@ struct engine_budget {
     uint64_t turn;  /* stop at the first taken branch from here on */
 };
 
-#define SYSREG(op0, op1, crn, crm, op2)                                                            \
-    ((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
-
-/* Of an MRS, MSR (register), SYS or SYSL (C4.1.90). */
-static inline unsigned sysreg_encoding(uint32_t word)
-{
-    return word >> 5 & 0xffff;
-}
-
 /* What an engine can do; the functions below call these, and say what each is. */
 struct engine_ops {
     void (*free)(struct engine *e);
@@ -185,32 +167,14 @@ struct engine_ops {
     void (*continue_at)(struct engine *e, uint64_t pc);
     void (*expect_exit)(struct engine *e, uint64_t pc, unsigned n);
     unsigned (*sequence)(struct engine *e);
-    struct engine_monitor (*monitor)(struct engine *e);
-    void (*set_monitor)(struct engine *e, struct engine_monitor m);
     void (*set_sequence)(struct engine *e, unsigned sequence);
     void (*set_executed)(struct engine *e, uint64_t instructions);
     uint64_t (*pc)(struct engine *e);
     void (*set_pc)(struct engine *e, uint64_t pc);
-    uint64_t (*x)(struct engine *e, unsigned n);
-    void (*set_x)(struct engine *e, unsigned n, uint64_t value);
-    uint64_t (*sp)(struct engine *e);
-    void (*set_sp)(struct engine *e, uint64_t value);
-    uint64_t (*banked_sp)(struct engine *e, unsigned el);
-    void (*set_banked_sp)(struct engine *e, unsigned el, uint64_t value);
-    uint64_t (*pstate)(struct engine *e);
-    uint64_t (*mode)(struct engine *e);
-    void (*set_pstate)(struct engine *e, uint64_t value);
-    void (*set_elr)(struct engine *e, uint64_t value);
-    void (*set_esr)(struct engine *e, uint64_t value);
-    void (*set_far)(struct engine *e, uint64_t value);
-    uint64_t (*sysreg)(struct engine *e, unsigned encoding);
-    void (*set_sysreg)(struct engine *e, unsigned encoding, uint64_t value);
-    void (*vector)(struct engine *e, unsigned n, uint64_t value[2]);
-    void (*set_vector)(struct engine *e, unsigned n, const uint64_t value[2]);
-    uint32_t (*fpcr)(struct engine *e);
-    void (*set_fpcr)(struct engine *e, uint32_t value);
-    uint32_t (*fpsr)(struct engine *e);
-    void (*set_fpsr)(struct engine *e, uint32_t value);
+    uint64_t (*get)(struct engine *e, unsigned id);
+    void (*set)(struct engine *e, unsigned id, uint64_t value);
+    void (*get_wide)(struct engine *e, unsigned id, uint64_t *words, size_t count);
+    void (*set_wide)(struct engine *e, unsigned id, const uint64_t *words, size_t count);
     void (*flush_tlb)(struct engine *e);
     void (*change_space)(struct engine *e);
     void (*drop_code)(struct engine *e, hpa_t a, uint64_t size);
@@ -219,7 +183,6 @@ struct engine_ops {
     void (*store_ends)(struct engine *e);
     void (*tell_changes)(struct engine *e);
     bool (*set_checks)(struct engine *e, unsigned checks);
-    void (*clear_monitor)(struct engine *e);
     struct engine_context *(*context_new)(struct engine *e);
     void (*context_free)(struct engine *e, struct engine_context *c);
     void (*context_save)(struct engine *e, struct engine_context *c);
@@ -231,9 +194,9 @@ struct engine_head {
     const struct engine_ops *ops;
 };
 
-/* Unicorn. `model`: "a53", "a57", "a72" or "max". */
-struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
-                                  struct error *e);
+/* Unicorn. `model`: of the CPUs that it has of that architecture (struct arch, `name`). */
+struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause wfe,
+                                  struct memory *memory, struct error *e);
 
 static inline void engine_free(struct engine *e) /* NULL: nothing */
 {
@@ -313,21 +276,6 @@ static inline unsigned engine_sequence(struct engine *e)
     return ((const struct engine_head *)e)->ops->sequence(e);
 }
 
-/* The exclusive monitor (Arm ARM B2.9): what LDXR marked, and what was there; address all ones: it
- * is open. Between runs. */
-struct engine_monitor {
-    uint64_t address, value, value_high;
-};
-static inline struct engine_monitor engine_monitor(struct engine *e)
-{
-    return ((const struct engine_head *)e)->ops->monitor(e);
-}
-
-static inline void engine_set_monitor(struct engine *e, struct engine_monitor m)
-{
-    ((const struct engine_head *)e)->ops->set_monitor(e, m);
-}
-
 /* After a state was restored: what engine_sequence said, and how many instructions were attempted.
  */
 static inline void engine_set_sequence(struct engine *e, unsigned sequence)
@@ -350,109 +298,33 @@ static inline void engine_set_pc(struct engine *e, uint64_t pc)
     ((const struct engine_head *)e)->ops->set_pc(e, pc);
 }
 
-static inline uint64_t engine_x(struct engine *e, unsigned n)
+/* A register of the architecture by its id (struct arch); or one that only the engine and its
+ * architecture know. Of up to 64 bits; and larger ones, of so many words. */
+static inline uint64_t engine_get(struct engine *e, unsigned id)
 {
-    return ((const struct engine_head *)e)->ops->x(e, n);
-}
-/* n = 31: zero */
-static inline void engine_set_x(struct engine *e, unsigned n, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_x(e, n, value);
+    return ((const struct engine_head *)e)->ops->get(e, id);
 }
 
-static inline uint64_t engine_sp(struct engine *e)
+static inline void engine_set(struct engine *e, unsigned id, uint64_t value)
 {
-    return ((const struct engine_head *)e)->ops->sp(e);
-}
-/* the stack pointer in use */
-static inline void engine_set_sp(struct engine *e, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_sp(e, value);
+    ((const struct engine_head *)e)->ops->set(e, id, value);
 }
 
-static inline uint64_t engine_banked_sp(struct engine *e, unsigned el)
+#define ENGINE_WORDS_MAX 3
+static inline void engine_get_wide(struct engine *e, unsigned id, uint64_t *words, size_t count)
 {
-    return ((const struct engine_head *)e)->ops->banked_sp(e, el);
-}
-/* 0 or 1; stale for the one in use */
-static inline void engine_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_banked_sp(e, el, value);
+    ((const struct engine_head *)e)->ops->get_wide(e, id, words, count);
 }
 
-static inline uint64_t engine_pstate(struct engine *e)
+static inline void engine_set_wide(struct engine *e, unsigned id, const uint64_t *words,
+                                   size_t count)
 {
-    return ((const struct engine_head *)e)->ops->pstate(e);
+    ((const struct engine_head *)e)->ops->set_wide(e, id, words, count);
 }
 
-/* Of PSTATE, EL, SP and PAN: cheaper. */
-#define ENGINE_MODE (0xdu | 1u << 22)
-static inline uint64_t engine_mode(struct engine *e)
-{
-    return ((const struct engine_head *)e)->ops->mode(e);
-}
-
-/* Takes effect at the next engine_set_sysreg, which must follow. */
-static inline void engine_set_pstate(struct engine *e, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_pstate(e, value);
-}
-
-/* The registers of an exception entry, without the cost of a lookup by encoding. */
-static inline void engine_set_elr(struct engine *e, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_elr(e, value);
-}
-
-static inline void engine_set_esr(struct engine *e, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_esr(e, value);
-}
-
-static inline void engine_set_far(struct engine *e, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_far(e, value);
-}
-
-static inline uint64_t engine_sysreg(struct engine *e, unsigned encoding)
-{
-    return ((const struct engine_head *)e)->ops->sysreg(e, encoding);
-}
-
-static inline void engine_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
-{
-    ((const struct engine_head *)e)->ops->set_sysreg(e, encoding, value);
-}
-
-static inline void engine_vector(struct engine *e, unsigned n, uint64_t value[2])
-{
-    ((const struct engine_head *)e)->ops->vector(e, n, value);
-}
-
-static inline void engine_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
-{
-    ((const struct engine_head *)e)->ops->set_vector(e, n, value);
-}
-
-static inline uint32_t engine_fpcr(struct engine *e)
-{
-    return ((const struct engine_head *)e)->ops->fpcr(e);
-}
-
-static inline void engine_set_fpcr(struct engine *e, uint32_t value)
-{
-    ((const struct engine_head *)e)->ops->set_fpcr(e, value);
-}
-
-static inline uint32_t engine_fpsr(struct engine *e)
-{
-    return ((const struct engine_head *)e)->ops->fpsr(e);
-}
-
-static inline void engine_set_fpsr(struct engine *e, uint32_t value)
-{
-    ((const struct engine_head *)e)->ops->set_fpsr(e, value);
-}
+/* Added to the id of a status register: of it, how privileged the vCPU is, and what else decides
+ * translations. Cheaper. */
+#define ENGINE_MODE 0x80000000u
 
 /* Forget translations of addresses (ours changed, or marks were cleared). Allowed in callbacks. */
 static inline void engine_flush_tlb(struct engine *e)
@@ -498,25 +370,11 @@ static inline void engine_tell_changes(struct engine *e)
     ((const struct engine_head *)e)->ops->tell_changes(e);
 }
 
-/* Accesses that are to raise ENGINE_DATA_ABORT (Arm ARM B2.9.2); with CHECK_ZERO, DC ZVA raises
- * ENGINE_UNDEFINED. From the next block on. False: the engine cannot, and lets them pass. */
-enum engine_check {
-    CHECK_ALL = 1,     /* unaligned ones */
-    CHECK_ORDERED = 2, /* unaligned ones with acquire or release semantics */
-    CHECK_ZERO = 4,
-    CHECK_SP_EL0 = 8,  /* based on SP that is not a multiple of 16, at EL0 */
-    CHECK_SP_EL1 = 16, /* at EL1; or ENGINE_FILL because of an address that nobody has */
-    CHECK_STXR = 32,   /* both of exclusive stores, before the monitor is asked */
-};
+/* Accesses that are to raise an exception where they are not aligned: bits of the architecture's.
+ * From the next block on. False: the engine cannot, and lets them pass. */
 static inline bool engine_set_checks(struct engine *e, unsigned checks)
 {
     return ((const struct engine_head *)e)->ops->set_checks(e, checks);
-}
-
-/* Clears the loaded vCPU's exclusive monitor (Arm ARM B2.9: allowed at any time). */
-static inline void engine_clear_monitor(struct engine *e)
-{
-    ((const struct engine_head *)e)->ops->clear_monitor(e);
 }
 
 static inline struct engine_context *engine_context_new(struct engine *e)

@@ -439,11 +439,11 @@ static bool different_names(const struct vm_config *configs, size_t count, struc
     return true;
 }
 
-static enum engine_wfe wfe_on(const struct board *b, size_t vcpus)
+static enum engine_pause pause_on(const struct board *b, size_t vcpus)
 {
     if (!(b->options.quirks & QUIRK_WFE_RUNS))
-        return WFE_WAITS;
-    return vcpus > 1 ? WFE_YIELDS : WFE_RUNS;
+        return PAUSE_WAITS;
+    return vcpus > 1 ? PAUSE_YIELDS : PAUSE_RUNS;
 }
 
 static bool assemble(struct board *b, const struct vm_config *configs, size_t count,
@@ -458,7 +458,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = plays_exit_log(b)
                     ? exit_log_engine(b->options.exit_log, b)
-                    : engine_unicorn_new(configs[0].cpu_model, wfe_on(b, vcpus), &b->memory, e);
+                    : engine_unicorn_new(vm_arches[0]->cpu->name, configs[0].cpu_model,
+                                         pause_on(b, vcpus), &b->memory, e);
     if (!b->engine)
         return false;
     if (!make_shared_memory(b, configs, count, e))

@@ -158,7 +158,7 @@ static enum exit_result on_call(struct vm *vm, struct vcpu *v, struct guest_exit
 {
     x->handler = "psci";
     if (x->value != 0) { /* SMCCC 2.9: other immediates are not calls */
-        engine_set_x(vm->world.engine, 0, UINT64_MAX);
+        engine_set(vm->world.engine, vm->arch->cpu->argument_ids[0], UINT64_MAX);
         return EXIT_DONE;
     }
     return secure_call(vm, v);

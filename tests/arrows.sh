@@ -16,7 +16,7 @@ declare -A below=(
 )
 # header pattern (extended regular expression) and the files, one of which may include it
 libraries=(
-    'unicorn/.*|cpu/unicorn/engine_unicorn.c'
+    'unicorn/.*|cpu/unicorn/engine_unicorn.c cpu/unicorn/arm64/unicorn_arm64.c'
     'capstone(/.*)?\.h|cpu/disasm.c'
     '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
     '(libfdt.*|fdt)\.h|hv/tree/fdt.c'

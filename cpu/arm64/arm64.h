@@ -6,6 +6,16 @@
 #include "cpu/arch.h"
 #include "cpu/engine.h"
 
+/* A system register, or an instruction of that group (C5.1.2). */
+#define SYSREG(op0, op1, crn, crm, op2)                                                            \
+    ((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
+
+/* Of an MRS, MSR (register), SYS or SYSL (C4.1.90). */
+static inline unsigned sysreg_encoding(uint32_t word)
+{
+    return word >> 5 & 0xffff;
+}
+
 /* PSTATE as laid out in SPSR_EL1 (C5.2.18). */
 #define PSTATE_SP   0x1u  /* PSTATE.SP: 1 = SP_ELx */
 #define PSTATE_M    0x1fu /* EL, SP, and AArch32 */

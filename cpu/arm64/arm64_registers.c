@@ -66,8 +66,8 @@ void arm64_read_registers(struct vcpu *cpu, struct vcpu_registers *r)
     r->value[ARM64_PSTATE][0] = engine_pstate(e);
     for (unsigned i = 0; i < 32; i++)
         engine_vector(e, i, r->value[ARM64_V0 + i]);
-    r->value[ARM64_FPSR][0] = engine_fpsr(e);
-    r->value[ARM64_FPCR][0] = engine_fpcr(e);
+    r->value[ARM64_FPSR][0] = engine_get(e, ARM64_FPSR);
+    r->value[ARM64_FPCR][0] = engine_get(e, ARM64_FPCR);
 }
 
 /* What software sets at EL1, by MSR or by returning from an exception; the rest of PSTATE is what
@@ -111,6 +111,6 @@ void arm64_write_registers(struct vcpu *cpu, const struct vcpu_registers *before
     engine_set_pc(e, r->value[ARM64_PC][0]);
     for (unsigned i = 0; i < 32; i++)
         engine_set_vector(e, i, r->value[ARM64_V0 + i]);
-    engine_set_fpsr(e, (uint32_t)r->value[ARM64_FPSR][0]);
-    engine_set_fpcr(e, (uint32_t)r->value[ARM64_FPCR][0]);
+    engine_set(e, ARM64_FPSR, (uint32_t)r->value[ARM64_FPSR][0]);
+    engine_set(e, ARM64_FPCR, (uint32_t)r->value[ARM64_FPCR][0]);
 }

@@ -36,7 +36,7 @@ struct engine_registers {
     uint64_t vectors[32][2];
     unsigned sequence;
     uint32_t fpcr, fpsr;
-    struct engine_monitor monitor;
+    struct arm64_monitor monitor;
 };
 
 /* EL0 and EL1 in AArch64 state are all there is. */
@@ -60,8 +60,8 @@ static void get(struct arm64_vcpu *v, struct engine_registers *r)
     for (unsigned i = 0; i < 32; i++)
         engine_vector(e, i, r->vectors[i]);
     r->sequence = engine_sequence(e) | (v->cpu.repeats ? SEQUENCE_REPEATS : 0u);
-    r->fpcr = engine_fpcr(e);
-    r->fpsr = engine_fpsr(e);
+    r->fpcr = (uint32_t)engine_get(e, ARM64_FPCR);
+    r->fpsr = (uint32_t)engine_get(e, ARM64_FPSR);
     r->monitor = engine_monitor(e);
 }
 
@@ -132,8 +132,8 @@ static void visit_registers(struct arm64_vcpu *v, struct state *s)
     if (state_restores(s)) {
         for (unsigned i = 0; i < 32; i++)
             engine_set_vector(e, i, r.vectors[i]);
-        engine_set_fpcr(e, r.fpcr);
-        engine_set_fpsr(e, r.fpsr);
+        engine_set(e, ARM64_FPCR, r.fpcr);
+        engine_set(e, ARM64_FPSR, r.fpsr);
         engine_set_pstate(e, r.pstate);
     }
     visit_system(v, s);

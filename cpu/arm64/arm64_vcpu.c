@@ -163,7 +163,7 @@ static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, str
     v->cpu.callbacks = (struct engine_callbacks){
         .fill = fill_page,
         .fill_as = fill_page_as,
-        .sysop = system_operation,
+        .system = system_operation,
         .exception = take_engine_exception,
         .watch = watch,
         .look = alignment_may_run,
@@ -206,8 +206,8 @@ static void reset(struct vcpu *cpu)
         engine_set_x(e, i, 0);
     for (unsigned i = 0; i < 32; i++)
         engine_set_vector(e, i, zero);
-    engine_set_fpcr(e, 0);
-    engine_set_fpsr(e, 0);
+    engine_set(e, ARM64_FPCR, 0);
+    engine_set(e, ARM64_FPSR, 0);
     engine_set_sp(e, 0);
     engine_set_banked_sp(e, 0, 0);
     engine_set_banked_sp(e, 1, 0);
@@ -367,6 +367,7 @@ const struct arch arch_arm64 = {
     .detail_names = {[EXIT_SYNDROME] = "ESR_EL2",
                      [EXIT_ADDRESS] = "HPFAR_EL2",
                      [EXIT_NUMBER] = "the system register"},
+    .argument_ids = {0, 1, 2, 3, 4, 5, 6, 7},
     .argument_names = {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"},
     .register_text = register_text,
     .describe_registers = arm64_describe_registers,

@@ -5,7 +5,7 @@
 #define CPU_ARM64_ARM64_VCPU_H
 
 #include "cpu/arch.h"
-#include "cpu/arm64/arm64.h"
+#include "cpu/arm64/engine_arm64.h"
 #include "cpu/vcpu.h"
 
 #define DEBUG_BREAKPOINTS  6

@@ -135,7 +135,7 @@ bool illegal_take_pending(struct arm64_vcpu *v);
 struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);
 const struct engine_asked *sysregs_asked(const struct sysreg_map *map);
-bool system_operation(void *cpu, const struct engine_sysop *op);
+bool system_operation(void *cpu, const struct engine_system *op);
 /* Does the engine find it undefined, and is it for undefined_sysreg? */
 bool sysreg_is_undefined(struct arm64_vcpu *v, uint32_t word);
 /* A register access that the engine found undefined. True: done, go on behind it. */

@@ -34,11 +34,11 @@ void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, u
     unsigned ec = esr >> ESR_EC_SHIFT;
     bool counted = kind == VECTOR_SYNC && ec != EC_BREAKPOINT && ec != EC_BREAKPOINT_LOWER;
     pmu_exception(v, counted && ec != EC_SVC);
-    engine_set_elr(e, return_pc);
+    engine_set_sysreg(e, SYS_ELR_EL1, return_pc);
     if (kind == VECTOR_SYNC)
-        engine_set_esr(e, esr);
+        engine_set_sysreg(e, SYS_ESR_EL1, esr);
     if (has_far)
-        engine_set_far(e, far);
+        engine_set_sysreg(e, SYS_FAR_EL1, far);
     if (!(old & PSTATE_SP)) { /* SP_EL0 was in use */
         engine_set_banked_sp(e, 0, engine_sp(e));
         engine_set_sp(e, engine_banked_sp(e, 1));

@@ -1,5 +1,7 @@
 #include "cpu/arm64/insn.h"
 
+#include "cpu/arm64/engine_arm64.h"
+
 static uint32_t bits(uint32_t word, unsigned high, unsigned low)
 {
     return word >> low & (uint32_t)(((uint64_t)1 << (high - low + 1)) - 1);

@@ -596,9 +596,9 @@ static void invalidate_tlb(struct arm64_vcpu *v, unsigned op2, uint64_t value)
         engine_flush_tlb(v->cpu.world->engine);
 }
 
-static bool tlb_operation(struct arm64_vcpu *v, const struct engine_sysop *op)
+static bool tlb_operation(struct arm64_vcpu *v, const struct engine_system *op)
 {
-    unsigned crm = op->encoding >> 3 & 15, op2 = op->encoding & 7;
+    unsigned crm = op->number >> 3 & 15, op2 = op->number & 7;
     if (crm == 7)
         invalidate_tlb(v, op2, op->value);
     else if (crm == 3)
@@ -610,10 +610,10 @@ static bool tlb_operation(struct arm64_vcpu *v, const struct engine_sysop *op)
 /* What is carried out here the engine must know: behind an instruction that is undefined to it, it
  * translates nothing, not even the step to the next, and the block would begin again. So S1E1RP and
  * S1E1WP are the engine's to refuse where there is no PAN, as is what has no name. */
-static bool translate_operation(struct arm64_vcpu *v, const struct engine_sysop *op)
+static bool translate_operation(struct arm64_vcpu *v, const struct engine_system *op)
 {
-    unsigned op2 = op->encoding & 7;
-    bool with_pan = (op->encoding >> 3 & 15) == 9; /* AT S1E1RP, S1E1WP */
+    unsigned op2 = op->number & 7;
+    bool with_pan = (op->number >> 3 & 15) == 9; /* AT S1E1RP, S1E1WP */
     if (op2 >= (with_pan ? 2 : 4) || (with_pan && !v->has_pan))
         return false;
     struct access access = {
@@ -628,11 +628,11 @@ static bool translate_operation(struct arm64_vcpu *v, const struct engine_sysop 
 }
 
 /* IC: the engine does not see stores through other mappings, so this is where code becomes new. */
-static void instruction_cache_operation(struct arm64_vcpu *v, const struct engine_sysop *op,
+static void instruction_cache_operation(struct arm64_vcpu *v, const struct engine_system *op,
                                         bool el0)
 {
-    unsigned crm = op->encoding >> 3 & 15;
-    bool by_address = (op->encoding >> 11 & 7) == 3;
+    unsigned crm = op->number >> 3 & 15;
+    bool by_address = (op->number >> 11 & 7) == 3;
     if (!by_address) {
         if (!el0 && (crm == 1 || crm == 5))
             engine_flush_code_soon(v->cpu.world->engine);
@@ -649,12 +649,12 @@ static void instruction_cache_operation(struct arm64_vcpu *v, const struct engin
 }
 
 /* SYS instructions, op0 = 1: false = the engine carries them out as well. */
-static bool system_instruction(struct arm64_vcpu *v, const struct engine_sysop *op, bool el0)
+static bool system_instruction(struct arm64_vcpu *v, const struct engine_system *op, bool el0)
 {
-    unsigned crn = op->encoding >> 7 & 15, crm = op->encoding >> 3 & 15;
+    unsigned crn = op->number >> 7 & 15, crm = op->number >> 3 & 15;
     if (crn == 8 && !el0)
         return tlb_operation(v, op);
-    if (crn == 7 && (crm == 8 || crm == 9) && !el0 && (op->encoding >> 11 & 7) == 0)
+    if (crn == 7 && (crm == 8 || crm == 9) && !el0 && (op->number >> 11 & 7) == 0)
         return translate_operation(v, op);
     if (crn == 7 && (crm == 1 || crm == 5))
         instruction_cache_operation(v, op, el0);
@@ -669,14 +669,14 @@ static uint64_t implemented_bits(const struct arm64_vcpu *v, unsigned encoding, 
     return has_zen ? value : value & ~(uint64_t)CPACR_ZEN;
 }
 
-bool system_operation(void *cpu, const struct engine_sysop *op)
+bool system_operation(void *cpu, const struct engine_system *op)
 {
     struct arm64_vcpu *v = cpu;
     struct engine *e = v->cpu.world->engine;
     bool el0 = at_el0(engine_mode(e));
-    if (op->encoding >> 14 == 1)
+    if (op->number >> 14 == 1)
         return system_instruction(v, op, el0);
-    const struct row *r = &rows[v->sysregs->row[op->encoding]];
+    const struct row *r = &rows[v->sysregs->row[op->number]];
     if (el0 && !el0_may(v, r, op->is_read))
         return false;
     if (r->kind == SAVED_STATE) {
@@ -692,7 +692,7 @@ bool system_operation(void *cpu, const struct engine_sysop *op)
         return true;
     }
     if (op->is_read) {
-        engine_set_x(e, op->rt, read_row(v, r));
+        engine_set_x(e, op->n, read_row(v, r));
         return true;
     }
     write_row(v, r, op->value);

@@ -1,21 +1,21 @@
 #include "cpu/exitlog/engine_exit_log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "emu/check.h"
 
-#define SYSREGS_MAX 64 /* more than vcpu.c writes */
+#define NUMBERED_MAX 128 /* registers that an architecture numbers from 0, */
+#define OTHERS_MAX   64  /* and others: more than their own code writes */
 
 struct engine_context {
-    uint64_t x[31], sp, banked_sp[2], pc, pstate;
-    uint64_t v[32][2];
-    uint32_t fpcr, fpsr;
+    uint64_t pc;
+    uint64_t numbered[NUMBERED_MAX][ENGINE_WORDS_MAX];
     struct {
-        unsigned encoding;
+        unsigned id;
         uint64_t value;
-    } sysregs[SYSREGS_MAX];
-    size_t sysreg_count;
-    struct engine_monitor monitor;
+    } others[OTHERS_MAX];
+    size_t other_count;
     unsigned sequence;
 };
 
@@ -113,21 +113,6 @@ static void exit_log_set_executed(struct engine *e, uint64_t instructions)
 /* Registers ---------------------------------------------------------------------------------------
  */
 
-static struct engine_monitor exit_log_monitor(struct engine *e)
-{
-    return e->now.monitor;
-}
-
-static void exit_log_set_monitor(struct engine *e, struct engine_monitor m)
-{
-    e->now.monitor = m;
-}
-
-static void exit_log_clear_monitor(struct engine *e)
-{
-    e->now.monitor = (struct engine_monitor){.address = UINT64_MAX};
-}
-
 static uint64_t exit_log_pc(struct engine *e)
 {
     return e->now.pc;
@@ -138,109 +123,48 @@ static void exit_log_set_pc(struct engine *e, uint64_t pc)
     e->now.pc = pc;
 }
 
-static uint64_t exit_log_x(struct engine *e, unsigned n)
+static size_t find_other(const struct engine *e, unsigned id)
 {
-    return n < 31 ? e->now.x[n] : 0;
-}
-
-static void exit_log_set_x(struct engine *e, unsigned n, uint64_t value)
-{
-    if (n < 31)
-        e->now.x[n] = value;
-}
-
-static uint64_t exit_log_sp(struct engine *e)
-{
-    return e->now.sp;
-}
-
-static void exit_log_set_sp(struct engine *e, uint64_t value)
-{
-    e->now.sp = value;
-}
-
-static uint64_t exit_log_banked_sp(struct engine *e, unsigned el)
-{
-    return e->now.banked_sp[el];
-}
-
-static void exit_log_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
-{
-    e->now.banked_sp[el] = value;
-}
-
-static uint64_t exit_log_pstate(struct engine *e)
-{
-    return e->now.pstate;
-}
-
-static uint64_t exit_log_mode(struct engine *e)
-{
-    return e->now.pstate & ENGINE_MODE;
-}
-
-static void exit_log_set_pstate(struct engine *e, uint64_t value)
-{
-    e->now.pstate = value;
+    size_t i = 0;
+    while (i < e->now.other_count && e->now.others[i].id != id)
+        i++;
+    return i;
 }
 
 /* Those that nobody wrote read as zero. */
-static uint64_t exit_log_sysreg(struct engine *e, unsigned encoding)
+static uint64_t exit_log_get(struct engine *e, unsigned id)
 {
-    for (size_t i = 0; i < e->now.sysreg_count; i++)
-        if (e->now.sysregs[i].encoding == encoding)
-            return e->now.sysregs[i].value;
-    return 0;
+    id &= ~ENGINE_MODE;
+    if (id < NUMBERED_MAX)
+        return e->now.numbered[id][0];
+    size_t i = find_other(e, id);
+    return i < e->now.other_count ? e->now.others[i].value : 0;
 }
 
-static void exit_log_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
+static void exit_log_set(struct engine *e, unsigned id, uint64_t value)
 {
-    size_t i = 0;
-    while (i < e->now.sysreg_count && e->now.sysregs[i].encoding != encoding)
-        i++;
-    CHECK(i < SYSREGS_MAX);
-    e->now.sysregs[i].encoding = encoding;
-    e->now.sysregs[i].value = value;
-    if (i == e->now.sysreg_count)
-        e->now.sysreg_count++;
+    if (id < NUMBERED_MAX) {
+        e->now.numbered[id][0] = value;
+        return;
+    }
+    size_t i = find_other(e, id);
+    CHECK(i < OTHERS_MAX);
+    e->now.others[i].id = id;
+    e->now.others[i].value = value;
+    if (i == e->now.other_count)
+        e->now.other_count++;
 }
 
-/* What an exception would have written: the guest's own code is not here to read it. */
-static void exit_log_forget(struct engine *e, uint64_t value)
+static void exit_log_get_wide(struct engine *e, unsigned id, uint64_t *words, size_t count)
 {
-    (void)e, (void)value;
+    CHECK(id < NUMBERED_MAX && count <= ENGINE_WORDS_MAX);
+    memcpy(words, e->now.numbered[id], count * sizeof *words);
 }
 
-static void exit_log_vector(struct engine *e, unsigned n, uint64_t value[2])
+static void exit_log_set_wide(struct engine *e, unsigned id, const uint64_t *words, size_t count)
 {
-    value[0] = e->now.v[n][0];
-    value[1] = e->now.v[n][1];
-}
-
-static void exit_log_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
-{
-    e->now.v[n][0] = value[0];
-    e->now.v[n][1] = value[1];
-}
-
-static uint32_t exit_log_fpcr(struct engine *e)
-{
-    return e->now.fpcr;
-}
-
-static void exit_log_set_fpcr(struct engine *e, uint32_t value)
-{
-    e->now.fpcr = value;
-}
-
-static uint32_t exit_log_fpsr(struct engine *e)
-{
-    return e->now.fpsr;
-}
-
-static void exit_log_set_fpsr(struct engine *e, uint32_t value)
-{
-    e->now.fpsr = value;
+    CHECK(id < NUMBERED_MAX && count <= ENGINE_WORDS_MAX);
+    memcpy(e->now.numbered[id], words, count * sizeof *words);
 }
 
 /* Caches: there are none --------------------------------------------------------------------------
@@ -306,32 +230,14 @@ static const struct engine_ops exit_log_ops = {
     .continue_at = exit_log_continue_at,
     .expect_exit = exit_log_expect_exit,
     .sequence = exit_log_sequence,
-    .monitor = exit_log_monitor,
-    .set_monitor = exit_log_set_monitor,
     .set_sequence = exit_log_set_sequence,
     .set_executed = exit_log_set_executed,
     .pc = exit_log_pc,
     .set_pc = exit_log_set_pc,
-    .x = exit_log_x,
-    .set_x = exit_log_set_x,
-    .sp = exit_log_sp,
-    .set_sp = exit_log_set_sp,
-    .banked_sp = exit_log_banked_sp,
-    .set_banked_sp = exit_log_set_banked_sp,
-    .pstate = exit_log_pstate,
-    .mode = exit_log_mode,
-    .set_pstate = exit_log_set_pstate,
-    .set_elr = exit_log_forget,
-    .set_esr = exit_log_forget,
-    .set_far = exit_log_forget,
-    .sysreg = exit_log_sysreg,
-    .set_sysreg = exit_log_set_sysreg,
-    .vector = exit_log_vector,
-    .set_vector = exit_log_set_vector,
-    .fpcr = exit_log_fpcr,
-    .set_fpcr = exit_log_set_fpcr,
-    .fpsr = exit_log_fpsr,
-    .set_fpsr = exit_log_set_fpsr,
+    .get = exit_log_get,
+    .set = exit_log_set,
+    .get_wide = exit_log_get_wide,
+    .set_wide = exit_log_set_wide,
     .set_checks = exit_log_set_checks,
     .flush_tlb = exit_log_flush,
     .change_space = exit_log_flush,
@@ -340,7 +246,6 @@ static const struct engine_ops exit_log_ops = {
     .store_begins = exit_log_store_begins,
     .store_ends = exit_log_flush,
     .tell_changes = exit_log_flush,
-    .clear_monitor = exit_log_clear_monitor,
     .context_new = exit_log_context_new,
     .context_free = exit_log_context_free,
     .context_save = exit_log_context_save,
@@ -353,6 +258,5 @@ struct engine *engine_exit_log_new(const struct engine_exit_log *exit_log)
     CHECK_ROOM(e);
     e->head.ops = &exit_log_ops;
     e->exit_log = *exit_log;
-    exit_log_clear_monitor(e);
     return e;
 }

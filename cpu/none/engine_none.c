@@ -12,10 +12,10 @@ bool engine_is_built_in(void)
     return false;
 }
 
-struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
-                                  struct error *e)
+struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause pause,
+                                  struct memory *memory, struct error *e)
 {
-    (void)model, (void)wfe, (void)memory;
+    (void)arch, (void)model, (void)pause, (void)memory;
     error_set(e,
               "this program was built without Unicorn and runs no guest code: it plays the exits "
               "that record --exits keeps, and imported ones");

@@ -1,27 +1,33 @@
-/* The engine on Unicorn: the only file that includes the library. */
+/* The engine on Unicorn: with the architectures' own files (arm64/) the only one that includes the
+ * library. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicorn/unicorn.h>
 
-#include "cpu/unicorn/interpose.h"
+#include "cpu/unicorn/arm64/interpose.h"
 #include "cpu/unicorn/unicorn_engine.h"
 #include "emu/check.h"
 
 /* Running -------------------------------------------------------------------------------------- */
 
 static struct engine *running;
-static bool live_registers_found, alignment_checks_found;
+static char means[64]; /* of the last engine, for people */
 
 bool library_run(struct engine *e, uint64_t pc)
 {
     struct engine *before = running;
     running = e;
-    checks_begin_run(e);
+    e->arch->begin_run(e);
     uc_err err = uc_emu_start(e->uc, pc, 0, 0, 0);
     running = before;
-    checks_begin_run(before);
+    e->arch->begin_run(before);
     return err == UC_ERR_OK;
+}
+
+struct engine *engine_running(void)
+{
+    return running;
 }
 
 void library_stop(struct engine *e)
@@ -60,44 +66,6 @@ void library_flush_tlb(struct engine *e)
     uc_ctl_flush_tlb(e->uc);
 }
 
-/* Registers ------------------------------------------------------------------------------------ */
-
-static uint64_t reg(const struct engine *e, int id)
-{
-    uint64_t value = 0;
-    uc_reg_read(e->uc, id, &value);
-    return value;
-}
-
-static void set_reg(struct engine *e, int id, uint64_t value)
-{
-    uc_reg_write(e->uc, id, &value);
-}
-
-/* PSTATE, FPCR and FPSR are registers of 32 bits to the library: on a big-endian host a larger
- * variable would have them in its other half. */
-static uint32_t reg32(const struct engine *e, int id)
-{
-    uint32_t value = 0;
-    uc_reg_read(e->uc, id, &value);
-    return value;
-}
-
-static void set_reg32(struct engine *e, int id, uint32_t value)
-{
-    uc_reg_write(e->uc, id, &value);
-}
-
-uint64_t library_pc(const struct engine *e)
-{
-    return e->live ? e->live->pc : reg(e, UC_ARM64_REG_PC);
-}
-
-void library_set_pc(struct engine *e, uint64_t pc)
-{
-    set_reg(e, UC_ARM64_REG_PC, pc);
-}
-
 /* Between runs PC is kept here: each run begins by setting it anyway. So it is in `carry_out`. */
 static uint64_t unicorn_pc(struct engine *e)
 {
@@ -109,139 +77,9 @@ static void unicorn_set_pc(struct engine *e, uint64_t pc)
     if (e->in_exit)
         e->exit_pc = pc;
     else if (e->inside)
-        library_set_pc(e, pc);
+        e->arch->set_pc(e, pc);
     else
         e->pc = pc;
-}
-
-static int x_id(unsigned n)
-{
-    return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
-}
-
-static uint64_t unicorn_x(struct engine *e, unsigned n)
-{
-    if (n >= 31)
-        return 0;
-    return e->live ? e->live->x[n] : e->in_exit && n == e->exit_n ? e->exit_x : reg(e, x_id(n));
-}
-
-static void unicorn_set_x(struct engine *e, unsigned n, uint64_t value)
-{
-    if (n >= 31)
-        return;
-    e->exit_n = 32;
-    if (e->live)
-        e->live->x[n] = value;
-    else
-        set_reg(e, x_id(n), value);
-}
-
-static uint64_t unicorn_sp(struct engine *e)
-{
-    return e->live ? e->live->sp : reg(e, UC_ARM64_REG_SP);
-}
-
-static void unicorn_set_sp(struct engine *e, uint64_t value)
-{
-    set_reg(e, UC_ARM64_REG_SP, value);
-}
-
-static uint64_t unicorn_mode(struct engine *e)
-{
-    return (e->live ? e->live->pstate : reg32(e, UC_ARM64_REG_PSTATE)) & ENGINE_MODE;
-}
-
-static uint64_t unicorn_banked_sp(struct engine *e, unsigned el)
-{
-    return reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0);
-}
-
-static void unicorn_set_banked_sp(struct engine *e, unsigned el, uint64_t value)
-{
-    set_reg(e, el ? UC_ARM64_REG_SP_EL1 : UC_ARM64_REG_SP_EL0, value);
-}
-
-static uint64_t unicorn_pstate(struct engine *e)
-{
-    return reg32(e, UC_ARM64_REG_PSTATE);
-}
-
-static void unicorn_set_pstate(struct engine *e, uint64_t value)
-{
-    set_reg32(e, UC_ARM64_REG_PSTATE, (uint32_t)value);
-}
-
-static uc_arm64_cp_reg cp_reg(unsigned encoding)
-{
-    return (uc_arm64_cp_reg){
-        .op0 = encoding >> 14,
-        .op1 = encoding >> 11 & 7,
-        .crn = encoding >> 7 & 15,
-        .crm = encoding >> 3 & 15,
-        .op2 = encoding & 7,
-    };
-}
-
-static void unicorn_set_elr(struct engine *e, uint64_t value)
-{
-    set_reg(e, UC_ARM64_REG_ELR_EL1, value);
-}
-
-static void unicorn_set_esr(struct engine *e, uint64_t value)
-{
-    set_reg(e, UC_ARM64_REG_ESR_EL1, value);
-}
-
-static void unicorn_set_far(struct engine *e, uint64_t value)
-{
-    set_reg(e, UC_ARM64_REG_FAR_EL1, value);
-}
-
-static uint64_t unicorn_sysreg(struct engine *e, unsigned encoding)
-{
-    uc_arm64_cp_reg r = cp_reg(encoding);
-    uc_err err = uc_reg_read(e->uc, UC_ARM64_REG_CP_REG, &r);
-    CHECK(err == UC_ERR_OK);
-    return r.val;
-}
-
-static void unicorn_set_sysreg(struct engine *e, unsigned encoding, uint64_t value)
-{
-    uc_arm64_cp_reg r = cp_reg(encoding);
-    r.val = value;
-    uc_err err = uc_reg_write(e->uc, UC_ARM64_REG_CP_REG, &r);
-    CHECK(err == UC_ERR_OK);
-}
-
-static void unicorn_vector(struct engine *e, unsigned n, uint64_t value[2])
-{
-    uc_reg_read(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
-}
-
-static void unicorn_set_vector(struct engine *e, unsigned n, const uint64_t value[2])
-{
-    uc_reg_write(e->uc, UC_ARM64_REG_Q0 + (int)n, value);
-}
-
-static uint32_t unicorn_fpcr(struct engine *e)
-{
-    return reg32(e, UC_ARM64_REG_FPCR);
-}
-
-static void unicorn_set_fpcr(struct engine *e, uint32_t value)
-{
-    set_reg32(e, UC_ARM64_REG_FPCR, value);
-}
-
-static uint32_t unicorn_fpsr(struct engine *e)
-{
-    return reg32(e, UC_ARM64_REG_FPSR);
-}
-
-static void unicorn_set_fpsr(struct engine *e, uint32_t value)
-{
-    set_reg32(e, UC_ARM64_REG_FPSR, value);
 }
 
 /* Hooks ---------------------------------------------------------------------------------------- */
@@ -277,69 +115,8 @@ static void on_translated(uc_engine *uc, uc_tb *block, uc_tb *before, void *user
     icache_translated(user, block->pc, block->size);
 }
 
-static uint32_t on_sysop(struct engine *e, const struct engine_sysop *op)
-{
-    if (op->is_read && op->encoding == EXIT_ENCODING)
-        return on_exit_word(e, op->rt, op->value);
-    return engine_asks(e->callbacks->asked, op->encoding, op->is_read) &&
-           e->callbacks->sysop(e->callbacks->cpu, op);
-}
-
-/* In place of the library's own, which hands the instruction to on_read and on_write in parts. */
-uint32_t engine_system_instruction(void *record, uint32_t word)
-{
-    struct engine *e = running;
-    if (e->aside) {
-        e->record = record;
-        e->stub_word = word;
-        return 0;
-    }
-    struct engine_sysop op = {
-        .encoding = sysreg_encoding(word), .is_read = word >> 21 & 1, .rt = word & 31};
-    op.value = unicorn_x(e, op.rt);
-    return on_sysop(e, &op);
-}
-
-void engine_wfe(void)
-{
-    struct engine *e = running;
-    if (e->wfe == WFE_WAITS)
-        e->behind_wfe = true;
-    if (!e->aside)
-        look_at_next_block(e);
-}
-
-static struct engine_sysop sysop(uc_arm64_reg rt, const uc_arm64_cp_reg *r, bool is_read)
-{
-    return (struct engine_sysop){
-        .encoding = SYSREG(r->op0, r->op1, r->crn, r->crm, r->op2),
-        .is_read = is_read,
-        .value = r->val,
-        .rt = rt >= UC_ARM64_REG_X0 && rt <= UC_ARM64_REG_X28 ? (unsigned)(rt - UC_ARM64_REG_X0)
-              : rt == UC_ARM64_REG_X29                        ? 29
-              : rt == UC_ARM64_REG_X30                        ? 30
-                                                              : 31,
-    };
-}
-
-static uint32_t on_read(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
-{
-    (void)uc;
-    struct engine_sysop op = sysop(rt, r, true);
-    return on_sysop(user, &op);
-}
-
-static uint32_t on_write(uc_engine *uc, uc_arm64_reg rt, const uc_arm64_cp_reg *r, void *user)
-{
-    (void)uc;
-    struct engine_sysop op = sysop(rt, r, false);
-    return on_sysop(user, &op);
-}
-
 /* Set-up --------------------------------------------------------------------------------------- */
 
-#define SCR_EL3              SYSREG(3, 6, 1, 1, 0)
-#define HCR_EL2              SYSREG(3, 4, 1, 1, 0)
 #define CODE_BUFFER_BYTES    ((size_t)64 << 20)
 #define LIBRARY_TABLES_BYTES ((size_t)32 << 20)
 
@@ -375,31 +152,15 @@ static bool library_is_new_enough(struct error *e)
                      version >> 16 & 0xff, patch);
 }
 
-static int model_number(const char *model)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } models[] = {{"a53", UC_CPU_ARM64_A53},
-                  {"a57", UC_CPU_ARM64_A57},
-                  {"a72", UC_CPU_ARM64_A72},
-                  {"max", UC_CPU_ARM64_MAX}};
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
-        if (strcmp(models[i].name, model) == 0)
-            return models[i].number;
-    return -1;
-}
-
 /* The order matters: the page size first (the default of 1 KiB makes TLBI drop a quarter of a
  * page), everything else before the first mapping. */
 static bool open_library(struct engine *g, const char *model, struct error *e)
 {
-    int number = model_number(model);
-    return library_is_new_enough(e) && library_has_room(e) &&
-           (number >= 0 || error_set(e, "unknown CPU model '%s': a53, a57, a72 or max", model)) &&
-           check_uc(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &g->uc), "open", e) &&
+    struct unicorn_model m;
+    return library_is_new_enough(e) && library_has_room(e) && g->arch->find_model(model, &m, e) &&
+           check_uc(uc_open((uc_arch)m.arch, (uc_mode)m.mode, &g->uc), "open", e) &&
            check_uc(uc_ctl_set_page_size(g->uc, 4096), "page size", e) &&
-           check_uc(uc_ctl_set_cpu_model(g->uc, number), "CPU model", e) &&
+           check_uc(uc_ctl_set_cpu_model(g->uc, m.number), "CPU model", e) &&
            check_uc(uc_ctl_set_tcg_buffer_size(g->uc, CODE_BUFFER_BYTES), "code buffer", e) &&
            check_uc(uc_ctl_tlb_mode(g->uc, UC_TLB_VIRTUAL), "TLB mode", e) &&
            check_uc(uc_ctl_exits_enable(g->uc), "exits", e);
@@ -416,7 +177,7 @@ static bool map_board(struct engine *g, struct error *e)
     g->stub_allocation = calloc(2, PAGE_SIZE);
     CHECK_ROOM(g->stub_allocation);
     g->stub = (uint8_t *)(((uintptr_t)g->stub_allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
-    write_stub(g->stub);
+    g->arch->write_stub(g->stub);
     return check_uc(
         uc_mem_map_ptr(g->uc, STUB_HPA, PAGE_SIZE, UC_PROT_READ | UC_PROT_EXEC, g->stub),
         "mapping the stub", e);
@@ -429,7 +190,7 @@ static bool add_hook(struct engine *g, int type, void *function, uint64_t from, 
     return check_uc(uc_hook_add(g->uc, &hook, type, function, g, from, to), "hook", e);
 }
 
-static bool add_instruction_hook(struct engine *g, void *function, int instruction, struct error *e)
+bool library_hook_instruction(struct engine *g, void *function, int instruction, struct error *e)
 {
     uc_hook hook;
     return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction), "hook",
@@ -461,7 +222,7 @@ static bool add_fetch_hooks(struct engine *g, struct error *e)
 /* One block hook only: the library then calls it directly. */
 static bool add_block_hook(struct engine *g, struct error *e)
 {
-    void *hook = g->looks_for_wfe ? (void *)on_block_behind_wfe : (void *)on_block;
+    void *hook = g->looks_for_pauses ? (void *)g->arch->on_block_behind_pause : (void *)on_block;
     return add_hook(g, UC_HOOK_BLOCK, hook, 1, 0, e);
 }
 
@@ -470,10 +231,7 @@ static bool add_hooks(struct engine *g, struct error *e)
     return add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
            add_hook(g, UC_HOOK_INTR, (void *)on_interrupt, 1, 0, e) &&
            add_hook(g, UC_HOOK_EDGE_GENERATED, (void *)on_translated, 1, 0, e) &&
-           add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
-           add_instruction_hook(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
-           add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
-           add_instruction_hook(g, (void *)on_write, UC_ARM64_INS_SYS, e) && add_fetch_hooks(g, e);
+           g->arch->add_hooks(g, e) && add_fetch_hooks(g, e);
 }
 
 static void unicorn_free(struct engine *g)
@@ -485,6 +243,7 @@ static void unicorn_free(struct engine *g)
     memory_watch_code(g->memory, NULL, NULL);
     icache_free(g);
     free(g->sides);
+    free(g->part);
     free(g->stub_allocation);
     free(g);
 }
@@ -513,9 +272,8 @@ const char *engine_interposed(void)
     static char text[112];
     struct interposed works = interposed();
     int size = snprintf(
-        text, sizeof text, "; interposed:%s%s%s%s%s", works.exit_checks ? " exit checks," : "",
-        works.block_starts ? " block starts," : "", works.fills ? " fills," : "",
-        live_registers_found ? " registers," : "", alignment_checks_found ? " alignment," : "");
+        text, sizeof text, "; interposed:%s%s%s%s", works.exit_checks ? " exit checks," : "",
+        works.block_starts ? " block starts," : "", works.fills ? " fills," : "", means);
     bool is_list = text[size - 1] == ',';
     text[is_list ? size - 1 : 0] = 0;
     return text;
@@ -585,34 +343,11 @@ static const struct engine_ops unicorn_ops = {
     .count_attempt = unicorn_count_attempt,
     .uncount_attempt = unicorn_uncount_attempt,
     .continue_at = unicorn_continue_at,
-    .expect_exit = unicorn_expect_exit,
     .sequence = unicorn_sequence,
-    .monitor = unicorn_monitor,
-    .set_monitor = unicorn_set_monitor,
     .set_sequence = unicorn_set_sequence,
     .set_executed = unicorn_set_executed,
     .pc = unicorn_pc,
     .set_pc = unicorn_set_pc,
-    .x = unicorn_x,
-    .set_x = unicorn_set_x,
-    .sp = unicorn_sp,
-    .set_sp = unicorn_set_sp,
-    .banked_sp = unicorn_banked_sp,
-    .set_banked_sp = unicorn_set_banked_sp,
-    .pstate = unicorn_pstate,
-    .mode = unicorn_mode,
-    .set_pstate = unicorn_set_pstate,
-    .set_elr = unicorn_set_elr,
-    .set_esr = unicorn_set_esr,
-    .set_far = unicorn_set_far,
-    .sysreg = unicorn_sysreg,
-    .set_sysreg = unicorn_set_sysreg,
-    .vector = unicorn_vector,
-    .set_vector = unicorn_set_vector,
-    .fpcr = unicorn_fpcr,
-    .set_fpcr = unicorn_set_fpcr,
-    .fpsr = unicorn_fpsr,
-    .set_fpsr = unicorn_set_fpsr,
     .flush_tlb = unicorn_flush_tlb,
     .change_space = unicorn_change_space,
     .drop_code = unicorn_drop_code,
@@ -620,46 +355,67 @@ static const struct engine_ops unicorn_ops = {
     .store_begins = unicorn_store_begins,
     .store_ends = unicorn_store_ends,
     .tell_changes = unicorn_tell_changes,
-    .set_checks = unicorn_set_checks,
-    .clear_monitor = unicorn_clear_monitor,
     .context_new = unicorn_context_new,
     .context_free = unicorn_context_free,
     .context_save = unicorn_context_save,
     .context_load = unicorn_context_load,
 };
 
-struct engine *engine_unicorn_new(const char *model, enum engine_wfe wfe, struct memory *memory,
-                                  struct error *e)
+static const struct unicorn_arch *const arches[] = {&unicorn_arm64};
+
+static const struct unicorn_arch *find_arch(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(arches[i]->name, name) != 0)
+        CHECK(++i < sizeof arches / sizeof arches[0]);
+    return arches[i];
+}
+
+static struct engine_ops ops_of(const struct unicorn_arch *arch)
+{
+    struct engine_ops ops = unicorn_ops;
+    ops.get = arch->get;
+    ops.set = arch->set;
+    ops.get_wide = arch->get_wide;
+    ops.set_wide = arch->set_wide;
+    ops.set_checks = arch->set_checks;
+    ops.expect_exit = arch->expect_exit;
+    return ops;
+}
+
+/* In this order: the block hook depends on what the library is found to do. */
+static bool set_up(struct engine *g, const char *model, struct error *e)
+{
+    if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e))
+        return false;
+    g->looks_for_pauses =
+        g->pause == PAUSE_YIELDS || (g->pause == PAUSE_WAITS && !g->arch->pauses_are_told(g));
+    if (!add_block_hook(g, e))
+        return false;
+    CHECK_ROOM(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
+    return g->arch->prepare(g, e);
+}
+
+struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause pause,
+                                  struct memory *memory, struct error *e)
 {
     struct engine *g = aligned_alloc(64, sizeof *g);
     CHECK_ROOM(g);
     memset(g, 0, sizeof *g);
-    g->head.ops = &unicorn_ops;
+    g->arch = find_arch(arch);
+    g->part = calloc(1, g->arch->part_size);
+    CHECK_ROOM(g->part);
+    g->ops = ops_of(g->arch);
+    g->head.ops = &g->ops;
     g->memory = memory;
-    g->wfe = wfe;
+    g->pause = pause;
     g->sets_at = g->sends_at = UINT64_MAX;
     sides_new(g);
     icache_new(g);
-    if (!open_library(g, model, e) || !map_board(g, e) || !add_hooks(g, e)) {
+    if (!set_up(g, model, e)) {
         engine_free(g);
         return NULL;
     }
-    g->looks_for_wfe = wfe == WFE_YIELDS || (wfe == WFE_WAITS && !wfe_is_told(g));
-    if (!add_block_hook(g, e)) {
-        engine_free(g);
-        return NULL;
-    }
-    /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
-    engine_set_sysreg(g, SCR_EL3, 0x531);
-    engine_set_sysreg(g, HCR_EL2, (uint64_t)1 << 31);
-    CHECK_ROOM(uc_context_alloc(g->uc, &g->scratch) == UC_ERR_OK);
-    find_monitor(g);
-    if (find_registers(g, e)) {
-        find_checks(g);
-        live_registers_found = g->live;
-        alignment_checks_found = g->makes_checks;
-        return g;
-    }
-    engine_free(g);
-    return NULL;
+    g->arch->means_text(g, means, sizeof means);
+    return g;
 }

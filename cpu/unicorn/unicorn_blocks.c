@@ -23,6 +23,29 @@ uint64_t unicorn_executed(const struct engine *e)
     return in_block ? counted_to_pc(e, library_pc(e)) : counted_to_block_end(e);
 }
 
+void note_events(struct engine *e, uint64_t end)
+{
+    struct engine_event *event = e->callbacks->event;
+    if (e->sets_at < end)
+        event->is_set = true;
+    if (e->sends_at < end)
+        event->is_quiet = false;
+    e->sets_at = e->sends_at = UINT64_MAX;
+}
+
+bool pause_waits(struct engine *e, uint64_t now)
+{
+    struct engine_event *event = e->callbacks->event;
+    if (!event_is_known(e, now)) {
+        event->is_set = true;
+        event->is_quiet = false;
+    }
+    if (!event->is_set)
+        return true;
+    engine_clear_event(event, now);
+    return false;
+}
+
 /* As `room`, where each block is looked at without anything being due. */
 void grant(struct engine *e, uint64_t now)
 {
@@ -31,7 +54,7 @@ void grant(struct engine *e, uint64_t now)
     if (e->turn_at < until)
         until = e->turn_at;
     uint64_t left = until > now ? until - now : 0;
-    if (e->watching || e->stop_wanted || e->flush_code_wanted || e->leaving || e->behind_wfe ||
+    if (e->watching || e->stop_wanted || e->flush_code_wanted || e->leaving || e->behind_pause ||
         event_is_known(e, now))
         left = 0;
     e->room = 0;
@@ -101,8 +124,8 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
         return;
     }
     note_events(e, e->fast.address + e->fast.size);
-    bool waits = wfe && e->wfe == WFE_WAITS && wfe_waits(e, now);
-    bool yielded = wfe && e->wfe == WFE_YIELDS;
+    bool waits = wfe && e->pause == PAUSE_WAITS && pause_waits(e, now);
+    bool yielded = wfe && e->pause == PAUSE_YIELDS;
     grant(e, now);
     note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
@@ -126,9 +149,9 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
             e->settled = false;
             may_run = watched < may_run ? watched : may_run;
         }
-        if (e->looks && wants_look(e, address, size)) {
+        if (e->looks && e->arch->wants_look(e, address, size)) {
             e->settled = true;
-            uint64_t looked = look_at(e, address, size);
+            uint64_t looked = e->arch->look_at(e, address, size);
             e->settled = false;
             may_run = looked < may_run ? looked : may_run;
         }
@@ -142,7 +165,7 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
         return;
     }
     if (event_is_known(e, now))
-        look_for_events(e, address, size, now);
+        e->arch->look_for_events(e, address, size, now);
     /* fast.left may go below zero: the block crosses a soft or turn limit, looked at next time. */
     begin_block(e, address, size);
 }
@@ -161,15 +184,15 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
             library_stop_before_block(e);
         return;
     }
-    bool wfe = e->behind_wfe;
-    e->behind_wfe = false;
-    if (!wfe && e->fast.left + e->room >= size && !(address & 3) && !has_place(e, address, size) &&
-        !(e->looks && wants_look(e, address, size))) {
+    bool pause = e->behind_pause;
+    e->behind_pause = false;
+    if (!pause && e->fast.left + e->room >= size && !(address & 3) &&
+        !has_place(e, address, size) && !(e->looks && e->arch->wants_look(e, address, size))) {
         note_code(e, address, size);
         begin_block(e, address, size);
         return;
     }
-    block_slow(e, address, size, wfe);
+    block_slow(e, address, size, pause);
 }
 
 void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
@@ -192,13 +215,13 @@ void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
         library_stop(e);
         return;
     }
-    e->behind_wfe = false;
+    e->behind_pause = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
         library_stop(e);
         return;
     }
-    bool behind = number == ENGINE_SVC || number == ENGINE_HVC || number == ENGINE_SMC;
+    bool behind = e->arch->is_behind(number);
     uint64_t pc = library_pc(e);
     uint64_t done = counted_to_pc(e, pc);
     note_events(e, pc);

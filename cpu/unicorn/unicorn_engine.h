@@ -1,15 +1,11 @@
 /* The engine on Unicorn, shared by its parts:
- *   engine_unicorn.c   the library: set-up, hooks, registers; the only file that includes it
+ *   engine_unicorn.c   the library: set-up, hooks, contexts
  *   unicorn_blocks.c   counts instructions, and stops at blocks
  *   unicorn_run.c      runs, and stops inside blocks
- *   unicorn_exits.c    instructions that exit again and again
  *   unicorn_pages.c    the library's TLB and translated code
  *   unicorn_sides.c    pages of code, pages of data
  *   unicorn_icache.c   what an instruction cache might still hold
- *   unicorn_yield.c    blocks behind a WFE
- *   unicorn_event.c    the event register, which WFE waits for
- *   unicorn_checks.c   alignment checks, where the library can be made to do them
- *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
+ *   arm64/             what depends on the architecture: struct unicorn_arch
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
  * (docs/engine.md). */
 #ifndef CPU_UNICORN_UNICORN_ENGINE_H
@@ -28,15 +24,7 @@ struct uc_context;
 #define WINDOW      0x0051000000000000u
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the stub, beyond every board's memory (banks end below 2^48). */
-#define STUB_HPA 0x0000fffffffff000u
-/* Its parts, each in a block of its own. */
-#define STUB_CLREX 0
-#define STUB_LDXR  12
-#define STUB_MRS   24
-#define STUB_WFE   36
-#define STUB_LOADS 48
-#define WFE_WORD   0xd503205fu
-
+#define STUB_HPA     0x0000fffffffff000u
 #define LOCAL_PAGES  256
 #define EXIT_SLOTS   512
 #define YIELD_SLOTS  4096
@@ -60,23 +48,6 @@ struct exiting {
     uint64_t from, hpa; /* where the block begins, and where on the board the instruction lies */
 };
 
-/* The registers in use, as the library keeps them. */
-struct live_registers {
-    uint64_t x[31], sp, pc;
-    uint32_t pstate; /* of it, ENGINE_MODE */
-};
-
-/* What is translated: an instruction, and the block before it. */
-struct translated {
-    bool sp_is_known,
-        sp_is_moved;         /* aligned, when the instruction begins; when it ends, maybe not */
-    unsigned log2_alignment; /* still to be checked: of the address, */
-    bool sp, sp_by_address;  /* and SP, for which an alignment of the address does */
-    bool sp_may_go_unseen;
-    bool is_store_exclusive; /* whose checks come before the monitor */
-    bool is_second;          /* access */
-};
-
 /* Code that ran as it was changed: to be told. */
 struct noticed_change {
     bool is_set;
@@ -96,8 +67,63 @@ struct page_side {
     bool is_told;         /* that it was executed after a change */
 };
 
+/* A CPU of the library: its numbers for uc_open and uc_ctl_set_cpu_model. */
+struct unicorn_model {
+    int arch, mode, number;
+};
+
+/* What of the engine depends on the architecture: one table for each. */
+struct unicorn_arch {
+    const char *name;
+    size_t part_size; /* of what the engine keeps for it */
+    bool (*find_model)(const char *model, struct unicorn_model *m, struct error *e);
+    void (*write_stub)(uint8_t *page); /* a page of code of ours */
+    bool (*add_hooks)(struct engine *e, struct error *error);
+    bool (*prepare)(struct engine *e, struct error *error); /* as the last thing of set-up */
+    /* Parts of engine_ops. */
+    uint64_t (*get)(struct engine *e, unsigned id);
+    void (*set)(struct engine *e, unsigned id, uint64_t value);
+    void (*get_wide)(struct engine *e, unsigned id, uint64_t *words, size_t count);
+    void (*set_wide)(struct engine *e, unsigned id, const uint64_t *words, size_t count);
+    bool (*set_checks)(struct engine *e, unsigned checks);
+    void (*expect_exit)(struct engine *e, uint64_t pc, unsigned n);
+    uint64_t (*pc)(const struct engine *e);
+    void (*set_pc)(struct engine *e, uint64_t pc);
+    /* The library runs this engine from now on; NULL: none. */
+    void (*begin_run)(struct engine *e);
+    /* Nothing of that page stays in the library's TLBs, nor blocks found by their address there. */
+    void (*drop_page)(struct engine *e, uint64_t va);
+    bool (*is_behind)(unsigned exception); /* is PC behind the instruction then? */
+    /* Around a run that ends at an exit address: true, with something to be put back, if the guest
+     * would notice how the library does that. */
+    bool (*allow_exits)(struct engine *e, uint64_t *kept);
+    void (*end_exits)(struct engine *e, uint64_t kept);
+    /* Before a run, if e->expected; after one, if e->refused. */
+    void (*translate_expected)(struct engine *e);
+    void (*translate_as_it_is)(struct engine *e, struct exiting *x);
+    /* Instructions that wait for an event. When the engine is new, without a block hook: does the
+     * library say when it executes one? Otherwise this is the block hook, and code that lies there
+     * is looked through for hints, at whatever virtual page it is seen. */
+    bool (*pauses_are_told)(struct engine *e);
+    void (*on_block_behind_pause)(struct uc_struct *uc, uint64_t address, uint32_t size,
+                                  void *user);
+    void (*note_pauses)(struct engine *e, hpa_t a, uint64_t size);
+    /* A block is about to run, with the event register known. */
+    void (*look_for_events)(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
+    /* Where blocks are looked at (e->looks): this one, before it runs? Then how many of its
+     * instructions may run. */
+    bool (*wants_look)(struct engine *e, uint64_t address, uint32_t size);
+    uint64_t (*look_at)(struct engine *e, uint64_t address, uint32_t size);
+    /* For people: which of its means work; "" or " registers, alignment,". */
+    void (*means_text)(const struct engine *e, char *text, size_t size);
+};
+extern const struct unicorn_arch unicorn_arm64;
+
 struct engine {
     struct engine_head head;
+    struct engine_ops ops;
+    const struct unicorn_arch *arch;
+    struct unicorn_part *part; /* the architecture's; owned */
     _Alignas(64) struct fast fast;
     struct uc_struct *uc;
     const struct engine_callbacks *callbacks;
@@ -115,7 +141,7 @@ struct engine {
     bool inside;       /* in library_run, for the guest */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool watching, stop_wanted, flush_code_wanted;
-    bool behind_wfe; /* one was executed, and the next block has not begun */
+    bool behind_pause; /* one was executed, and the next block has not begun */
     bool fill_refused, tail_counted;
     uint64_t truncate; /* stopped before a block of which only so many instructions may run */
     enum engine_stop reason;
@@ -161,8 +187,8 @@ struct engine {
     uint64_t sets_at, sends_at;
 
     /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
-    enum engine_wfe wfe;
-    bool looks_for_wfe; /* nobody tells us: */
+    enum engine_pause pause;
+    bool looks_for_pauses; /* nobody tells us: */
     uint8_t yield_after[YIELD_SLOTS];
     uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
 
@@ -175,22 +201,14 @@ struct engine {
         uint32_t size, drops;
         enum engine_look kind;
     } looked[LOOK_SLOTS];
-    bool makes_checks; /* of alignment: */
-    unsigned checks;
-    struct translated translated;
-
     bool window_is_open;
     uint8_t *stub; /* its page, in stub_allocation */
     void *stub_allocation;
-    bool aside;                  /* in library_run, not for the guest: */
-    uint64_t aside_start;        /* the block that is to run then */
-    uint64_t aside_size;         /* of the one that it ended before */
-    struct uc_context *scratch;  /* for the monitor, which is in no register: */
-    size_t monitor_offset;       /* where it is in a context; 0: nowhere that we know */
-    struct live_registers *live; /* NULL: the library is asked */
-    void *record;                /* of the vCPU, of which `live` is a part; NULL: nobody said */
-    uint32_t stub_word;          /* the instruction that came with it */
-    unsigned aside_exception;    /* that ended it; 0: none */
+    bool aside;                 /* in library_run, not for the guest: */
+    uint64_t aside_start;       /* the block that is to run then */
+    uint64_t aside_size;        /* of the one that it ended before */
+    struct uc_context *scratch; /* for the monitor, which is in no register: */
+    unsigned aside_exception;   /* that ended it; 0: none */
 };
 
 /* engine_unicorn.c ------------------------------------------------------------------------------*/
@@ -206,8 +224,14 @@ void library_end_code(struct engine *e, const uint64_t *address);
 void library_drop_code(struct engine *e, uint64_t from, uint64_t to);
 void library_drop_all_code(struct engine *e);
 void library_flush_tlb(struct engine *e);
-uint64_t library_pc(const struct engine *e);
-void library_set_pc(struct engine *e, uint64_t pc);
+static inline uint64_t library_pc(const struct engine *e)
+{
+    return e->arch->pc(e);
+}
+/* The one that the library runs, in its callbacks. */
+struct engine *engine_running(void);
+bool library_hook_instruction(struct engine *e, void *function, int instruction,
+                              struct error *error);
 /* The context in `scratch`: its bytes. */
 uint8_t *library_save(struct engine *e, size_t *size);
 void library_restore(struct engine *e);
@@ -243,18 +267,6 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget);
 /* Not for the guest: nothing is counted. The block at `start` runs, if there is one; ends before
  * the next, of which aside_size is then the size. */
 void run_aside(struct engine *e, uint64_t from, uint64_t start);
-
-/* unicorn_exits.c -------------------------------------------------------------------------------*/
-
-/* MRS Xn, TPIDRRO_EL0, which is in the place of instructions that exit; and in the stub. */
-#define EXIT_WORD     0xd53bd060u
-#define EXIT_ENCODING sysreg_encoding(EXIT_WORD)
-/* One was executed; `value` is in Xn. 0: it is the guest's own. */
-uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value);
-void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n);
-/* Before a run, if e->expected; after one, if e->refused. */
-void translate_expected(struct engine *e);
-void translate_as_it_is(struct engine *e, struct exiting *x);
 
 /* unicorn_pages.c -------------------------------------------------------------------------------*/
 
@@ -296,51 +308,12 @@ void unicorn_tell_changes(struct engine *e);
 void icache_invalidate(struct engine *e, hpa_t a, uint64_t size);
 void icache_invalidate_all(struct engine *e);
 
-/* unicorn_yield.c -------------------------------------------------------------------------------*/
-
-/* When the engine is new, without a block hook: does the library say when it executes a WFE? */
-bool wfe_is_told(struct engine *e);
-/* The block hook where it does not. */
-void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
-/* Hints for the WFE words that lie there, at whatever virtual page they are seen. */
-void note_wfe_words(struct engine *e, hpa_t a, uint64_t size);
-/* Of a whole page, before code of it runs; what IC instructions make new is looked through then. */
-void note_wfe_words_once(struct engine *e, uint64_t page_hpa);
-
-/* unicorn_event.c -------------------------------------------------------------------------------*/
-
 /* Is the event register known after so many instructions? */
 static inline bool event_is_known(const struct engine *e, uint64_t now)
 {
     return now < e->callbacks->event->known_until;
 }
-/* The last block was executed up to this address. */
+/* unicorn_blocks.c: the last block was executed up to this address. */
 void note_events(struct engine *e, uint64_t end);
-/* A block is about to run, with the event register known. */
-void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
-/* A WFE was executed. True: it waits. */
-bool wfe_waits(struct engine *e, uint64_t now);
-
-/* unicorn_checks.c ------------------------------------------------------------------------------*/
-
-/* The library runs this engine, or (NULL) none that makes checks. */
-void checks_begin_run(struct engine *e);
-bool unicorn_set_checks(struct engine *e, unsigned checks);
-/* Where blocks are looked at: this one, before it runs? Then how many of its instructions may run.
- */
-bool wants_look(struct engine *e, uint64_t address, uint32_t size);
-uint64_t look_at(struct engine *e, uint64_t address, uint32_t size);
-
-/* unicorn_inside.c ------------------------------------------------------------------------------*/
-
-void write_stub(uint8_t *page);
-/* When the engine is new. */
-void find_monitor(struct engine *e);
-bool find_registers(struct engine *e, struct error *error);
-/* Behind it: does the library make the checks that unicorn_checks.c asks it for? */
-void find_checks(struct engine *e);
-void unicorn_clear_monitor(struct engine *e);
-struct engine_monitor unicorn_monitor(struct engine *e);
-void unicorn_set_monitor(struct engine *e, struct engine_monitor m);
 
 #endif

@@ -23,13 +23,23 @@ static void note_local(struct engine *e, uint64_t page_va)
         e->local_count++;
 }
 
+/* Before code of the page runs; what IC instructions make new is looked through then. */
+static void note_pauses_once(struct engine *e, uint64_t page_hpa)
+{
+    uint64_t *looked = &e->looked_through[page_hpa / PAGE_SIZE % LOOKED_SLOTS];
+    if (*looked == (page_hpa | 1))
+        return;
+    *looked = page_hpa | 1;
+    e->arch->note_pauses(e, hpa(page_hpa), PAGE_SIZE);
+}
+
 /* What becomes of a page that the guest may use so. */
 static void hand_out(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
 {
     if (kind == ACCESS_FETCH)
         page_set_add(&e->code_pages, page->hpa);
-    if (e->looks_for_wfe && kind == ACCESS_FETCH)
-        note_wfe_words_once(e, page->hpa);
+    if (e->looks_for_pauses && kind == ACCESS_FETCH)
+        note_pauses_once(e, page->hpa);
     if (page->local)
         note_local(e, va & ~PAGE_MASK);
     if (kind == ACCESS_FETCH)
@@ -85,14 +95,10 @@ void unicorn_flush_tlb(struct engine *e)
     e->tlb_number++;
 }
 
-/* A TLBI of one page, as if the guest had executed it: what the library drops is that page in all
- * its tables, and the blocks it would find by their address there. */
-#define TLBI_VAE1 SYSREG(1, 0, 8, 7, 1)
-
 void close_window(struct engine *e, uint64_t hpa)
 {
     e->window_is_open = false;
-    engine_set_sysreg(e, TLBI_VAE1, (WINDOW | hpa) >> PAGE_BITS);
+    e->arch->drop_page(e, WINDOW | hpa);
 }
 
 void unicorn_change_space(struct engine *e)
@@ -102,7 +108,7 @@ void unicorn_change_space(struct engine *e)
         return;
     }
     for (size_t i = 0; i < e->local_count; i++)
-        engine_set_sysreg(e, TLBI_VAE1, e->local[i] >> PAGE_BITS);
+        e->arch->drop_page(e, e->local[i]);
     e->local_count = 0;
 }
 
@@ -118,8 +124,8 @@ void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
     for (uint64_t at = a.v; at < end;) {
         uint64_t page_end = (at | PAGE_MASK) + 1;
         uint64_t until = page_end < end ? page_end : end;
-        if (e->looks_for_wfe && page_set_has(&e->code_pages, at))
-            note_wfe_words(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
+        if (e->looks_for_pauses && page_set_has(&e->code_pages, at))
+            e->arch->note_pauses(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
         drop_translated(e, hpa(at), until - at);
         icache_invalidate(e, hpa(at), until - at);
         at = until;

@@ -1,5 +1,4 @@
 /* A run of the engine, and stops inside a block. */
-#include "cpu/arm64/arm64.h"
 #include "cpu/unicorn/unicorn_engine.h"
 
 #include <string.h>
@@ -11,7 +10,7 @@ static void start(struct engine *e)
     e->stopped = false;
     e->inside = true;
     bool ended_well = library_run(e, e->pc);
-    e->inside = e->behind_wfe = false;
+    e->inside = e->behind_pause = false;
     e->pc = library_pc(e);
     if (e->leaving) {
         e->leaving = false;
@@ -32,23 +31,15 @@ static void start(struct engine *e)
 }
 
 /* Runs the first `count` instructions of the block at PC: an exit address inside it, the block
- * translated anew with it and without it afterwards. An exit is a WFI inside the library, which at
- * EL0 SCTLR_EL1.nTWI = 0 would trap. */
+ * translated anew with it and without it afterwards. */
 static void run_truncated(struct engine *e, uint64_t count)
 {
     hpa_t at;
     if (!find_code(e, e->pc, &at))
         return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = e->pc + 4 * count;
-    uint64_t sctlr = 0;
-    bool el0 = (engine_mode(e) & PSTATE_EL) == PSTATE_EL0;
-    if (el0) {
-        sctlr = engine_sysreg(e, SYS_SCTLR_EL1);
-        if (!(sctlr & SCTLR_NTWI))
-            engine_set_sysreg(e, SYS_SCTLR_EL1, sctlr | SCTLR_NTWI);
-        else
-            el0 = false;
-    }
+    uint64_t kept;
+    bool is_changed = e->arch->allow_exits(e, &kept);
     bool watching = e->watching;
     size_t place_count = e->place_count;
     e->watching = false;
@@ -62,8 +53,8 @@ static void run_truncated(struct engine *e, uint64_t count)
     library_end_code(e, NULL);
     /* By its place: by address it could call `fill`, and spoil what a refusal left. */
     drop_translated(e, at, 4 * count);
-    if (el0)
-        engine_set_sysreg(e, SYS_SCTLR_EL1, sctlr);
+    if (is_changed)
+        e->arch->end_exits(e, kept);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
         e->reason = ENGINE_SOFT;
 }
@@ -90,7 +81,7 @@ static void go_on(struct engine *e)
 enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
 {
     if (e->expected)
-        translate_expected(e);
+        e->arch->translate_expected(e);
     uint64_t from = e->counted;
     icache_tell_in_time(e, from);
     e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
@@ -103,7 +94,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     grant(e, from);
     start(e);
     while (e->refused) {
-        translate_as_it_is(e, e->refused);
+        e->arch->translate_as_it_is(e, e->refused);
         e->refused = NULL;
         go_on(e);
         grant(e, e->counted);
@@ -119,7 +110,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
         library_drop_all_code(e);
-        if (e->looks_for_wfe) { /* fetches are filled again, and WFE words looked for */
+        if (e->looks_for_pauses) { /* fetches are filled again, and WFE words looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);
         }

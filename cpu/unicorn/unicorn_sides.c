@@ -65,8 +65,8 @@ void side_fetched(struct engine *e, const struct engine_page *page)
     if (side_of(e, at)->writable_in == e->tlb_number)
         unicorn_flush_tlb(e);
     memory_set_code(e->memory, at, true);
-    if (e->looks_for_wfe)
-        note_wfe_words(e, at, PAGE_SIZE);
+    if (e->looks_for_pauses)
+        e->arch->note_pauses(e, at, PAGE_SIZE);
 }
 
 void side_accessed(struct engine *e, struct engine_page *page, enum access_kind kind)
@@ -102,7 +102,7 @@ void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
 
 void unicorn_store_ends(struct engine *e)
 {
-    for (size_t i = 0; i < e->store_count && e->looks_for_wfe; i++)
-        note_wfe_words(e, e->stores[i].at, (e->stores[i].size + 3) & ~(uint64_t)3);
+    for (size_t i = 0; i < e->store_count && e->looks_for_pauses; i++)
+        e->arch->note_pauses(e, e->stores[i].at, (e->stores[i].size + 3) & ~(uint64_t)3);
     e->store_count = 0;
 }

@@ -1,5 +1,6 @@
 /* Firmware calls: the SMC Calling Convention (Arm DEN 0028) and PSCI 1.1 (Arm DEN 0022), by HVC and
  * by SMC. */
+#include "cpu/arm64/engine_arm64.h"
 #include "hv/hv_internal.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/arm64/engine_arm64.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"

@@ -204,7 +204,7 @@ void exit_log_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit 
     entry.exit.x = *x;
     entry.exit.x.handler = NULL;
     for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
-        entry.exit.call[i] = engine_x(vm->board->engine, i);
+        entry.exit.call[i] = engine_get(vm->board->engine, vm->arch->cpu->argument_ids[i]);
     s->exit = entry;
     s->in_exit = true;
     put(vm->board, &entry);
@@ -218,7 +218,7 @@ void exit_log_result(struct vm *vm, const struct vcpu *v, const struct guest_exi
     struct exit_log_entry entry = entry_of(vm, v->index, EXIT_LOG_RESULT);
     entry.result.result = result;
     if (result == EXIT_DONE && exit_log_is_call(x->reason))
-        entry.result.value = engine_x(vm->board->engine, 0);
+        entry.result.value = engine_get(vm->board->engine, vm->arch->cpu->argument_ids[0]);
     else if (result == EXIT_DONE && !x->is_write)
         entry.result.value = x->value;
     snprintf(entry.result.handler, sizeof entry.result.handler, "%s",

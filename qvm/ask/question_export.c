@@ -166,10 +166,16 @@ static void on_event(void *context, const struct board_event *event)
         flush(x);
 }
 
+/* Of the vCPU that is in the engine: its first argument, if the exit is a call. */
+static uint64_t exit_argument(const struct board *b)
+{
+    return engine_get(b->engine, b->current->world->arch->argument_ids[0]);
+}
+
 static void on_exit_begins(void *context)
 {
     struct export *x = context;
-    x->argument = engine_x(x->p->board->engine, 0);
+    x->argument = exit_argument(x->p->board);
 }
 
 #define FIRST_PAUSE_NS UINT64_C(1000000000) /* then twice as long each time */

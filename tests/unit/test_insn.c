@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/disasm.h"
+#include "cpu/arm64/engine_arm64.h"
 #include "cpu/arm64/insn.h"
 
 enum mode {
@@ -369,17 +370,12 @@ struct engine {
     uint64_t x[31], sp;
 };
 
-static uint64_t file_x(struct engine *e, unsigned n)
+static uint64_t file_get(struct engine *e, unsigned id)
 {
-    return n < 31 ? e->x[n] : 0;
+    return id == ARM64_SP ? e->sp : e->x[id];
 }
 
-static uint64_t file_sp(struct engine *e)
-{
-    return e->sp;
-}
-
-static const struct engine_ops file_ops = {.x = file_x, .sp = file_sp};
+static const struct engine_ops file_ops = {.get = file_get};
 static struct engine file = {.head = {&file_ops}};
 
 static uint64_t seed = 1;
@@ -408,7 +404,7 @@ static int64_t field(uint32_t word, unsigned low, unsigned width, bool is_signed
 
 static uint64_t extended(uint32_t word, unsigned bytes)
 {
-    uint64_t value = file_x(&file, (unsigned)field(word, 16, 5, false));
+    uint64_t value = engine_x(&file, (unsigned)field(word, 16, 5, false));
     unsigned option = word >> 13 & 7;
     if (option == 2)
         value &= 0xffffffff;
@@ -473,7 +469,7 @@ static struct insn_memory right_one(const struct row *r, uint32_t word, uint64_t
         m.writeback_value = base + (rm == 31 ? m.size : file.x[rm]);
         break;
     case VA:
-        m.argument = file_x(&file, m.rt);
+        m.argument = engine_x(&file, m.rt);
         m.size = r->class == INSN_ZERO ? 64 : 1;
         m.address = m.argument / m.size * m.size;
         break;

@@ -87,13 +87,13 @@ bool exit_log_write_gva(struct vm *caller, struct vcpu *v, gva_t to, const void 
     return copy(to.v, (uint8_t *)(uintptr_t)from, size, true);
 }
 
-static uint64_t fake_x(struct engine *e, unsigned n)
+static uint64_t fake_get(struct engine *e, unsigned n)
 {
     (void)e;
     return x[n];
 }
 
-static void fake_set_x(struct engine *e, unsigned n, uint64_t value)
+static void fake_set(struct engine *e, unsigned n, uint64_t value)
 {
     (void)e;
     x[n] = value;
@@ -106,7 +106,7 @@ static uint64_t fake_executed(const struct engine *e)
 }
 
 static const struct engine_ops fake_ops = {
-    .x = fake_x, .set_x = fake_set_x, .executed = fake_executed};
+    .get = fake_get, .set = fake_set, .executed = fake_executed};
 static struct engine_head fake_engine = {.ops = &fake_ops};
 
 /* The VM, its output, its host. -------------------------------------------------------------------

@@ -1,10 +1,11 @@
 /* Blocks behind a WFE. Unless the library is made to say that one was executed
- * (cpu/unicorn/interpose.h) the block that follows it is known by a table of hints. */
-#include "cpu/unicorn/unicorn_engine.h"
+ * (cpu/unicorn/arm64/interpose.h) the block that follows it is known by a table of hints. */
+#include "cpu/unicorn/arm64/interpose.h"
+#include "cpu/unicorn/arm64/unicorn_arm64.h"
 
 #include "emu/bytes.h"
 
-bool wfe_is_told(struct engine *e)
+bool arm64_pauses_are_told(struct engine *e)
 {
     uint64_t start = WINDOW | (STUB_HPA + STUB_WFE), end = start + 8;
     library_end_code(e, &end);
@@ -13,8 +14,8 @@ bool wfe_is_told(struct engine *e)
     e->aside = false;
     close_window(e, STUB_HPA);
     library_end_code(e, NULL);
-    bool told = e->behind_wfe;
-    e->behind_wfe = false;
+    bool told = e->behind_pause;
+    e->behind_pause = false;
     return told;
 }
 
@@ -34,10 +35,10 @@ static bool instruction_is_wfe(struct engine *e, uint64_t va)
 static bool may_be_behind_wfe(const struct engine *e, uint64_t address)
 {
     return address == e->fast.address + e->fast.size && !e->aside &&
-           (e->wfe == WFE_WAITS ? e->fast.size != 0 : !e->just_yielded);
+           (e->pause == PAUSE_WAITS ? e->fast.size != 0 : !e->just_yielded);
 }
 
-void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
+void arm64_on_block_behind_pause(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
     bool hinted = e->yield_after[(address >> 2) % YIELD_SLOTS];
@@ -50,7 +51,7 @@ void on_block_behind_wfe(struct uc_struct *uc, uint64_t address, uint32_t size, 
         e->just_yielded = false;
 }
 
-void note_wfe_words(struct engine *e, hpa_t a, uint64_t size)
+void arm64_note_pauses(struct engine *e, hpa_t a, uint64_t size)
 {
     const uint8_t *code = memory_at(e->memory, a, size, MEMORY_READ);
     for (uint64_t at = 0; code && at + 4 <= size; at += 4)
@@ -59,11 +60,11 @@ void note_wfe_words(struct engine *e, hpa_t a, uint64_t size)
             e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
 }
 
-void note_wfe_words_once(struct engine *e, uint64_t page_hpa)
+void engine_wfe(void)
 {
-    uint64_t *looked = &e->looked_through[page_hpa / PAGE_SIZE % LOOKED_SLOTS];
-    if (*looked == (page_hpa | 1))
-        return;
-    *looked = page_hpa | 1;
-    note_wfe_words(e, hpa(page_hpa), PAGE_SIZE);
+    struct engine *e = engine_running();
+    if (e->pause == PAUSE_WAITS)
+        e->behind_pause = true;
+    if (!e->aside)
+        look_at_next_block(e);
 }

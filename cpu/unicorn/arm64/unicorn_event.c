@@ -3,21 +3,11 @@
  * that wait are short. What is known does not depend on blocks: their instructions are looked at
  * before they run, and count when they did. */
 #include "cpu/arm64/insn.h"
-#include "cpu/unicorn/unicorn_engine.h"
+#include "cpu/unicorn/arm64/unicorn_arm64.h"
 
 #include "emu/bytes.h"
 
-void note_events(struct engine *e, uint64_t end)
-{
-    struct engine_event *event = e->callbacks->event;
-    if (e->sets_at < end)
-        event->is_set = true;
-    if (e->sends_at < end)
-        event->is_quiet = false;
-    e->sets_at = e->sends_at = UINT64_MAX;
-}
-
-void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now)
+void arm64_look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now)
 {
     hpa_t at;
     const uint8_t *code =
@@ -34,17 +24,4 @@ void look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t
         if (what & INSN_SENDS_EVENT && e->sends_at == UINT64_MAX)
             e->sends_at = address;
     }
-}
-
-bool wfe_waits(struct engine *e, uint64_t now)
-{
-    struct engine_event *event = e->callbacks->event;
-    if (!event_is_known(e, now)) {
-        event->is_set = true;
-        event->is_quiet = false;
-    }
-    if (!event->is_set)
-        return true;
-    engine_clear_event(event, now);
-    return false;
 }

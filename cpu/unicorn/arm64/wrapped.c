@@ -7,7 +7,7 @@
 #include <dlfcn.h>
 #endif
 
-#include "cpu/unicorn/interpose.h"
+#include "cpu/unicorn/arm64/interpose.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * (on_exit_word), what is in memory never changed. EXIT_END behind it ends the block, so that what
  * the exit caused is due before the next instruction; it is not counted. When the block is dropped,
  * for whatever reason, the instruction is tried again. */
-#include "cpu/unicorn/unicorn_engine.h"
+#include "cpu/unicorn/arm64/unicorn_arm64.h"
 
 #include <string.h>
 
@@ -62,7 +62,7 @@ uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value)
     return 1;
 }
 
-void translate_as_it_is(struct engine *e, struct exiting *x)
+void arm64_translate_as_it_is(struct engine *e, struct exiting *x)
 {
     if (!x->is_translated)
         return;
@@ -71,7 +71,7 @@ void translate_as_it_is(struct engine *e, struct exiting *x)
 }
 
 /* A block may have become shorter meanwhile, or end before EXIT_END for its length. */
-void translate_expected(struct engine *e)
+void arm64_translate_expected(struct engine *e)
 {
     hpa_t at;
     uint64_t pc = e->expected, before = pc - e->expected_from;
@@ -82,7 +82,7 @@ void translate_expected(struct engine *e)
     uint8_t kept[8], *words = memory_at(e->memory, at, sizeof kept, MEMORY_READ);
     if (!words)
         return;
-    translate_as_it_is(e, x);
+    arm64_translate_as_it_is(e, x);
     memcpy(kept, words, sizeof kept);
     store_le(words, EXIT_WORD | x->n, 4);
     store_le(words + 4, EXIT_END, 4);
@@ -93,16 +93,16 @@ void translate_expected(struct engine *e)
     x->hpa = at.v;
     x->is_translated = true;
     if (x->from + e->aside_size != pc + 8)
-        translate_as_it_is(e, x);
+        arm64_translate_as_it_is(e, x);
 }
 
 /* Not the last instruction of a page: EXIT_END has no place there. */
-void unicorn_expect_exit(struct engine *e, uint64_t pc, unsigned n)
+void arm64_expect_exit(struct engine *e, uint64_t pc, unsigned n)
 {
     uint64_t from = e->inside ? e->block_address : e->fast.address;
     struct exiting *x = exiting_at(e, pc);
     if (x->pc != pc) {
-        translate_as_it_is(e, x);
+        arm64_translate_as_it_is(e, x);
         *x = (struct exiting){.pc = pc};
     }
     if (++x->times < EXIT_OFTEN || pc < from || ((pc + 4) ^ from) & ~PAGE_MASK)

@@ -1,4 +1,4 @@
-#include "cpu/unicorn/interpose.h"
+#include "cpu/unicorn/arm64/interpose.h"
 
 static struct interposed works;
 static void (*leave_block)(void *library, uint32_t in_delay_slot);

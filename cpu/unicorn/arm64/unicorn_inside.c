@@ -1,7 +1,6 @@
 /* What the library has and does not show: the exclusive monitor, and where the registers are. Both
  * are found by what a small piece of code, the stub, does to them. */
-#include "cpu/arm64/arm64.h"
-#include "cpu/unicorn/unicorn_engine.h"
+#include "cpu/unicorn/arm64/unicorn_arm64.h"
 
 #include <string.h>
 
@@ -13,7 +12,7 @@
 #define MONITOR_MARK  0x6d6f6e69746f7221u
 #define REGISTER_MARK 0x7265676973746500u
 
-void write_stub(uint8_t *page)
+void arm64_write_stub(uint8_t *page)
 {
     static const uint32_t code[] = {0xd5033f5f, 0x14000001, 0x14000000,  /* CLREX */
                                     0xc85f7c20, 0x14000001, 0x14000000,  /* LDXR X0, [X1] */
@@ -37,14 +36,14 @@ static void run_stub(struct engine *e, uint64_t offset)
 
 /* The exclusive monitor -------------------------------------------------------------------------*/
 
-void unicorn_clear_monitor(struct engine *e)
+void arm64_clear_monitor(struct engine *e)
 {
     run_stub(e, STUB_CLREX);
 }
 
-static struct engine_monitor monitor_at(const uint8_t *context, size_t offset)
+static struct arm64_monitor monitor_at(const uint8_t *context, size_t offset)
 {
-    struct engine_monitor m;
+    struct arm64_monitor m;
     memcpy(&m, context + offset, sizeof m);
     return m;
 }
@@ -62,34 +61,34 @@ void find_monitor(struct engine *e)
     engine_set_x(e, 0, 0);
     engine_set_x(e, 1, 0);
     const uint8_t *context = library_save(e, &size);
-    for (size_t at = 8; at + sizeof(struct engine_monitor) <= size; at += 8) {
-        struct engine_monitor m = monitor_at(context, at);
+    for (size_t at = 8; at + sizeof(struct arm64_monitor) <= size; at += 8) {
+        struct arm64_monitor m = monitor_at(context, at);
         if (m.address == place && m.value == MONITOR_MARK)
             found = found ? SIZE_MAX : at;
     }
-    e->monitor_offset = found == SIZE_MAX ? 0 : found;
+    e->part->monitor_offset = found == SIZE_MAX ? 0 : found;
     engine_clear_monitor(e);
     engine_context_load(e, before);
     engine_context_free(e, before);
 }
 
-struct engine_monitor unicorn_monitor(struct engine *e)
+void arm64_get_monitor(struct engine *e, uint64_t words[3])
 {
-    struct engine_monitor m = {.address = UINT64_MAX};
+    struct arm64_monitor m = {.address = UINT64_MAX};
     size_t size;
-    if (e->monitor_offset)
-        m = monitor_at(library_save(e, &size), e->monitor_offset);
+    if (e->part->monitor_offset)
+        m = monitor_at(library_save(e, &size), e->part->monitor_offset);
     if (m.address == UINT64_MAX)
         m.value = 0; /* not the high half: the next LDXR leaves it as it is */
-    return m;
+    memcpy(words, &m, sizeof m);
 }
 
-void unicorn_set_monitor(struct engine *e, struct engine_monitor m)
+void arm64_set_monitor(struct engine *e, const uint64_t words[3])
 {
     size_t size;
-    if (!e->monitor_offset)
+    if (!e->part->monitor_offset)
         return;
-    memcpy(library_save(e, &size) + e->monitor_offset, &m, sizeof m);
+    memcpy(library_save(e, &size) + e->part->monitor_offset, words, sizeof(struct arm64_monitor));
     library_restore(e);
 }
 
@@ -101,7 +100,7 @@ static bool holds_modes(struct engine *e, const struct live_registers *live)
                                      PSTATE_EL1H | PSTATE_PAN};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         engine_set_pstate(e, modes[i]);
-        if ((live->pstate & ENGINE_MODE) != modes[i])
+        if ((live->pstate & PSTATE_MODE) != modes[i])
             return false;
     }
     return true;
@@ -116,7 +115,7 @@ static struct live_registers *marked_registers(struct engine *e, uint8_t *at)
     for (unsigned n = 0; n < 31; n++)
         engine_set_x(e, n, marks[n]);
     engine_set_sp(e, marks[31]);
-    library_set_pc(e, marks[32]);
+    e->arch->set_pc(e, marks[32]);
     for (const uint8_t *end = at + PAGE_SIZE; at < end; at += 8) {
         struct live_registers *live = (struct live_registers *)(void *)at;
         if (memcmp(at, marks, sizeof marks) == 0)
@@ -130,14 +129,14 @@ bool find_registers(struct engine *e, struct error *error)
 {
     struct engine_context *before = engine_context_new(e);
     run_stub(e, STUB_MRS);
-    bool is_ours = e->record, is_understood = !is_ours || e->stub_word == EXIT_WORD;
+    bool is_ours = e->part->record, is_understood = !is_ours || e->part->stub_word == EXIT_WORD;
     if (is_ours && is_understood)
-        e->live = marked_registers(e, e->record);
+        e->part->live = marked_registers(e, e->part->record);
     engine_context_load(e, before);
     engine_context_free(e, before);
     return is_understood || error_set(error,
                                       "Unicorn %s does not have the inner function that "
-                                      "cpu/unicorn/interpose.c replaces: configure with "
+                                      "cpu/unicorn/arm64/interpose.c replaces: configure with "
                                       "-DQVM_INTERPOSE=OFF",
                                       engine_version());
 }
@@ -161,19 +160,19 @@ static unsigned access_raises(struct engine *e, uint64_t offset, uint64_t x1, ui
 void find_checks(struct engine *e)
 {
     struct engine_context *before = engine_context_new(e);
-    e->makes_checks = e->live != NULL;
-    unicorn_set_checks(e, CHECK_ALL | CHECK_SP_EL1 | CHECK_STXR);
+    e->part->makes_checks = e->part->live != NULL;
+    arm64_set_checks(e, CHECK_ALL | CHECK_SP_EL1 | CHECK_STXR);
     bool works = access_raises(e, 0, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
                  access_raises(e, 0, STUB_DATA + 4, STUB_DATA) == ENGINE_DATA_ABORT &&
                  access_raises(e, 12, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
                  access_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && !e->stopped &&
                  access_raises(e, 24, STUB_DATA, STUB_DATA) == 0 && e->stopped &&
                  access_raises(e, 24, STUB_DATA + 4, STUB_DATA) == 0 && !e->stopped;
-    unicorn_set_checks(e, 0);
+    arm64_set_checks(e, 0);
     works = works && access_raises(e, 0, STUB_DATA + 4, STUB_DATA) == 0 && e->stopped &&
             access_raises(e, 12, STUB_DATA, STUB_DATA + 8) == 0 && e->stopped &&
             access_raises(e, 24, STUB_DATA + 4, STUB_DATA) == 0 && e->stopped;
-    e->makes_checks = works;
+    e->part->makes_checks = works;
     engine_context_load(e, before);
     engine_context_free(e, before);
 }
