@@ -80,7 +80,7 @@ static void note_access(struct engine *e, const struct insn_memory *m, uint32_t 
         ((e->part->checks & CHECK_ALL) || (m->ordered && (e->part->checks & CHECK_ORDERED))))
         t->log2_alignment = (unsigned)__builtin_ctz(insn_alignment(m));
     bool is_store_exclusive = m->class == INSN_EXCLUSIVE && m->is_write;
-    t->is_store_exclusive = is_store_exclusive && (e->checks & CHECK_STXR);
+    t->is_store_exclusive = is_store_exclusive && (e->part->checks & CHECK_STXR);
     if (t->is_store_exclusive)
         t->log2_alignment = (unsigned)__builtin_ctz(insn_alignment(m));
     if (m->rn != 31 || t->sp_is_known || !sp_is_checked(e))
@@ -123,9 +123,9 @@ uint32_t engine_translates(uint32_t word)
 struct access_checks engine_translates_branch(void)
 {
     struct access_checks checks = {0};
-    if (!translating || !translating->translated.is_store_exclusive)
+    if (!translating || !translating->part->translated.is_store_exclusive)
         return checks;
-    struct translated *t = &translating->translated;
+    struct translated *t = &translating->part->translated;
     checks.log2_alignment = t->log2_alignment;
     checks.sp = t->sp;
     t->sp_is_known |= t->sp;
