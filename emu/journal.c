@@ -1,15 +1,18 @@
 #include "emu/journal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "emu/check.h"
 #include "emu/journal_records.h"
 
-/* Pull stream: kind (1), key (string), then for a file its SHA-256 (32), else size (varint) and
- * bytes; a file that was not given has PULL_ABSENT in its kind, and as bytes why: none (there was
- * no such file) or enum probe_answer. Push stream: tick since
- * the last push (varint), kind (1), target (varint), size (varint), bytes. */
+/* Pull stream: kind (1), key (string), for a range offset and length (varints), then for contents
+ * their SHA-256 (32), else size (varint) and bytes; what was not given has PULL_ABSENT in its kind,
+ * and as bytes why: none (there was no such file), enum probe_answer or enum range_answer. The
+ * sizes of files are read where they are asked for, and passed over in the row of the others. Push
+ * stream: tick since the last push (varint), kind (1), target (varint), size (varint), bytes. */
 
 void journal_live(struct journal *j, enum journal_mode live_or_record, struct journal_host host)
 {
@@ -28,9 +31,19 @@ static void read_ahead(struct journal *j)
         j->last_push_tick = p->tick;
 }
 
+static void index_images(struct journal *j)
+{
+    digest_index_free(&j->by_digest);
+    for (size_t i = 0; i < j->image_count; i++)
+        if (digest_index_find(&j->by_digest, j->images[i].digest) == DIGEST_NOWHERE)
+            digest_index_add(&j->by_digest, j->images[i].digest, i);
+}
+
 void journal_replay(struct journal *j)
 {
     j->mode = JOURNAL_REPLAY;
+    if (!j->by_digest.used) /* once: a copy of a journal that replays shares it */
+        index_images(j);
     j->pull_reader = reader_of(j->pulls.data, j->pulls.size);
     j->push_reader = reader_of(j->pushes.data, j->pushes.size);
     j->last_push_tick = 0;
@@ -84,12 +97,6 @@ size_t journal_bytes_since(const struct journal *j, struct journal_mark mark)
     return bytes;
 }
 
-static void cut(struct bytes *b, size_t from, size_t to)
-{
-    memmove(b->data + from, b->data + to, b->size - to);
-    b->size -= to - from;
-}
-
 /* The wall clock is asked for whenever a machine is assembled, even for a snapshot. */
 static size_t end_of_wall_clock(const struct journal *j)
 {
@@ -98,46 +105,67 @@ static size_t end_of_wall_clock(const struct journal *j)
     return journal_next_pull(&in, &r) && r.kind == PULL_WALL_CLOCK ? in.at : 0;
 }
 
-static bool is_named(const struct journal *j, struct digest digest)
+/* What a recording needs that begins at `from`: what assembly asks for, and what comes then. */
+static struct bytes pulls_from(const struct journal *j, size_t from)
 {
+    size_t head = end_of_wall_clock(j);
+    struct bytes pulls = {0};
     struct reader in = reader_of(j->pulls.data, j->pulls.size);
     struct pull_record r;
+    from = from > head ? from : head;
+    bytes_put(&pulls, j->pulls.data, head);
+    for (size_t at = 0; at < from && journal_next_pull(&in, &r); at = in.at)
+        if (r.kind == PULL_SIZE)
+            bytes_put(&pulls, j->pulls.data + at, in.at - at);
+    bytes_put(&pulls, j->pulls.data + from, j->pulls.size - from);
+    return pulls;
+}
+
+/* Of the contents that the stream names. */
+static struct digest_index names_in(const struct bytes *pulls)
+{
+    struct digest_index names = {0};
+    struct reader in = reader_of(pulls->data, pulls->size);
+    struct pull_record r;
     while (journal_next_pull(&in, &r))
-        if (r.kind == PULL_FILE && !r.absent && memcmp(r.digest.b, digest.b, sizeof digest.b) == 0)
-            return true;
-    return false;
+        if (pull_has_digest(&r) && digest_index_find(&names, r.digest) == DIGEST_NOWHERE)
+            digest_index_add(&names, r.digest, 0);
+    return names;
 }
 
 void journal_drop(struct journal *j, struct journal_mark before)
 {
+    struct bytes pulls = pulls_from(j, before.pulls);
+    struct digest_index names = names_in(&pulls);
     size_t kept = 0;
-    size_t head = end_of_wall_clock(j);
-    if (before.pulls > head)
-        cut(&j->pulls, head, before.pulls);
-    if (before.pushes)
-        cut(&j->pushes, 0, before.pushes);
+    bytes_free(&j->pulls);
+    j->pulls = pulls;
+    memmove(j->pushes.data, j->pushes.data + before.pushes, j->pushes.size - before.pushes);
+    j->pushes.size -= before.pushes;
     for (size_t i = 0; i < j->image_count; i++) {
-        if (i < before.images && !is_named(j, j->images[i].digest))
+        bool named = digest_index_find(&names, j->images[i].digest) != DIGEST_NOWHERE;
+        if (i < before.images && !named)
             bytes_free(&j->images[i].contents);
         else
             j->images[kept++] = j->images[i];
     }
     j->image_count = kept;
+    index_images(j);
+    digest_index_free(&names);
 }
 
 void journal_rest(const struct journal *j, struct journal *rest)
 {
     struct journal_position at = journal_position(j);
-    size_t head = end_of_wall_clock(j);
-    size_t from = at.pulls > head ? (size_t)at.pulls : head;
     *rest = (struct journal){.last_push_tick = at.last_push_tick};
-    bytes_put(&rest->pulls, j->pulls.data, head);
-    bytes_put(&rest->pulls, j->pulls.data + from, j->pulls.size - from);
+    rest->pulls = pulls_from(j, (size_t)at.pulls);
     bytes_put(&rest->pushes, j->pushes.data + at.pushes, j->pushes.size - (size_t)at.pushes);
+    struct digest_index names = names_in(&rest->pulls);
     for (size_t i = 0; i < j->image_count; i++)
-        if (is_named(rest, j->images[i].digest))
+        if (digest_index_find(&names, j->images[i].digest) != DIGEST_NOWHERE)
             journal_add_image(rest, j->images[i].digest, j->images[i].contents.data,
                               j->images[i].contents.size);
+    digest_index_free(&names);
 }
 
 void journal_free(struct journal *j)
@@ -147,25 +175,23 @@ void journal_free(struct journal *j)
     for (size_t i = 0; i < j->image_count; i++)
         bytes_free(&j->images[i].contents);
     free(j->images);
+    digest_index_free(&j->by_digest);
     bytes_free(&j->lent);
     *j = (struct journal){0};
 }
 
 static const struct journal_image *find_image(const struct journal *j, struct digest digest)
 {
-    for (size_t i = 0; i < j->image_count; i++)
-        if (memcmp(j->images[i].digest.b, digest.b, sizeof digest.b) == 0)
-            return &j->images[i];
-    return NULL;
+    size_t place = digest_index_find(&j->by_digest, digest);
+    return place == DIGEST_NOWHERE ? NULL : &j->images[place];
 }
 
 static struct journal_image *new_image(struct journal *j, struct digest digest)
 {
-    struct journal_image *images = realloc(j->images, (j->image_count + 1) * sizeof *images);
-    CHECK_ROOM(images);
-    j->images = images;
-    images[j->image_count] = (struct journal_image){.digest = digest};
-    return &images[j->image_count++];
+    j->images = array_grow(j->images, j->image_count, sizeof *j->images);
+    j->images[j->image_count] = (struct journal_image){.digest = digest};
+    digest_index_add(&j->by_digest, digest, j->image_count);
+    return &j->images[j->image_count++];
 }
 
 void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size)
@@ -206,11 +232,19 @@ static void record_absent(struct journal *j, const char *key, enum probe_answer 
         bytes_put_int(&j->pulls, why, 1);
 }
 
+static void pass_sizes(struct reader *pulls)
+{
+    struct pull_record r;
+    for (struct reader in = *pulls; journal_next_pull(&in, &r) && r.kind == PULL_SIZE;)
+        *pulls = in;
+}
+
 /* `absent` is NULL when the input must be there. */
 static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, bool *absent,
                        struct error *e)
 {
     struct reader *r = &j->pull_reader;
+    pass_sizes(r);
     uint64_t recorded_kind = reader_int(r, 1), key_size = reader_varint(r);
     const uint8_t *recorded_key = reader_bytes(r, (size_t)key_size);
     if (!recorded_key)
@@ -225,6 +259,17 @@ static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, 
     return true;
 }
 
+static const struct bytes *contents_of(const struct journal *j, struct digest digest,
+                                       const char *key, struct error *e)
+{
+    const struct journal_image *image = find_image(j, digest);
+    if (image)
+        return &image->contents;
+    error_set(e, "the trace does not hold the file '%s', nor is it here with the same contents",
+              key);
+    return NULL;
+}
+
 /* Behind its key. */
 static const struct bytes *replay_file(struct journal *j, const char *key, struct error *e)
 {
@@ -235,12 +280,7 @@ static const struct bytes *replay_file(struct journal *j, const char *key, struc
         return NULL;
     }
     memcpy(digest.b, stored, sizeof digest.b);
-    const struct journal_image *image = find_image(j, digest);
-    if (image)
-        return &image->contents;
-    error_set(e, "the trace does not hold the file '%s', nor is it here with the same contents",
-              key);
-    return NULL;
+    return contents_of(j, digest, key, e);
 }
 
 static bool replay_contents(struct journal *j, const char *key, struct bytes *out, struct error *e)
@@ -369,10 +409,117 @@ bool journal_probe(struct journal *j, const char *folder, const char *name, size
     return ok;
 }
 
+/* Ranges ------------------------------------------------------------------------------------------
+ */
+
+static bool find_size(const struct journal *j, const char *path, uint64_t *size)
+{
+    struct reader in = reader_of(j->pulls.data, j->pulls.size);
+    struct pull_record r;
+    while (journal_next_pull(&in, &r)) {
+        if (r.kind != PULL_SIZE || r.size != 8 || r.key_size != strlen(path) ||
+            memcmp(r.key, path, r.key_size) != 0)
+            continue;
+        *size = load_le(r.data, 8);
+        return true;
+    }
+    return false;
+}
+
+bool journal_open(struct journal *j, const char *path, uint64_t *size, struct error *e)
+{
+    struct bytes answer = {0};
+    if (find_size(j, path, size))
+        return true;
+    if (j->mode == JOURNAL_REPLAY)
+        return error_set(e, "the machine opens the file '%s', which the trace does not hold", path);
+    bool ok = j->host.pull(j->host.context, PULL_SIZE, path, 8, &answer, e);
+    *size = answer.size == 8 ? load_le(answer.data, 8) : 0;
+    if (ok && j->mode == JOURNAL_RECORD)
+        record_pull(j, PULL_SIZE, path, answer.data, answer.size);
+    bytes_free(&answer);
+    return ok;
+}
+
+static void record_range(struct journal *j, const char *path, uint64_t offset, size_t size,
+                         const uint8_t *data, enum range_answer answer)
+{
+    bytes_put_int(&j->pulls, PULL_RANGE | (answer == RANGE_GIVEN ? 0 : PULL_ABSENT), 1);
+    bytes_put_string(&j->pulls, path);
+    bytes_put_varint(&j->pulls, offset);
+    bytes_put_varint(&j->pulls, size);
+    if (answer == RANGE_GIVEN) {
+        struct digest digest = sha256_of(data, size);
+        bytes_put(&j->pulls, digest.b, sizeof digest.b);
+        journal_add_image(j, digest, data, size);
+    } else {
+        bytes_put_varint(&j->pulls, 1);
+        bytes_put_int(&j->pulls, answer, 1);
+    }
+}
+
+static bool replay_range(struct journal *j, const char *path, uint64_t offset, size_t size,
+                         struct bytes *out, enum range_answer *answer, struct error *e)
+{
+    bool absent;
+    struct pull_record r = {0};
+    pass_sizes(&j->pull_reader);
+    struct reader ahead = j->pull_reader;
+    if (!replay_key(j, PULL_RANGE, path, &absent, e))
+        return false;
+    if (!journal_next_pull(&ahead, &r))
+        return error_set(e, "the trace ends inside the input '%s'", path);
+    j->pull_reader = ahead;
+    if (r.offset != offset || r.length != size)
+        return error_set(e,
+                         "the machine asks for %zu bytes at %" PRIu64
+                         " of file '%s' where the trace holds %" PRIu64 " at %" PRIu64,
+                         size, offset, path, r.length, r.offset);
+    *answer = absent ? range_answer_of(&r) : RANGE_GIVEN;
+    if (absent)
+        return true;
+    const struct bytes *contents = contents_of(j, r.digest, path, e);
+    if (contents && contents->size != size)
+        return error_set(e, "the trace is damaged: %zu bytes of file '%s' are %zu", size, path,
+                         contents->size);
+    if (contents)
+        bytes_put(out, contents->data, size);
+    return contents;
+}
+
+bool journal_pull_range(struct journal *j, const char *path, uint64_t offset, size_t size,
+                        struct bytes *out, enum range_answer *answer, struct error *e)
+{
+    CHECK(size && size <= PULL_RANGE_MAX && offset <= INT64_MAX);
+    if (j->mode == JOURNAL_REPLAY)
+        return replay_range(j, path, offset, size, out, answer, e);
+    size_t before = out->size;
+    *answer = j->host.read(j->host.context, path, offset, size, out);
+    CHECK(*answer != RANGE_GIVEN || out->size - before == size);
+    if (*answer != RANGE_GIVEN)
+        out->size = before;
+    if (j->mode == JOURNAL_RECORD)
+        record_range(j, path, offset, size, out->data + before, *answer);
+    return true;
+}
+
+const char *range_answer_text(enum range_answer answer)
+{
+    static const char *const texts[RANGE_ANSWERS] = {
+        [RANGE_GIVEN] = "is as it was",
+        [RANGE_VANISHED] = "has vanished since it was opened",
+        [RANGE_SHORTER] = "is shorter than when it was opened",
+        [RANGE_CHANGED] = "has changed since it was opened",
+        [RANGE_UNREADABLE] = "cannot be read by the host",
+    };
+    return texts[answer];
+}
+
 void journal_pass(struct journal *j, enum pull_kind kind, const char *key)
 {
     struct pull_record next;
     struct reader r = j->pull_reader;
+    pass_sizes(&r);
     if (journal_next_pull(&r, &next) && next.kind == kind && next.key_size == strlen(key) &&
         memcmp(next.key, key, next.key_size) == 0)
         j->pull_reader = r;

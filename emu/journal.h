@@ -3,6 +3,9 @@
  * inputs are offered by the host at some tick (console bytes, frames, the power button). Live asks
  * the host; record also keeps what it got; replay never asks. No other code knows which it is.
  *
+ * A file that is too large to be pulled whole is opened, and then pulled by ranges: a recording
+ * holds what was read of it, each content once, and not the rest.
+ *
  * A push of bytes has no borders: the device takes as many as it has room for. A frame, as networks
  * send, has: it arrives whole or not at all.
  *
@@ -15,6 +18,7 @@
 #include <stdint.h>
 
 #include "emu/bytes.h"
+#include "emu/digest_index.h"
 #include "emu/error.h"
 #include "emu/event.h"
 #include "emu/hash.h"
@@ -25,6 +29,8 @@ enum pull_kind {
     PULL_WALL_CLOCK = 1, /* 8 bytes: seconds since 1970 */
     PULL_ENTROPY = 2,    /* as many bytes as asked for */
     PULL_FILE = 3,       /* the contents of the host file `key` */
+    PULL_SIZE = 4,       /* 8 bytes: the size of the host file `key`, which is opened for ranges */
+    PULL_RANGE = 5,      /* some bytes of it */
 };
 /* In the stream, added to a kind: it was asked for, and the host gave none. */
 #define PULL_ABSENT 0x80
@@ -36,6 +42,17 @@ enum probe_answer {
     PROBE_TOO_LARGE = 2,
     PROBE_PRESENT,
 };
+
+/* What became of a range. The numbers are in the stream. */
+enum range_answer {
+    RANGE_GIVEN = 0,
+    RANGE_VANISHED = 1, /* the file has no name any more */
+    RANGE_SHORTER = 2,
+    RANGE_CHANGED = 3,
+    RANGE_UNREADABLE = 4, /* the host cannot */
+    RANGE_ANSWERS,
+};
+#define PULL_RANGE_MAX ((size_t)1 << 20) /* bytes at once */
 
 enum push_kind {
     PUSH_CONSOLE = 1,      /* bytes for the device `target` */
@@ -66,12 +83,16 @@ struct journal_host {
      * are the input's key. NULL: there are no such files. */
     enum probe_answer (*probe)(void *context, const char *folder, const char *name, size_t limit,
                                struct bytes *out);
+    /* Bytes of a file whose PULL_SIZE was asked for: `size`, appended to `out`. */
+    enum range_answer (*read)(void *context, const char *path, uint64_t offset, size_t size,
+                              struct bytes *out);
     /* Something the host offers now (kind, target, size, data)? Does not wait. */
     bool (*poll)(void *context, struct push *p);
     void *context;
 };
 
-/* A file that came through the journal; kept apart so that a trace holds each content once. */
+/* A file, or a range of one, that came through the journal; kept apart so that a trace holds each
+ * content once. */
 struct journal_image {
     struct digest digest;
     struct bytes contents; /* owned; size 0 in a replay without embedded images */
@@ -83,6 +104,7 @@ struct journal {
     struct bytes pulls, pushes; /* as in the trace: docs/trace-format.md */
     struct journal_image *images;
     size_t image_count;
+    struct digest_index by_digest;          /* places of images */
     struct reader pull_reader, push_reader; /* replay */
     struct push next_push;                  /* replay: read ahead */
     bool has_next_push;
@@ -112,6 +134,16 @@ bool journal_probe(struct journal *j, const char *folder, const char *name, size
  * To be given back, before anything else is pulled. */
 const struct bytes *journal_pull_file(struct journal *j, const char *path, struct error *e);
 void journal_give_back(struct journal *j);
+/* Opens a file for ranges. Its size is what it was when it was opened first, here and in a replay:
+ * asked for again, at any time, it is the same, and the host is not asked. */
+bool journal_open(struct journal *j, const char *path, uint64_t *size, struct error *e);
+/* `size` bytes (1 to PULL_RANGE_MAX) of an opened file, from `offset` on, appended to `out` if the
+ * answer is RANGE_GIVEN. Any answer is recorded and replayed; false only if a replay does not fit.
+ */
+bool journal_pull_range(struct journal *j, const char *path, uint64_t offset, size_t size,
+                        struct bytes *out, enum range_answer *answer, struct error *e);
+/* Why a range was not given: what the file has done since it was opened. */
+const char *range_answer_text(enum range_answer answer);
 /* Replay: if the input that was recorded next is this one, it is passed over: nobody asks for it.
  */
 void journal_pass(struct journal *j, enum pull_kind kind, const char *key);
@@ -137,19 +169,19 @@ bool journal_seek(struct journal *j, struct journal_position position);
  * may be one of another recording: only its tick counts, and what assembly pulled. */
 void journal_begins_here(struct journal *j);
 /* Record: a place in the journal; how much came since (streams and files); and to forget what came
- * before it, but for the wall clock, and files that are named behind it. */
+ * before it, but for the wall clock, sizes of files, and contents that are named behind it. */
 struct journal_mark {
     size_t pulls, pushes, images;
 };
 struct journal_mark journal_mark(const struct journal *j);
 size_t journal_bytes_since(const struct journal *j, struct journal_mark mark);
 void journal_drop(struct journal *j, struct journal_mark before);
-/* Replay: what is still to come, as a journal of its own, with the wall clock; for a recording that
- * begins here. */
+/* Replay: what is still to come, as a journal of its own, with the wall clock and sizes of files;
+ * for a recording that begins here. */
 void journal_rest(const struct journal *j, struct journal *rest);
 /* Must the machine wait for the host (is this live)? */
 bool journal_can_wait(const struct journal *j);
-/* Adds a file's contents to the list, once per content. Takes nothing: copies. */
+/* Adds contents to the list, each once. Takes nothing: copies. */
 void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size);
 
 #endif

@@ -10,6 +10,17 @@ static bool read_digest(struct reader *in, struct digest *d)
     return stored != NULL;
 }
 
+bool pull_has_digest(const struct pull_record *r)
+{
+    return (r->kind == PULL_FILE || r->kind == PULL_RANGE) && !r->absent;
+}
+
+enum range_answer range_answer_of(const struct pull_record *r)
+{
+    bool known = r->size && r->data[0] > RANGE_GIVEN && r->data[0] < RANGE_ANSWERS;
+    return known ? (enum range_answer)r->data[0] : RANGE_UNREADABLE;
+}
+
 bool journal_next_pull(struct reader *in, struct pull_record *r)
 {
     if (reader_at_end(in))
@@ -19,7 +30,13 @@ bool journal_next_pull(struct reader *in, struct pull_record *r)
     r->kind &= (uint8_t)~PULL_ABSENT;
     r->key_size = (size_t)reader_varint(in);
     r->key = (const char *)reader_bytes(in, r->key_size);
-    if (r->kind == PULL_FILE && !r->absent)
+    if (r->kind == PULL_RANGE) {
+        r->offset = reader_varint(in);
+        r->length = reader_varint(in);
+        if (!r->length || r->length > PULL_RANGE_MAX || r->offset > INT64_MAX)
+            in->failed = true;
+    }
+    if (pull_has_digest(r))
         return read_digest(in, &r->digest) && !in->failed;
     r->size = (size_t)reader_varint(in);
     r->data = reader_bytes(in, r->size);
@@ -63,6 +80,8 @@ const char *pull_kind_name(unsigned kind)
     return kind == PULL_WALL_CLOCK ? "wall clock"
            : kind == PULL_ENTROPY  ? "entropy"
            : kind == PULL_FILE     ? "file"
+           : kind == PULL_SIZE     ? "size of file"
+           : kind == PULL_RANGE    ? "range of file"
                                    : "unknown";
 }
 

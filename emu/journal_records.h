@@ -11,10 +11,16 @@ struct pull_record {
     bool absent;  /* the host had none */
     const char *key;
     size_t key_size;
-    struct digest digest; /* PULL_FILE */
+    struct digest digest; /* pull_has_digest */
     const uint8_t *data;  /* the others */
     size_t size;
+    uint64_t offset, length; /* PULL_RANGE, absent or not */
 };
+
+/* Is the answer contents that are kept apart? */
+bool pull_has_digest(const struct pull_record *r);
+/* Of a PULL_RANGE that was not given: why. */
+enum range_answer range_answer_of(const struct pull_record *r);
 
 /* The record at the reader's place; false at the end, and, with pulls->failed, where the stream
  * makes no sense. */

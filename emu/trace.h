@@ -23,7 +23,7 @@
 #define TRACE_CHUNK_MAX     ((uint64_t)1 << 30) /* bytes a chunk expands to */
 #define TRACE_TOTAL_MAX     ((uint64_t)4 << 30) /* bytes all chunks expand to */
 #define TRACE_TEXTS_MAX     4096                /* configurations; machine properties */
-#define TRACE_IMAGES_MAX    65536
+#define TRACE_IMAGES_MAX    (1 << 20)
 #define TRACE_SNAPSHOTS_MAX 4096
 
 /* A configuration (VM name, canonical text) or a property of the recording program ("unicorn",
@@ -100,7 +100,7 @@ bool trace_write_board(struct trace_writer *w, const struct trace_text *board);
 /* Once: about the program that records, for people; and how it ran the VMs, where that is not the
  * default. */
 bool trace_write_machine(struct trace_writer *w, const struct trace_text *properties, size_t count);
-/* The contents of a file, or with no_images only its digest and size. */
+/* The contents of a file or of a range of one, or with no_images only its digest and size. */
 bool trace_write_image(struct trace_writer *w, struct digest digest, const void *data, size_t size);
 /* What the journal's streams got since the last call, in whole records. */
 bool trace_write_pulls(struct trace_writer *w, const void *data, size_t size);
@@ -144,7 +144,8 @@ struct trace {
     struct bytes pulls, pushes; /* whole and well-formed records */
     struct trace_image *images;
     size_t image_count;
-    struct trace_digest *digests; /* instruction counts rise */
+    struct digest_index by_digest; /* places of images */
+    struct trace_digest *digests;  /* instruction counts rise */
     size_t digest_count;
     struct trace_snapshot *snapshots; /* in the order of the file */
     size_t snapshot_count;

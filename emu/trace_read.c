@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "emu/check.h"
 #include "emu/compress.h"
 #include "emu/journal_records.h"
@@ -126,19 +127,16 @@ static bool read_machine(struct parser *p, const struct chunk *c, struct reader 
 
 static struct trace_image *find_image(struct trace *t, struct digest digest)
 {
-    for (size_t i = 0; i < t->image_count; i++)
-        if (memcmp(t->images[i].image.digest.b, digest.b, sizeof digest.b) == 0)
-            return &t->images[i];
-    return NULL;
+    size_t place = digest_index_find(&t->by_digest, digest);
+    return place == DIGEST_NOWHERE ? NULL : &t->images[place];
 }
 
 static struct trace_image *add_image(struct trace *t, struct digest digest, uint64_t size)
 {
-    struct trace_image *images = realloc(t->images, (t->image_count + 1) * sizeof *images);
-    CHECK_ROOM(images);
-    t->images = images;
-    images[t->image_count] = (struct trace_image){.image = {.digest = digest}, .size = size};
-    return &images[t->image_count++];
+    t->images = array_grow(t->images, t->image_count, sizeof *t->images);
+    t->images[t->image_count] = (struct trace_image){.image = {.digest = digest}, .size = size};
+    digest_index_add(&t->by_digest, digest, t->image_count);
+    return &t->images[t->image_count++];
 }
 
 static bool digest_equal(struct digest a, struct digest b)
@@ -478,6 +476,7 @@ void trace_free(struct trace *t)
     for (size_t i = 0; i < t->image_count; i++)
         bytes_free(&t->images[i].image.contents);
     free(t->images);
+    digest_index_free(&t->by_digest);
     for (size_t i = 0; i < t->snapshot_count; i++)
         bytes_free(&t->snapshots[i].chunk);
     free(t->snapshots);
@@ -501,11 +500,10 @@ void trace_into_journal(struct trace *t, struct journal *j)
 {
     *j = (struct journal){.pulls = t->pulls, .pushes = t->pushes};
     t->pulls = t->pushes = (struct bytes){0};
-    j->images = calloc(t->image_count + 1, sizeof *j->images);
-    CHECK_ROOM(j->images);
     for (size_t i = 0; i < t->image_count; i++) {
         if (!t->images[i].here)
             continue;
+        j->images = array_grow(j->images, j->image_count, sizeof *j->images);
         j->images[j->image_count++] = t->images[i].image;
         t->images[i].image.contents = (struct bytes){0};
         t->images[i].here = false;

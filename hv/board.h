@@ -109,6 +109,7 @@ struct vm {
     unsigned restarts;
     unsigned devices_added; /* the event queue's `added` before its devices */
     uint64_t entropy_pulls;
+    bool lost_file[VM_VDEVS_MAX]; /* told that a device's file is not what it was. No state */
     int exit_status;
     char ending[512]; /* how it ended, one sentence */
     uint64_t exits[EXIT_REASONS];

@@ -160,6 +160,41 @@ bool vm_entropy(void *context, void *to, size_t size)
     return ok;
 }
 
+/* Files -------------------------------------------------------------------------------------------
+ */
+
+static bool on_open_file(void *context, const char *path, uint64_t *size, struct error *e)
+{
+    return journal_open(((struct vm *)context)->board->journal, path, size, e);
+}
+
+static void tell_lost_file(struct vm *vm, unsigned channel, const char *path,
+                           enum range_answer answer)
+{
+    if (!vm->lost_file[channel])
+        log_write(vm->envs[channel].log, LOG_ERROR, "%s: the file '%s' %s",
+                  vm->vdevs[channel]->name, path, range_answer_text(answer));
+    vm->lost_file[channel] = true;
+}
+
+static bool on_read_file(void *context, unsigned channel, const char *path, uint64_t offset,
+                         void *to, size_t size)
+{
+    struct vm *vm = context;
+    struct bytes range = {0};
+    struct error e = {0};
+    enum range_answer answer;
+    bool ok = journal_pull_range(vm->board->journal, path, offset, size, &range, &answer, &e);
+    if (!ok)
+        vm_end(vm, STATUS_VDEV, "%s: %s", vm->vdevs[channel]->name, e.text);
+    else if (answer != RANGE_GIVEN)
+        tell_lost_file(vm, channel, path, answer);
+    else
+        memcpy(to, range.data, size);
+    bytes_free(&range);
+    return ok && answer == RANGE_GIVEN;
+}
+
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log)
 {
     struct board *b = vm->board;
@@ -175,6 +210,8 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .request_exit = on_request_exit,
         .request_dump = on_request_dump,
         .entropy = vm_entropy,
+        .open_file = on_open_file,
+        .read_file = on_read_file,
         .find_place = on_find_place,
         .map_memory = on_map_memory,
         .unmap_memory = on_unmap_memory,

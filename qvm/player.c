@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "emu/check.h"
+#include "emu/journal_records.h"
 #include "hv/exitlog/exit_log.h"
 #include "hv/foreign/observed_exit.h"
 #include "hv/snapshot/snapshot.h"
+#include "qvm/files.h"
 #include "qvm/host/host.h"
 #include "qvm/session.h"
 
@@ -83,6 +85,31 @@ static void supply_images(struct trace *t, const struct vm_config *config)
             trace_supply_image(t, file.data, file.size);
         bytes_free(&file);
     }
+}
+
+/* Ranges that it names only are in the file that they were of, if that has them still: its size is
+ * not asked for, as the digest of each range tells. */
+static void supply_ranges(struct trace *t)
+{
+    struct reader pulls = reader_of(t->pulls.data, t->pulls.size);
+    struct pull_record r;
+    struct open_files files = {0};
+    struct error ignored = {0};
+    uint64_t size;
+    while (journal_next_pull(&pulls, &r)) {
+        struct bytes path = {0}, range = {0};
+        if (r.kind != PULL_RANGE || r.absent)
+            continue;
+        bytes_put(&path, r.key, r.key_size);
+        bytes_put_int(&path, 0, 1);
+        const char *name = (const char *)path.data;
+        if (files_open(&files, name, &size, &ignored) &&
+            files_read(&files, name, r.offset, (size_t)r.length, &range) == RANGE_GIVEN)
+            trace_supply_image(t, range.data, range.size);
+        bytes_free(&path);
+        bytes_free(&range);
+    }
+    files_close(&files);
 }
 
 /* What became of the other VMs when one ended is part of the run. */
@@ -174,6 +201,8 @@ bool player_open(struct player *p, const char *path, const struct board_options 
     bool plays_exit_log = options->exit_log && options->exit_log->mode == EXIT_LOG_PLAYS;
     for (size_t i = 0; i < p->vm_count && !plays_exit_log && lacks_images(&p->trace); i++)
         supply_images(&p->trace, &p->configs[i]);
+    if (lacks_images(&p->trace))
+        supply_ranges(&p->trace);
     trace_into_journal(&p->trace, &p->journal);
     recorded_options(p);
     /* Without inputs it is the file of a snapshot, which has no end. */

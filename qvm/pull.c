@@ -25,8 +25,18 @@ static void seeded_random(uint64_t seed, const char *key, uint8_t *to, size_t si
     }
 }
 
-bool pull_from_host(const struct session_options *o, enum pull_kind kind, const char *key,
-                    size_t size, struct bytes *out, struct error *e)
+static bool pull_size(struct open_files *files, const char *path, struct bytes *out,
+                      struct error *e)
+{
+    uint64_t size;
+    if (!files_open(files, path, &size, e))
+        return false;
+    bytes_put_int(out, size, 8);
+    return true;
+}
+
+bool pull_from_host(const struct session_options *o, struct open_files *files, enum pull_kind kind,
+                    const char *key, size_t size, struct bytes *out, struct error *e)
 {
     uint8_t random[256];
     switch (kind) {
@@ -44,6 +54,10 @@ bool pull_from_host(const struct session_options *o, enum pull_kind kind, const 
         return true;
     case PULL_FILE:
         return host_read_file(key, out, e);
+    case PULL_SIZE:
+        return pull_size(files, key, out, e);
+    case PULL_RANGE: /* is asked otherwise */
+        break;
     }
     return false;
 }

@@ -11,6 +11,7 @@
 #include "hv/snapshot/recent_past.h"
 #include "hv/snapshot/snapshot.h"
 #include "qvm/console.h"
+#include "qvm/files.h"
 #include "qvm/gdb/gdb_session.h"
 #include "qvm/ask/divergence.h"
 #include "qvm/live/dumps.h"
@@ -35,6 +36,7 @@ struct session {
     struct vm_config *configs; /* owned, one a VM */
     size_t vm_count;
     struct journal journal;
+    struct open_files files;
     struct board *board;
     struct console console;
     struct events events;
@@ -269,7 +271,14 @@ static void on_snapshot(void *context, struct board *b)
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
-    return pull_from_host(((struct session *)context)->options, kind, key, size, out, e);
+    struct session *s = context;
+    return pull_from_host(s->options, &s->files, kind, key, size, out, e);
+}
+
+static enum range_answer read_range(void *context, const char *path, uint64_t offset, size_t size,
+                                    struct bytes *out)
+{
+    return files_read(&((struct session *)context)->files, path, offset, size, out);
 }
 
 static enum probe_answer probe(void *context, const char *folder, const char *name, size_t limit,
@@ -520,6 +529,7 @@ static void end_session(struct session *s)
     console_free(&s->console);
     text_watch_free(&s->save_text);
     journal_free(&s->journal);
+    files_close(&s->files);
     for (size_t i = 0; i < s->vm_count; i++)
         config_free(&s->configs[i]);
     free(s->configs);
@@ -570,7 +580,8 @@ static void go_live(struct session *s)
     bool record = s->options->record_path || is_kept(s);
     journal_live(
         &s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
-        (struct journal_host){.pull = pull, .probe = probe, .poll = poll_host, .context = s});
+        (struct journal_host){
+            .pull = pull, .probe = probe, .read = read_range, .poll = poll_host, .context = s});
 }
 
 /* `from` NULL: from the start. */

@@ -57,6 +57,7 @@ struct vdev_region {
 };
 
 #define VDEV_FRAME_MAX 65536
+#define VDEV_RANGE_MAX ((size_t)1 << 20)
 
 /* What a device sees of the world. One per VM, borrowed by its devices. */
 struct vdev_env {
@@ -76,6 +77,12 @@ struct vdev_env {
     void (*request_dump)(void *context, const char *why);
     /* Random bytes of the host, at most 256 at once; through the journal. */
     bool (*entropy)(void *context, void *to, size_t size);
+    /* A host file that is read by ranges; its size does not change. For `create`. */
+    bool (*open_file)(void *context, const char *path, uint64_t *size, struct error *e);
+    /* `size` bytes, 1 to VDEV_RANGE_MAX, that lie within the size of an opened file. False: they
+     * cannot be had any more, which the VM's log says once for each device. */
+    bool (*read_file)(void *context, unsigned channel, const char *path, uint64_t offset, void *to,
+                      size_t size);
     /* A free range of guest-physical addresses for something that comes while the VM runs; `size`
      * is a multiple of 4 KiB. 0: there is none. The same requests give the same places. */
     gpa_t (*find_place)(void *context, uint64_t size);

@@ -8,16 +8,6 @@
 #include "emu/check.h"
 
 /* Arrays are enlarged when their count is zero or a power of two, so no capacity is stored. */
-void *array_grow(void *items, size_t count, size_t size)
-{
-    if ((count & (count - 1)) == 0) {
-        items = realloc(items, (count ? 2 * count : 1) * size);
-        CHECK_ROOM(items);
-    }
-    memset((char *)items + count * size, 0, size);
-    return items;
-}
-
 static char *room_for(struct config_strings *strings, size_t size)
 {
     strings->items = array_grow(strings->items, strings->count, sizeof *strings->items);

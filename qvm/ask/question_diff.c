@@ -78,6 +78,7 @@ static bool same_pull(const struct pull_record *a, const struct pull_record *b)
 {
     return a->kind == b->kind && a->absent == b->absent && a->key_size == b->key_size &&
            memcmp(a->key, b->key, a->key_size) == 0 && a->size == b->size &&
+           a->offset == b->offset && a->length == b->length &&
            (a->size == 0 || memcmp(a->data, b->data, a->size) == 0) &&
            memcmp(a->digest.b, b->digest.b, sizeof a->digest.b) == 0;
 }
@@ -89,11 +90,15 @@ static void put_pull(struct comparison *c, unsigned side, bool there, const stru
         text_put(&c->out, "  %s: no more\n", sides[side]);
         return;
     }
-    if (r->kind == PULL_FILE)
+    if (pull_has_digest(r))
         digest_text(r->digest, hex);
     text_put(&c->out, "  %s: %s '%.*s'", sides[side], pull_kind_name(r->kind), (int)r->key_size,
              r->key);
-    if (r->absent)
+    if (r->kind == PULL_RANGE)
+        text_put(&c->out, ", %" PRIu64 " bytes at %" PRIu64, r->length, r->offset);
+    if (r->kind == PULL_RANGE && r->absent)
+        text_put(&c->out, ": it %s\n", range_answer_text(range_answer_of(r)));
+    else if (r->absent)
         text_put(&c->out, ", which was not there\n");
     else if (r->kind == PULL_WALL_CLOCK && r->size == 8)
         text_put(&c->out, ", %" PRIu64 " s since 1970\n", load_le(r->data, 8));

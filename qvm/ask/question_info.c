@@ -43,55 +43,115 @@ static void put_configs(const struct info *i)
                  t->machine[k].name, t->machine[k].text);
 }
 
-/* The path under which the machine asked for that file. */
-static bool find_path(const struct journal *j, struct digest d, struct pull_record *r)
+/* For what the contents are that the machine asked for: places in the stream of pulls. What was
+ * pulled as a file and as a range is a file. */
+static struct digest_index names_of(const struct journal *j)
+{
+    static const unsigned kinds[] = {PULL_FILE, PULL_RANGE};
+    struct digest_index names = {0};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        struct reader pulls = reader_of(j->pulls.data, j->pulls.size);
+        struct pull_record r;
+        for (size_t at = 0; journal_next_pull(&pulls, &r); at = pulls.at)
+            if (r.kind == kinds[k] && !r.absent &&
+                digest_index_find(&names, r.digest) == DIGEST_NOWHERE)
+                digest_index_add(&names, r.digest, at);
+    }
+    return names;
+}
+
+/* False: nobody asked for it. */
+static bool find_name(const struct journal *j, const struct digest_index *names, struct digest d,
+                      struct pull_record *r)
 {
     struct reader pulls = reader_of(j->pulls.data, j->pulls.size);
-    while (journal_next_pull(&pulls, r))
-        if (r->kind == PULL_FILE && !r->absent && memcmp(r->digest.b, d.b, sizeof d.b) == 0)
-            return true;
-    return false;
+    size_t place = digest_index_find(names, d);
+    if (place == DIGEST_NOWHERE)
+        return false;
+    pulls.at = place;
+    return journal_next_pull(&pulls, r);
 }
 
 /* The journal has those that are embedded, or were found where the configuration says. */
 static bool is_here(const struct journal *j, struct digest d)
 {
-    for (size_t i = 0; i < j->image_count; i++)
-        if (memcmp(j->images[i].digest.b, d.b, sizeof d.b) == 0)
-            return true;
-    return false;
+    return digest_index_find(&j->by_digest, d) != DIGEST_NOWHERE;
+}
+
+static void put_image(const struct info *i, const struct trace_image *image,
+                      const struct pull_record *r)
+{
+    char hex[DIGEST_TEXT];
+    digest_text(image->image.digest, hex);
+    text_put(i->out, "image %s, %" PRIu64 " %s, %s: %.*s\n", hex, image->size,
+             text_plural(image->size, "byte", "bytes"),
+             is_here(&i->p->journal, image->image.digest) ? "here" : "not here", (int)r->key_size,
+             r->key);
 }
 
 static void put_images(const struct info *i)
 {
     const struct trace *t = &i->p->trace;
+    struct digest_index names = names_of(&i->p->journal);
+    uint64_t ranges = 0, bytes = 0;
     for (size_t k = 0; k < t->image_count; k++) {
-        struct digest digest = t->images[k].image.digest;
         struct pull_record r = {.key = "nobody asked for it", .key_size = 19};
-        char hex[DIGEST_TEXT];
-        digest_text(digest, hex);
-        find_path(&i->p->journal, digest, &r);
-        text_put(i->out, "image %s, %" PRIu64 " %s, %s: %.*s\n", hex, t->images[k].size,
-                 text_plural(t->images[k].size, "byte", "bytes"),
-                 is_here(&i->p->journal, digest) ? "here" : "not here", (int)r.key_size, r.key);
+        find_name(&i->p->journal, &names, t->images[k].image.digest, &r);
+        if (r.kind == PULL_RANGE) {
+            ranges++;
+            bytes += t->images[k].size;
+        } else {
+            put_image(i, &t->images[k], &r);
+        }
     }
+    if (ranges)
+        text_put(i->out, "contents of ranges of files: %" PRIu64 ", %" PRIu64 " %s\n", ranges,
+                 bytes, text_plural(bytes, "byte", "bytes"));
+    digest_index_free(&names);
+}
+
+/* Of ranges, of which there may be a hundred thousand, those that were not given. */
+static bool put_range(const struct info *i, const struct pull_record *r)
+{
+    if (!r->absent)
+        return true;
+    text_put(i->out, "pulled %" PRIu64 " %s at %" PRIu64 " of file '%.*s': it %s\n", r->length,
+             text_plural(r->length, "byte", "bytes"), r->offset, (int)r->key_size, r->key,
+             range_answer_text(range_answer_of(r)));
+    return false;
+}
+
+static void put_pull(const struct info *i, const struct pull_record *r)
+{
+    text_put(i->out, "pulled %s '%.*s'", pull_kind_name(r->kind), (int)r->key_size, r->key);
+    if (r->absent)
+        text_put(i->out, ": there was none\n");
+    else if (r->kind == PULL_WALL_CLOCK && r->size == 8)
+        text_put(i->out, ": %" PRIu64 " s since 1970\n", load_le(r->data, 8));
+    else if (r->kind == PULL_SIZE && r->size == 8)
+        text_put(i->out, ": %" PRIu64 " bytes\n", load_le(r->data, 8));
+    else if (r->kind == PULL_FILE)
+        text_put(i->out, "\n");
+    else
+        text_put(i->out, ", %zu %s\n", r->size, text_plural(r->size, "byte", "bytes"));
 }
 
 static void put_pulls(const struct info *i)
 {
     struct reader pulls = reader_of(i->p->journal.pulls.data, i->p->journal.pulls.size);
     struct pull_record r;
+    uint64_t ranges = 0, bytes = 0;
     while (journal_next_pull(&pulls, &r)) {
-        text_put(i->out, "pulled %s '%.*s'", pull_kind_name(r.kind), (int)r.key_size, r.key);
-        if (r.absent)
-            text_put(i->out, ": there was none\n");
-        else if (r.kind == PULL_WALL_CLOCK && r.size == 8)
-            text_put(i->out, ": %" PRIu64 " s since 1970\n", load_le(r.data, 8));
-        else if (r.kind == PULL_FILE)
-            text_put(i->out, "\n");
-        else
-            text_put(i->out, ", %zu %s\n", r.size, text_plural(r.size, "byte", "bytes"));
+        if (r.kind != PULL_RANGE) {
+            put_pull(i, &r);
+        } else if (put_range(i, &r)) {
+            ranges++;
+            bytes += r.length;
+        }
     }
+    if (ranges)
+        text_put(i->out, "pulled ranges of files: %" PRIu64 ", %" PRIu64 " %s\n", ranges, bytes,
+                 text_plural(bytes, "byte", "bytes"));
 }
 
 static void put_pushes(const struct info *i)
@@ -177,11 +237,12 @@ static void json_texts(struct json *j, const char *key, const struct trace_text 
 
 static void json_images(struct json *j, const struct info *i)
 {
+    struct digest_index names = names_of(&i->p->journal);
     json_open(j, "images", '[');
     for (size_t k = 0; k < i->p->trace.image_count; k++) {
         const struct trace_image *image = &i->p->trace.images[k];
         struct pull_record r = {.key = "", .key_size = 0};
-        find_path(&i->p->journal, image->image.digest, &r);
+        find_name(&i->p->journal, &names, image->image.digest, &r);
         json_open(j, NULL, '{');
         json_digest(j, "sha256", image->image.digest);
         json_number(j, "size", image->size);
@@ -190,6 +251,7 @@ static void json_images(struct json *j, const struct info *i)
         json_close(j, '}');
     }
     json_close(j, ']');
+    digest_index_free(&names);
 }
 
 static void json_pulls(struct json *j, const struct info *i)
@@ -202,6 +264,10 @@ static void json_pulls(struct json *j, const struct info *i)
         json_string(j, "kind", pull_kind_name(r.kind));
         json_bytes(j, "key", r.key, r.key_size);
         json_bool(j, "absent", r.absent);
+        if (r.kind == PULL_RANGE) {
+            json_number(j, "offset", r.offset);
+            json_number(j, "length", r.length);
+        }
         json_close(j, '}');
     }
     json_close(j, ']');

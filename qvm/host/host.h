@@ -29,6 +29,14 @@ struct host_view {
 };
 bool host_view_open(const char *path, struct host_view *v, struct error *e);
 void host_view_close(struct host_view *v);
+/* A regular file that is read by ranges, as long as it stays what it was when it was opened: it has
+ * its name, size and time of its last change still. */
+struct host_ranges;
+struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct error *e);
+/* Appends `size` bytes, if the answer is RANGE_GIVEN. */
+enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_t size,
+                                   struct bytes *out);
+void host_ranges_close(struct host_ranges *r);
 /* The first bytes of a regular file; how many there are, 0 for anything else. */
 size_t host_read_start(const char *path, void *to, size_t size);
 bool host_write_file(const char *path, const void *data, size_t size, struct error *e);

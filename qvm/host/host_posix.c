@@ -174,6 +174,73 @@ enum probe_answer host_read_below(const char *folder, const char *name, size_t l
     return answer;
 }
 
+struct host_ranges {
+    int fd;
+    struct stat opened;
+};
+
+struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct error *e)
+{
+    struct host_ranges *r = calloc(1, sizeof *r);
+    CHECK_ROOM(r);
+    r->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* a FIFO is not waited for */
+    if (r->fd < 0 || fstat(r->fd, &r->opened) != 0)
+        error_set(e, "cannot open '%s': %s", path, strerror(errno));
+    else if (!S_ISREG(r->opened.st_mode))
+        error_set(e, "'%s' is no regular file", path);
+    if (r->fd >= 0 && S_ISREG(r->opened.st_mode)) {
+        *size = (uint64_t)r->opened.st_size;
+        return r;
+    }
+    host_ranges_close(r);
+    return NULL;
+}
+
+static struct timespec changed_at(const struct stat *st)
+{
+#ifdef __APPLE__
+    return st->st_mtimespec;
+#else
+    return st->st_mtim;
+#endif
+}
+
+static enum range_answer compare_files(const struct stat *then, const struct stat *now)
+{
+    struct timespec a = changed_at(then), b = changed_at(now);
+    if (now->st_nlink == 0)
+        return RANGE_VANISHED;
+    if (now->st_size < then->st_size)
+        return RANGE_SHORTER;
+    bool same = now->st_size == then->st_size && a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    return same ? RANGE_GIVEN : RANGE_CHANGED;
+}
+
+/* Whether it is what it was is asked behind the read: what changes later was not read. */
+enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_t size,
+                                   struct bytes *out)
+{
+    struct stat now;
+    if (!bytes_try_reserve(out, size))
+        return RANGE_UNREADABLE;
+    ssize_t got = pread(r->fd, out->data + out->size, size, (off_t)offset);
+    if (fstat(r->fd, &now) != 0)
+        return RANGE_UNREADABLE;
+    enum range_answer answer = compare_files(&r->opened, &now);
+    if (answer == RANGE_GIVEN && got != (ssize_t)size)
+        answer = got < 0 ? RANGE_UNREADABLE : RANGE_SHORTER;
+    if (answer == RANGE_GIVEN)
+        out->size += size;
+    return answer;
+}
+
+void host_ranges_close(struct host_ranges *r)
+{
+    if (r->fd >= 0)
+        close(r->fd);
+    free(r);
+}
+
 size_t host_read_start(const char *path, void *to, size_t size)
 {
     struct stat st;

@@ -29,6 +29,30 @@ static void check_promises(const struct trace *t)
     CHECK(!t->truncated || t->warnings);
 }
 
+/* Each range that the stream names, in its place: it is given, or there is a sentence. */
+static void check_ranges(struct journal *j)
+{
+    struct pull_record r;
+    struct bytes got = {0};
+    struct reader in = reader_of(j->pulls.data, j->pulls.size);
+    for (size_t at = 0; journal_next_pull(&in, &r); at = in.at) {
+        char path[64] = "";
+        enum range_answer answer;
+        struct error e = {0};
+        if (r.kind != PULL_RANGE || r.key_size >= sizeof path || memchr(r.key, 0, r.key_size))
+            continue;
+        memcpy(path, r.key, r.key_size);
+        j->pull_reader.at = at;
+        bytes_clear(&got);
+        if (!journal_pull_range(j, path, r.offset, (size_t)r.length, &got, &answer, &e))
+            check_sentence(e.text);
+        else
+            CHECK(answer == RANGE_GIVEN ? got.size == r.length : *range_answer_text(answer));
+    }
+    j->pull_reader.at = 0;
+    bytes_free(&got);
+}
+
 /* Pushes until there are none, and pulls until one fails, which it does with a sentence. */
 static void replay(struct trace *t)
 {
@@ -45,6 +69,7 @@ static void replay(struct trace *t)
         tick = p.tick;
     }
     CHECK(j.push_reader.at == j.push_reader.size);
+    check_ranges(&j);
     for (size_t i = 0; i < 3; i++)
         if (!journal_pull(&j, i == 1 ? PULL_FILE : PULL_ENTROPY, keys[i], 4, &got, &e))
             break;
@@ -115,17 +140,23 @@ bool fuzz_seed(unsigned number, struct bytes *out)
     struct trace_digest digests[] = {{0, d}, {1000, d}};
     struct trace_end end = {.state = d, .output = d, .sentence = "the end"};
     struct trace_writer w;
+    struct bytes ranges = {0};
     if (number > 2)
         return false;
+    bytes_put(&ranges, "\4\4disk\10\0\20\0\0\0\0\0\0\5\4disk\0\310\1", 15 + 9);
+    bytes_put(&ranges, d.b, sizeof d.b);
+    bytes_put(&ranges, "\205\4disk\1\7\1\3", 10);
     CHECK(trace_writer_begin(&w, (struct trace_sink){.write = keep, .context = out}, 0));
     w.no_images = number == 1;
     CHECK(trace_write_config(&w, texts, number == 0 ? 1 : 2));
     if (number > 0)
         CHECK(trace_write_machine(&w, texts, 2) && trace_write_image(&w, d, image, sizeof image) &&
               trace_write_pulls(&w, pulls, sizeof pulls - 1) &&
+              trace_write_pulls(&w, ranges.data, ranges.size) &&
               trace_write_pushes(&w, pushes, sizeof pushes - 1) &&
               trace_write_digests(&w, digests, 2) && trace_write_exits(&w, pulls, 5) &&
               trace_write_end(&w, &end));
     CHECK(trace_writer_finish(&w));
+    bytes_free(&ranges);
     return true;
 }

@@ -266,6 +266,85 @@ START_TEST(a_file_is_lent)
 }
 END_TEST
 
+static enum range_answer host_read(void *context, const char *path, uint64_t offset, size_t size,
+                                   struct bytes *out)
+{
+    (void)context, (void)path;
+    asked++;
+    for (size_t i = 0; i < size; i++)
+        bytes_put_int(out, (uint8_t)(offset / 100 + i), 1);
+    return offset == 4000 ? RANGE_CHANGED : RANGE_GIVEN; /* what it gave then is nobody's */
+}
+
+static void read_ranges(struct journal *j)
+{
+    static const uint64_t offsets[] = {0, 100, 150, 4000, 0};
+    static const uint8_t firsts[] = {0, 1, 1, 0, 0};
+    struct bytes out = {0};
+    struct error e = {0};
+    enum range_answer answer;
+    uint64_t size;
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_msg(journal_open(j, "disk", &size, &e), "%s", e.text);
+        ck_assert_uint_eq(size, 0xa7a6a5a4a3a2a1a0);
+        bytes_clear(&out);
+        ck_assert_msg(journal_pull_range(j, "disk", offsets[i], 50, &out, &answer, &e), "%s",
+                      e.text);
+        ck_assert_int_eq(answer, i == 3 ? RANGE_CHANGED : RANGE_GIVEN);
+        ck_assert_uint_eq(out.size, i == 3 ? 0 : 50);
+        ck_assert(i == 3 || out.data[0] == firsts[i]);
+    }
+    bytes_free(&out);
+}
+
+/* Each content once; and what is dropped takes its contents along, but not the size of the file. */
+START_TEST(ranges_are_kept_once)
+{
+    struct journal j = new_journal(JOURNAL_RECORD);
+    struct error e = {0};
+    uint64_t size;
+    j.host.read = host_read;
+    read_ranges(&j);
+    ck_assert_uint_eq(asked, 1 + 5);
+    ck_assert_uint_eq(j.image_count, 2);
+    journal_replay(&j);
+    read_ranges(&j);
+    ck_assert_uint_eq(asked, 1 + 5);
+    ck_assert(!journal_open(&j, "another", &size, &e));
+    ck_assert_str_eq(e.text, "the machine opens the file 'another', which the trace does not hold");
+    journal_free(&j);
+
+    j = new_journal(JOURNAL_RECORD);
+    j.host.read = host_read;
+    read_ranges(&j);
+    struct journal_mark mark = journal_mark(&j);
+    struct bytes out = {0};
+    enum range_answer answer;
+    ck_assert(journal_pull_range(&j, "disk", 100, 50, &out, &answer, &e));
+    journal_drop(&j, mark);
+    ck_assert_uint_eq(j.image_count, 1);
+    journal_replay(&j);
+    ck_assert(journal_open(&j, "disk", &size, &e));
+    ck_assert(journal_pull_range(&j, "disk", 100, 50, &out, &answer, &e));
+    ck_assert(!journal_pull_range(&j, "disk", 100, 50, &out, &answer, &e));
+    bytes_free(&out);
+    journal_free(&j);
+}
+END_TEST
+
+START_TEST(digests_are_found)
+{
+    struct digest_index x = {0};
+    for (unsigned i = 0; i < 1000; i++) {
+        ck_assert_uint_eq(digest_index_find(&x, sha256_of(&i, sizeof i)), DIGEST_NOWHERE);
+        digest_index_add(&x, sha256_of(&i, sizeof i), i);
+    }
+    for (unsigned i = 0; i < 1000; i++)
+        ck_assert_uint_eq(digest_index_find(&x, sha256_of(&i, sizeof i)), i);
+    digest_index_free(&x);
+}
+END_TEST
+
 static const struct {
     enum pull_kind kind;
     const char *key, *text;
@@ -355,6 +434,8 @@ START_TEST(a_missing_image_is_an_error)
     ck_assert(journal_pull(&j, PULL_FILE, "kernel", 0, &out, &e));
     struct journal again = replay_of(&j);
     again.images[0].digest.b[31] ^= 1;
+    digest_index_free(&again.by_digest);
+    journal_replay(&again);
     ck_assert(!journal_pull(&again, PULL_FILE, "kernel", 0, &out, &e));
     ck_assert_str_eq(
         e.text, "the trace does not hold the file 'kernel', nor is it here with the same contents");
@@ -376,6 +457,8 @@ int main(void)
     tcase_add_test(tests, equal_contents_are_kept_once);
     tcase_add_test(tests, a_refused_pull_is_not_recorded);
     tcase_add_test(tests, a_file_is_lent);
+    tcase_add_test(tests, ranges_are_kept_once);
+    tcase_add_test(tests, digests_are_found);
     tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
     tcase_add_test(tests, one_input_too_many_is_an_error);
     tcase_add_test(tests, a_cut_pull_stream_is_an_error);

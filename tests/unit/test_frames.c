@@ -7,6 +7,18 @@
 
 #include <stdio.h>
 
+/* Sends back what it receives, its first byte plus one. x1 = the mailbox, x2 = where frames go. */
+static const uint32_t echo_guest[] = {
+    0xd2a38141, 0xd2a80202,             /* mov x1, #0x1c0a0000; mov x2, #0x40100000 */
+    0xb900005f, 0xb9000022,             /* again: str wzr, [x2]; str w2, [x1, #RX_AT] */
+    0xb9400043, 0x35000063,             /* wait: ldr w3, [x2]; cbnz w3, got */
+    0xd503205f, 0x17fffffd,             /* wfe; b wait */
+    0x39401044, 0x11000484, 0x39001044, /* got: ldrb w4, [x2, #4]; add w4, w4, #1; strb */
+    0x11001045, 0xb9000425, 0xb9000823, /* add w5, w2, #4; str w5 and w3: TX_AT and TX_SIZE */
+    0x17fffff4,                         /* b again */
+};
+static struct image echo_image = {echo_guest, sizeof echo_guest / sizeof *echo_guest};
+
 /* The network: frames of these sizes come together after each wait of the guest. */
 static const uint32_t bursts[][8] = {
     {60}, {1, 1514, 64, 2}, {65536}, {65535, 65536, 3}, {9000, 9000, 9000, 9000, 1}, {7},
@@ -108,7 +120,7 @@ static struct journal new_journal(void)
 {
     struct journal j;
     journal_live(&j, JOURNAL_RECORD,
-                 (struct journal_host){.pull = pull, .poll = give, .context = &mailbox_image});
+                 (struct journal_host){.pull = pull, .poll = give, .context = &echo_image});
     return j;
 }
 
@@ -143,7 +155,7 @@ static struct journal journal_of(const struct bytes *file)
 
 static struct outcome run(struct journal *j)
 {
-    struct board *b = mailbox_board(j, &sinks, false, NULL);
+    struct board *b = mailbox_board("", j, &sinks, false, NULL);
     board_run(b);
     struct outcome o = outcome_of(b);
     board_free(b);
@@ -193,7 +205,7 @@ START_TEST(a_snapshot_holds_frames_that_wait)
     struct journal j = new_journal();
     struct outcome recorded = run(&j);
     journal_replay(&j);
-    struct board *b = mailbox_board(&j, &sinks, false, NULL);
+    struct board *b = mailbox_board("", &j, &sinks, false, NULL);
     struct bytes snapshots[3] = {{0}};
     size_t taken = 0, sent_before[3] = {0};
     for (uint64_t at = 1; !board_run_to(b, at); at++) {
@@ -207,7 +219,7 @@ START_TEST(a_snapshot_holds_frames_that_wait)
     board_free(b);
     for (size_t i = 0; i < taken; i++) {
         journal_replay(&j);
-        b = mailbox_board(&j, &sinks, true, NULL);
+        b = mailbox_board("", &j, &sinks, true, NULL);
         ck_assert_msg(snapshot_restore(b, snapshots[i].data, snapshots[i].size, &e), "%s", e.text);
         ck_assert_uint_gt(b->vms[0]->pending[MAILBOX].size, 0);
         bytes_put(&network.sent, recorded.sent.data, sent_before[i]);
@@ -226,7 +238,7 @@ START_TEST(a_flood_is_bounded)
 {
     plug_in(flood, 2, MAILBOX);
     struct journal j = new_journal();
-    struct board *b = mailbox_board(&j, &sinks, false, NULL);
+    struct board *b = mailbox_board("", &j, &sinks, false, NULL);
     board_run(b);
     /* The guest had room for one, and three may wait; then the smallest finds some. */
     ck_assert_uint_eq(b->vms[0]->pending[MAILBOX].frames_lost, 3);
@@ -271,7 +283,7 @@ START_TEST(a_killed_recorder_leaves_whole_frames)
     struct bytes file = {0};
     ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = &file}, 0));
     ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
-    struct board *b = mailbox_board(&j, &sinks, false, NULL);
+    struct board *b = mailbox_board("", &j, &sinks, false, NULL);
     ck_assert(trace_record_step(&w, &j, &e));
     size_t first = file.size; /* what it takes to assemble the machine */
     while (!board_run_to(b, b->vtime.instructions + 10))
@@ -313,13 +325,13 @@ START_TEST(exits_replay_with_frames)
     exit_log_write(&log);
     plug_in(bursts, BURSTS, MAILBOX);
     struct journal j = new_journal();
-    struct board *b = mailbox_board(&j, &sinks, false, &log);
+    struct board *b = mailbox_board("", &j, &sinks, false, &log);
     board_run(b);
     struct outcome recorded = outcome_of(b);
     board_free(b);
     journal_replay(&j);
     exit_log_expect(&played, EXIT_LOG_PLAYS, log.out.data, log.out.size, keep_difference, NULL);
-    b = mailbox_board(&j, &sinks, false, &played);
+    b = mailbox_board("", &j, &sinks, false, &played);
     board_run(b);
     struct outcome again = outcome_of(b);
     ck_assert_uint_eq(played.exits, log.exits);

@@ -1,6 +1,5 @@
 /* `vdev mailbox`, which only tests have: it receives frames into the guest's memory, one at a time,
- * and sends them from there. And a board whose guest sends back what it receives, its first byte
- * plus one.
+ * and sends them from there; and it reads a host file by blocks. And a board with one.
  *
  * This stands for vdev/all.c: a program with it has no other devices than these. */
 #ifndef TEST_MAILBOX_H
@@ -15,17 +14,41 @@ enum {
                     written last) and what it holds */
     TX_AT = 0x4,
     TX_SIZE = 0x8, /* a write sends so many bytes from TX_AT */
+    BLOCK = 0xc, /* a write of N reads block N of `file` to TX_AT; a read: there is such a block */
 };
+#define BLOCK_SIZE 4096
 
 struct mailbox {
     struct vdev v;
     uint32_t rx_at, tx_at;
-    bool has_room;
+    bool has_room, has_block;
+    const char *file; /* NULL: none */
+    uint64_t file_size;
 };
 
-static const struct field mailbox_fields[] = {FIELD(struct mailbox, rx_at),
-                                              FIELD(struct mailbox, tx_at),
-                                              FIELD(struct mailbox, has_room), FIELD_END};
+static const struct field mailbox_fields[] = {
+    FIELD(struct mailbox, rx_at), FIELD(struct mailbox, tx_at), FIELD(struct mailbox, has_room),
+    FIELD(struct mailbox, has_block), FIELD_END};
+
+static bool mailbox_create(struct vdev *v, struct error *e)
+{
+    struct mailbox *m = (struct mailbox *)(void *)v;
+    const struct vdev_option *o = vdev_option_find(v, "file");
+    m->file = o ? o->value : NULL;
+    return !o || v->env->open_file(v->env->context, o->value, &m->file_size, e);
+}
+
+static void mailbox_read(struct mailbox *m, uint64_t block)
+{
+    static uint8_t data[BLOCK_SIZE];
+    const struct vdev_env *env = m->v.env;
+    struct dma_fault fault;
+    m->has_block =
+        m->file && block < m->file_size / BLOCK_SIZE &&
+        env->read_file(env->context, m->v.channel, m->file, block * BLOCK_SIZE, data, sizeof data);
+    if (m->has_block)
+        ck_assert(dma_write(&m->v.dma, (iova_t){m->tx_at}, data, sizeof data, &fault));
+}
 
 static bool mailbox_frame(struct vdev *v, const uint8_t *data, size_t size)
 {
@@ -54,18 +77,23 @@ static enum bus_answer mailbox_access(struct vdev *v, unsigned region, struct bu
 {
     struct mailbox *m = (struct mailbox *)(void *)v;
     (void)region;
-    if (!a->is_write)
-        return BUS_NOBODY;
-    if (a->offset == RX_AT) {
+    if (!a->is_write) {
+        a->value = a->offset == BLOCK && m->has_block;
+    } else if (a->offset == RX_AT) {
         m->rx_at = (uint32_t)a->value;
         m->has_room = true;
     } else if (a->offset == TX_AT) {
         m->tx_at = (uint32_t)a->value;
     } else if (a->offset == TX_SIZE) {
         mailbox_send(m, (size_t)a->value);
+    } else if (a->offset == BLOCK) {
+        mailbox_read(m, a->value);
     }
     return BUS_HANDLED;
 }
+
+static const struct vdev_option_type mailbox_options[] = {
+    {"file", "PATH", NULL, "what blocks are read of", false, false}, VDEV_OPTIONS_END};
 
 static const struct vdev_type mailbox_type = {
     .name = "mailbox",
@@ -73,6 +101,8 @@ static const struct vdev_type mailbox_type = {
     .size = sizeof(struct mailbox),
     .fields = mailbox_fields,
     .masters = true,
+    .options = mailbox_options,
+    .create = mailbox_create,
     .ranges = vdev_one_page,
     .access = mailbox_access,
     .frame = mailbox_frame,
@@ -82,27 +112,18 @@ extern const struct vdev_type gic_type;
 const struct vdev_type *const vdev_types[] = {&gic_type, &mailbox_type, NULL};
 const struct vdev_type *const vdev_default_pic = &gic_type;
 
-/* x1 = the mailbox, x2 = where frames go. */
-static const uint32_t mailbox_guest[] = {
-    0xd2a38141, 0xd2a80202,             /* mov x1, #0x1c0a0000; mov x2, #0x40100000 */
-    0xb900005f, 0xb9000022,             /* again: str wzr, [x2]; str w2, [x1, #RX_AT] */
-    0xb9400043, 0x35000063,             /* wait: ldr w3, [x2]; cbnz w3, got */
-    0xd503205f, 0x17fffffd,             /* wfe; b wait */
-    0x39401044, 0x11000484, 0x39001044, /* got: ldrb w4, [x2, #4]; add w4, w4, #1; strb */
-    0x11001045, 0xb9000425, 0xb9000823, /* add w5, w2, #4; str w5 and w3: TX_AT and TX_SIZE */
-    0x17fffff4,                         /* b again */
-};
-static struct image mailbox_image = {mailbox_guest, sizeof mailbox_guest / sizeof *mailbox_guest};
-
 #define MAILBOX 1 /* its channel: behind the interrupt controller */
 
 static struct vm_config mailbox_config;
 
-static struct board *mailbox_board(struct journal *j, const struct board_sinks *sinks,
-                                   bool from_snapshot, struct exit_log *exit_log)
+/* `words`: more of its configuration. */
+static struct board *mailbox_board(const char *words, struct journal *j,
+                                   const struct board_sinks *sinks, bool from_snapshot,
+                                   struct exit_log *exit_log)
 {
-    static const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image vdev gic "
-                                       "vdev mailbox loc 0x1c0a0000"};
+    const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image vdev gic "
+                                "vdev mailbox loc 0x1c0a0000",
+                                words};
     struct config_reader reader = {0};
     struct error e = {0};
     struct board_options options = {.limit_ns = UINT64_MAX,
@@ -111,7 +132,7 @@ static struct board *mailbox_board(struct journal *j, const struct board_sinks *
                                     .from_snapshot = from_snapshot,
                                     .exit_log = exit_log};
     if (!mailbox_config.vdev_count)
-        ck_assert_msg(config_parse(&mailbox_config, text, 1, &reader, &e), "%s", e.text);
+        ck_assert_msg(config_parse(&mailbox_config, text, 2, &reader, &e), "%s", e.text);
     struct board *b = board_new(NULL, &mailbox_config, 1, j, &options, sinks, &e);
     ck_assert_msg(b != NULL, "%s", e.text);
     return b;

@@ -514,7 +514,8 @@ START_TEST(the_writer_keeps_the_limits)
 
     ck_assert(trace_writer_begin(&w, memory, 0));
     w.no_images = true;
-    for (unsigned i = 0; i < TRACE_IMAGES_MAX; i++)
+    w.images_written = TRACE_IMAGES_MAX - 10;
+    for (unsigned i = 0; i < 10; i++)
         ck_assert(trace_write_image(&w, sha256_of(&i, sizeof i), NULL, 0));
     ck_assert(!trace_write_image(&w, sha256_of("", 0), NULL, 0));
     ck_assert(w.too_large);
@@ -593,6 +594,11 @@ static const struct {
     LIE(PULL, "\2", "a pulled input is malformed"),
     LIE(PULL, "\2" VARINT_MAX, "a pulled input is malformed"),
     LIE(PULL, "\2\0" VARINT_MAX, "a pulled input is malformed"),
+    LIE(PULL, "\5\1f\0\0" ZEROS32, "a pulled input is malformed"),             /* no bytes */
+    LIE(PULL, "\5\1f\0\x81\x80\x40" ZEROS32, "a pulled input is malformed"),   /* too many */
+    LIE(PULL, "\5\1f" VARINT_MAX "\1" ZEROS32, "a pulled input is malformed"), /* offset */
+    LIE(PULL, "\5\1f\0\1" ZEROS8 ZEROS8 ZEROS8, "a pulled input is malformed"),
+    LIE(PULL, "\x85\1f\0\1\1", "a pulled input is malformed"),
     LIE(PUSH, "\1\1\1\2a", "a pushed input is malformed"),
     LIE(PUSH, "\1\1\xff\xff\4\0", "a pushed input is malformed"), /* target */
     LIE(PUSH, "\1\1\1" VARINT_MAX, "a pushed input is malformed"),

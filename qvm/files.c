@@ -1,0 +1,61 @@
+#include "qvm/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/array.h"
+#include "emu/check.h"
+#include "qvm/host/host.h"
+
+struct open_file {
+    char *path; /* owned */
+    struct host_ranges *ranges;
+    uint64_t size;
+};
+
+static struct open_file *find(const struct open_files *f, const char *path)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->list[i].path, path) == 0)
+            return &f->list[i];
+    return NULL;
+}
+
+static char *copy_of(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    CHECK_ROOM(copy);
+    return strcpy(copy, text);
+}
+
+bool files_open(struct open_files *f, const char *path, uint64_t *size, struct error *e)
+{
+    const struct open_file *known = find(f, path);
+    if (known) {
+        *size = known->size;
+        return true;
+    }
+    struct host_ranges *ranges = host_ranges_open(path, size, e);
+    if (!ranges)
+        return false;
+    f->list = array_grow(f->list, f->count, sizeof *f->list);
+    f->list[f->count++] = (struct open_file){copy_of(path), ranges, *size};
+    return true;
+}
+
+enum range_answer files_read(struct open_files *f, const char *path, uint64_t offset, size_t size,
+                             struct bytes *out)
+{
+    const struct open_file *file = find(f, path);
+    return file ? host_ranges_read(file->ranges, offset, size, out) : RANGE_UNREADABLE;
+}
+
+void files_close(struct open_files *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        host_ranges_close(f->list[i].ranges);
+        free(f->list[i].path);
+    }
+    free(f->list);
+    *f = (struct open_files){0};
+}
