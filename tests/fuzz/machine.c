@@ -108,7 +108,7 @@ void fuzz_put_run(struct bytes *out)
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x08000000}, .value = 2},
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x09030000}, .value = 9},
         {.reason = EXIT_MMIO, .size = 4, .is_write = true, .gpa = {0x09030008}, .value = 3},
-        {.reason = EXIT_REGISTER, .is_write = true, .encoding = 0xc667, .value = 1},
+        {.reason = EXIT_REGISTER, .is_write = true, .detail[EXIT_NUMBER] = 0xc667, .value = 1},
         {.reason = EXIT_CALL},
         {.reason = EXIT_DEBUG},
         {.reason = EXIT_HALT},
@@ -122,7 +122,7 @@ void fuzz_put_run(struct bytes *out)
         exit_log_entry_put(out, 10 * i, &entry);
     }
     struct exit_log_entry entry = {.kind = EXIT_LOG_TIMER, .instructions = 100};
-    entry.timer.op2 = 1;
+    entry.timer.reg = 1;
     entry.timer.value = 1;
     exit_log_entry_put(out, 80, &entry);
     entry = (struct exit_log_entry){.kind = EXIT_LOG_READ, .instructions = 110};
