@@ -116,6 +116,12 @@ enum engine_look {
     LOOK_AT_NONE, /* it always does */
 };
 
+enum engine_before_fetch {
+    ENGINE_BEFORE_NOTHING,
+    ENGINE_BEFORE_POINT,   /* a debugger's breakpoint */
+    ENGINE_BEFORE_MACHINE, /* an interrupt, or the like */
+};
+
 struct engine_callbacks {
     /* A page is needed. False refuses: the engine stops with ENGINE_FILL. */
     bool (*fill)(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
@@ -137,6 +143,8 @@ struct engine_callbacks {
      * holds while `regime` and the code are the same. */
     uint64_t (*look)(void *cpu, uint64_t pc, unsigned size_bytes, enum engine_look *kind);
     const uint64_t *regime;
+    /* Of those where nothing can be fetched: what comes before that is tried. */
+    enum engine_before_fetch (*before_fetch)(void *cpu, uint64_t pc);
     /* Code at `pc` ran that had been executed, then changed without an IC instruction, which did
      * not come a little later either. Of each page the first time. */
     void (*ran_changed_code)(void *cpu, uint64_t pc, const struct engine_change *change);
@@ -147,10 +155,18 @@ struct engine_callbacks {
     void *cpu;
 };
 
+/* Does what is due come before an attempt at an instruction that cannot be fetched? */
+enum engine_fetch {
+    ENGINE_FETCH_LAST,     /* it does. On older machines: */
+    ENGINE_FETCH_IF_ALONE, /* `exact` does, if there is nothing for the CPU to take; */
+    ENGINE_FETCH_FIRST,    /* a debugger's breakpoint does, nothing else */
+};
+
 struct engine_budget {
     uint64_t exact; /* stop when exactly this many instructions were attempted; may be UINT64_MAX */
     uint64_t soft;  /* stop at any convenient boundary from here on */
     uint64_t turn;  /* stop at the first taken branch from here on */
+    enum engine_fetch fetch;
 };
 
 /* What an engine can do; the functions below call these, and say what each is. */

@@ -32,7 +32,9 @@ enum machine_quirk {
                                   only that one is looked at: watchpoints, Device memory */
     QUIRK_INITRDS = 1u << 18,  /* a second initrd that has an address replaces the first */
     QUIRK_STXR = 1u << 19, /* STXR that fails does not mind where its address and SP are */
+    QUIRK_FETCHES_FIRST = 1u << 20, /* what is due where the next instruction cannot be fetched,
+                                       such as an event or an interrupt, comes behind the attempt */
 };
-#define MACHINE_QUIRKS 0xfffffu /* all of them */
+#define MACHINE_QUIRKS 0x1fffffu /* all of them */
 
 #endif

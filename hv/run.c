@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "emu/machine.h"
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"
 
@@ -84,6 +85,14 @@ uint64_t next_due(const struct board *b)
     return least(event_next(&b->events), journal_next_tick(b->journal));
 }
 
+/* Older machines went on where the next fetch fails, unless the user alone wants to stop there. */
+static enum engine_fetch fetch_for(const struct board *b, bool is_users)
+{
+    if (!(b->options.quirks & QUIRK_FETCHES_FIRST))
+        return ENGINE_FETCH_LAST;
+    return is_users ? ENGINE_FETCH_IF_ALONE : ENGINE_FETCH_FIRST;
+}
+
 static struct engine_budget budget_for(struct board *b, const struct choice *c)
 {
     uint64_t now = vtime_ticks(&b->vtime);
@@ -92,15 +101,15 @@ static struct engine_budget budget_for(struct board *b, const struct choice *c)
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
     exact = least(exact, b->next_digest - instructions);
-    exact = least(exact, b->next_snapshot - instructions);
-    exact = least(exact, b->pause_at - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
     uint64_t turn =
         b->schedule.quantum_end > instructions ? b->schedule.quantum_end - instructions : 0;
     if (b->options.chaos.on)
         exact = least(exact, turn);
+    uint64_t users = least(b->next_snapshot, b->pause_at) - instructions;
     return (struct engine_budget){
-        .exact = exact,
+        .exact = least(exact, users),
+        .fetch = fetch_for(b, users < exact),
         .soft = b->wants_pause                 ? LOOK_TICKS
                 : journal_can_wait(b->journal) ? POLL_TICKS
                                                : UINT64_MAX,

@@ -355,6 +355,43 @@ def looking():
     verdict('looking, the end', server.end().problem(0))
 
 
+def unfetched(guest):
+    """Each attempt is a step, also one at a vector or behind a branch where nothing can be fetched."""
+    trace = '%s/%s.qtrace' % (work, guest)
+    elf = 'build/guests/tests/%s.elf' % guest
+    ran = Run([qvm, 'record', '-o', trace, 'configs/test-arm64.qvmconf', 'load', elf])
+    end = int(re.search(r'; (\d+) instructions', ran.err)[1])
+    server = Server('gdb', '--port', '0', trace)
+    peer = Peer(server.place)
+
+    def when():
+        return int(re.search(r'instruction (\d+)', peer.monitor('when'))[1])
+
+    there = list(range(max(0, end - 8), end + 1))
+    peer.monitor('seek %d' % there[0])
+    places = [(when(), peer.pc())]
+    for packet in ['s'] * (len(there) - 1) + ['bs'] * (len(there) - 1):
+        peer.ask(packet)
+        places.append((when(), peer.pc()))
+    forth, back = places[:len(there)], places[len(there) - 1:][::-1]
+    problem = '' if [n for n, _ in forth] == there and forth == back else repr(places)
+    for n, pc in forth:
+        peer.monitor('seek %d' % n)
+        if (when(), peer.pc()) != (n, pc):
+            problem = problem or 'seek %d is at %d' % (n, when())
+    # The first time that the vector is tried, too.
+    vector = forth[-1][1]
+    peer.monitor('seek 0')
+    peer.ask('Z0,%x,4' % vector)
+    peer.ask('c')
+    first = min(n for n, pc in forth if pc == vector)
+    if not problem and when() != first:
+        problem = 'the breakpoint is met at %d, not %d' % (when(), first)
+    peer.ask('D')
+    verdict('steps of ' + guest, problem)
+    verdict('steps of %s, the end' % guest, server.end().problem(0))
+
+
 # With gdb -------------------------------------------------------------------------------------------
 
 def script(target, *commands):
@@ -635,6 +672,8 @@ def bare():
     over_two_pages()
     impossible()
     looking()
+    unfetched('doublefault')
+    unfetched('jump')
     if gdb:
         slow_start()
         forwards()

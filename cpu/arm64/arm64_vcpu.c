@@ -90,6 +90,21 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
     return may_run;
 }
 
+/* What comes before an Instruction Abort or a misaligned PC (D1.3.5). */
+static enum engine_before_fetch before_fetch(void *cpu, uint64_t pc)
+{
+    struct arm64_vcpu *v = cpu;
+    struct engine *e = v->cpu.world->engine;
+    uint64_t pstate = engine_pstate(e);
+    if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate) ||
+        (step_is_on(v) && step_may_run(v, pc, 0, pstate) == 0) ||
+        (v->spsr_is_odd && illegal_may_run(v, pc, 0, pstate) == 0))
+        return ENGINE_BEFORE_MACHINE;
+    const struct points *points = v->cpu.world->points;
+    bool is_point = points && points_may_run(points, pc, 4, engine_executed(e)) == 0;
+    return is_point ? ENGINE_BEFORE_POINT : ENGINE_BEFORE_NOTHING;
+}
+
 void update_watch(struct arm64_vcpu *v)
 {
     const struct points *points = v->cpu.world->points;
@@ -168,6 +183,7 @@ static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, str
         .watch = watch,
         .look = alignment_may_run,
         .regime = &v->regime,
+        .before_fetch = before_fetch,
         .ran_changed_code = ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
         .carry_out = carry_out,

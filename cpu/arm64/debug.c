@@ -57,13 +57,20 @@ static bool breakpoint_matches(const struct arm64_vcpu *v, unsigned n, uint64_t 
            (v->dbgbvr[n] & 0x0001fffffffffffcu) == (pc & 0x0001fffffffffffcu);
 }
 
+/* An Instruction Abort comes first (D1.3.5, synchronous exception prioritization). */
+static bool can_be_fetched(struct arm64_vcpu *v, uint64_t pc)
+{
+    uint32_t word;
+    return (v->cpu.world->quirks & QUIRK_FETCHES_FIRST) || read_instruction(v, pc, &word);
+}
+
 bool debug_take_pending(struct arm64_vcpu *v)
 {
     uint64_t pstate = engine_pstate(v->cpu.world->engine), pc = engine_pc(v->cpu.world->engine);
     if (!debug_is_active(v) || !debug_enabled_here(v, pstate))
         return false;
     for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
-        if (!breakpoint_matches(v, i, pc, pstate))
+        if (!breakpoint_matches(v, i, pc, pstate) || !can_be_fetched(v, pc))
             continue;
         enum esr_ec ec = at_el0(pstate) ? EC_BREAKPOINT_LOWER : EC_BREAKPOINT;
         take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22), pc, false, 0);
@@ -222,8 +229,10 @@ void run_alone(struct arm64_vcpu *v)
     struct engine *e = v->cpu.world->engine;
     v->watchpoint_pass = true;
     engine_uncount_attempt(e);
-    enum engine_stop why =
-        engine_run(e, (struct engine_budget){.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX});
+    struct engine_budget one = {.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX};
+    if (v->cpu.world->quirks & QUIRK_FETCHES_FIRST)
+        one.fetch = ENGINE_FETCH_FIRST;
+    enum engine_stop why = engine_run(e, one);
     v->watchpoint_pass = false;
     engine_flush_tlb(e);
     if (why == ENGINE_FILL) /* it fails for another reason, such as its second page */

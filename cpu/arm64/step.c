@@ -7,6 +7,8 @@
  * enabled active, SS = 0       the exception, before the instruction */
 #include "cpu/arm64/cpu_internal.h"
 
+#include "emu/machine.h"
+
 #define ISS_STEP (1u << 24 | 0x22u) /* ISV, and the status of a debug exception */
 #define ISS_EX   (1u << 6)          /* an exclusive load was stepped */
 
@@ -83,6 +85,8 @@ void step_begin(struct arm64_vcpu *v, struct engine_budget *budget)
         .spsr = engine_sysreg(e, SYS_SPSR_EL1),
     };
     budget->exact = 1;
+    if (v->cpu.world->quirks & QUIRK_FETCHES_FIRST)
+        budget->fetch = ENGINE_FETCH_FIRST;
 }
 
 void step_over_call(struct arm64_vcpu *v)

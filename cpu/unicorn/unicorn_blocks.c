@@ -170,6 +170,26 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
     begin_block(e, address, size);
 }
 
+/* As block_slow, but for the ends of turns and waits: there the attempt has always been first. */
+void stop_before_fetch(struct engine *e)
+{
+    enum engine_before_fetch before = ENGINE_BEFORE_NOTHING;
+    uint64_t pc = library_pc(e);
+    bool is_due = e->exact_at <= counted_to_block_end(e);
+    if (e->watching || has_place(e, pc, 4)) {
+        e->settled = true; /* as in block_slow */
+        before = e->callbacks->before_fetch(e->callbacks->cpu, pc);
+        e->settled = false;
+    }
+    if (e->fetch != ENGINE_FETCH_LAST &&
+        (before == ENGINE_BEFORE_MACHINE || (is_due && e->fetch == ENGINE_FETCH_FIRST)))
+        return;
+    if (is_due)
+        stop(e, ENGINE_BUDGET);
+    else if (before != ENGINE_BEFORE_NOTHING)
+        stop(e, ENGINE_SOFT);
+}
+
 /* Before a block that on_block does not simply let run. Apart from it, or the compiler saves
  * registers there for what is needed here. */
 static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t address,

@@ -134,6 +134,7 @@ struct engine {
     int64_t granted;  /* what fast.left was set to */
     int64_t room;     /* so far below zero may fast.left go without block_slow; both in bytes */
     uint64_t exact_at, soft_at, turn_at;
+    enum engine_fetch fetch;
     uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
                         * is a taken branch, whenever the stop was */
     uint64_t pc;       /* between runs: where the next one starts */
@@ -249,6 +250,8 @@ void note_code(struct engine *e, uint64_t address, uint64_t size);
 /* The block hook; and where it does not simply let the block run. `wfe`: it is behind a WFE. */
 void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
 void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe);
+/* There is no block, as it cannot be fetched: stops before that is tried, if anything is due. */
+void stop_before_fetch(struct engine *e);
 void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
 uint64_t unicorn_executed(const struct engine *e);
 void unicorn_stop_soon(struct engine *e);

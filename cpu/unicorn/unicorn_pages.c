@@ -82,6 +82,8 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
         e->fill_refused = true;
         /* A fetch happens between blocks: the last block ran to its end. */
         e->tail_counted = kind == ACCESS_FETCH;
+        if (e->inside && kind == ACCESS_FETCH)
+            stop_before_fetch(e);
         return false;
     }
     hand_out(e, va, kind, page);

@@ -16,7 +16,7 @@ static void start(struct engine *e)
         e->leaving = false;
         e->pc = e->exit_pc;
         e->reason = ENGINE_SOFT;
-    } else if (e->fill_refused) {
+    } else if (e->fill_refused && !e->stopped) {
         if (e->tail_counted)
             note_code(e, e->pc, 4);
         e->reason = ENGINE_FILL;
@@ -87,6 +87,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     e->exact_at = budget.exact > UINT64_MAX - from ? UINT64_MAX : from + budget.exact;
     e->soft_at = budget.soft > UINT64_MAX - from ? UINT64_MAX : from + budget.soft;
     e->turn_at = budget.turn > UINT64_MAX - from ? UINT64_MAX : from + budget.turn;
+    e->fetch = budget.fetch;
     e->truncate = 0;
     e->stop_wanted = false;
     go_on(e);

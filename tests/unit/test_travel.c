@@ -60,6 +60,56 @@ START_TEST(snapshot_goes_on_exactly)
 }
 END_TEST
 
+/* From x20 on, an instruction after the other that is not executed, and handlers for it: branches
+ * to where nothing is, to misaligned places there and in RAM, UDF, SVC, the end of RAM; then BRK to
+ * a handler that branches to where nothing is until it was entered four times. The same for ever.
+ */
+static const uint32_t chains[] = {
+    0x14000090,           [0x80] = 0x91000484, 0xd5184034, 0xd69f03e0, [0x90] = 0xd2a807e9,
+    0xf29fff09,           0x528403ea,          0x72baa06a, 0x2900292a, 0xd2a12001,
+    0x91000823,           0x10ffff22,          0x91000842, 0x1000000b, 0x9270bd6b,
+    0x9120016c,           0xd518c00b,          0x91000400, 0x10000054, 0xd61f0020,
+    0x10000054,           0x00000007,          0x10000054, 0xd61f0040, 0x10000054,
+    0xd61f0060,           0x10000054,          0xd4000021, 0x10000054, 0xd61f0120,
+    0x10000074,           0xd518c00c,          0xd4200020, 0xd518c00b, 0x17ffffef,
+    [0x280] = 0x910004a5, 0x924004a6,          0xb4000046, 0xd61f0020, 0xd5184034,
+    0xd69f03e0,
+};
+
+/* for (x0 = 1; x0 < 8; x0++); UDF, with VBAR_EL1 = 0, where nothing is. */
+static const uint32_t dead_end[] = {0xd2a12001, 0x91000400, 0x361fffe0, 0x00000007};
+
+static const struct {
+    struct image image;
+    size_t vms;
+    uint64_t ends; /* so many instructions are known to it, by all VMs; or it goes on */
+} unfetched[] = {
+    {{chains, sizeof chains / sizeof chains[0]}, 1, 400},
+    {{chains, sizeof chains / sizeof chains[0]}, 2, 800},
+    {{dead_end, sizeof dead_end / sizeof dead_end[0]}, 1, 19},
+    {{dead_end, sizeof dead_end / sizeof dead_end[0]}, 2, 38},
+};
+
+/* An exception and the vector's that cannot be fetched are two steps; a branch and its target, too.
+ */
+START_TEST(each_attempt_is_a_step)
+{
+    struct digest steps[800];
+    uint64_t ends = unfetched[_i].ends;
+    for (uint64_t every = 1; every <= ends; every = every == 7 ? ends : every + 1) {
+        struct machine m;
+        machine_open(&m, unfetched[_i].image.words, unfetched[_i].image.count, unfetched[_i].vms);
+        for (uint64_t at = every; at <= ends; at += every) {
+            struct digest there = digest_at(&m, at);
+            if (every == 1)
+                steps[at - 1] = there;
+            ck_assert_msg(equal(there, steps[at - 1]), "at %d, by %d", (int)at, (int)every);
+        }
+        machine_close(&m);
+    }
+}
+END_TEST
+
 /* CNTKCTL_EL1 = an event each 8192 instructions; for (;;): WFE, 200 instructions, WFE, x2++. Who
  * was woken may have to wait for its turn, while the other one looks at its event register. */
 static const uint32_t waiting[] = {0xd2801080, 0xd518e100, 0xd503205f, 0xd2800c81, 0xf1000421,
@@ -504,6 +554,7 @@ int main(void)
 {
     TCase *t = tcase_create("travel");
     tcase_add_loop_test(t, snapshot_goes_on_exactly, 0, 13);
+    tcase_add_loop_test(t, each_attempt_is_a_step, 0, 4);
     tcase_add_loop_test(t, who_waits_for_an_event_waits_on, 0, 2);
     tcase_add_test(t, snapshots_in_a_row_are_small_and_exact);
     tcase_add_test(t, damaged_snapshots_are_refused);
