@@ -56,7 +56,8 @@ static bool parse_configs(struct player *p, const struct config_reader *reader, 
 
 static bool parse(struct player *p, struct error *e)
 {
-    struct config_reader reader = {.read_file = refuse_file, .env = refuse_environment};
+    struct config_reader reader = {
+        .read_file = refuse_file, .env = refuse_environment, .is_recorded = true};
     if (p->trace.board) {
         const char *text = p->trace.board[0].text;
         if (!board_config_parse(&p->board_config, &text, 1, &reader, e))

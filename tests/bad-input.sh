@@ -278,11 +278,15 @@ unsupported instruction explode"
 logger loud stderr"
     conf "[bad.qvmconf:1] unknown option 'xxxx" "$(head -c 200000 /dev/zero | tr '\0' 'x')"
     conf "[bad.qvmconf:2] unknown option" "$(printf 'ram 128M\n\x01\xff\xfe')"
+    conf "[bad.qvmconf:2] ram 0x100000000000-0x1000000fffff is beyond the 44-bit physical addresses of cpu-model a57" "
+ram 0x100000000000,1M"
+    conf "[bad.qvmconf:1] ram 0x10000000000-0x100000fffff is beyond the 40-bit physical addresses of cpu-model a53" \
+        "ram 0x10000000000,1M set cpu-model a53"
     config noload.qvmconf "ram 128M"
     expect 65 "nothing to run" run "$files/noload.qvmconf"
     config noram.qvmconf "load $files/good.elf"
     expect 65 "[noram.qvmconf:1] 'load' before any 'ram' or 'rom'" run "$files/noram.qvmconf"
-    config muchram.qvmconf "ram 0x40000000,0x400000000000
+    config muchram.qvmconf "ram 0x40000000,0xf0000000000
 load $files/good.elf"
     expect 64 "the host has no room" run "$files/muchram.qvmconf"
 }

@@ -176,6 +176,8 @@ struct config_reader {
      * its clusters and CPUs those that `cpu` can name. NULL: not known, so nothing has an asinfo
      * entry and any cluster will do. */
     const struct board_config *board;
+    /* The text is a recording's: what was allowed once still is. */
+    bool is_recorded;
 };
 
 /* Parses a list of command-line words: `@FILE` includes a file, anything else is configuration

@@ -7,6 +7,7 @@
 
 #include "emu/check.h"
 #include "hv/config/config_ranges.h"
+#include "hv/config/config_set.h"
 
 static void fill_cpus(struct vm_config *c)
 {
@@ -152,10 +153,27 @@ static void report_overlap(struct parser *p, const struct config_range *a,
     errors_add(p->errors, b->place, "%s overlaps %s", second, first);
 }
 
-static void check_overlaps(struct parser *p)
+/* An access there would be an Address size fault. */
+static void check_reach(struct parser *p, const struct config_range *r)
+{
+    unsigned bits = config_address_bits(p->config);
+    char text[320];
+    if (p->words.reader->is_recorded || (r->start + r->size - 1) >> bits == 0)
+        return;
+    describe(r, text);
+    char *end = strstr(text, " [");
+    if (end)
+        *end = '\0';
+    errors_add(p->errors, r->place, "%s is beyond the %u-bit physical addresses of cpu-model %s",
+               text, bits, p->config->cpu_model);
+}
+
+static void check_ranges(struct parser *p)
 {
     size_t count;
     struct config_range *ranges = config_ranges(p->config, &count);
+    for (size_t i = 0; i < count; i++)
+        check_reach(p, &ranges[i]);
     size_t reach = 0; /* the range that ends highest of those before i */
     for (size_t i = 1; i < count; i++) {
         uint64_t end = ranges[reach].start + ranges[reach].size;
@@ -181,5 +199,5 @@ void parser_finish(struct parser *p)
         finish_vdev(p, &c->vdevs[i]);
     check_names(p);
     check_lines(p);
-    check_overlaps(p);
+    check_ranges(p);
 }

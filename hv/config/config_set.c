@@ -18,14 +18,27 @@ static void set_fdt_dump_file(struct parser *p, const struct word *word, uint64_
     p->config->fdt_dump_file = parser_keep(p, word_piece(word));
 }
 
+/* Each with the size of its physical addresses, ID_AA64MMFR0_EL1.PARange. */
+static const struct {
+    const char *name;
+    unsigned address_bits;
+} models[] = {{"a57", 44}, {"a53", 40}, {"a72", 44}, {"max", 44}};
+
+unsigned config_address_bits(const struct vm_config *c)
+{
+    size_t i = 0;
+    while (strcmp(c->cpu_model, models[i].name))
+        i++;
+    return models[i].address_bits;
+}
+
 static void set_cpu_model(struct parser *p, const struct word *word, uint64_t value)
 {
-    static const char *const models[] = {"a57", "a53", "a72", "max"};
     struct nearest nearest = nearest_to(word->text);
     (void)value;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        nearest_try(&nearest, models[i]);
-        if (strcmp(word->text, models[i]))
+        nearest_try(&nearest, models[i].name);
+        if (strcmp(word->text, models[i].name))
             continue;
         p->config->cpu_model = parser_keep(p, word_piece(word));
         return;

@@ -22,6 +22,8 @@ struct variable {
 };
 
 extern const struct variable config_variables[]; /* ends with a NULL name */
+/* What the CPU model can address: bigger addresses fault in the guest. */
+unsigned config_address_bits(const struct vm_config *c);
 const char *variable_type_name(enum variable_type type);
 
 #endif
