@@ -252,7 +252,7 @@ vdev pl011 loc 0x09000000 intr gic:33
 vdev pl031 loc 0x09010000 intr gic:33"
     conf "[bad.qvmconf:2] unknown interrupt controller 'pic'" "ram 128M
 vdev pl011 loc 0x09000000 intr pic:33"
-    conf "[bad.qvmconf:2] '3' is not in the range" "ram 128M
+    conf "[bad.qvmconf:2] interrupt line '3' is not in the range" "ram 128M
 vdev pl011 loc 0x09000000 intr gic:3"
     conf "[bad.qvmconf:2] vdev pl011 needs 'intr PIC:LINE'" "ram 128M
 vdev pl011 loc 0x09000000"
@@ -262,7 +262,7 @@ ram 0x40000000,128M"
 system late"
     conf "[bad.qvmconf:2] more than 8 vCPUs" "ram 128M
 cpu cpu cpu cpu cpu cpu cpu cpu cpu"
-    conf "[bad.qvmconf:2] '0' is not in the range 1 to 255" "ram 128M
+    conf "[bad.qvmconf:2] priority '0' is not in the range 1 to 255" "ram 128M
 cpu sched 0"
     conf "[bad.qvmconf:2] unknown CPU model 'z80'" "ram 128M
 set cpu-model z80"

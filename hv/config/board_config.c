@@ -94,7 +94,8 @@ static HANDLER(handle_cpus)
 {
     uint64_t count;
     (void)option;
-    if (parser_number_in(p, arguments, word_piece(arguments), 1, BOARD_CPUS_MAX, &count))
+    if (parser_number_in(p, arguments, "number of CPUs", word_piece(arguments), 1, BOARD_CPUS_MAX,
+                         &count))
         p->board->cpu_count = (unsigned)count;
 }
 
@@ -109,8 +110,8 @@ static HANDLER(handle_board_cluster)
         return;
     }
     for (struct piece rest = word_piece(&arguments[1]); rest.text;) {
-        if (!parser_number_in(p, &arguments[1], piece_next(&rest, ','), 0, BOARD_CPUS_MAX - 1,
-                              &number))
+        if (!parser_number_in(p, &arguments[1], "CPU", piece_next(&rest, ','), 0,
+                              BOARD_CPUS_MAX - 1, &number))
             return;
         cluster.cpus |= (uint64_t)1 << number;
     }
@@ -177,7 +178,8 @@ static HANDLER(handle_device_intr)
 {
     uint64_t vector;
     (void)option;
-    if (!parser_number_in(p, arguments, word_piece(arguments), 0, BOARD_VECTOR_MAX, &vector))
+    if (!parser_number_in(p, arguments, "vector", word_piece(arguments), 0, BOARD_VECTOR_MAX,
+                          &vector))
         return;
     device(p)->has_intr = true;
     device(p)->intr = (unsigned)vector;
@@ -187,7 +189,7 @@ static HANDLER(handle_device_stream)
 {
     uint64_t stream;
     (void)option;
-    if (!parser_number_in(p, arguments, word_piece(arguments), 0, UINT32_MAX, &stream))
+    if (!parser_number_in(p, arguments, "stream", word_piece(arguments), 0, UINT32_MAX, &stream))
         return;
     device(p)->has_stream = true;
     device(p)->stream = (uint32_t)stream;
@@ -248,8 +250,8 @@ static HANDLER(handle_smmu_streams)
         parser_error(p, arguments, "'%s' is not FIRST,COUNT", arguments->text);
         return;
     }
-    if (!parser_number_in(p, arguments, first, 0, UINT32_MAX, &from) ||
-        !parser_number_in(p, arguments, rest, 1, UINT32_MAX - from, &count))
+    if (!parser_number_in(p, arguments, "stream", first, 0, UINT32_MAX, &from) ||
+        !parser_number_in(p, arguments, "number of streams", rest, 1, UINT32_MAX - from, &count))
         return;
     smmu(p)->first_stream = (uint32_t)from;
     smmu(p)->stream_count = (uint32_t)count;

@@ -30,7 +30,7 @@ static void sporadic(struct parser *p, const struct word *word, struct piece tex
     uint64_t priority;
     if (text.text[text.size - 1] == 's')
         text.size--;
-    if (!parser_number_in(p, word, piece_next(&text, ','), 1, PRIORITY_MAX, &priority))
+    if (!parser_number_in(p, word, "priority", piece_next(&text, ','), 1, PRIORITY_MAX, &priority))
         return;
     for (unsigned i = 0; i < 4; i++) {
         if (!text.text) {
@@ -38,9 +38,11 @@ static void sporadic(struct parser *p, const struct word *word, struct piece tex
             return;
         }
         struct piece piece = i < 3 ? piece_next(&text, ',') : text;
+        static const char *const names[] = {"low priority", "number of replenishments", "period",
+                                            "budget"};
         uint64_t most = i == 0 ? PRIORITY_MAX : UINT64_MAX;
         /* A low priority and a replenishment there must be. */
-        if (!parser_number_in(p, word, piece, i <= 1, most, &cpu.sporadic[i]))
+        if (!parser_number_in(p, word, names[i], piece, i <= 1, most, &cpu.sporadic[i]))
             return;
     }
     cpu.priority = (unsigned)priority;
@@ -62,7 +64,7 @@ HANDLER(handle_sched)
     if (text.size && strchr("rfo", text.text[text.size - 1]))
         policy = text.text[--text.size];
     uint64_t priority;
-    if (!parser_number_in(p, arguments, text, 1, PRIORITY_MAX, &priority))
+    if (!parser_number_in(p, arguments, "priority", text, 1, PRIORITY_MAX, &priority))
         return;
     struct cpu_config *cpu = current(p);
     memset(cpu->sporadic, 0, sizeof cpu->sporadic);
@@ -85,7 +87,7 @@ HANDLER(handle_runmask)
     uint64_t mask = 0, last = board ? board->cpu_count - 1 : BOARD_CPUS_MAX - 1;
     while (rest.text) {
         uint64_t number;
-        if (!parser_number_in(p, arguments, piece_next(&rest, ','), 0, last, &number))
+        if (!parser_number_in(p, arguments, "CPU", piece_next(&rest, ','), 0, last, &number))
             return;
         mask |= (uint64_t)1 << number;
     }

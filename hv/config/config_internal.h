@@ -48,8 +48,9 @@ struct parser {
     struct board_config *board;   /* or of a board */
     struct config_errors *errors;
     enum context context;
-    bool started;     /* an option has been read */
-    bool said_memory; /* a `ram` or `rom`, right or wrong, or a `pass` of memory */
+    struct place opened; /* the option that opened it */
+    bool started;        /* an option has been read */
+    bool said_memory;    /* a `ram` or `rom`, right or wrong, or a `pass` of memory */
     bool said_too_many_cpus;
     unsigned pass_statements;
     /* A blob-type word that waits for its `load` or `pass`; text NULL if none does. */
@@ -80,9 +81,9 @@ bool parser_error(struct parser *p, const struct word *word, const char *format,
 /* One number, or an error at the word. Silent if the word is bad already. */
 bool parser_number(struct parser *p, const struct word *word, struct piece text,
                    enum number_kind kind, uint64_t *value);
-/* A number from `least` to `most`. */
-bool parser_number_in(struct parser *p, const struct word *word, struct piece text, uint64_t least,
-                      uint64_t most, uint64_t *value);
+/* A number from `least` to `most`; `what` it is, for the error. */
+bool parser_number_in(struct parser *p, const struct word *word, const char *what,
+                      struct piece text, uint64_t least, uint64_t most, uint64_t *value);
 struct piece word_piece(const struct word *word);
 bool piece_is(struct piece piece, const char *text);
 /* The value is a multiple of the page size, or an error at the word. */
@@ -116,6 +117,8 @@ const struct vdev_type *parser_type(struct parser *p, const struct word *word);
 /* The word as a type-specific option of the current vdev or device, with its argument: false if it
  * is none. */
 bool vdev_type_option(struct parser *p, const struct word *option);
+/* Is there a type that has it? */
+bool vdev_some_type_option(const char *name);
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest);
 void parser_add_pic(struct parser *p);
 

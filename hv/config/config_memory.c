@@ -122,9 +122,9 @@ static bool is_pci_address(struct parser *p, const struct word *word, struct pie
         return parser_error(p, word, "'%s' is not pci:BUS:DEV[.FUNC]", word->text);
     struct piece function = text, device = piece_next(&function, '.');
     uint64_t number;
-    return parser_number_in(p, word, bus, 0, 255, &number) &&
-           parser_number_in(p, word, device, 0, 31, &number) &&
-           (!function.text || parser_number_in(p, word, function, 0, 7, &number));
+    return parser_number_in(p, word, "bus", bus, 0, 255, &number) &&
+           parser_number_in(p, word, "device", device, 0, 31, &number) &&
+           (!function.text || parser_number_in(p, word, "function", function, 0, 7, &number));
 }
 
 static void reserve_memory(struct parser *p, const struct word *option, const struct word *word,
@@ -169,7 +169,8 @@ HANDLER(handle_reserve_loc)
 HANDLER(handle_reserve_intr)
 {
     uint64_t number;
-    if (!parser_number_in(p, arguments, word_piece(arguments), 0, BOARD_VECTOR_MAX, &number))
+    if (!parser_number_in(p, arguments, "interrupt line", word_piece(arguments), 0,
+                          BOARD_VECTOR_MAX, &number))
         return;
     struct vm_config *c = p->config;
     c->reserve_intrs =

@@ -151,14 +151,15 @@ bool parser_number(struct parser *p, const struct word *word, struct piece text,
     }
 }
 
-bool parser_number_in(struct parser *p, const struct word *word, struct piece text, uint64_t least,
-                      uint64_t most, uint64_t *value)
+bool parser_number_in(struct parser *p, const struct word *word, const char *what,
+                      struct piece text, uint64_t least, uint64_t most, uint64_t *value)
 {
     if (!parser_number(p, word, text, NUMBER_PLAIN, value))
         return false;
     if (*value < least || *value > most)
-        return parser_error(p, word, "'%.*s' is not in the range %llu to %llu", (int)text.size,
-                            text.text, (unsigned long long)least, (unsigned long long)most);
+        return parser_error(p, word, "%s '%.*s' is not in the range %llu to %llu", what,
+                            (int)text.size, text.text, (unsigned long long)least,
+                            (unsigned long long)most);
     return true;
 }
 
@@ -261,20 +262,44 @@ static void check_blob_word(struct parser *p, const struct option *option)
     p->blob_word.text = NULL;
 }
 
+/* An option of a later line is no argument: the one of this line has been forgotten. */
+static bool take_argument(struct parser *p, const struct word *option, struct word *argument)
+{
+    struct words_position before = words_position(&p->words);
+    if (!words_argument(&p->words, argument))
+        return false;
+    if (argument->bad || !p->words.file || argument->place.line == option->place.line ||
+        !option_find(p, argument->text))
+        return true;
+    words_return(&p->words, before);
+    return false;
+}
+
 static void run_option(struct parser *p, const struct option *option, const struct word *word)
 {
     struct word arguments[2] = {{0}};
     check_blob_word(p, option);
     for (unsigned i = 0; i < option->arguments; i++)
-        if (!words_argument(&p->words, &arguments[i])) {
+        if (!take_argument(p, word, &arguments[i])) {
             parser_error(p, word, "missing argument of '%s' (%s)", option->name, option->form);
             if (option->class != OPTION_OPENS)
                 return;
             arguments[i] = (struct word){.text = "", .place = word->place, .bad = true};
         }
-    if (option->class == OPTION_OPENS)
+    if (option->class == OPTION_OPENS) {
         p->context = option->context;
+        p->opened = word->place;
+    }
     option->handle(p, word, arguments);
+}
+
+/* Behind a device of an unknown type everything on its line may be an option of it, and elsewhere
+ * what is an option of some type. */
+static bool may_be_skipped(const struct parser *p, const struct word *word)
+{
+    bool is_its_line = p->opened.file == word->place.file && p->opened.line == word->place.line;
+    return p->context == CONTEXT_SKIPPED &&
+           (is_its_line || !p->words.file || vdev_some_type_option(word->text));
 }
 
 /* After an unknown word the words behind it on the line are probably its arguments: nothing is said
@@ -296,7 +321,7 @@ void parser_run(struct parser *p)
         }
         bool is_behind = unknown.place.file == word.place.file &&
                          (unknown.place.line == word.place.line || !p->words.file);
-        if (!is_behind && p->context != CONTEXT_SKIPPED)
+        if (!is_behind && !may_be_skipped(p, &word))
             report_unknown(p, &word);
         unknown = word;
     }

@@ -199,7 +199,8 @@ HANDLER(handle_pass_intr)
         return;
     if (!flags(p, arguments, guest, &intr))
         return;
-    if (vector.text && !parser_number_in(p, arguments, vector, 0, VECTOR_OF_LINE - 1, &number))
+    if (vector.text &&
+        !parser_number_in(p, arguments, "vector", vector, 0, VECTOR_OF_LINE - 1, &number))
         return;
     intr.host_vector = (unsigned)number;
     struct vm_config *c = p->config;

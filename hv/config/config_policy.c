@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
+
 /* The index of the piece in a NULL-terminated list, or an error that suggests the nearest. */
 static bool choose(struct parser *p, const struct word *word, struct piece piece, const char *what,
                    const char *const *names, unsigned *index)
@@ -17,26 +19,32 @@ static bool choose(struct parser *p, const struct word *word, struct piece piece
     struct nearest nearest = nearest_to(text);
     for (unsigned i = 0; names[i]; i++)
         nearest_try(&nearest, names[i]);
-    char suggestion[NEAREST_TEXT];
+    char suggestion[NEAREST_TEXT], all[160] = " (";
+    nearest_text(&nearest, suggestion);
+    for (unsigned i = 0; names[i]; i++)
+        text_add(all, sizeof all, "%s%s", i == 0 ? "" : names[i + 1] ? ", " : " or ", names[i]);
+    text_add(all, sizeof all, ")");
     return parser_error(p, word, "unknown %s '%.64s'%s", what, text,
-                        nearest_text(&nearest, suggestion));
+                        suggestion[0] ? suggestion : all);
 }
 
 static bool severities(struct parser *p, const struct word *word, bool is_vdev, unsigned *set)
 {
-    static const char *const names[] = {"fatal", "internal", "error",   "warn", "info",
-                                        "debug", "verbose",  "warning", NULL};
-    enum { WARN = 3, WARNING = 7 };
+    static const char *const names[] = {"fatal", "internal", "error",   "warn",
+                                        "info",  "debug",    "verbose", NULL};
+    enum { WARN = 3 };
     struct piece rest = word_piece(word);
     bool ok = !word->bad;
     while (rest.text) {
-        unsigned i;
+        unsigned i = WARN;
         struct piece piece = piece_next(&rest, ',');
-        bool is_known = choose(p, word, piece, "severity", names, &i);
-        if (is_known && i == WARNING && !is_vdev)
+        bool is_known = piece_is(piece, "warning");
+        if (!is_known)
+            is_known = choose(p, word, piece, "severity", names, &i);
+        else if (!is_vdev)
             is_known = parser_error(p, word, "unknown severity 'warning' (did you mean 'warn'?)");
         if (is_known)
-            *set |= 1u << (i == WARNING ? WARN : i);
+            *set |= 1u << i;
         ok &= is_known;
     }
     return ok;

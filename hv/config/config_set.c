@@ -49,7 +49,8 @@ static void set_cpu_model(struct parser *p, const struct word *word, uint64_t va
 static void set_clock_rate(struct parser *p, const struct word *word, uint64_t value)
 {
     if (value < 1000 || value > 1000000000000)
-        parser_error(p, word, "'%s' is not in the range 1000 to 1000000000000", word->text);
+        parser_error(p, word, "clock-rate '%s' is not in the range 1000 to 1000000000000",
+                     word->text);
     p->config->clock_rate_hz = value;
 }
 
@@ -174,8 +175,9 @@ static const struct variable *variable_find(struct parser *p, const struct word 
         nearest_try(&nearest, v->name);
     }
     char suggestion[NEAREST_TEXT];
+    nearest_text(&nearest, suggestion);
     parser_error(p, word, "unknown variable '%.64s'%s", word->text,
-                 nearest_text(&nearest, suggestion));
+                 suggestion[0] ? suggestion : " (qvm set ? lists them)");
     return NULL;
 }
 

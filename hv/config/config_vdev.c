@@ -141,7 +141,8 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
     if (!piece_is(name, p->pic_name))
         return parser_error(p, word, "unknown interrupt controller '%.*s' (known here: '%s')",
                             (int)name.size, name.text, p->pic_name);
-    if (!parser_number_in(p, word, rest, p->pic->pic->first_line, p->pic->pic->last_line, &number))
+    if (!parser_number_in(p, word, "interrupt line", rest, p->pic->pic->first_line,
+                          p->pic->pic->last_line, &number))
         return false;
     *pic = parser_keep(p, name);
     *line = (unsigned)number;
@@ -200,7 +201,8 @@ HANDLER(handle_hostvector)
         parser_error(p, option, "'hostvector' is for interrupt controllers only");
         return;
     }
-    if (!parser_number_in(p, arguments, word_piece(arguments), 0, UINT32_MAX / 2, &number))
+    if (!parser_number_in(p, arguments, "vector", word_piece(arguments), 0, UINT32_MAX / 2,
+                          &number))
         return;
     vdev->has_hostvector = true;
     vdev->hostvector = (unsigned)number;
@@ -257,6 +259,14 @@ bool vdev_type_option(struct parser *p, const struct word *option)
                    (struct vdev_option){type->name, value.text, value.place.file, value.place.line},
                    type->repeatable);
     return true;
+}
+
+bool vdev_some_type_option(const char *name)
+{
+    for (size_t i = 0; vdev_types[i]; i++)
+        if (vdev_option_type_find(vdev_types[i], name))
+            return true;
+    return false;
 }
 
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest)

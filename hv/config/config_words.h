@@ -45,6 +45,20 @@ bool words_option(struct words *w, struct word *word);
 /* The argument that follows the last word. False, and nothing is consumed, if there is none in the
  * same file. */
 bool words_argument(struct words *w, struct word *word);
+/* Where the next word of a file begins, to return there before another file is read. */
+struct words_position {
+    size_t at;
+    struct place place;
+};
+static inline struct words_position words_position(const struct words *w)
+{
+    return (struct words_position){w->at, w->place};
+}
+static inline void words_return(struct words *w, struct words_position position)
+{
+    w->at = position.at;
+    w->place = position.place;
+}
 void words_free(struct words *w);
 
 #endif

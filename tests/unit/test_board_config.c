@@ -82,8 +82,8 @@ static const struct {
     {"board b ram 10,4K", IS "the address 0x10 is not a multiple of the page size 0x1000"},
     {"board b ram 0xfffffffff000,8K", IS "the range ends beyond the 48-bit addresses"},
     {"board b ram x,8K", IS "'x' is not an address"},
-    {"board b ram 0,4K cpus 0", IS "'0' is not in the range 1 to 64"},
-    {"board b ram 0,4K cpus 65", IS "'65' is not in the range 1 to 64"},
+    {"board b ram 0,4K cpus 0", IS "number of CPUs '0' is not in the range 1 to 64"},
+    {"board b ram 0,4K cpus 65", IS "number of CPUs '65' is not in the range 1 to 64"},
     {"board b ram 0,4K cpus 2 cluster c 1,2",
      IS "cluster 'c': there is no CPU 2 (the board has 2)"},
     {"board b ram 0,4K cluster _all 0",
@@ -113,7 +113,7 @@ static const struct {
     {"board b ram 0,8K device none hostdev -", IS "unknown option 'hostdev'"},
     {"board b ram 0,8K device none loc 3001",
      IS "the address 0x3001 is not a multiple of the page size 0x1000"},
-    {"board b ram 0,8K device none intr 65536", IS "'65536' is not in the range 0 to 65535"},
+    {"board b ram 0,8K device none intr 65536", IS "vector '65536' is not in the range 0 to 65535"},
     {"board b ram 0,8K device none intr 5 device none intr 5",
      IS "host interrupt 5 belongs to another device already [cmdline:1]"},
     {"board b ram 0,8K device none dma maybe", IS "'maybe' is not on or off"},
@@ -122,7 +122,8 @@ static const struct {
     {"board b ram 0,8K smmu s streams 5,1", IS "smmu 's' needs 'loc START'"},
     {"board b ram 0,8K smmu s loc 10000", IS "smmu 's' needs 'streams FIRST,COUNT'"},
     {"board b ram 0,8K smmu s loc 10000 streams 5", IS "'5' is not FIRST,COUNT"},
-    {"board b ram 0,8K smmu s loc 10000 streams 5,0", IS "'0' is not in the range 1 to 4294967290"},
+    {"board b ram 0,8K smmu s loc 10000 streams 5,0",
+     IS "number of streams '0' is not in the range 1 to 4294967290"},
     {"board b ram 0,8K smmu s loc 10000 streams 0,9 smmu t loc 40000 streams 8,2",
      IS "smmu 't': some of its streams belong to smmu 's' already"},
     {"board b ram 0,8K smmu s loc 0xfffffffff000 streams 0,9",
@@ -253,7 +254,7 @@ static const struct {
     {"cpu cluster _cpu-2", IS "board 'b' has 2 CPUs and no cluster '_cpu-2'"},
     {"cpu cluster litle",
      IS "board 'b' has 2 CPUs and no cluster 'litle' (did you mean 'little'?)"},
-    {"cpu runmask 2", IS "'2' is not in the range 0 to 1"},
+    {"cpu runmask 2", IS "CPU '2' is not in the range 0 to 1"},
 };
 
 START_TEST(vm_uses_the_board)

@@ -299,6 +299,11 @@ static const struct {
                               "[vm.qvmconf:1] unknown option 'rum' (did you mean 'ram'?)"},
     {"vdev pl01 loc 1", "[vm.qvmconf:1] unknown vdev type 'pl01' (did you mean 'pl011'?)"},
     {"vdev qqqqqq frob 1 intr gic:37", "[vm.qvmconf:1] unknown vdev type 'qqqqqq'"},
+    {"vdev qqqqqq frob 1\nhostdev -\nfrobnicate 3", "[vm.qvmconf:1] unknown vdev type 'qqqqqq'\n"
+                                                    "[vm.qvmconf:3] unknown option 'frobnicate'"},
+    {"system\nram 1M\ncmdline\nload", "[vm.qvmconf:1] missing argument of 'system' (NAME)\n"
+                                      "[vm.qvmconf:3] missing argument of 'cmdline' (\"STRING\")\n"
+                                      "[vm.qvmconf:4] missing argument of 'load' ([ADDRESS,]FILE)"},
     {"vdev ser8250 intr ioapic0:4 hostdev >-",
      "[vm.qvmconf:1] vdev type 'ser8250' is not available in this version (x86 guests only)"},
     {"vdev virtio-gpu display 1", "[vm.qvmconf:1] vdev type 'virtio-gpu' is not available in this "
@@ -339,17 +344,17 @@ static const struct {
     {"ram 0x10,4096", "[vm.qvmconf:1] the address 0x10 is not a multiple of the page size 0x1000"},
     {"ram 0xffffffff0000,1M", "[vm.qvmconf:1] the range ends beyond the guest's 48-bit addresses"},
     {"ram 0xfffffffffffff000", "[vm.qvmconf:1] the range ends beyond the guest's 48-bit addresses"},
-    {"cpu sched 0", "[vm.qvmconf:1] '0' is not in the range 1 to 255"},
+    {"cpu sched 0", "[vm.qvmconf:1] priority '0' is not in the range 1 to 255"},
     {"cpu sched 10x", "[vm.qvmconf:1] '10x' is not a number"},
     {"cpu sched 10,5", "[vm.qvmconf:1] '10,5' is not HI,LO,MAXREPL,PERIOD,BUDGETs"},
-    {"cpu runmask 64", "[vm.qvmconf:1] '64' is not in the range 0 to 63"},
+    {"cpu runmask 64", "[vm.qvmconf:1] CPU '64' is not in the range 0 to 63"},
     {"cpu cpu cpu cpu cpu cpu cpu cpu\ncpu\ncpu", "[vm.qvmconf:2] more than 8 vCPUs"},
     {"set message-block-timeout 4", "[vm.qvmconf:1] '4' is neither 0 nor in the range 5 to 10000"},
     {"set exit-on-halt maybe",
      "[vm.qvmconf:1] 'maybe' is not a boolean (on, off, 1, 0, yes, no, true, false)"},
     {"set psci-supported yes", "[vm.qvmconf:1] 'yes' is not on, off or auto"},
     {"set cpu-model a76", "[vm.qvmconf:1] unknown CPU model 'a76' (a57, a53, a72 or max)"},
-    {"set clock-rate 1", "[vm.qvmconf:1] '1' is not in the range 1000 to 1000000000000"},
+    {"set clock-rate 1", "[vm.qvmconf:1] clock-rate '1' is not in the range 1000 to 1000000000000"},
     {"set counter-offset 1K", "[vm.qvmconf:1] '1K' is not a number"},
     /* images */
     {"load guest.ifs\nram 32m",
@@ -367,8 +372,10 @@ static const struct {
                                        "[vm.qvmconf:1] 'gic' is not PIC:LINE"},
     {"vdev gic name x\nvdev wdt-sp805 intr gic:40",
      "[vm.qvmconf:2] unknown interrupt controller 'gic' (known here: 'x')"},
-    {"vdev wdt-sp805 intr gic:15", "[vm.qvmconf:1] '15' is not in the range 16 to 287"},
-    {"vdev wdt-sp805 intr gic:288", "[vm.qvmconf:1] '288' is not in the range 16 to 287"},
+    {"vdev wdt-sp805 intr gic:15",
+     "[vm.qvmconf:1] interrupt line '15' is not in the range 16 to 287"},
+    {"vdev wdt-sp805 intr gic:288",
+     "[vm.qvmconf:1] interrupt line '288' is not in the range 16 to 287"},
     {"vdev gic\nvdev gic version 2", "[vm.qvmconf:2] a second 'vdev gic'; the first is at "
                                      "[vm.qvmconf:1]"},
     {"vdev gic gicd 0x8000000\nvdev pl011 loc 0x2f000000 intr gic:37 ram 0x8000000,1M",
@@ -421,8 +428,8 @@ static const struct {
                             "(did you mean 'slog'?)"},
     {"unsupported registers explode",
      "[vm.qvmconf:1] unknown case 'registers' (did you mean 'register'?)\n"
-     "[vm.qvmconf:1] unknown action 'explode'"},
-    {"safety maybe", "[vm.qvmconf:1] unknown safety level 'maybe'"},
+     "[vm.qvmconf:1] unknown action 'explode' (abort, fail or ignore)"},
+    {"safety maybe", "[vm.qvmconf:1] unknown safety level 'maybe' (none, warn or required)"},
     {"dump \"\"", "[vm.qvmconf:1] 'dump' needs a directory or a command"},
 };
 

@@ -108,11 +108,11 @@ static const struct {
     {"ram 1M load 0x200000,x", AT "0x200000 is not in the guest memory given so far"},
     {"ram 1M load 12x,x", AT "'12x' is not an address"},
     /* cpu */
-    {"cpu sched 0", AT "'0' is not in the range 1 to 255"},
-    {"cpu sched 256", AT "'256' is not in the range 1 to 255"},
+    {"cpu sched 0", AT "priority '0' is not in the range 1 to 255"},
+    {"cpu sched 256", AT "priority '256' is not in the range 1 to 255"},
     {"cpu sched 8x", AT "'8x' is not a number"},
     {"cpu sched 21,10,5,100", AT "'21,10,5,100' is not HI,LO,MAXREPL,PERIOD,BUDGETs"},
-    {"cpu runmask 64", AT "'64' is not in the range 0 to 63"},
+    {"cpu runmask 64", AT "CPU '64' is not in the range 0 to 63"},
     {"cpu sched 8 s", AT "'s' belongs behind 'sched HI,LO,MAXREPL,PERIOD,BUDGET'"},
     {"cpu cpu cpu cpu cpu cpu cpu cpu cpu", AT "more than 8 vCPUs"},
     /* pass */
@@ -134,8 +134,8 @@ static const struct {
     {"pass loc pci:0x8086/0x1533/1", AT "there is no PCI bus in this version"},
     {"pass loc pci:0:4.0=pci:0:20.0", AT "there is no PCI bus in this version"},
     {"pass intr gic:46,x", AT "unknown interrupt flag 'x' in 'gic:46,x'"},
-    {"pass intr gic:15", AT "'15' is not in the range 16 to 287"},
-    {"pass intr gic:288", AT "'288' is not in the range 16 to 287"},
+    {"pass intr gic:15", AT "interrupt line '15' is not in the range 16 to 287"},
+    {"pass intr gic:288", AT "interrupt line '288' is not in the range 16 to 287"},
     {"pass intr apic", AT "'apic' is not PIC:LINE"},
     {"pass loc 0x1000,4K,rwn loc 0x1000,4K,rwn",
      AT "pass from host 0x1000 0x1000-0x1fff overlaps pass from host 0x1000 0x1000-0x1fff "
@@ -146,8 +146,8 @@ static const struct {
     {"reserve loc io:10000", AT "'io:10000' is not a range of I/O ports"},
     {"reserve loc pci:0", AT "'pci:0' is not pci:BUS:DEV[.FUNC]"},
     {"reserve loc pci:0x8086/0x1533", AT "'pci:0x8086/0x1533' is not pci:BUS:DEV[.FUNC]"},
-    {"reserve loc pci:0:32", AT "'32' is not in the range 0 to 31"},
-    {"reserve loc pci:0:1.8", AT "'8' is not in the range 0 to 7"},
+    {"reserve loc pci:0:32", AT "device '32' is not in the range 0 to 31"},
+    {"reserve loc pci:0:1.8", AT "function '8' is not in the range 0 to 7"},
     {"reserve intr gic:3", AT "'gic:3' is not a number"},
     /* vdev */
     {"vdev pl011 intr gic:37", AT "vdev pl011 needs 'loc ADDRESS'"},
@@ -169,17 +169,20 @@ static const struct {
      AT "vdev pl031: interrupt line 37 belongs to vdev pl011 already [cmdline:1]"},
     {"vdev pl011 loc 0x1000 intr gic:37 log warn none",
      NULL}, /* both spellings are understood behind a vdev */
-    {"vdev pl011 loc 0x1000 intr gic:37 log loud none", AT "unknown severity 'loud'"},
+    {"vdev pl011 loc 0x1000 intr gic:37 log loud none",
+     AT "unknown severity 'loud' (fatal, internal, error, warn, info, debug or verbose)"},
     /* logger, unsupported, safety, dump */
     {"logger warning stderr", AT "unknown severity 'warning' (did you mean 'warn'?)"},
     {"logger error stdot", AT "unknown log destination 'stdot' (did you mean 'stdout'?)"},
-    {"logger , stderr", AT "unknown severity ''\n" AT "unknown severity ''"},
-    {"unsupported opcode fail", AT "unknown case 'opcode'"},
-    {"unsupported register explode", AT "unknown action 'explode'"},
-    {"safety maybe", AT "unknown safety level 'maybe'"},
+    {"logger , stderr",
+     AT "unknown severity '' (fatal, internal, error, warn, info, debug or verbose)\n" AT
+        "unknown severity '' (fatal, internal, error, warn, info, debug or verbose)"},
+    {"unsupported opcode fail", AT "unknown case 'opcode' (instruction, reference or register)"},
+    {"unsupported register explode", AT "unknown action 'explode' (abort, fail or ignore)"},
+    {"safety maybe", AT "unknown safety level 'maybe' (none, warn or required)"},
     {"dump \"\"", AT "'dump' needs a directory or a command"},
     /* variables */
-    {"set nosuch 1", AT "unknown variable 'nosuch'"},
+    {"set nosuch 1", AT "unknown variable 'nosuch' (qvm set ? lists them)"},
     {"set counter-offset x", AT "'x' is not a number"},
     {"set counter-offset 1K", AT "'1K' is not a number"},
     {"set debug on", AT "variable 'debug' belongs behind 'vdev'"},
@@ -191,7 +194,7 @@ static const struct {
     {"set grow-heap 4x", AT "'4x' is not an address"},
     {"set psci-supported yes", AT "'yes' is not on, off or auto"},
     {"set icache old", AT "'old' is neither coherent nor exact"},
-    {"set clock-rate 999", AT "'999' is not in the range 1000 to 1000000000000"},
+    {"set clock-rate 999", AT "clock-rate '999' is not in the range 1000 to 1000000000000"},
     {"set cpu-model z80", AT "unknown CPU model 'z80' (a57, a53, a72 or max)"},
 };
 

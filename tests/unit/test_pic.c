@@ -244,8 +244,8 @@ static const struct {
     const char *text, *error;
 } refused[] = {
     {"vdev pl011 loc 0x1000 intr gic:7", "unknown interrupt controller 'gic' (known here: 'fake')"},
-    {"vdev pl011 loc 0x1000 intr fake:0", "'0' is not in the range 1 to 15"},
-    {"vdev pl011 loc 0x1000 intr fake:16", "'16' is not in the range 1 to 15"},
+    {"vdev pl011 loc 0x1000 intr fake:0", "interrupt line '0' is not in the range 1 to 15"},
+    {"vdev pl011 loc 0x1000 intr fake:16", "interrupt line '16' is not in the range 1 to 15"},
     {"vdev fake vdev fake", "a second 'vdev fake'; the first is at [cmdline:1]"},
     {"vdev fake name a:b",
      "the name of an interrupt controller has letters, digits, '_', '-', '.' only"},
