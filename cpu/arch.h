@@ -61,6 +61,12 @@ enum exit_detail {
     EXIT_DETAILS
 };
 
+/* A model of CPU, and the size of its physical addresses. */
+struct arch_model {
+    const char *name;
+    unsigned address_bits;
+};
+
 struct arch {
     const char *name; /* "arm64" */
     const struct arch_register *registers;
@@ -80,6 +86,12 @@ struct arch {
     void (*register_text)(uint64_t number, char *text, size_t size);
     /* gdb's target description, in which registers have their ids as numbers. */
     void (*describe_registers)(struct bytes *out);
+
+    /* The models of CPU there are, the first being what a configuration means that names none; no
+     * name behind the last. And an engine for a board of them. */
+    const struct arch_model *models;
+    struct engine *(*new_engine)(const char *model, enum engine_pause pause, struct memory *memory,
+                                 struct error *e);
 
     /* vCPUs: each embeds struct vcpu at its beginning. cpu/vcpu.c calls these for the functions of
      * vcpu.h; unless said otherwise the vCPU's registers are in the engine. */

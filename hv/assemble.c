@@ -287,7 +287,8 @@ static bool load_guest(struct vm *vm, struct error *e)
         return load_blobs(vm, e);
     for (size_t i = 0; i < vm->config->load_count; i++)
         journal_pass(vm->board->journal, PULL_FILE, vm->config->loads[i].path);
-    fdt_pass_seeds(vm);
+    if (vm->arch->pass_tree)
+        vm->arch->pass_tree(vm);
     vcpu_power_on(vm->vcpus[0], 0, 0);
     return true;
 }
@@ -299,7 +300,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     vm->board = b;
     vm->number = (unsigned)b->vm_count;
     vm->config = config;
-    vm->arch = vm_arches[0];
+    vm->arch = vm_arch_of(config->cpu_model);
     vm_name(config, vm->number, vm->name, sizeof vm->name);
     loggers_init(vm);
     sha256_init(&vm->output);
@@ -456,10 +457,10 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
         !read_wall_clock(b, e) || !add_memory(b, configs, count, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
-    b->engine = plays_exit_log(b)
-                    ? exit_log_engine(b->options.exit_log, b)
-                    : engine_unicorn_new(vm_arches[0]->cpu->name, configs[0].cpu_model,
-                                         pause_on(b, vcpus), &b->memory, e);
+    b->engine = plays_exit_log(b) ? exit_log_engine(b->options.exit_log, b)
+                                  : vm_arch_of(configs[0].cpu_model)
+                                        ->cpu->new_engine(configs[0].cpu_model, pause_on(b, vcpus),
+                                                          &b->memory, e);
     if (!b->engine)
         return false;
     if (!make_shared_memory(b, configs, count, e))

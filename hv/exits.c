@@ -154,16 +154,6 @@ static enum exit_result on_fetch(struct vm *vm, struct vcpu *v, struct guest_exi
     return EXIT_ABORT;
 }
 
-static enum exit_result on_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)
-{
-    x->handler = "psci";
-    if (x->value != 0) { /* SMCCC 2.9: other immediates are not calls */
-        engine_set(vm->world.engine, vm->arch->cpu->argument_ids[0], UINT64_MAX);
-        return EXIT_DONE;
-    }
-    return secure_call(vm, v);
-}
-
 static enum exit_result on_unknown_sysreg(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
     (void)v;
@@ -189,12 +179,11 @@ static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit 
     return EXIT_DONE;
 }
 
-static enum exit_result on_semihosting(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+/* A log of exits may have one that the architecture knows nothing of. */
+static enum exit_result on_nothing(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
-    if (!vm->semihosting) /* then the vCPU has its exception; the exit log is of another VM */
-        return EXIT_UNDEFINED;
-    x->handler = "semihosting";
-    return semihosting_call(vm, v);
+    (void)vm, (void)v, (void)x;
+    return EXIT_UNDEFINED;
 }
 
 static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu *,
@@ -203,14 +192,18 @@ static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu
     [EXIT_MMIO_OPAQUE] = on_opaque,
     [EXIT_FETCH] = on_fetch,
     [EXIT_STAGE2] = on_stage2,
-    [EXIT_CALL] = on_call,
-    [EXIT_FIRMWARE] = on_call,
     [EXIT_HALT] = on_wfi,
     [EXIT_REGISTER] = on_sysreg,
     [EXIT_REGISTER_UNKNOWN] = on_unknown_sysreg,
-    [EXIT_DEBUG] = on_semihosting,
     [EXIT_PASS] = on_pass,
 };
+
+static enum exit_result handle(struct vm *vm, struct vcpu *v, struct guest_exit *x)
+{
+    if (vm->arch->exits[x->reason])
+        return vm->arch->exits[x->reason](vm, v, x);
+    return handlers[x->reason] ? handlers[x->reason](vm, v, x) : on_nothing(vm, v, x);
+}
 
 enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x)
 {
@@ -224,7 +217,7 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
     if (b->sinks.exit_begins)
         b->sinks.exit_begins(b->sinks.context);
     exit_log_exit(vm, v, x);
-    enum exit_result result = handlers[x->reason](vm, v, x);
+    enum exit_result result = handle(vm, v, x);
     if (next_due(b) < b->run_until || b->pause_wanted || b->snapshot_wanted)
         engine_stop_soon(vm->world.engine);
     exit_log_result(vm, v, x, result);

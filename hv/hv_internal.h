@@ -116,14 +116,11 @@ bool vm_entropy(void *vm, void *to, size_t size);
 /* The same where a replay does not want the bytes. */
 void vm_pass_entropy(struct vm *vm);
 
-/* guest_tree.c: the device tree of what was assembled. */
+/* What a VM's device tree (struct vm_arch) says beside what was assembled. */
 struct fdt_inputs {
     uint64_t initrd_start, initrd_size; /* size 0: none */
     bool has_user_tree;                 /* one will be merged */
 };
-bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e);
-/* Where no tree is built: what it would have asked the journal for. */
-void fdt_pass_seeds(struct vm *vm);
 
 /* blobs.c: assembly step 7. Loads everything and gives vCPU 0 its start. */
 bool load_blobs(struct vm *vm, struct error *e);

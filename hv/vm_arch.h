@@ -5,14 +5,13 @@
 #define HV_VM_ARCH_H
 
 #include "cpu/arch.h"
+#include "cpu/vcpu.h"
 #include "emu/bytes.h"
 #include "emu/error.h"
 #include "emu/json.h"
 
 struct vm;
-struct vcpu;
-struct guest_exit;
-struct vcpu_registers;
+struct fdt_inputs;
 struct image_format;
 struct observed_arch;
 
@@ -38,6 +37,14 @@ enum core_note {
 struct vm_arch {
     const struct arch *cpu;
 
+    /* Guest exits that it handles otherwise than all do (hv/exits.c), or that only it has. */
+    enum exit_result (*exits[EXIT_REASONS])(struct vm *vm, struct vcpu *v, struct guest_exit *x);
+    /* The device tree of a VM; where none is built, what it would have asked the journal for.
+     * NULL: its guests are told otherwise. */
+    bool (*build_tree)(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out,
+                       struct error *e);
+    void (*pass_tree)(struct vm *vm);
+
     /* Cores of guests: e_machine of ELF (System V ABI), its name, and the notes of a vCPU as a core
      * of Linux has them, which gdb expects. */
     uint16_t elf_machine;
@@ -49,7 +56,7 @@ struct vm_arch {
                                      struct vcpu_registers *r, struct error *e);
     /* What a vCPU does of a core that lacks them, and the option that sets the first of them. */
     const char *without_system_registers;
-    const struct image_format *kernel;    /* that it has beside ELF: hv/images/image.h */
+    const struct image_format *kernel;    /* that it has beside ELF (hv/images/image.h), or NULL */
     const struct observed_arch *observed; /* exits from elsewhere: hv/foreign/observed_arch.h */
     /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS
      * in JSON; and what the guest gets where its instruction is not carried out. */
@@ -90,5 +97,8 @@ struct vm_arch {
 extern const struct vm_arch *const vm_arches[];
 /* The names of all their exits, each once, from 0; NULL behind the last. */
 const char *vm_arches_exit_name(unsigned number);
+/* That has this model of CPU; NULL: none has. */
+const struct vm_arch *vm_arch_of(const char *model);
+const struct arch_model *vm_arch_model(const char *model);
 
 #endif

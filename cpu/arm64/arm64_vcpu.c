@@ -357,6 +357,16 @@ static void translations_changed(struct vcpu *v)
     new_regime(arm64_of(v));
 }
 
+/* With ID_AA64MMFR0_EL1.PARange. */
+static const struct arch_model models[] = {
+    {"a57", 44}, {"a53", 40}, {"a72", 44}, {"max", 44}, {NULL, 0}};
+
+static struct engine *new_engine(const char *model, enum engine_pause pause, struct memory *memory,
+                                 struct error *e)
+{
+    return engine_unicorn_new(arch_arm64.name, model, pause, memory, e);
+}
+
 const struct arch arch_arm64 = {
     .name = "arm64",
     .registers = arm64_registers,
@@ -387,6 +397,8 @@ const struct arch arch_arm64 = {
     .argument_names = {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"},
     .register_text = register_text,
     .describe_registers = arm64_describe_registers,
+    .models = models,
+    .new_engine = new_engine,
     .new_vcpu = new_vcpu,
     .free = free_vcpu,
     .stop_timers = stop_timers,

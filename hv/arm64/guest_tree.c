@@ -84,7 +84,7 @@ static void put_seeds(struct vm *vm, void *tree)
     dt_set(node_of(tree), "rng-seed", rng, sizeof rng);
 }
 
-void fdt_pass_seeds(struct vm *vm)
+void arm64_pass_seeds(struct vm *vm)
 {
     for (unsigned i = 0; i < 2 && !(vm->board->options.quirks & QUIRK_NO_SEEDS); i++)
         vm_pass_entropy(vm);
@@ -249,7 +249,8 @@ static void put_root(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
     put_devices(vm, tree, inputs);
 }
 
-bool fdt_build(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out, struct error *e)
+bool arm64_build_tree(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out,
+                      struct error *e)
 {
     struct cursor root = {dt_node_new("")};
     put_root(vm, &root, inputs);

@@ -10,6 +10,10 @@ static void syndrome_text_of(uint64_t syndrome, char *text, size_t size)
 
 const struct vm_arch vm_arch_arm64 = {
     .cpu = &arch_arm64,
+    .exits =
+        {[EXIT_CALL] = arm64_call, [EXIT_FIRMWARE] = arm64_call, [EXIT_DEBUG] = arm64_debug_call},
+    .build_tree = arm64_build_tree,
+    .pass_tree = arm64_pass_seeds,
     .elf_machine = 183, /* EM_AARCH64 */
     .elf_machine_name = "AArch64",
     .kernel = &arm64_image,

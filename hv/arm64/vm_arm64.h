@@ -17,6 +17,8 @@ void arm64_explain(struct vm *vm, struct vcpu *v, const struct explain_question 
                    struct bytes *out);
 
 /* exit_arm64.c */
+enum exit_result arm64_call(struct vm *vm, struct vcpu *v, struct guest_exit *x);
+enum exit_result arm64_debug_call(struct vm *vm, struct vcpu *v, struct guest_exit *x);
 bool arm64_table_is_damaged(const struct guest_exit *x);
 void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);
 
@@ -33,6 +35,11 @@ void arm64_put_exception_json(const struct vcpu_registers *before,
                               const struct vcpu_registers *after, struct json *j);
 unsigned arm64_level(const struct vcpu_registers *r);
 const char *arm64_timer_register(unsigned timer, unsigned reg);
+
+/* guest_tree.c */
+bool arm64_build_tree(struct vm *vm, const struct fdt_inputs *inputs, struct bytes *out,
+                      struct error *e);
+void arm64_pass_seeds(struct vm *vm);
 
 /* mappings.c: by which registers stage 1 translates for the vCPU: before it was ever on, and until
  * it has begun to run after power-on, it is off, whatever they hold. */

@@ -1,5 +1,6 @@
 /* The driver: words become options with their arguments, options find their handlers. */
 #include "hv/config/config_internal.h"
+#include "hv/vm_arch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -343,7 +344,8 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
         .clock_rate_hz = 1000000000,
         .counter_offset = UINT64_MAX,
     };
-    config->cpu_model = strings_keep(&config->strings, "a57", 3);
+    config->cpu_model = strings_keep(&config->strings, vm_arches[0]->cpu->models[0].name,
+                                     strlen(vm_arches[0]->cpu->models[0].name));
     p.words = (struct words){.arguments = words,
                              .count = count,
                              .reader = reader,

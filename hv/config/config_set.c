@@ -1,10 +1,12 @@
 /* The variables of `set`. */
+#include "emu/text.h"
 #include "hv/config/config_set.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "hv/config/config_internal.h"
+#include "hv/vm_arch.h"
 
 static void set_counter_offset(struct parser *p, const struct word *word, uint64_t value)
 {
@@ -18,32 +20,35 @@ static void set_fdt_dump_file(struct parser *p, const struct word *word, uint64_
     p->config->fdt_dump_file = parser_keep(p, word_piece(word));
 }
 
-/* Each with the size of its physical addresses, ID_AA64MMFR0_EL1.PARange. */
-static const struct {
-    const char *name;
-    unsigned address_bits;
-} models[] = {{"a57", 44}, {"a53", 40}, {"a72", 44}, {"max", 44}};
-
 unsigned config_address_bits(const struct vm_config *c)
 {
-    size_t i = 0;
-    while (strcmp(c->cpu_model, models[i].name))
-        i++;
-    return models[i].address_bits;
+    return vm_arch_model(c->cpu_model)->address_bits;
+}
+
+/* "a57, a53, a72 or max": of all architectures; `word` is looked for. */
+static bool find_model(const char *word, struct nearest *nearest, char *names, size_t size)
+{
+    *names = 0;
+    for (size_t i = 0; vm_arches[i]; i++)
+        for (const struct arch_model *m = vm_arches[i]->cpu->models; m->name; m++) {
+            bool is_last = !m[1].name && !vm_arches[i + 1];
+            text_add(names, size, "%s%s", !*names ? "" : is_last ? " or " : ", ", m->name);
+            nearest_try(nearest, m->name);
+            if (strcmp(word, m->name) == 0)
+                return true;
+        }
+    return false;
 }
 
 static void set_cpu_model(struct parser *p, const struct word *word, uint64_t value)
 {
     struct nearest nearest = nearest_to(word->text);
+    char names[256];
     (void)value;
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        nearest_try(&nearest, models[i].name);
-        if (strcmp(word->text, models[i].name))
-            continue;
+    if (find_model(word->text, &nearest, names, sizeof names))
         p->config->cpu_model = parser_keep(p, word_piece(word));
-        return;
-    }
-    parser_error(p, word, "unknown CPU model '%.64s' (a57, a53, a72 or max)", word->text);
+    else
+        parser_error(p, word, "unknown CPU model '%.64s' (%s)", word->text, names);
 }
 
 static void set_clock_rate(struct parser *p, const struct word *word, uint64_t value)

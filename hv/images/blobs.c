@@ -140,7 +140,7 @@ static bool build_tree(struct vm *vm, const struct plan *plan, struct bytes *tre
 {
     struct fdt_inputs inputs = plan->inputs;
     inputs.has_user_tree = plan->tree_count != 0;
-    bool ok = fdt_build(vm, &inputs, tree, e);
+    bool ok = vm->arch->build_tree(vm, &inputs, tree, e);
     return ok && (!plan->tree_count || fdt_merge(vm, tree, plan->trees, plan->tree_count, e));
 }
 
@@ -203,7 +203,7 @@ bool load_blobs(struct vm *vm, struct error *e)
     placement_init(&plan.placement, vm);
     for (size_t i = 0; ok && i < vm->config->load_count; i++)
         ok = load_one(vm, &vm->config->loads[i], &plan, e);
-    ok = ok && place_fdt(vm, &plan, &fdt, e);
+    ok = ok && (!vm->arch->build_tree || place_fdt(vm, &plan, &fdt, e));
     free_trees(&plan);
     placement_free(&plan.placement);
     if (!ok)

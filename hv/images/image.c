@@ -231,7 +231,7 @@ static bool load_guest(struct placement *p, const struct load_config *load, cons
         return fail(load, e, "the file is empty");
     if (at_least(f, 4) && memcmp(f->data, "\177ELF", 4) == 0)
         return load_elf(p, load, f, image, e);
-    if (is_kernel(p->vm->arch->kernel, f))
+    if (p->vm->arch->kernel && is_kernel(p->vm->arch->kernel, f))
         return load_kernel(p, load, f, image, e);
     char foreign[160];
     if (image_foreign(f, p->vm->arch, foreign, sizeof foreign))

@@ -14,7 +14,7 @@ static struct dt_node *tree_of(struct machine *m, uint32_t quirks)
     struct error e = {0};
     struct fdt_inputs inputs = {0};
     m->board->options.quirks = quirks;
-    ck_assert(fdt_build(m->board->vms[0], &inputs, &flat, &e));
+    ck_assert(vm_arches[0]->build_tree(m->board->vms[0], &inputs, &flat, &e));
     struct dt_node *root = fdt_read(&flat, &e);
     ck_assert_msg(root != NULL, "%s", e.text);
     bytes_free(&flat);

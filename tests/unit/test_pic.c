@@ -373,7 +373,7 @@ START_TEST(the_tree_has_its_cells)
     struct error e = {0};
     struct fdt_inputs inputs = {0};
     ck_assert_msg(machine_try(&m, RAM DEVICES, program, 1, &e), "%s", e.text);
-    ck_assert(fdt_build(m.board->vms[0], &inputs, &flat, &e));
+    ck_assert(vm_arches[0]->build_tree(m.board->vms[0], &inputs, &flat, &e));
     struct dt_node *root = fdt_read(&flat, &e);
     ck_assert_msg(root != NULL, "%s", e.text);
     assert_interrupts(root, "timer", 4, CPU_LINE_TIMER_SECURE);
