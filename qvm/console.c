@@ -9,8 +9,6 @@
 #include "qvm/host/host.h"
 
 #define RETRY_NS       100000000 /* how often a device that was not there is looked for */
-#define FILES_WAIT_NS  10000000  /* how long input of a file may wait for an idle guest */
-#define DEBUG_WAIT_NS  50000000  /* and a debugger */
 #define LINE_MAX_BYTES 4096      /* of one of several VMs: a longer line is broken */
 #define ESCAPE_KEY     1         /* Ctrl-A: see take_escaped */
 
@@ -60,7 +58,9 @@ void console_init(struct console *c, const struct board *b, bool realtime)
 {
     *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = b->vm_count};
     c->vms = calloc(c->vm_count, sizeof *c->vms);
-    CHECK_ROOM(c->vms);
+    /* Standard input, a debugger, and one for each device. */
+    c->sources = calloc(2 + c->vm_count * VM_VDEVS_MAX, sizeof *c->sources);
+    CHECK_ROOM(c->vms && c->sources);
     for (size_t i = 0; i < c->vm_count; i++) {
         c->vms[i].name = b->vms[i]->name;
         c->vms[i].channels[VM_VDEVS_MAX].to_stdout = true;
@@ -75,6 +75,7 @@ void console_free(struct console *c)
         for (size_t k = 0; k <= VM_VDEVS_MAX; k++)
             bytes_free(&c->vms[i].channels[k].line);
     free(c->vms);
+    free(c->sources);
     *c = (struct console){0};
 }
 
@@ -287,10 +288,10 @@ static bool take_input(struct console *c, struct push *p)
     return p->size != 0;
 }
 
-static void read_input(struct console *c, uint64_t timeout_ns)
+static void read_input(struct console *c)
 {
     if (!c->input_ended && !c->input_size)
-        c->input_size = host_console_read(c->input, sizeof c->input, timeout_ns, &c->input_ended);
+        c->input_size = host_console_read(c->input, sizeof c->input, &c->input_ended);
 }
 
 static void retry_delayed(struct console *c)
@@ -341,8 +342,37 @@ bool console_poll(struct console *c, struct push *p)
     p->data = c->offered;
     if (signal_push(p))
         return true;
-    read_input(c, 0);
+    read_input(c);
     return take_input(c, p) || poll_files(c, p);
+}
+
+/* All that an end of a wait may come from. `*retry`: and something that is not there yet. */
+static size_t collect_sources(struct console *c, bool *retry)
+{
+    size_t count = 0;
+    *retry = false;
+    if (!c->input_ended)
+        c->sources[count++] = host_console_source();
+    if (c->debugger)
+        c->sources[count++] = host_link_source(c->debugger);
+    for (size_t i = 0; c->files_open && i < c->vm_count; i++)
+        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+            const struct console_channel *from = &c->vms[i].channels[k];
+            if (from->in)
+                c->sources[count++] = host_input_source(from->in);
+            *retry |= from->in_path && !from->in;
+        }
+    return count;
+}
+
+/* True: something came. A wait for ever ends at times if there is something to look for again. */
+static bool wait_for_input(struct console *c, uint64_t ns)
+{
+    bool retry;
+    if (c->input_size)
+        return true;
+    size_t count = collect_sources(c, &retry);
+    return host_wait(c->sources, count, retry && ns == UINT64_MAX ? RETRY_NS : ns);
 }
 
 /* A terminal is in step with the host's clock, or an idle guest would race through its time; so is
@@ -354,21 +384,13 @@ bool console_idle(struct console *c, uint64_t ns, uint64_t *passed_ns)
     bool paced = c->interactive || c->realtime;
     if (for_ever && c->input_ended && !c->files_open)
         return false;
-    if (for_ever && c->files_open && ns > FILES_WAIT_NS)
-        ns = FILES_WAIT_NS; /* a device may have something meanwhile */
     if (!paced && !for_ever) {
         *passed_ns = ns;
         return true;
     }
-    if (c->debugged && ns > DEBUG_WAIT_NS)
-        ns = DEBUG_WAIT_NS;
     uint64_t from = host_monotonic_ns();
-    if (c->input_ended)
-        host_sleep(ns);
-    else
-        read_input(c, ns);
+    bool woken = wait_for_input(c, ns);
     uint64_t passed = host_monotonic_ns() - from;
-    bool woken = c->input_size != 0 || c->input_ended;
     *passed_ns = for_ever ? (paced ? passed : 0) : woken && passed < ns ? passed : ns;
     return true;
 }

@@ -10,6 +10,7 @@
 #include "emu/bytes.h"
 #include "emu/journal.h"
 #include "hv/board.h"
+#include "qvm/host/host.h"
 
 /* What a channel of a VM is connected to. Names are borrowed from the device's options. */
 struct console_channel {
@@ -35,7 +36,8 @@ struct console {
     struct bytes *printed; /* instead of standard output; NULL: no */
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
-    bool debugged; /* somebody else may want an end of a wait */
+    const struct host_link *debugger; /* who may want an end of a wait, too; NULL: nobody */
+    struct host_source *sources;      /* owned: room for all that a wait is for */
     bool input_ended;
     bool output_lost; /* once closed: a file of its own does not have everything */
     bool escape;      /* the escape key was just pressed */

@@ -479,9 +479,9 @@ static int run(struct session *s)
 {
     uint64_t cpu_from = host_cpu_ns();
     console_open(&s->console, s->trace == NULL);
-    s->console.debugged = s->options->gdb != NULL;
     struct error e = {0};
-    if (s->options->gdb && !debug_live(s->board, s->options->gdb, &s->recent_events, &e)) {
+    if (s->options->gdb &&
+        !debug_live(s->board, s->options->gdb, &s->recent_events, &s->console, &e)) {
         console_close(&s->console);
         return session_report_error(&e, STATUS_USAGE);
     }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "qvm/host/host.h"
 
 #define LOOK_NS UINT64_C(500000000) /* signals are seen that often at least */
 
@@ -28,9 +27,11 @@ struct peer {
 static size_t link_read(void *context, void *to, size_t size, bool wait, bool *ended)
 {
     struct peer *p = context;
-    size_t got = host_link_read(p->host, to, size, 0, ended);
+    struct host_source source = host_link_source(p->host);
+    size_t got = host_link_read(p->host, to, size, ended);
     while (wait && got == 0 && !*ended) {
-        got = host_link_read(p->host, to, size, LOOK_NS, ended);
+        host_wait(&source, 1, LOOK_NS);
+        got = host_link_read(p->host, to, size, ended);
         p->signalled = got == 0 && is_ended_by_signal();
         *ended |= p->signalled;
     }
@@ -87,8 +88,11 @@ static bool split(const char *where, char *host, size_t size, const char **port)
 
 static bool await(struct peer *p, struct error *e)
 {
-    while (!p->signalled && !host_link_accept(p->host, LOOK_NS))
+    struct host_source source = host_link_source(p->host);
+    while (!p->signalled && !host_link_accept(p->host)) {
+        host_wait(&source, 1, LOOK_NS);
         p->signalled = is_ended_by_signal();
+    }
     return !p->signalled || error_set(e, "no debugger came before a signal did");
 }
 
@@ -123,6 +127,11 @@ bool gdb_link_standard(struct gdb_link *link, struct error *e)
     if (l)
         open_link(link, l);
     return l != NULL;
+}
+
+const struct host_link *gdb_link_host(const struct gdb_link *link)
+{
+    return ((const struct peer *)link->context)->host;
 }
 
 void gdb_link_close(struct gdb_link *link)

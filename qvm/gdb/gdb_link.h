@@ -4,6 +4,7 @@
 
 #include "emu/error.h"
 #include "qvm/gdb/gdb_packets.h"
+#include "qvm/host/host.h"
 
 /* Waits for a debugger at [HOST:]PORT; without a host only from this machine, and port 0 is any
  * free one. Says on standard error where. False also when a signal ends the wait. */
@@ -12,6 +13,8 @@ bool gdb_link_listen(struct gdb_link *link, const char *where, struct error *e);
 bool gdb_link_await_another(struct gdb_link *link, struct error *e);
 /* For gdb's `target remote | COMMAND`. From then on, what is printed goes to standard error. */
 bool gdb_link_standard(struct gdb_link *link, struct error *e);
+/* What it goes through: for whoever waits for other things, too. */
+const struct host_link *gdb_link_host(const struct gdb_link *link);
 void gdb_link_close(struct gdb_link *link);
 
 #endif

@@ -47,13 +47,16 @@ int debug_trace(const char *path, const char *where, const struct session_option
     return status;
 }
 
-bool debug_live(struct board *b, const char *where, struct gdb_events *events, struct error *e)
+bool debug_live(struct board *b, const char *where, struct gdb_events *events, struct console *c,
+                struct error *e)
 {
     struct gdb_link link;
     if (!gdb_link_listen(&link, where, e))
         return false;
     enum gdb_end end;
+    c->debugger = gdb_link_host(&link);
     bool ok = serve(b, NULL, events, &link, true, &end, e);
+    c->debugger = NULL;
     gdb_link_close(&link);
     for (size_t i = 0; ok && end == GDB_KILLED && i < b->vm_count; i++)
         vm_end(b->vms[i], STATUS_POWER_CUT, "ended by the debugger");

@@ -80,8 +80,7 @@ uint64_t host_wall_clock_s(void);
 /* Now as YYYYMMDD-hhmmss, local time, for file names. */
 void host_time_stamp(char text[16]);
 uint64_t host_monotonic_ns(void);
-uint64_t host_cpu_ns(void);   /* used by this process so far */
-void host_sleep(uint64_t ns); /* less if a signal arrives */
+uint64_t host_cpu_ns(void); /* used by this process so far */
 bool host_random(void *to, size_t size);
 
 /* Standard output, buffered; flushed at a newline, when full, and by host_flush. */
@@ -94,9 +93,8 @@ bool host_output_is_lost(void);
  * at exit); it is interactive then. */
 bool host_console_open(void); /* true: interactive */
 void host_console_close(void);
-/* Waits up to `timeout_ns` (0: not at all) for input or a signal; how many bytes it read. Sets
- * *ended when there will never be more. */
-size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended);
+/* As host_input_read. */
+size_t host_console_read(void *to, size_t size, bool *ended);
 
 /* A debugger's connection: one TCP client, or whoever started this program and talks to it through
  * standard input and output. */
@@ -104,19 +102,31 @@ struct host_link;
 /* Where a client may come; port 0: any that is free. */
 struct host_link *host_link_listen(const char *host, const char *port, struct error *e);
 unsigned host_link_port(const struct host_link *l);
-/* Waits up to `timeout_ns` for a client. */
-bool host_link_accept(struct host_link *l, uint64_t timeout_ns);
+/* A client that is there, if one is. */
+bool host_link_accept(struct host_link *l);
 /* It was the wrong one: another may come. */
 void host_link_hang_up(struct host_link *l);
 /* It is the right one: no other may come. */
 void host_link_keep(struct host_link *l);
 /* From now on standard input is empty, and what is printed goes to standard error. */
 struct host_link *host_link_standard(struct error *e);
-/* As host_console_read. */
-size_t host_link_read(struct host_link *l, void *to, size_t size, uint64_t timeout_ns, bool *ended);
+/* As host_input_read. */
+size_t host_link_read(struct host_link *l, void *to, size_t size, bool *ended);
 /* What nobody reads any more is lost, which the next read says. */
 void host_link_write(struct host_link *l, const void *data, size_t size);
 void host_link_close(struct host_link *l);
+
+/* What something may come from that is not waited for where it is read. */
+struct host_source {
+    int handle; /* of the host's kind */
+};
+struct host_source host_console_source(void);
+struct host_source host_input_source(const struct host_input *in);
+/* What the client says; without one, that one comes. */
+struct host_source host_link_source(const struct host_link *l);
+/* The one place where this program waits: up to `ns` (UINT64_MAX: for ever), until there is
+ * something to read from one of the sources, or it has ended: true; or until a signal arrives. */
+bool host_wait(const struct host_source *sources, size_t count, uint64_t ns);
 
 /* Signals as inputs: each call takes one that arrived, or HOST_SIGNAL_NONE. */
 enum host_signal {

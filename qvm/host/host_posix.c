@@ -453,12 +453,6 @@ uint64_t host_cpu_ns(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-void host_sleep(uint64_t ns)
-{
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    nanosleep(&t, NULL);
-}
-
 bool host_random(void *to, size_t size)
 {
     int fd = open("/dev/urandom", O_RDONLY);
@@ -536,25 +530,76 @@ bool host_console_open(void)
     return console.raw;
 }
 
-static bool is_ready(int fd, uint64_t timeout_ns)
+/* Without waiting. */
+static size_t read_ready(int fd, void *to, size_t size, bool *ended)
 {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    int timeout_ms = timeout_ns >= 1000000000000 ? -1 : (int)((timeout_ns + 999999) / 1000000);
-    return poll(&p, 1, timeout_ms) > 0 && p.revents;
-}
-
-static size_t read_ready(int fd, void *to, size_t size, uint64_t timeout_ns, bool *ended)
-{
-    if (!is_ready(fd, timeout_ns))
+    struct host_source source = {fd};
+    if (!host_wait(&source, 1, 0))
         return 0;
     ssize_t got = read(fd, to, size);
     *ended = got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
     return got > 0 ? (size_t)got : 0;
 }
 
-size_t host_console_read(void *to, size_t size, uint64_t timeout_ns, bool *ended)
+size_t host_console_read(void *to, size_t size, bool *ended)
 {
-    return read_ready(STDIN_FILENO, to, size, timeout_ns, ended);
+    return read_ready(STDIN_FILENO, to, size, ended);
+}
+
+/* Waiting
+ * ------------------------------------------------------------------------------------------- */
+
+struct host_source host_console_source(void)
+{
+    return (struct host_source){STDIN_FILENO};
+}
+
+struct host_source host_input_source(const struct host_input *in)
+{
+    return (struct host_source){in->fd};
+}
+
+/* A signal that arrives as a wait begins would not end it: each leaves a byte here, too. */
+static int signal_pipe[2] = {-1, -1};
+
+static void open_signal_pipe(void)
+{
+    if (signal_pipe[0] >= 0 || pipe(signal_pipe) != 0)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        fcntl(signal_pipe[i], F_SETFL, O_NONBLOCK);
+        fcntl(signal_pipe[i], F_SETFD, FD_CLOEXEC);
+    }
+}
+
+static void empty_signal_pipe(void)
+{
+    char bytes[64];
+    while (signal_pipe[0] >= 0 && read(signal_pipe[0], bytes, sizeof bytes) > 0)
+        continue;
+}
+
+#define SOURCES_MAX 8192 /* more than one for each device of a board */
+
+bool host_wait(const struct host_source *sources, size_t count, uint64_t ns)
+{
+    static struct pollfd polled[SOURCES_MAX + 1];
+    struct pollfd *signals_too = &polled[count];
+    CHECK(count <= SOURCES_MAX);
+    if (count == 0 && ns != UINT64_MAX) { /* as exact as the host can, which milliseconds are not */
+        struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
+                             .tv_nsec = (long)(ns % 1000000000)};
+        nanosleep(&t, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        polled[i] = (struct pollfd){.fd = sources[i].handle, .events = POLLIN};
+    *signals_too = (struct pollfd){.fd = ns ? signal_pipe[0] : -1, .events = POLLIN};
+    int timeout_ms = ns >= 1000000000000 ? -1 : (int)((ns + 999999) / 1000000);
+    int ready = poll(polled, (nfds_t)count + 1, timeout_ms);
+    if (ns && (ready < 0 || signals_too->revents))
+        empty_signal_pipe();
+    return ready > (signals_too->revents ? 1 : 0);
 }
 
 /* A debugger's connection
@@ -619,10 +664,16 @@ unsigned host_link_port(const struct host_link *l)
                                           : ((struct sockaddr_in *)&at)->sin_port);
 }
 
-bool host_link_accept(struct host_link *l, uint64_t timeout_ns)
+struct host_source host_link_source(const struct host_link *l)
+{
+    return (struct host_source){l->in >= 0 ? l->in : l->listener};
+}
+
+bool host_link_accept(struct host_link *l)
 {
     int on = 1;
-    if (!is_ready(l->listener, timeout_ns) || (l->in = accept(l->listener, NULL, NULL)) < 0)
+    struct host_source source = {l->listener};
+    if (!host_wait(&source, 1, 0) || (l->in = accept(l->listener, NULL, NULL)) < 0)
         return false;
     l->out = l->in;
     setsockopt(l->in, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* packets are short */
@@ -659,9 +710,9 @@ struct host_link *host_link_standard(struct error *e)
     return l;
 }
 
-size_t host_link_read(struct host_link *l, void *to, size_t size, uint64_t timeout_ns, bool *ended)
+size_t host_link_read(struct host_link *l, void *to, size_t size, bool *ended)
 {
-    return read_ready(l->in, to, size, timeout_ns, ended);
+    return read_ready(l->in, to, size, ended);
 }
 
 void host_link_write(struct host_link *l, const void *data, size_t size)
@@ -704,6 +755,10 @@ static void on_signal(int number)
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         if (signals[i].number == number)
             arrived[signals[i].meaning]++;
+    int before = errno;
+    ssize_t ignored = write(signal_pipe[1], "", 1);
+    (void)ignored;
+    errno = before;
 }
 
 /* A page of a host_view that its file no longer has: somebody cut it short. */
@@ -744,6 +799,7 @@ void host_catch_signals(void)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
+    open_signal_pipe();
     action.sa_handler = on_signal;
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i].number, &action, NULL);

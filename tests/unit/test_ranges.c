@@ -1,18 +1,12 @@
 /* Host files that are read by ranges: a recording holds what was read, once, and replays without
- * the file; a file that is not what it was is said so, in the run and in its replay; and what the
- * host makes of real files. */
-#define _DEFAULT_SOURCE
+ * the file; a file that is not what it was is said so, in the run and in its replay. */
 #include "emu/journal_records.h"
 #include "emu/trace.h"
 #include "hv/exitlog/exit_log.h"
 #include "hv/hv_internal.h"
-#include "qvm/files.h"
 #include "test_mailbox.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Reads blocks 0 to 9 again and again, and sends those that there are. */
 static const uint32_t reader_guest[] = {
@@ -294,103 +288,6 @@ START_TEST(another_range_is_a_sentence)
 }
 END_TEST
 
-/* Files of the host
- * --------------------------------------------------------------------------------
- */
-
-static char folder[] = "/tmp/qvm-ranges-XXXXXX", path[64], other[64];
-
-static void write_file(const char *name, const char *text, int age_s)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    struct timespec times[2] = {{.tv_sec = 1000000000 - age_s}, {.tv_sec = 1000000000 - age_s}};
-    ck_assert(fd >= 0);
-    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    ck_assert_int_eq(futimens(fd, times), 0);
-    close(fd);
-}
-
-static void touch(void)
-{
-    write_file(path, "01234567", 0);
-}
-
-static void cut(void)
-{
-    ck_assert_int_eq(truncate(path, 5), 0);
-}
-
-static void extend(void)
-{
-    write_file(path, "0123456789", 100);
-}
-
-static void vanish(void)
-{
-    ck_assert_int_eq(unlink(path), 0);
-}
-
-static void replace(void)
-{
-    write_file(other, "01234567", 100);
-    ck_assert_int_eq(rename(other, path), 0);
-}
-
-static void nothing(void)
-{
-}
-
-START_TEST(the_host_sees_what_became_of_a_file)
-{
-    static const struct {
-        void (*happens)(void);
-        enum range_answer answer;
-    } cases[] = {{nothing, RANGE_GIVEN},  {touch, RANGE_CHANGED},   {cut, RANGE_SHORTER},
-                 {extend, RANGE_CHANGED}, {vanish, RANGE_VANISHED}, {replace, RANGE_VANISHED}};
-    ck_assert(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/disk", folder);
-    snprintf(other, sizeof other, "%s/other", folder);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct open_files files = {0};
-        struct error e = {0};
-        struct bytes out = {0};
-        uint64_t size, again;
-        write_file(path, "01234567", 100);
-        ck_assert_msg(files_open(&files, path, &size, &e), "%s", e.text);
-        ck_assert_uint_eq(size, 8);
-        ck_assert_int_eq(files_read(&files, path, 2, 3, &out), RANGE_GIVEN);
-        cases[i].happens();
-        ck_assert(files_open(&files, path, &again, &e)); /* it is open, whatever became of it */
-        ck_assert_uint_eq(again, 8);
-        ck_assert_int_eq(files_read(&files, path, 1, 2, &out), cases[i].answer);
-        ck_assert_uint_eq(out.size, i ? 3 : 5);
-        ck_assert_mem_eq(out.data, "23412", out.size);
-        ck_assert_int_eq(files_read(&files, "never opened", 1, 2, &out), RANGE_UNREADABLE);
-        files_close(&files);
-        bytes_free(&out);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-END_TEST
-
-START_TEST(only_regular_files_are_opened)
-{
-    struct open_files files = {0};
-    struct error e = {0};
-    uint64_t size;
-    ck_assert(!files_open(&files, "/dev/null", &size, &e));
-    ck_assert_str_eq(e.text, "'/dev/null' is no regular file");
-    e = (struct error){0};
-    ck_assert(!files_open(&files, "/", &size, &e));
-    ck_assert_str_eq(e.text, "'/' is no regular file");
-    e = (struct error){0};
-    ck_assert(!files_open(&files, "/does/not/exist", &size, &e));
-    ck_assert(strstr(e.text, "cannot open '/does/not/exist'"));
-    ck_assert_uint_eq(files.count, 0);
-}
-END_TEST
-
 int main(void)
 {
     TCase *t = tcase_create("ranges");
@@ -400,7 +297,5 @@ int main(void)
     tcase_add_test(t, a_snapshot_goes_on_with_ranges);
     tcase_add_test(t, exits_replay_with_ranges);
     tcase_add_test(t, another_range_is_a_sentence);
-    tcase_add_test(t, the_host_sees_what_became_of_a_file);
-    tcase_add_test(t, only_regular_files_are_opened);
     return suite_main("ranges", t);
 }
