@@ -104,6 +104,7 @@ struct arch {
     bool (*run)(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
     /* For people: why it takes the same exception for ever; */
     void (*loop_text)(const struct vcpu *v, char *text, size_t size);
+    bool (*loop_from)(const struct vcpu *v, uint64_t *pc);
     /* where it waits, and, if it returns true, why, where that is not for the interrupt controller
      * to say; */
     bool (*waiting_text)(const struct vcpu *v, const struct vcpu_registers *r, char *text,

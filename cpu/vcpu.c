@@ -129,6 +129,11 @@ void vcpu_loop_text(const struct vcpu *v, char *text, size_t size)
     v->world->arch->loop_text(v, text, size);
 }
 
+bool vcpu_loop_from(const struct vcpu *v, uint64_t *pc)
+{
+    return v->world->arch->loop_from(v, pc);
+}
+
 bool vcpu_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, char *text,
                        size_t size)
 {

@@ -124,6 +124,8 @@ bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why
 bool vcpu_is_runnable(const struct vcpu *v);
 /* Of one that `repeats`, which exceptions it takes, and why for ever. */
 void vcpu_loop_text(const struct vcpu *v, char *text, size_t size);
+/* Where the first of them was; false: it does not repeat, or nobody knows. */
+bool vcpu_loop_from(const struct vcpu *v, uint64_t *pc);
 /* Of one that waits: where, and why. True: that is all there is to say but for its timers; else the
  * interrupt controller knows why. */
 bool vcpu_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, char *text,

@@ -112,6 +112,7 @@ struct vm {
     bool lost_file[VM_VDEVS_MAX]; /* told that a device's file is not what it was. No state */
     int exit_status;
     char ending[512]; /* how it ended, one sentence */
+    bool was_stopped; /* not by itself: then where its vCPUs were matters */
     uint64_t exits[EXIT_REASONS];
     struct lost_accesses lost;
     struct asked_register asked[CONFIG_VCPUS_MAX];

@@ -29,7 +29,8 @@ static bool is_first(struct vm *vm, gpa_t page)
         return true;
     }
     if (!l->full)
-        log_write(&vm->log, LOG_WARN, "accesses like these of more pages are only counted");
+        log_write(&vm->log, LOG_WARN,
+                  "no more pages are named where accesses come to nothing: those are only counted");
     l->full = true;
     return false;
 }
@@ -38,8 +39,8 @@ static const char *consequence(const struct guest_exit *x, enum unsupported_acti
 {
     return action == UNSUPPORTED_ABORT  ? "the VM ends"
            : action == UNSUPPORTED_FAIL ? "the guest gets an abort"
-           : x->is_write                ? "it is ignored"
-                                        : "it reads as all ones";
+           : x->is_write ? "it is ignored (unsupported reference fail makes it an abort)"
+                         : "it reads as all ones (unsupported reference fail makes it an abort)";
 }
 
 static void note_lost(struct vm *vm, const struct vcpu *v, const struct guest_exit *x,

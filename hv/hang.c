@@ -119,6 +119,7 @@ void note_repetition(struct vm *vm, struct vcpu *v)
     if (all_repeat(vm) && !may_be_helped(vm)) {
         explain(vm, text, sizeof text);
         vm_end(vm, STATUS_UNEXPECTED, "%s", text);
+        vm->was_stopped = true;
     } else if (!v->repetition_is_said) {
         v->repetition_is_said = true;
         vcpu_loop_text(v, text, sizeof text);
@@ -137,6 +138,7 @@ void end_waiting(struct board *b)
         vm_end(vm, STATUS_UNEXPECTED, "%s: %s",
                any_repeats(vm) ? "no vCPU gets on" : "every vCPU waits and nothing will wake it",
                text);
+        vm->was_stopped = true;
         vm->may_restart = false;
     }
 }
@@ -167,6 +169,15 @@ void end_by_button(struct vm *vm, bool told)
            told ? "the guest was told, and did not power off until it was pressed again"
                 : "nothing here tells the guest of it",
            text);
+    vm->was_stopped = true;
+}
+
+void end_by_power_cut(struct vm *vm)
+{
+    char text[sizeof vm->ending];
+    say_where(vm, text, sizeof text);
+    vm_end(vm, STATUS_POWER_CUT, "power was cut%s", text);
+    vm->was_stopped = true;
 }
 
 void end_by_limit(struct board *b, const char *which)
@@ -185,6 +196,7 @@ void end_by_limit(struct board *b, const char *which)
                : nobody_gets_on(b) ? " while every vCPU waits: "
                                    : ": ",
                text);
+        vm->was_stopped = true;
         vm->may_restart = false;
     }
 }
@@ -202,14 +214,15 @@ static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
     const struct asked_register *a = &vm->asked[v->index];
     const struct bus_region *asked = bus_find(&vm->bus, a->at);
     vcpu_read_registers(v, vm->board->current, &r);
-    bool is_named = vm_symbol(vm, vcpu_registers_pc(&r), &s);
+    uint64_t pc = vcpu_registers_pc(&r);
+    bool loops = vcpu_loop_from(v, &pc), is_named = vm_symbol(vm, pc, &s);
     bool lately = vm->board->vtime.instructions - a->last <= ASKED_LATELY;
     bool asks = asked && a->times >= ASKED_MANY && lately && vcpu_is_runnable(v);
     if (!v->on || (!is_named && !asks))
         return;
     text_add(text, size, "%svCPU %u", *text ? "; " : "", v->index);
     if (is_named)
-        text_add(text, size, " in %s+%#" PRIx64, s.name, s.offset);
+        text_add(text, size, " %s %s+%#" PRIx64, loops ? "came from" : "in", s.name, s.offset);
     if (asks)
         text_add(text, size, " reads %s at offset %#" PRIx64 " again and again", asked->vdev->name,
                  a->at.v - asked->base);

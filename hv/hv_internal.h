@@ -22,6 +22,7 @@ void note_repetition(struct vm *vm, struct vcpu *v);
 void end_waiting(struct board *b);
 /* The power button: the guest was `told` of it before, or cannot be. */
 void end_by_button(struct vm *vm, bool told);
+void end_by_power_cut(struct vm *vm);
 /* "instruction limit reached", and what nobody would have ended. */
 void end_by_limit(struct board *b, const char *which);
 

@@ -131,7 +131,7 @@ static void deliver_to(struct vm *vm, const struct push *p)
         press_button(vm);
         break;
     case PUSH_POWER_CUT:
-        vm_end(vm, STATUS_POWER_CUT, "power was cut");
+        end_by_power_cut(vm);
         break;
     case PUSH_STATUS:
         vm_log_status(vm);

@@ -26,6 +26,7 @@ void vm_end(struct vm *vm, int status, const char *format, ...)
     va_end(args);
     vm->ended = true;
     vm->exit_status = status;
+    vm->was_stopped = false;
     vm->may_restart =
         (status >= STATUS_WATCHDOG && status <= STATUS_UNEXPECTED) || status == STATUS_STARTED;
     engine_tell_changes(vm->board->engine);

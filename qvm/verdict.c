@@ -48,11 +48,11 @@ static void print_lost(const struct vm *vm)
     fputc(')', stderr);
 }
 
-/* Of who was stopped by a limit: what it was about. */
+/* Of who was stopped, or does not get on: what it was about. */
 static void print_places(struct vm *vm)
 {
     char text[512] = "";
-    if (vm->exit_status == STATUS_LIMIT)
+    if (vm->was_stopped)
         vm_places_text(vm, text, sizeof text);
     if (*text)
         fprintf(stderr, " (%s)", text);

@@ -96,7 +96,7 @@ def signals():
     r.until('line 3\n')
     r.send(signal.SIGQUIT)
     verdict('SIGQUIT for several', r.finish().problem(
-        33, 'a: power was cut (exit status 3)', 'b: the guest powered off', 'd: power was cut'))
+        33, 'a: power was cut, vCPU 0 at PC 0x4', 'b: the guest powered off', 'd: power was cut, vCPU 0 at PC 0x4'))
     replayed('SIGQUIT for several', r)
 
 

@@ -92,7 +92,8 @@ verdict('a BREAK in a replay', Run([qvm, 'replay', '--verify', TRACE]).problem(0
 on_terminal('Ctrl-A x', [qvm, 'run', *guest('hears 5')], 3, (b'ready', b'a\x01x'))
 
 FOR_EVER = 'vCPU 0 takes the same exception for ever at the vector '
-UDF = r'; the first exception was at PC 0x4\w+, instruction \d+: ESR 0x2000000, undefined instruction; '
+UDF = r'; the first exception was at PC 0x4\w+, instruction \d+: ESR 0x2000000, undefined instruction '
+UDF += r'\(vCPU 0 came from main\+0x\w+\); '
 
 for does, vector, why in (
         ('nowhere', '0x7000000200 (VBAR_EL1 0x7000000000 + 0x200)',
@@ -109,7 +110,7 @@ for does, vector, why in (
 # The PC, ESR and FAR of the first, which is a fetch here.
 r = Run([qvm, 'run', '--no-record', 'configs/test-arm64.qvmconf', 'load', 'build/guests/tests/jump.elf'])
 verdict('jump', r.problem(7, 'the first exception was at PC 0xa800000, instruction 5: ESR 0x86000010, '
-                          'Instruction Abort from the same Exception level, FAR 0xa800000;'))
+                          'Instruction Abort from the same Exception level, external abort, FAR 0xa800000;'))
 
 stuck('watched', 'the guest did not feed its watchdog', 'warn:', FOR_EVER, status=4)
 stuck('other wait', 'warn:', 'no vCPU gets on: vCPU 0 waits at PC 0x4', 'vCPU 1 takes the same exception for ever')
@@ -140,8 +141,9 @@ stuck('parked', 'instruction limit reached: vCPU 0 branches to itself at PC 0x4'
 
 # Accesses that come to nothing.
 r = stuck('lost 1000', 'the guest powered off (20 accesses that nobody answers, 1000 that its memory does not permit)',
-          "the guest's memory there does not permit a write of 4 bytes at guest-physical 0x60000010: it is ignored",
-          'accesses like these of more pages are only counted', status=0)
+          "the guest's memory there does not permit a write of 4 bytes at guest-physical 0x60000010: it is ignored "
+          '(unsupported reference fail makes it an abort)',
+          'no more pages are named where accesses come to nothing: those are only counted', status=0)
 verdict('one line a page, and no more than 17', '' if r.err.count('warn:') == 17 else r.err)
 Run([qvm, 'record', '--snapshot-every', '1000', '-o', TRACE, *guest('lost 1000')])
 r = Run([qvm, 'replay', '--from', '5000', TRACE])
@@ -176,11 +178,13 @@ kept('the guest says so', Run([qvm, 'run', ACTOR, 'cmdline', 'exit 3']))
 kept('it is stuck', Run([qvm, 'run', *guest('nowhere')]))
 for name, status, ending in (('SIGTERM', 0, 'terminated by the power button (SIGTERM, SIGINT): nothing here tells '
                               'the guest of it, vCPU 0 at PC 0x4'),
-                             ('SIGQUIT', 3, 'power was cut'), ('SIGHUP', 3, 'power was cut')):
+                             ('SIGQUIT', 3, 'power was cut, vCPU 0 at PC 0x4'),
+                             ('SIGHUP', 3, 'power was cut, vCPU 0 at PC 0x4')):
     r = Live([qvm, 'run', ACTOR, 'cmdline', 'count 1000000000'], work + '/errors')
     r.until('line 3\n')
     r.send(getattr(signal, name))
     verdict(name, r.finish().problem(status, ending))
+    verdict(name + ', where', '' if re.search(r' at PC 0x4\w+ \(vCPU 0 (in|reads) ', r.err) else r.err[-300:])
     kept(name, r)
 for what, status, command in (('success', 0, [ACTOR, 'cmdline', 'off']),
                               ('unwanted', 67, ['--no-record', '--limit-insns', '1000', *ENDLESS])):

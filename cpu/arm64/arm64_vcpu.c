@@ -407,6 +407,7 @@ const struct arch arch_arm64 = {
     .unload = unload,
     .run = run,
     .loop_text = arm64_loop_text,
+    .loop_from = arm64_loop_from,
     .waiting_text = arm64_waiting_text,
     .timers_text = arm64_timers_text,
     .is_parked = arm64_is_parked,

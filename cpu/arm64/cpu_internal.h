@@ -85,6 +85,7 @@ enum engine_outcome carry_out_access(struct arm64_vcpu *v, uint64_t pc, uint32_t
 
 /* loop.c */
 void arm64_loop_text(const struct vcpu *v, char *text, size_t size);
+bool arm64_loop_from(const struct vcpu *v, uint64_t *pc);
 /* An exception is about to be entered: `attempt` was the instruction, PSTATE `from` becomes
  * `to`, PC `vector`. */
 struct exception_entry {

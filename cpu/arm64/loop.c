@@ -90,6 +90,12 @@ static void add_first(const struct exception_chain *c, char *text, size_t size)
     text_add(text, size,
              "; the first exception was at PC %#" PRIx64 ", instruction %" PRIu64 ": ESR %#x, %s",
              c->first_pc, c->first_instruction, c->first_esr, class_name(ec));
+    if (ec == EC_DATA_ABORT || ec == EC_DATA_ABORT_LOWER || ec == EC_INSN_ABORT ||
+        ec == EC_INSN_ABORT_LOWER) {
+        char fault[64];
+        syndrome_status_text(c->first_esr & 0x3f, fault, sizeof fault);
+        text_add(text, size, ", %s", fault);
+    }
     if (has_far(ec))
         text_add(text, size, ", FAR %#" PRIx64, c->first_far);
 }
@@ -104,4 +110,13 @@ void arm64_loop_text(const struct vcpu *cpu, char *text, size_t size)
              c->vector, v->vbar, c->vector - v->vbar);
     add_why(c, text, size);
     add_first(c, text, size);
+}
+
+bool arm64_loop_from(const struct vcpu *cpu, uint64_t *pc)
+{
+    const struct exception_chain *c = &arm64_of_const(cpu)->chain;
+    if (!cpu->repeats || !c->is_known)
+        return false;
+    *pc = c->first_pc;
+    return true;
 }
