@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# circles.sh BUILD_DIR: in each folder files use each other in one direction only, so that each can be
+# read, tested and replaced with what lies below it alone. Looks at the objects of a build: a file uses
+# another one if it takes a symbol that only that one defines. Prints each circle, with the symbols
+# it is made of; silent when there is none but those listed here.
+set -uo pipefail
+build="${1:?usage: circles.sh BUILD_DIR}"
+
+# Circles that remain, "FOLDER FILE...|reason": each is to be cut. One that is gone, or has changed,
+# has to leave the list, too.
+remain=(
+    'cpu alignment.c arm64_gdb.c arm64_registers.c arm64_state.c arm64_vcpu.c debug.c exception.c illegal.c mmio.c pmu.c step.c sysreg.c translate.c waiting.c withheld.c|exceptions, faults and what decides on them call each other'
+    'cpu engine_unicorn.c interpose.c unicorn_arm64.c unicorn_blocks.c unicorn_checks.c unicorn_event.c unicorn_exits.c unicorn_icache.c unicorn_inside.c unicorn_pages.c unicorn_run.c unicorn_sides.c unicorn_yield.c|the engine hands the library callbacks of files that ask it again'
+    'vdev all.c exit.c gic.c gic_msi.c gic_pic.c options.c pl011.c pl031.c pvpanic.c shmem.c shmem_names.c virtio_console.c virtio_entropy.c virtio_mmio.c wdt_sp805.c|the list of types is asked by what devices read their options with'
+    'hv assemble.c blobs.c board_config.c board_state.c chaos.c config_cpu.c config_finish.c config_memory.c config_parse.c config_pass.c config_policy.c config_set.c config_vdev.c exit_arm64.c exits.c ftrace_arm64.c guest_tree.c image.c import_ftrace.c import_verdict.c observed_arm64.c observed_exit.c observed_text.c pass.c placement.c psci.c run.c snapshot.c verdict_arm64.c vm_arch.c vm_arches.c vm_arm64.c|assembly also restarts VMs and delivers interrupts; the parser knows the options; architectures are asked by what they use'
+    'hv device_tree_phandles.c device_tree_references.c|what refers to a node is found, and rewritten, in two files'
+    'qvm divergence.c gdb_board.c gdb_monitor.c gdb_session.c gdb_why.c player.c question.c recording.c session.c|the session has names and reports that its parts use'
+    'qvm gdb_query.c gdb_run.c gdb_server.c|answers are written by the file that asks for them'
+)
+
+# Lines "user definer symbol" of a folder's objects.
+uses_of() {
+    find "$1" -name '*.o' -exec nm -A -g -P {} + | awk '
+        {
+            object = $1
+            sub(/:$/, "", object); sub(/\.o$/, "", object); sub(/.*\//, "", object)
+            if ($3 == "U" || $3 == "w")
+                wants[object, $2]
+            else
+                definer[$2] = object
+        }
+        END {
+            for (pair in wants) {
+                split(pair, part, SUBSEP)
+                if (part[2] in definer && definer[part[2]] != part[1])
+                    print part[1], definer[part[2]], part[2]
+            }
+        }' | sort
+}
+
+# circles_of FOLDER: for each set of files that reach each other "FOLDER FILE..." and, indented, the
+# uses among them.
+circles_of() {
+    awk -v folder="$1" '
+        {
+            if (!($1 in seen)) { seen[$1]; file[++files] = $1 }
+            if (!($2 in seen)) { seen[$2]; file[++files] = $2 }
+            if (!(($1, $2) in symbols)) next_of[$1] = next_of[$1] " " $2
+            symbols[$1, $2] = symbols[$1, $2] " " $3
+        }
+        # All that can be reached from a file.
+        function walk(from, start,    i, count, to) {
+            count = split(next_of[start], to, " ")
+            for (i = 1; i <= count; i++)
+                if (!((from, to[i]) in reaches)) {
+                    reaches[from, to[i]]
+                    walk(from, to[i])
+                }
+        }
+        function together(a, b) { return (a, b) in reaches && (b, a) in reaches }
+        # By name.
+        function sort_files(    i, j, held) {
+            for (i = 2; i <= files; i++) {
+                held = file[i]
+                for (j = i - 1; j > 0 && file[j] > held; j--) file[j + 1] = file[j]
+                file[j + 1] = held
+            }
+        }
+        END {
+            sort_files()
+            for (i = 1; i <= files; i++) walk(file[i], file[i])
+            for (i = 1; i <= files; i++) {
+                if (file[i] in told || !((file[i], file[i]) in reaches)) continue
+                line = folder; uses = ""
+                for (j = 1; j <= files; j++) {
+                    if (!together(file[i], file[j])) continue
+                    told[file[j]]
+                    line = line " " file[j]
+                    for (k = 1; k <= files; k++)
+                        if ((file[j], file[k]) in symbols && together(file[i], file[k]))
+                            uses = uses "\n    " file[j] " uses " file[k] ":" symbols[file[j], file[k]]
+                }
+                print line uses
+            }
+        }'
+}
+
+bad=0
+found=
+for folder in emu mmu cpu vdev hv qvm; do
+    objects="$build/CMakeFiles/qvm_$folder.dir"
+    [ "$folder" != qvm ] || objects="$build/CMakeFiles/qvm.dir"
+    uses="$(uses_of "$objects")"
+    # Without objects there would be nothing to find.
+    if [ -z "$uses" ]; then
+        echo "circles: cannot read the objects of $folder in $build"
+        exit 2
+    fi
+    found+="$(circles_of "$folder" <<<"$uses")"$'\n'
+done
+
+# Is the line one of what remains?
+remains() {
+    local entry
+    for entry in "${remain[@]}"; do
+        [ "${entry%%|*}" != "$1" ] || return 0
+    done
+    return 1
+}
+
+report=no
+while IFS= read -r line; do
+    case "$line" in
+    '') ;;
+    ' '*) [ $report = no ] || echo "$line" ;;
+    *)
+        report=no
+        remains "$line" && continue
+        report=yes bad=1
+        echo "${line%% *}: files that use each other: ${line#* }"
+        ;;
+    esac
+done <<<"$found"
+for entry in "${remain[@]}"; do
+    grep -qxF -- "${entry%%|*}" <<<"$found" || { echo "gone: ${entry%%|*}: take it off the list"; bad=1; }
+done
+exit $bad
