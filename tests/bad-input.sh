@@ -282,6 +282,8 @@ logger loud stderr"
 ram 0x100000000000,1M"
     conf "[bad.qvmconf:1] ram 0x10000000000-0x100000fffff is beyond the 40-bit physical addresses of cpu-model a53" \
         "ram 0x10000000000,1M set cpu-model a53"
+    expect 65 "[cmdline:1] 'traces/hello.qtrace' is no configuration but a trace or snapshot (qvm replay" run traces/hello.qtrace
+    expect 65 "good.elf' is no configuration but an ELF file (write \`load FILE\`" run "$files/good.elf"
     config noload.qvmconf "ram 128M"
     expect 65 "nothing to run" run "$files/noload.qvmconf"
     config noram.qvmconf "load $files/good.elf"

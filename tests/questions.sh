@@ -547,4 +547,13 @@ says 2 "qvm: when wants one of --write, --exec and --exit: qvm when TRACE --writ
 says 2 "qvm: --exit 'io' is none of mmio, mmio-opaque, fetch, stage2, hvc, smc, wfi, sysreg, sysreg-unknown, semihosting" when $mmio --exit io
 says 2 "qvm: --write '0x10,0' is no range of addresses" when $mmio --write 0x10,0
 
+# A branch to where nothing is, and a vector where nothing is: an attempt each.
+"$qvm" record -o "$work/jump.qtrace" configs/test-arm64.qvmconf load build/guests/tests/jump.elf >/dev/null 2>&1
+says 0 "  next PC   0xa800000" explain "$work/jump.qtrace" --at 3 --next
+says 0 "  exception at EL1, vector VBAR_EL1 + 0x200" explain "$work/jump.qtrace" --at 4 --next
+says 0 "  ELR_EL1   0xa800000" explain "$work/jump.qtrace" --at 4 --next
+says 0 "insn=6 vm=test vcpu=0 0x200: not readable" when "$work/jump.qtrace" --exec 0x200
+"$qvm" record -o "$work/limit.qtrace" configs/test-arm64.qvmconf load build/guests/tests/jump.elf --limit-insns 3 >/dev/null 2>&1
+says 0 "instruction 3: the recording ends here: instruction limit reached, vCPU 0 at PC 0x4008000c" explain "$work/limit.qtrace" --at 3 --next
+
 finish

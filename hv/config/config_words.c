@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/trace_format.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config_numbers.h"
 #include "hv/config/config_strings.h"
@@ -249,6 +250,28 @@ static const char *leaf_name(const char *path)
     return leaf;
 }
 
+/* What somebody took for a configuration: its name, and what it is for. NULL: text, or nothing that
+ * is known. */
+static const char *known_file(const uint8_t *file, size_t size)
+{
+    static const struct {
+        size_t at;
+        const char *magic, *what;
+    } known[] = {
+        {0, TRACE_MAGIC,
+         "a trace or snapshot (qvm replay plays one, qvm run --from starts from it)"},
+        {0, "\177ELF", "an ELF file (write `load FILE` in a configuration)"},
+        {56, "ARM\x64", "a kernel Image (write `load FILE` in a configuration)"},
+        {0, "\x1f\x8b", "a compressed file (write `load FILE` in a configuration)"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = strlen(known[i].magic);
+        if (size >= known[i].at + length && memcmp(file + known[i].at, known[i].magic, length) == 0)
+            return known[i].what;
+    }
+    return NULL;
+}
+
 static void open_file(struct words *w)
 {
     const char *path = w->arguments[w->next++] + 1;
@@ -260,7 +283,12 @@ static void open_file(struct words *w)
         errors_add(w->errors, place, "%s", e.text[0] ? e.text : "the file cannot be read");
         return;
     }
-    const char *leaf = leaf_name(path);
+    const char *leaf = leaf_name(path), *what = known_file(file, size);
+    if (what) {
+        errors_add(w->errors, place, "'%.200s' is no configuration but %s", path, what);
+        free(file);
+        return;
+    }
     w->file = file;
     w->text = file;
     w->size = size;

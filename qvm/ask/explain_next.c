@@ -53,7 +53,7 @@ static void put_text(const struct checkpoint *before, const struct checkpoint *a
              before->vm->name, before->v->index, arch->level_name, arch->level(&before->r), code);
     if (s->exit.size)
         text_put(out, "%.*s", (int)s->exit.size, (const char *)s->exit.data);
-    else if (!arch->put_exception(&before->r, &after->r, out))
+    if (!arch->put_exception(&before->r, &after->r, out) && !s->exit.size)
         text_put(out, "  next PC   0x%" PRIx64 "\n", vcpu_registers_pc(&after->r));
 }
 
@@ -90,7 +90,10 @@ bool explain_next(struct player *p, uint64_t at, bool json, struct bytes *out, s
     s.watching = true;
     board_run_to(p->board, at + 1);
     look(p->board, &before, &after);
-    if (p->board->vtime.instructions == at)
+    if (p->board->vtime.instructions == at && p->trace.has_end && p->trace.end.instructions == at)
+        text_put(out, "instruction %" PRIu64 ": the recording ends here: %s\n", at,
+                 p->trace.end.sentence);
+    else if (p->board->vtime.instructions == at)
         text_put(out, "instruction %" PRIu64 ": no vCPU runs any more\n", at);
     else if (json && s.exit.size)
         bytes_put(out, s.exit.data, s.exit.size);
