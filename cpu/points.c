@@ -16,7 +16,7 @@ static void note_code(struct points *p)
     p->code_count = 0;
     for (size_t i = 0; i < p->count; i++) {
         size_t at = p->code_count;
-        if (p->list[i].kind != POINT_EXECUTE || p->list[i].address % 4)
+        if (p->list[i].kind != POINT_EXECUTE)
             continue;
         for (; at > 0 && p->code[at - 1] > p->list[i].address; at--)
             p->code[at] = p->code[at - 1];
@@ -102,14 +102,14 @@ bool points_may_meet(const struct points *p, const struct footprint *f)
     return false;
 }
 
-uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
+uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes, unsigned each,
                         uint64_t instructions)
 {
     for (size_t i = 0; i < p->code_count; i++) {
         uint64_t at = p->code[i] - pc;
         bool passed = at == 0 && instructions == p->resume_at;
-        if (!passed && at < size_bytes)
-            return at / 4;
+        if (!passed && at < size_bytes && at % each == 0)
+            return at / each;
     }
     return UINT64_MAX;
 }

@@ -33,7 +33,7 @@ struct point_access {
 struct points {
     struct point list[POINTS_MAX];
     size_t count;
-    /* Where the breakpoints are, in ascending order; those that PC can be at. */
+    /* Where the breakpoints are, in ascending order. */
     uint64_t code[POINTS_MAX];
     size_t code_count;
     /* The instruction at this count runs although there is a breakpoint at it, or although it
@@ -60,9 +60,9 @@ unsigned points_watched(const struct points *p, uint64_t page_va, uint64_t page_
 bool points_have_watched(const struct points *p); /* is there a watchpoint? */
 /* False: none can have been met in that stretch of the run. */
 bool points_may_meet(const struct points *p, const struct footprint *f);
-/* How many instructions from `pc`, the next at this count, may run before a breakpoint; UINT64_MAX:
- * all of the block. */
-uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes,
+/* How many instructions of `each` so many bytes from `pc`, the next at this count, may run before a
+ * breakpoint; UINT64_MAX: all of the block. */
+uint64_t points_may_run(const struct points *p, uint64_t pc, unsigned size_bytes, unsigned each,
                         uint64_t instructions);
 /* The instruction at `pc` is next. True: it must wait for the debugger. */
 bool points_before(struct points *p, const struct vcpu *v, uint64_t pc, uint64_t instructions);

@@ -57,7 +57,8 @@ struct vm_arch {
     /* What a vCPU does of a core that lacks them, and the option that sets the first of them. */
     const char *without_system_registers;
     const struct image_format *kernel;    /* that it has beside ELF (hv/images/image.h), or NULL */
-    const struct observed_arch *observed; /* exits from elsewhere: hv/foreign/observed_arch.h */
+    const struct observed_arch *observed; /* exits from elsewhere (hv/foreign/observed_arch.h), or
+                                           * NULL */
     /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS
      * in JSON; and what the guest gets where its instruction is not carried out. */
     const char *exit_whys[EXIT_REASONS];

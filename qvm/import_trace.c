@@ -153,6 +153,9 @@ static bool import_stream(struct importing *i, struct error *e)
     bool ok = assemble(i, i->words->words, i->words->count, e);
     if (ok)
         in.arch = i->p.board->vms[0]->arch;
+    if (ok && !in.arch->observed)
+        ok = error_set(e, "exits of other boards are not known for cpu-model %s",
+                       i->p.board->vms[0]->config->cpu_model);
     ok = ok && import_text(format, &in, text, i->file.size, e);
     if (ok)
         resolve_vcpus(i, &in);

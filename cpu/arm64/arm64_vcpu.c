@@ -79,7 +79,7 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
         may_run = step < may_run ? step : may_run;
     }
     if (v->cpu.world->points) {
-        uint64_t points = points_may_run(v->cpu.world->points, pc, size_bytes,
+        uint64_t points = points_may_run(v->cpu.world->points, pc, size_bytes, 4,
                                          engine_executed(v->cpu.world->engine));
         may_run = points < may_run ? points : may_run;
     }
@@ -101,7 +101,7 @@ static enum engine_before_fetch before_fetch(void *cpu, uint64_t pc)
         (v->spsr_is_odd && illegal_may_run(v, pc, 0, pstate) == 0))
         return ENGINE_BEFORE_MACHINE;
     const struct points *points = v->cpu.world->points;
-    bool is_point = points && points_may_run(points, pc, 4, engine_executed(e)) == 0;
+    bool is_point = points && points_may_run(points, pc, 4, 4, engine_executed(e)) == 0;
     return is_point ? ENGINE_BEFORE_POINT : ENGINE_BEFORE_NOTHING;
 }
 

@@ -19,7 +19,8 @@ static void take_access(const struct guest_exit *x, struct observed_exit *s)
 bool observed_of_event(const struct board_event *event, struct observed_exit *s)
 {
     const struct guest_exit *x = event->exit;
-    if (event->id != EVENT_GUEST_EXIT || event->vcpu >= OBSERVED_VCPUS_MAX)
+    if (event->id != EVENT_GUEST_EXIT || event->vcpu >= OBSERVED_VCPUS_MAX ||
+        !event->vm->arch->observed)
         return false;
     *s = (struct observed_exit){
         .kind = x ? event->vm->arch->observed->kind : OBSERVED_INTERRUPT,

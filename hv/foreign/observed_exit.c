@@ -134,7 +134,7 @@ bool observed_stream_get(struct observed_stream *s, const void *data, size_t siz
 const struct vm_arch *observed_vm_arch(const struct observed_exit *x)
 {
     for (size_t i = 0; vm_arches[i]; i++)
-        if (vm_arches[i]->observed->kind == x->kind)
+        if (vm_arches[i]->observed && vm_arches[i]->observed->kind == x->kind)
             return vm_arches[i];
     return NULL;
 }

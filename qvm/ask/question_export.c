@@ -209,8 +209,12 @@ static bool play(struct export *x, struct player *p, struct error *e)
         return error_set(e, "--from %" PRIu64 " is behind --to %" PRIu64, x->from, x->to);
     if (!player_start(p, x->from ? x->from - 1 : 0, &sinks, e))
         return false;
-    for (size_t i = 0; i < p->board->vm_count; i++)
-        x->exits += vm_exits(p->board->vms[i]);
+    for (size_t i = 0; i < p->board->vm_count; i++) {
+        const struct vm *vm = p->board->vms[i];
+        x->exits += vm_exits(vm);
+        if (x->put == put_ftrace && !vm->arch->observed)
+            return error_set(e, "Linux has no tracepoints for cpu-model %s", vm->config->cpu_model);
+    }
     p->board->wants_pause = tell;
     p->board->wants_pause_context = x;
     board_run_to(p->board, x->to);
