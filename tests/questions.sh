@@ -315,7 +315,7 @@ VBAR_EL1 was last written by instruction 52: VM test, vCPU 0, 0x40080050 <cpu_en
   before 0x0000000000000000, after 0x0000000040083000
   monitor seek 51 goes to it
 TEXT
-says 2 "qvm: why wants ADDR[,LEN] or a register: 'zr' is none of gdb's target description" why $mmio zr
+says 2 "qvm: why wants ADDR[,LEN], a symbol of a loaded ELF file, or a register of gdb's target description, not 'zr'" why $mmio zr
 says 2 "qvm: the recording ends at instruction 150156" why $mmio x0 --at 150157
 says 2 "qvm: VM test has no vCPU 1" why $mmio x0 --vcpu 1
 
@@ -553,6 +553,10 @@ says 0 "  next PC   0xa800000" explain "$work/jump.qtrace" --at 3 --next
 says 0 "  exception at EL1, vector VBAR_EL1 + 0x200" explain "$work/jump.qtrace" --at 4 --next
 says 0 "  ELR_EL1   0xa800000" explain "$work/jump.qtrace" --at 4 --next
 says 0 "insn=6 vm=test vcpu=0 0x200: not readable" when "$work/jump.qtrace" --exec 0x200
+says 0 "insn=1 vm=test vcpu=0 0x40080000 <start+0>: msr vbar_el1, xzr" when "$work/jump.qtrace" --exec start
+says 0 "insn=4 vm=test vcpu=0 0x4008000c <start+0xc>: br x0" when "$work/jump.qtrace" --exec start+0xc
+says 1 "qvm: 40080000 is decimal, and nothing is there; 0x40080000 is in the guest's memory map" when "$work/jump.qtrace" --exec 40080000
+says 2 "qvm: --exec wants a number or a symbol of a loaded ELF file, not 'nosuch'" when "$work/jump.qtrace" --exec nosuch
 "$qvm" record -o "$work/limit.qtrace" configs/test-arm64.qvmconf load build/guests/tests/jump.elf --limit-insns 3 >/dev/null 2>&1
 says 0 "instruction 3: the recording ends here: instruction limit reached, vCPU 0 at PC 0x4008000c" explain "$work/limit.qtrace" --at 3 --next
 

@@ -104,30 +104,88 @@ bool elf_symbol(const void *file, size_t size, uint64_t at, struct symbol *s)
     return false;
 }
 
-static bool is_image_of(const struct vm *vm, const struct pull_record *r)
+static bool is_named(const struct elf *e, uint64_t strings, uint64_t size, uint64_t symbol,
+                     const char *name)
 {
-    for (size_t i = 0; i < vm->config->load_count; i++) {
-        const char *path = vm->config->loads[i].path;
+    uint64_t at = get(e, symbol, 4), length = strlen(name) + 1;
+    return at < size && size - at >= length && get(e, symbol + 6, 2) != 0 &&
+           memcmp(e->data + strings + at, name, length) == 0;
+}
+
+static bool find_in(const struct elf *e, uint64_t table, const char *name,
+                    struct symbol_place *found)
+{
+    uint64_t from, size, strings, strings_size;
+    if (!contents(e, table, &from, &size) ||
+        !contents(e, section(e, get(e, table + 40, 4)), &strings, &strings_size))
+        return false;
+    for (uint64_t i = 0; i < size / SYMBOL; i++) {
+        uint64_t symbol = from + i * SYMBOL;
+        if (!is_named(e, strings, strings_size, symbol, name))
+            continue;
+        *found = (struct symbol_place){get(e, symbol + 8, 8), get(e, symbol + 16, 8)};
+        return true;
+    }
+    return false;
+}
+
+static bool elf_find(const void *file, size_t size, const char *name, struct symbol_place *found)
+{
+    struct elf e;
+    if (!open_elf(&e, file, size))
+        return false;
+    for (uint64_t i = 0; i < e.section_count; i++)
+        if (get(&e, section(&e, i) + 4, 4) == SHT_SYMTAB &&
+            find_in(&e, section(&e, i), name, found))
+            return true;
+    return false;
+}
+
+static bool is_image_of(const struct vm_config *config, const struct pull_record *r)
+{
+    for (size_t i = 0; i < config->load_count; i++) {
+        const char *path = config->loads[i].path;
         if (strlen(path) == r->key_size && memcmp(path, r->key, r->key_size) == 0)
             return true;
     }
     return false;
 }
 
+/* The next image that the VM was loaded from; NULL: there are no more. */
+static const struct journal_image *next_image(const struct journal *j,
+                                              const struct vm_config *config, struct reader *in)
+{
+    struct pull_record r;
+    while (journal_next_pull(in, &r)) {
+        if (r.kind != PULL_FILE || r.absent || !is_image_of(config, &r))
+            continue;
+        for (size_t i = 0; i < j->image_count; i++)
+            if (memcmp(j->images[i].digest.b, r.digest.b, sizeof r.digest.b) == 0)
+                return &j->images[i];
+    }
+    return NULL;
+}
+
 bool vm_symbol(const struct vm *vm, uint64_t at, struct symbol *s)
 {
     const struct journal *j = vm->board->journal;
     struct reader in = reader_of(j->pulls.data, j->pulls.size);
-    struct pull_record r;
-    while (journal_next_pull(&in, &r)) {
-        if (r.kind != PULL_FILE || r.absent || !is_image_of(vm, &r))
-            continue;
-        for (size_t i = 0; i < j->image_count; i++) {
-            const struct journal_image *image = &j->images[i];
-            if (memcmp(image->digest.b, r.digest.b, sizeof r.digest.b) == 0 &&
-                elf_symbol(image->contents.data, image->contents.size, at, s))
+    const struct journal_image *image;
+    while ((image = next_image(j, vm->config, &in)))
+        if (elf_symbol(image->contents.data, image->contents.size, at, s))
+            return true;
+    return false;
+}
+
+bool symbols_find(const struct journal *j, const struct vm_config *configs, size_t count,
+                  const char *name, struct symbol_place *found)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct reader in = reader_of(j->pulls.data, j->pulls.size);
+        const struct journal_image *image;
+        while ((image = next_image(j, &configs[i], &in)))
+            if (elf_find(image->contents.data, image->contents.size, name, found))
                 return true;
-        }
     }
     return false;
 }

@@ -16,4 +16,12 @@ bool elf_symbol(const void *file, size_t size, uint64_t at, struct symbol *s);
 /* The same in the images of a VM, by the address that they were linked for. */
 bool vm_symbol(const struct vm *vm, uint64_t at, struct symbol *s);
 
+/* The other way: an address, and the size that the file tells (0: none), of the first VM that has
+ * an image with a symbol of this name, of code or data. */
+struct symbol_place {
+    uint64_t address, size;
+};
+bool symbols_find(const struct journal *j, const struct vm_config *configs, size_t count,
+                  const char *name, struct symbol_place *found);
+
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/config/config_ranges.h"
+#include "hv/images/symbols.h"
 #include "qvm/host/host.h"
 
 bool question_number(const char *text, uint64_t *value, const char *what, struct error *e)
@@ -16,6 +18,57 @@ bool question_number(const char *text, uint64_t *value, const char *what, struct
     if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0)
         return true;
     return error_set(e, "%s wants a number, not '%s'", what, text);
+}
+
+/* Is it within what the VMs have in the guest-physical address space? */
+static bool is_somewhere(const struct question_names *names, uint64_t address)
+{
+    bool found = false;
+    for (size_t i = 0; i < names->count && !found; i++) {
+        size_t count;
+        struct config_range *ranges = config_ranges(&names->configs[i], &count);
+        for (size_t k = 0; k < count; k++)
+            found |= address - ranges[k].start < ranges[k].size;
+        free(ranges);
+    }
+    return found;
+}
+
+/* Numbers are as in C, where people copy addresses without their 0x. */
+static void hint_at_hexadecimal(const struct question_names *names, const char *text,
+                                uint64_t address)
+{
+    char *end;
+    uint64_t other = strtoull(text, &end, 16);
+    if (*end || strspn(text, "0") || is_somewhere(names, address) || !is_somewhere(names, other))
+        return;
+    fprintf(stderr, "qvm: %s is decimal, and nothing is there; 0x%s is in the guest's memory map\n",
+            text, text);
+}
+
+bool question_address(const struct question_names *names, const char *text, uint64_t *address,
+                      uint64_t *size, const char *what, struct error *e)
+{
+    struct symbol_place found;
+    char name[128];
+    size_t length = strcspn(text, "+");
+    uint64_t offset = 0;
+    if (*text >= '0' && *text <= '9') {
+        if (!question_number(text, address, what, e))
+            return false;
+        hint_at_hexadecimal(names, text, *address);
+        return true;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    if (!symbols_find(names->journal, names->configs, names->count, name, &found))
+        return error_set(e, "%s wants a number or a symbol of a loaded ELF file, not '%s'", what,
+                         text);
+    if (text[length] && !question_number(text + length + 1, &offset, what, e))
+        return false;
+    *address = found.address + offset;
+    if (!text[length] && found.size)
+        *size = found.size < 8 ? found.size : 8;
+    return true;
 }
 
 static const struct question_option *find(const struct question_option *options, const char *name)

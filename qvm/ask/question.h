@@ -20,6 +20,16 @@ bool question_words(char *const *words, int count, const struct question_option 
 /* A number as everywhere on the command line. `what` is for the message. */
 bool question_number(const char *text, uint64_t *value, const char *what, struct error *e);
 
+/* An address: a number, or SYMBOL[+OFFSET] of an image that these VMs were loaded from. Of a symbol
+ * without an offset `*size` becomes its size if it has one, and 8 bytes at most. */
+struct question_names {
+    const struct journal *journal;
+    const struct vm_config *configs;
+    size_t count;
+};
+bool question_address(const struct question_names *names, const char *text, uint64_t *address,
+                      uint64_t *size, const char *what, struct error *e);
+
 /* A recording, to be played without digests or output. */
 bool question_open(struct player *p, const char *path, struct error *e);
 /* Plays until so many instructions were executed: board and inputs are as they were before the next

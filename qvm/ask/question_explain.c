@@ -59,9 +59,10 @@ static bool explain_address(struct player *p, const struct request *r, const cha
     struct board_sinks sinks = {0};
     struct vm *vm = NULL;
     struct vcpu *v = NULL;
-    uint64_t a;
-    if (!question_number(address, &a, "ADDR", e) || !question_play_to(p, r->at, &sinks, e) ||
-        !choose_vcpu(r, p->board, &vm, &v, e))
+    const struct question_names names = {&p->journal, p->configs, p->vm_count};
+    uint64_t a, size;
+    if (!question_address(&names, address, &a, &size, "ADDR", e) ||
+        !question_play_to(p, r->at, &sinks, e) || !choose_vcpu(r, p->board, &vm, &v, e))
         return false;
     const struct explain_question q = {
         .address = a,

@@ -243,7 +243,9 @@ static bool parse_exit(const char *reason, struct error *e)
 
 static bool parse_range(struct search *s, const char *text, struct error *e)
 {
-    char address[32];
+    const struct question_names names = {&s->p->journal, s->p->configs, s->p->vm_count};
+    uint64_t size;
+    char address[128];
     const char *comma = strchr(text, ',');
     size_t length = comma ? (size_t)(comma - text) : strlen(text);
     s->point.kind = s->write ? POINT_WRITE : POINT_EXECUTE;
@@ -252,7 +254,8 @@ static bool parse_range(struct search *s, const char *text, struct error *e)
         return error_set(e, "%s wants an address, not '%s'", s->write ? "--write" : "--exec", text);
     memcpy(address, text, length);
     address[length] = 0;
-    if (!question_number(address, &s->point.address, s->write ? "--write" : "--exec", e) ||
+    if (!question_address(&names, address, &s->point.address, s->write ? &s->point.size : &size,
+                          s->write ? "--write" : "--exec", e) ||
         (comma && !question_number(comma + 1, &s->point.size, "--write ADDR,", e)))
         return false;
     if (!s->point.size || s->point.size - 1 > UINT64_MAX - s->point.address)
@@ -266,14 +269,12 @@ static bool parse(struct search *s, struct error *e)
         return error_set(e, "when wants one of --write, --exec and --exit: %s", usage);
     if ((s->gpa || s->at != NOT_AT) && !s->write)
         return error_set(e, "%s is for --write", s->gpa ? "--gpa" : "--at");
-    if (s->exit)
-        return parse_exit(s->exit, e);
-    return parse_range(s, s->write ? s->write : s->exec, e);
+    return !s->exit || parse_exit(s->exit, e);
 }
 
 static bool answer(struct search *s, struct error *e)
 {
-    if (!search_recording(s, e))
+    if ((!s->exit && !parse_range(s, s->write ? s->write : s->exec, e)) || !search_recording(s, e))
         return false;
     if (s->last)
         host_print(s->line.data, s->line.size);

@@ -377,20 +377,22 @@ static bool find_register(struct search *s)
 /* ADDR[,LEN] */
 static bool find_memory(struct search *s, enum gdb_space space, struct error *e)
 {
-    char address[32];
+    const struct board *b = s->g->board;
+    const struct question_names names = {b->journal, turn_of(s)->vm->config, 1};
+    char address[128];
     uint64_t size = 1;
     size_t length = strcspn(s->name, ",");
     if (length >= sizeof address)
         return error_set(e, "why wants ADDR[,LEN] or a register");
     memcpy(address, s->name, length);
     address[length] = 0;
-    if (*address < '0' || *address > '9')
+    struct error none = {0};
+    if (!question_address(&names, address, &s->gva, &size, "why", &none))
         return error_set(e,
-                         "why wants ADDR[,LEN] or a register: '%.64s' is none of gdb's target "
-                         "description",
+                         "why wants ADDR[,LEN], a symbol of a loaded ELF file, or a register of "
+                         "gdb's target description, not '%.64s'",
                          s->name);
-    if (!question_number(address, &s->gva, "why", e) ||
-        (s->name[length] && !question_number(s->name + length + 1, &size, "why ADDR,", e)))
+    if (s->name[length] && !question_number(s->name + length + 1, &size, "why ADDR,", e))
         return false;
     if (size == 0 || size > VALUE_MAX || (s->gva & PAGE_MASK) + size > PAGE_SIZE)
         return error_set(e, "why wants 1 to %u bytes within one page", VALUE_MAX);
