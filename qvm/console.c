@@ -28,6 +28,7 @@ static void connect(struct console *c, size_t vm, size_t channel, const struct v
         return;
     }
     to->to_stdout |= out;
+    c->keyboards += in;
     if (in && c->input_target < 0)
         c->input_target = (int)(vm << 8 | channel);
 }
@@ -109,10 +110,30 @@ static void warn_of(const struct vm *vm)
     }
 }
 
-void console_warn(const struct board *b)
+/* `yes` is the name of a folder. */
+static void warn_of_folder(const struct vm *vm)
 {
-    for (size_t i = 0; i < b->vm_count; i++)
+    const char *folder = vm->config->semihosting_dir;
+    if (folder && *folder && !host_exists(folder))
+        log_write(&vm->log, LOG_WARN,
+                  "set semihosting: there is no folder '%s', so no file in it can be opened "
+                  "(`on` is semihosting without files)",
+                  folder);
+}
+
+void console_warn(const struct console *c, const struct board *b)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
         warn_of(b->vms[i]);
+        warn_of_folder(b->vms[i]);
+    }
+    if (c->keyboards < 2 || c->input_target < 0)
+        return;
+    const struct vm *vm = b->vms[c->input_target >> 8];
+    const struct vdev *v = vm->vdevs[c->input_target & 0xff];
+    log_write(&vm->log, LOG_INFO,
+              "%s at %#" PRIx64 " gets what is typed: the first of %u with hostdev -",
+              v->type->name, v->loc, c->keyboards);
 }
 
 static bool open_channel(struct console_channel *to, struct error *e)

@@ -34,6 +34,7 @@ struct console {
     struct console_vm *vms; /* owned */
     size_t vm_count;
     struct bytes *printed; /* instead of standard output; NULL: no */
+    unsigned keyboards;    /* devices that asked for standard input */
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
     const struct host_link *debugger; /* who may want an end of a wait, too; NULL: nobody */
@@ -57,7 +58,7 @@ void console_free(struct console *c);
 #define CONSOLE_PRINTED_MAX ((size_t)1 << 20)
 void console_detach(struct console *c, struct bytes *printed);
 /* Says which consoles are connected to nothing. */
-void console_warn(const struct board *b);
+void console_warn(const struct console *c, const struct board *b);
 /* Opens what `hostdev` names. False, with the error, if something is not there and not `delayed`.
  */
 bool console_connect(struct console *c, struct error *e);

@@ -597,7 +597,7 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
         return session_report_error(&e, STATUS_NOT_STARTED);
     if (s->chaos_from_here.on)
         chaos_start(s->board, s->chaos_from_here.seed);
-    console_warn(s->board);
+    console_warn(&s->console, s->board);
     if (!console_connect(&s->console, &e))
         return session_report_error(&e, STATUS_CONFIGURATION);
     if (is_dry(s)) {

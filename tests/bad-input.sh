@@ -311,9 +311,9 @@ commands() {
     expect 2 "record wants a configuration" record -o "$files/x.qtrace"
     expect 2 "replay wants one trace file" replay
     expect 2 "replay wants one trace file" replay a b
-    expect 64 "Unable to open '$files/none/x.qtrace'" record -o "$files/none/x.qtrace" $board \
+    expect 64 "cannot open '$files/none/x.qtrace'" record -o "$files/none/x.qtrace" $board \
         load "$files/good.elf"
-    expect 64 "Unable to open '$files'" record -o "$files" $board load "$files/good.elf"
+    expect 64 "cannot open '$files'" record -o "$files" $board load "$files/good.elf"
     expect 67 "instruction limit reached, vCPU 0 at PC 0x40080008 (vCPU 0 in start+0x8); 100 instr" run $board load $programs/endless.elf \
         --limit-insns 100
     expect 67 "; 1 instruction, 0.000000001 s" run $board load $programs/endless.elf \

@@ -151,6 +151,14 @@ found = re.search(r' accesses that nobody answers, (\d+) that its memory does no
 verdict('those behind a snapshot', '' if found and int(found[1]) < 1000 and 4000 < int(found[2]) <= 5000 else r.err)
 stuck('lost 3', 'the guest gets an abort', options=['unsupported', 'reference', 'fail'], status=33)
 
+# Wishes that mean something else than they seem to.
+r = Run([qvm, 'run', '--no-record', *guest('off'), 'set', 'semihosting', 'yes', '--limit-ns', '1000000'])
+verdict('set semihosting yes', r.problem(67, "set semihosting: there is no folder 'yes'"))
+two = [word for at, line in (('0x0a100000', 50), ('0x0a200000', 51))
+       for word in ('vdev', 'pl011', 'loc', at, 'intr', 'gic:%d' % line, 'hostdev', '-')]
+r = Run([qvm, 'run', '--no-record', 'ram', '0x40000000,16M', 'load', 'build/guests/tests/hello.elf', *two, '--limit-insns', '9'])
+verdict('two consoles', r.problem(67, 'pl011 at 0xa100000 gets what is typed: the first of 2 with hostdev -'))
+
 # A kernel that says it has panicked.
 PANIC = ['vdev', 'pvpanic', 'loc', '0x09050000']
 for event, status, says in (('1', 7, "the guest's kernel panicked; "), ('3', 7, "the guest's kernel panicked; "),

@@ -264,7 +264,7 @@ static struct host_file *opened(FILE *file, bool is_pipe, const char *what, stru
 {
     struct host_file *f = calloc(1, sizeof *f);
     if (!file || !f) {
-        error_set(e, "Unable to %s '%s': %s", is_pipe ? "run" : "open", what, strerror(errno));
+        error_set(e, "cannot %s '%s': %s", is_pipe ? "run" : "open", what, strerror(errno));
         free(f);
         return NULL;
     }
@@ -396,7 +396,7 @@ struct host_input *host_input_open(const char *path, struct error *e)
     struct host_input *in = calloc(1, sizeof *in);
     if (in && (in->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)) >= 0)
         return in;
-    error_set(e, "Unable to open '%s': %s", path, strerror(errno));
+    error_set(e, "cannot open '%s': %s", path, strerror(errno));
     free(in);
     return NULL;
 }

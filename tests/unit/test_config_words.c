@@ -20,7 +20,7 @@ static uint8_t *read_file(void *context, const char *path, size_t *size, struct 
                        : !strcmp(path, "b.conf")   ? sources->b
                                                    : NULL;
     if (!text) {
-        error_set(e, "Unable to open '%s': No such file or directory", path);
+        error_set(e, "cannot open '%s': No such file or directory", path);
         return NULL;
     }
     *size = strlen(text);
@@ -133,7 +133,7 @@ static const struct {
     {{"a", "@none.conf", "b"},
      {"", ""},
      "a@cmdline:1 b@cmdline:3",
-     "[cmdline:2] Unable to open 'none.conf': No such file or directory"},
+     "[cmdline:2] cannot open 'none.conf': No such file or directory"},
     {{"@dir/a.conf", "x", "@b.conf", "y"},
      {"a", "b"},
      "a@a.conf:1 x@cmdline:2 b@b.conf:1 y@cmdline:4",
