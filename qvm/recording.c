@@ -139,7 +139,7 @@ void recording_exits(struct recording *r, struct exit_log *exit_log)
 {
     if (r->file)
         trace_write_exits(&r->writer, exit_log->out.data, exit_log->out.size);
-    bytes_clear(&exit_log->out);
+    exit_log_taken(exit_log);
 }
 
 void recording_parts(struct recording *r, struct board *b, bool is_start)

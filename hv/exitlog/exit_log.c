@@ -43,14 +43,21 @@ void exit_log_expect(struct exit_log *s, enum exit_log_mode mode, const void *da
         .mode = mode, .in = reader_of(data, size), .differs = differs, .context = context};
     s->unsure_at = UINT64_MAX;
     s->version = (uint8_t)reader_int(&s->in, 1);
-    s->in.failed = s->version != EXIT_LOG_VERSION && s->version != EXIT_LOG_WITHOUT_NEXT &&
-                   s->version != EXIT_LOG_WITHOUT_DUE;
+    s->in.failed = s->version != EXIT_LOG_VERSION && s->version != EXIT_LOG_WITHOUT_SHARED &&
+                   s->version != EXIT_LOG_WITHOUT_NEXT && s->version != EXIT_LOG_WITHOUT_DUE;
     advance(s);
 }
 
 void exit_log_free(struct exit_log *s)
 {
     bytes_free(&s->out);
+    digest_index_free(&s->contents);
+}
+
+void exit_log_taken(struct exit_log *s)
+{
+    s->out_begin += s->out.size;
+    bytes_clear(&s->out);
 }
 
 void exit_log_skip(struct exit_log *s, uint64_t instructions)
@@ -163,13 +170,36 @@ static void compare(struct board *b, const struct exit_log_entry *entry)
     advance(s);
 }
 
+/* What a device does may hang on any byte that it reads, and what a guest put there is nowhere else
+ * when exits are played: the log has the bytes. What is long, such as a frame or a disk's block, is
+ * often the same again; then it has the place of the first. */
+#define SHARED_FROM 256
+
+static void write_entry(struct exit_log *s, struct exit_log_entry entry)
+{
+    bool is_long =
+        entry.kind == EXIT_LOG_READ && entry.memory.ok && entry.memory.size > SHARED_FROM;
+    if (!is_long) {
+        exit_log_entry_put(&s->out, s->out_last, &entry);
+        return;
+    }
+    struct digest digest = sha256_of(entry.memory.data, (size_t)entry.memory.size);
+    size_t place = digest_index_find(&s->contents, digest);
+    if (place != DIGEST_NOWHERE)
+        entry.memory.distance = s->out_begin + s->out.size - place;
+    exit_log_entry_put(&s->out, s->out_last, &entry);
+    if (place == DIGEST_NOWHERE)
+        digest_index_add(&s->contents, digest,
+                         (size_t)(s->out_begin + s->out.size - entry.memory.size));
+}
+
 static void put(struct board *b, const struct exit_log_entry *entry)
 {
     struct exit_log *s = b->options.exit_log;
     s->entries++;
     s->exits += entry->kind == EXIT_LOG_EXIT && entry->exit.x.reason != EXIT_PASS;
     if (s->mode == EXIT_LOG_WRITES) {
-        exit_log_entry_put(&s->out, s->out_last, entry);
+        write_entry(s, *entry);
         s->out_last = entry->instructions;
     } else {
         compare(b, entry);

@@ -26,6 +26,8 @@ struct exit_log {
     enum exit_log_mode mode;
     struct bytes out; /* owned */
     uint64_t out_last;
+    uint64_t out_begin;           /* what went before `out`: see exit_log_taken */
+    struct digest_index contents; /* writes: where in the log long reads are */
     struct reader in;
     uint8_t version; /* of `in` */
     bool has_head;
@@ -43,6 +45,8 @@ struct exit_log {
 };
 
 void exit_log_write(struct exit_log *s);
+/* What is in `out` is kept elsewhere: it is empty afterwards. */
+void exit_log_taken(struct exit_log *s);
 /* `data` is borrowed. */
 void exit_log_expect(struct exit_log *s, enum exit_log_mode mode, const void *data, size_t size,
                      void (*differs)(void *context, const struct exit_log_difference *d),

@@ -58,6 +58,21 @@ static void put_wait(struct bytes *out, const struct vcpu_wait *w)
     bytes_put_varint(out, w->until_ticks + 1);
 }
 
+static void put_memory(struct bytes *out, const struct exit_log_entry *entry)
+{
+    bool shared = entry->memory.distance != 0;
+    bytes_put_int(out,
+                  (unsigned)entry->memory.physical | (unsigned)entry->memory.ok << 1 |
+                      (unsigned)shared << 2,
+                  1);
+    bytes_put_varint(out, entry->memory.address);
+    bytes_put_varint(out, entry->memory.size);
+    if (shared)
+        bytes_put_varint(out, entry->memory.distance);
+    else if (entry->kind == EXIT_LOG_READ && entry->memory.ok)
+        bytes_put(out, entry->memory.data, entry->memory.size);
+}
+
 void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_log_entry *entry)
 {
     bytes_put_int(out, entry->kind, 1);
@@ -75,11 +90,7 @@ void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_lo
         break;
     case EXIT_LOG_READ:
     case EXIT_LOG_WRITE:
-        bytes_put_int(out, (unsigned)entry->memory.physical | (unsigned)entry->memory.ok << 1, 1);
-        bytes_put_varint(out, entry->memory.address);
-        bytes_put_varint(out, entry->memory.size);
-        if (entry->kind == EXIT_LOG_READ && entry->memory.ok)
-            bytes_put(out, entry->memory.data, entry->memory.size);
+        put_memory(out, entry);
         break;
     case EXIT_LOG_LINES:
         bytes_put_int(out, (unsigned)entry->lines.irq | (unsigned)entry->lines.fiq << 1, 1);
@@ -132,7 +143,7 @@ static bool get_exit(struct reader *in, unsigned version, struct exit_log_entry 
     x->gva.v = reader_varint(in);
     x->gpa.v = reader_varint(in);
     x->value = reader_varint(in);
-    if (version == EXIT_LOG_VERSION)
+    if (version > EXIT_LOG_WITHOUT_NEXT)
         get_details(in, x);
     else
         get_old_details(in, x);
@@ -154,7 +165,16 @@ static bool get_result(struct reader *in, struct exit_log_entry *entry)
            reader_string(in, entry->result.handler, sizeof entry->result.handler);
 }
 
-static bool get_memory(struct reader *in, struct exit_log_entry *entry)
+/* What lies before the entry that begins at `begin`. NULL: it does not. */
+static const uint8_t *shared_bytes(const struct reader *in, size_t begin, uint64_t distance,
+                                   uint64_t size)
+{
+    return distance <= begin && size <= distance ? in->data + begin - distance : NULL;
+}
+
+/* `begin`: where the entry does. */
+static bool get_memory(struct reader *in, unsigned version, size_t begin,
+                       struct exit_log_entry *entry)
 {
     unsigned flags = (unsigned)reader_int(in, 1);
     entry->memory.physical = flags & 1;
@@ -163,9 +183,15 @@ static bool get_memory(struct reader *in, struct exit_log_entry *entry)
     entry->memory.size = reader_varint(in);
     if (entry->memory.size > MEMORY_MAX)
         return false;
-    if (entry->kind == EXIT_LOG_READ && entry->memory.ok)
+    if (entry->kind != EXIT_LOG_READ || !entry->memory.ok)
+        return true;
+    if (version <= EXIT_LOG_WITHOUT_SHARED || !(flags >> 2 & 1)) {
         entry->memory.data = reader_bytes(in, (size_t)entry->memory.size);
-    return true;
+        return true;
+    }
+    entry->memory.distance = reader_varint(in);
+    entry->memory.data = shared_bytes(in, begin, entry->memory.distance, entry->memory.size);
+    return entry->memory.data && entry->memory.distance;
 }
 
 static void get_wait(struct reader *in, struct vcpu_wait *w)
@@ -180,7 +206,8 @@ static void get_wait(struct reader *in, struct vcpu_wait *w)
     };
 }
 
-static bool get_body(struct reader *in, unsigned version, struct exit_log_entry *entry)
+static bool get_body(struct reader *in, unsigned version, size_t begin,
+                     struct exit_log_entry *entry)
 {
     unsigned flags;
     switch (entry->kind) {
@@ -190,7 +217,7 @@ static bool get_body(struct reader *in, unsigned version, struct exit_log_entry 
         return get_result(in, entry);
     case EXIT_LOG_READ:
     case EXIT_LOG_WRITE:
-        return get_memory(in, entry);
+        return get_memory(in, version, begin, entry);
     case EXIT_LOG_LINES:
         flags = (unsigned)reader_int(in, 1);
         entry->lines.irq = flags & 1;
@@ -223,6 +250,7 @@ static bool get_body(struct reader *in, unsigned version, struct exit_log_entry 
 bool exit_log_entry_get(struct reader *in, unsigned version, uint64_t before,
                         struct exit_log_entry *entry)
 {
+    size_t begin = in->at;
     *entry = (struct exit_log_entry){0};
     if (reader_at_end(in))
         return false;
@@ -230,7 +258,7 @@ bool exit_log_entry_get(struct reader *in, unsigned version, uint64_t before,
     entry->vm = (uint8_t)reader_int(in, 1);
     entry->vcpu = (uint8_t)reader_int(in, 1);
     entry->instructions = before + reader_varint(in);
-    if (entry->instructions < before || !get_body(in, version, entry))
+    if (entry->instructions < before || !get_body(in, version, begin, entry))
         in->failed = true;
     return !in->failed;
 }

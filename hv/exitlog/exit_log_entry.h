@@ -23,9 +23,10 @@ enum exit_log_kind {
 };
 
 /* An exit log's first byte; entries follow. 2 is hv/foreign/observed_exit.h's. */
-#define EXIT_LOG_VERSION        4
+#define EXIT_LOG_VERSION        5
 #define EXIT_LOG_WITHOUT_DUE    1 /* of those without EXIT_LOG_PMU_DUE, */
-#define EXIT_LOG_WITHOUT_NEXT   3 /* and of those whose exits have three details and no next_pc */
+#define EXIT_LOG_WITHOUT_NEXT   3 /* of those whose exits have three details and no next_pc, */
+#define EXIT_LOG_WITHOUT_SHARED 4 /* and of those that hold the bytes of each read */
 #define EXIT_LOG_CALL_REGISTERS ARCH_ARGUMENTS_MAX
 #define EXIT_LOG_HANDLER_SIZE   64
 
@@ -48,6 +49,7 @@ struct exit_log_entry {
             bool ok;       /* all of it was there, and allowed */
             uint64_t address, size;
             const uint8_t *data; /* EXIT_LOG_READ and ok; borrowed */
+            uint64_t distance;   /* not 0: they are in the log already, so far before the entry */
         } memory;
         struct {
             bool irq, fiq;

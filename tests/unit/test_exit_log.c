@@ -171,6 +171,36 @@ START_TEST(damaged_scripts_end)
 }
 END_TEST
 
+/* Bytes that are in the log already must be there, all of them. */
+START_TEST(shared_bytes_lie_before)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+        unsigned version;
+        bool good;
+    } cases[] = {
+        /* READ, VM 0, vCPU 0, at 0, flags 7, address 9, so many bytes from so far before it */
+        {"abcd\3\0\0\0\7\11\3\4", 12, EXIT_LOG_VERSION, true},
+        {"abcd\3\0\0\0\7\11\4\4", 12, EXIT_LOG_VERSION, true},
+        {"abcd\3\0\0\0\7\11\5\4", 12, EXIT_LOG_VERSION, false},
+        {"abcd\3\0\0\0\7\11\4\5", 12, EXIT_LOG_VERSION, false},
+        {"abcd\3\0\0\0\7\11\0\0", 12, EXIT_LOG_VERSION, false},
+        {"abcd\3\0\0\0\7\11\4", 11, EXIT_LOG_VERSION, false},
+        {"abcd\3\0\0\0\7\11\1\4", 12, EXIT_LOG_WITHOUT_SHARED, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct reader in = reader_of(cases[i].data, cases[i].size);
+        struct exit_log_entry entry;
+        in.at = 4;
+        ck_assert_msg(exit_log_entry_get(&in, cases[i].version, 0, &entry) == cases[i].good,
+                      "case %zu", i);
+        if (cases[i].good && cases[i].version == EXIT_LOG_VERSION)
+            ck_assert_mem_eq(entry.memory.data, "abcd", entry.memory.size);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("script");
@@ -178,5 +208,6 @@ int main(void)
     tcase_add_test(t, what_was_recorded_is_what_happens);
     tcase_add_loop_test(t, a_changed_result_is_found, 0, 3);
     tcase_add_test(t, damaged_scripts_end);
+    tcase_add_test(t, shared_bytes_lie_before);
     return suite_main("script", t);
 }
