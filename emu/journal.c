@@ -1,12 +1,14 @@
 #include "emu/journal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu/array.h"
 #include "emu/check.h"
 #include "emu/journal_records.h"
+#include "emu/text.h"
 
 /* Pull stream: kind (1), key (string), for a range offset and length (varints), then for contents
  * their SHA-256 (32), else size (varint) and bytes; what was not given has PULL_ABSENT in its kind,
@@ -252,11 +254,14 @@ static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, 
     uint64_t flag = absent ? recorded_kind & PULL_ABSENT : 0;
     if (absent)
         *absent = flag != 0;
-    if (recorded_kind != ((uint64_t)kind | flag) || key_size != strlen(key) ||
-        memcmp(recorded_key, key, (size_t)key_size) != 0)
-        return error_set(e, "the machine asks for input '%s' where the trace holds '%.*s'", key,
-                         (int)(key_size < 200 ? key_size : 200), (const char *)recorded_key);
-    return true;
+    if (recorded_kind == ((uint64_t)kind | flag) && key_size == strlen(key) &&
+        memcmp(recorded_key, key, (size_t)key_size) == 0)
+        return true;
+    char other[201];
+    snprintf(other, sizeof other, "%.*s", (int)(key_size < 200 ? key_size : 200),
+             (const char *)recorded_key);
+    text_make_printable(other);
+    return error_set(e, "the machine asks for input '%s' where the trace holds '%s'", key, other);
 }
 
 static const struct bytes *contents_of(const struct journal *j, struct digest digest,

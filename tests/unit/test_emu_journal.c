@@ -368,6 +368,20 @@ START_TEST(another_input_is_an_error)
 }
 END_TEST
 
+/* What a trace calls it is shown as one line. */
+START_TEST(a_recorded_key_is_printable)
+{
+    struct journal j = {.mode = JOURNAL_REPLAY};
+    struct bytes out = {0};
+    struct error e = {0};
+    bytes_put(&j.pulls, "\2\4r\ng\33\1x", 8);
+    journal_replay(&j);
+    ck_assert(!journal_pull(&j, PULL_ENTROPY, "rng", 1, &out, &e));
+    ck_assert_str_eq(e.text, "the machine asks for input 'rng' where the trace holds 'r?g?'");
+    journal_free(&j);
+}
+END_TEST
+
 START_TEST(one_input_too_many_is_an_error)
 {
     struct journal j = new_journal(JOURNAL_RECORD);
@@ -460,6 +474,7 @@ int main(void)
     tcase_add_test(tests, ranges_are_kept_once);
     tcase_add_test(tests, digests_are_found);
     tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
+    tcase_add_test(tests, a_recorded_key_is_printable);
     tcase_add_test(tests, one_input_too_many_is_an_error);
     tcase_add_test(tests, a_cut_pull_stream_is_an_error);
     tcase_add_test(tests, a_cut_push_stream_ends_early);
