@@ -87,6 +87,8 @@ struct arch {
     /* gdb's target description, in which registers have their ids as numbers. */
     void (*describe_registers)(struct bytes *out);
 
+    const struct guest_tables_type *tables; /* that VMs of it have */
+
     /* The models of CPU there are, the first being what a configuration means that names none; no
      * name behind the last. And an engine for a board of them. */
     const struct arch_model *models;

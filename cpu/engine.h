@@ -16,7 +16,7 @@
 #include "emu/addr.h"
 #include "emu/error.h"
 #include "mmu/memory.h"
-#include "mmu/mmu.h"
+#include "mmu/walk.h"
 
 struct code_set;
 struct engine;
@@ -286,7 +286,7 @@ static inline void engine_expect_exit(struct engine *e, uint64_t pc, unsigned n)
 }
 
 /* What scheduling must remember across a stop: bit 0 = PC was reached by a taken branch or
- * exception, bit 1 = the last stop was a WFE's turn. */
+ * exception, bit 1 = the last stop was a turn given up by a pause. */
 static inline unsigned engine_sequence(struct engine *e)
 {
     return ((const struct engine_head *)e)->ops->sequence(e);

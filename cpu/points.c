@@ -1,7 +1,7 @@
 #include "cpu/points.h"
 
 #include "emu/addr.h"
-#include "mmu/mmu.h"
+#include "mmu/walk.h"
 
 #define PAGES_LOOKED_UP 1024 /* a larger range may be met in any stretch */
 

@@ -166,7 +166,7 @@ void vcpu_points_changed(struct vcpu *v)
     v->world->arch->update_watch(v);
 }
 
-void vcpu_stage2_changed(struct vcpu *v)
+void vcpu_tables_changed(struct vcpu *v)
 {
     v->world->arch->translations_changed(v);
 }

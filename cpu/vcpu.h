@@ -20,7 +20,8 @@
 #include "emu/state.h"
 #include "emu/vtime.h"
 #include "mmu/memory.h"
-#include "mmu/mmu.h"
+#include "mmu/guest_tables.h"
+#include "mmu/walk.h"
 #include "mmu/tlb.h"
 
 /* What becomes of the instruction that exited. */
@@ -53,7 +54,7 @@ struct vcpu_world {
     const struct arch *arch;
     struct engine *engine;
     struct memory *memory;
-    const struct stage2 *stage2;
+    const struct guest_tables *tables; /* of the VM */
     struct vtime *vtime;
     struct event_queue *events;
     bool pic_registers; /* the interrupt controller's are the CPU's: ID_AA64PFR0_EL1, [27:24] */
@@ -78,10 +79,10 @@ struct vcpu_world {
     struct footprint *footprint; /* of what runs now: its data; NULL: nobody wants it */
 };
 
-/* Waiting for an event, in WFE. */
+/* Waiting for an event. */
 struct vcpu_wait {
     bool is_on;
-    bool irq_is_masked, fiq_is_masked; /* PSTATE: such an interrupt does not end it */
+    bool irq_is_masked, fiq_is_masked; /* such an interrupt does not end it */
     bool is_quiet; /* since the wait before this one the vCPU did nothing another may wait for */
     uint64_t until_ticks; /* the event stream's next event, or EVENT_NEVER */
 };
@@ -117,9 +118,9 @@ void vcpu_stop_timers(struct vcpu *v);
 void vcpu_load(struct vcpu *v, struct vcpu *before);
 
 /* Runs until the budget is used, or earlier after any exit or exception that the engine could not
- * take in its stride. False: it waits (WFI, WFE), and nothing has come. */
+ * take in its stride. False: it waits, and nothing has come. */
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why);
-/* Would it go on if it ran: not in WFI, or an interrupt is signalled (masked or not); not in WFE,
+/* Would it go on if it ran: not halted, or an interrupt is signalled (masked or not); not waiting,
  * or there was an event or an interrupt that is not masked? */
 bool vcpu_is_runnable(const struct vcpu *v);
 /* Of one that `repeats`, which exceptions it takes, and why for ever. */
@@ -135,14 +136,14 @@ void vcpu_timers_text(const struct vcpu *v, char *text, size_t size);
 bool vcpu_is_parked(struct vcpu *v, const struct vcpu_registers *r);
 /* Off, waiting or running, in a word. */
 const char *vcpu_activity(const struct vcpu *v);
-/* It executed a WFE, with the event register clear. */
+/* It executed a pause, with the event register clear. */
 void vcpu_wait(struct vcpu *v, const struct vcpu_wait *wait);
-/* Something happened that its event register notices: what waits in WFE goes on. */
+/* Something happened that its event register notices: what waits goes on. */
 void vcpu_send_event(struct vcpu *v);
 /* The debugger's points were changed. The caller flushes the engine's TLB. */
 void vcpu_points_changed(struct vcpu *v);
-/* Stage 2 tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
-void vcpu_stage2_changed(struct vcpu *v);
+/* The VM's tables were changed: nothing found before holds. The caller flushes the engine's TLB. */
+void vcpu_tables_changed(struct vcpu *v);
 /* A replay of its exits: what the guest's instruction would do. */
 void vcpu_write_timer(struct vcpu *v, unsigned timer, unsigned reg, uint64_t value);
 /* The same: the event of its performance monitors. */

@@ -90,8 +90,8 @@ static bool map_ram(struct vm *vm, const struct ram_config *ram, struct error *e
                      (unsigned long long)((ram->length - done) >> 10), ram->is_rom ? "rom" : "ram");
             return error_exit_status(e, STATUS_NOT_STARTED);
         }
-        if (!stage2_map(&vm->stage2, m, gpa(ram->start + done), chunk.base, chunk.size, attributes,
-                        e))
+        if (!guest_tables_map(vm->tables, m, gpa(ram->start + done), chunk.base, chunk.size,
+                              attributes, e))
             return error_exit_status(e, STATUS_NOT_STARTED);
         done += chunk.size;
     }
@@ -114,7 +114,8 @@ static unsigned ipa_bits(const struct vm_config *config)
 static bool map_memory(struct vm *vm, struct error *e)
 {
     vm->ipa_bits = ipa_bits(vm->config);
-    if (!stage2_new(&vm->stage2, &vm->board->memory, vm->ipa_bits, e))
+    vm->tables = guest_tables_new(vm->arch->cpu->tables, &vm->board->memory, vm->ipa_bits, e);
+    if (!vm->tables)
         return error_exit_status(e, STATUS_NOT_STARTED);
     for (size_t i = 0; i < vm->config->ram_count; i++)
         if (!map_ram(vm, &vm->config->rams[i], e))
@@ -198,7 +199,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .arch = vm->arch->cpu,
         .engine = b->engine,
         .memory = &b->memory,
-        .stage2 = &vm->stage2,
+        .tables = vm->tables,
         .vtime = &b->vtime,
         .events = &b->events,
         .semihosting = vm->config->semihosting_dir != NULL,
@@ -335,6 +336,7 @@ static void free_vm(struct vm *vm)
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         vcpu_free(vm->vcpus[i]);
     semihosting_free(vm->semihosting);
+    guest_tables_free(vm->tables);
     free(vm);
 }
 
@@ -346,9 +348,8 @@ static bool zero_memory(struct vm *vm)
     for (size_t i = 0; i < vm->config->ram_count; i++) {
         const struct ram_config *ram = &vm->config->rams[i];
         for (uint64_t done = 0; done < ram->length; done += PAGE_SIZE) {
-            struct stage2_leaf leaf;
-            struct fault fault = {0};
-            if (!stage2_inspect(&vm->stage2, m, gpa(ram->start + done), NULL, &leaf, &fault))
+            struct guest_page leaf;
+            if (!guest_tables_find(vm->tables, m, gpa(ram->start + done), &leaf))
                 return false;
             if (memory_is_touched(m, leaf.page) &&
                 !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))

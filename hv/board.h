@@ -81,9 +81,9 @@ struct vm {
     unsigned number;
     const struct vm_config *config;
     const struct vm_arch *arch;
-    struct stage2 stage2;
-    unsigned ipa_bits;       /* of guest-physical addresses */
-    uint64_t dma_generation; /* no state: see guest_dma_changed */
+    struct guest_tables *tables; /* owned */
+    unsigned ipa_bits;           /* of guest-physical addresses */
+    uint64_t dma_generation;     /* no state: see guest_dma_changed */
     struct vcpu_world world;
     struct vcpu *vcpus[CONFIG_VCPUS_MAX];
     unsigned vcpu_count;
@@ -170,7 +170,7 @@ struct board_options {
     uint64_t snapshot_at;        /* instruction; 0, UINT64_MAX: none */
     uint64_t snapshot_at_ns;     /* virtual time; 0: none */
     uint64_t snapshot_every;     /* instructions; 0: none */
-    bool snapshot_on_call;       /* when a guest asks for one (HVC, docs/exits.md) */
+    bool snapshot_on_call;       /* when a guest asks for one (docs/exits.md) */
     bool from_snapshot;          /* assembled without images and inputs: a snapshot comes */
     uint64_t quantum;            /* instructions a vCPU runs while others wait */
     struct chaos chaos;

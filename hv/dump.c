@@ -189,10 +189,9 @@ static bool write_ram(const struct dump *d, const struct board_sinks *sinks)
     struct memory *m = &d->vm->board->memory;
     for (size_t i = 0; i < d->ram_count; i++)
         for (uint64_t at = 0; at < d->segments[i].size; at += PAGE_SIZE) {
-            struct stage2_leaf leaf;
-            struct fault fault = {0};
+            struct guest_page leaf;
             const void *page = NULL;
-            if (stage2_inspect(&d->vm->stage2, m, gpa(d->segments[i].pa + at), NULL, &leaf, &fault))
+            if (guest_tables_find(d->vm->tables, m, gpa(d->segments[i].pa + at), &leaf))
                 page = memory_is_touched(m, leaf.page)
                            ? memory_at(m, leaf.page, PAGE_SIZE, MEMORY_READ)
                            : NULL;

@@ -14,27 +14,26 @@ static bool refuse(struct dma_fault *fault, enum dma_fault_kind kind, gpa_t at, 
     return false;
 }
 
-static bool translate(struct vm *vm, gpa_t at, enum dma_kind kind, struct stage2_leaf *leaf,
+static bool translate(struct vm *vm, gpa_t at, enum dma_kind kind, struct guest_page *leaf,
                       struct dma_fault *fault)
 {
-    struct fault walk;
     unsigned permit = kind == DMA_WRITE ? PERMIT_W : PERMIT_R;
-    if (!stage2_inspect(&vm->stage2, &vm->board->memory, at, NULL, leaf, &walk))
+    if (!guest_tables_find(vm->tables, &vm->board->memory, at, leaf))
         return refuse(fault, DMA_FAULT_TRANSLATION, at, "stage 2");
     return leaf->permits & permit || refuse(fault, DMA_FAULT_PERMISSION, at, "stage 2");
 }
 
 /* Bytes from `at` that its leaf maps, at most `size`. */
-static uint64_t in_leaf(gpa_t at, uint64_t size, const struct stage2_leaf *leaf)
+static uint64_t in_leaf(gpa_t at, uint64_t size, const struct guest_page *leaf)
 {
-    uint64_t rest = leaf->leaf_size - (at.v & (leaf->leaf_size - 1));
+    uint64_t rest = leaf->size - (at.v & (leaf->size - 1));
     return rest < size ? rest : size;
 }
 
 static bool is_permitted(struct vm *vm, gpa_t at, uint64_t size, enum dma_kind kind,
                          struct dma_fault *fault)
 {
-    struct stage2_leaf leaf;
+    struct guest_page leaf;
     for (uint64_t done = 0; done < size; done += in_leaf(gpa(at.v + done), size - done, &leaf))
         if (!translate(vm, gpa(at.v + done), kind, &leaf, fault))
             return false;
@@ -47,7 +46,7 @@ static bool is_permitted(struct vm *vm, gpa_t at, uint64_t size, enum dma_kind k
 static bool span_at(struct vm *vm, gpa_t at, uint64_t size, enum dma_kind kind,
                     struct dma_span *span, struct dma_fault *fault)
 {
-    struct stage2_leaf leaf;
+    struct guest_page leaf;
     if (!translate(vm, at, kind, &leaf, fault))
         return false;
     hpa_t place = hpa(leaf.page.v + (at.v & PAGE_MASK));

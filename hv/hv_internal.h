@@ -51,7 +51,7 @@ uint64_t shared_memory_need(const struct vm_config *configs, size_t count);
 bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
                         struct error *e);
 
-/* psci.c: SMC calling convention, for HVC and SMC alike. */
+/* psci.c: calls of the firmware. */
 enum exit_result secure_call(struct vm *vm, struct vcpu *v);
 /* "CPU_ON"; NULL: the answer is NOT_SUPPORTED. */
 const char *secure_call_name(uint32_t function);

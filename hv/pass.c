@@ -68,9 +68,9 @@ static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
         return refuse(pass, e, "that is the host's own memory, no region of the board");
     unsigned attributes = (pass->r ? (unsigned)PERMIT_R : 0) | (pass->w ? (unsigned)PERMIT_W : 0) |
                           (pass->x ? (unsigned)PERMIT_X : 0) |
-                          (memory ? 0 : (unsigned)STAGE2_DEVICE);
-    return stage2_map(&vm->stage2, &vm->board->memory, gpa(pass->guest), hpa(pass->host),
-                      pass->length, attributes, e) ||
+                          (memory ? 0 : (unsigned)GUEST_TABLES_DEVICE);
+    return guest_tables_map(vm->tables, &vm->board->memory, gpa(pass->guest), hpa(pass->host),
+                            pass->length, attributes, e) ||
            error_exit_status(e, STATUS_NOT_STARTED);
 }
 

@@ -3,7 +3,7 @@
  *
  *   1. inputs due at this tick, then events due at or before it, in their fixed order
  *   2. the schedule (schedule.h); a turn ends when its quantum is over (at the next taken branch),
- *      when the vCPU halts (WFI) or waits (WFE); under chaos otherwise (chaos.h)
+ *      when the vCPU halts or waits; under chaos otherwise (chaos.h)
  *   3. the vCPU runs, at most until the next input, event, digest or limit
  *
  * With every vCPU halted, waiting, or taking the same exception for ever (hang.c), time moves to
@@ -36,7 +36,7 @@ static void send_events(struct board *b, const struct vcpu *but)
             vcpu_send_event(b->schedule.turns[i].vcpu);
 }
 
-/* Behind events and inputs: whoever waits in WFE, or takes the same exception for ever. */
+/* Behind events and inputs: whoever waits for an event, or takes the same exception for ever. */
 static void wake_all(struct board *b)
 {
     send_events(b, NULL);

@@ -26,7 +26,7 @@ static void on_request_dump(void *context, const char *why)
  * while the VM runs, when they may be damaged. */
 static bool tables_are_sound(struct vm *vm, gpa_t at, uint64_t size)
 {
-    if (stage2_is_sound(&vm->stage2, &vm->board->memory, at, size))
+    if (guest_tables_are_sound(vm->tables, &vm->board->memory, at, size))
         return true;
     vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged", at.v);
     return false;
@@ -35,7 +35,7 @@ static bool tables_are_sound(struct vm *vm, gpa_t at, uint64_t size)
 static void forget_translations(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        vcpu_stage2_changed(vm->vcpus[i]);
+        vcpu_tables_changed(vm->vcpus[i]);
     engine_flush_tlb(vm->board->engine);
     guest_dma_changed(vm);
 }
@@ -46,8 +46,8 @@ static bool on_map_memory(void *context, gpa_t at, hpa_t memory, uint64_t size)
     struct error ignored = {0};
     if (!tables_are_sound(vm, at, size))
         return false;
-    bool ok = stage2_map(&vm->stage2, &vm->board->memory, at, memory, size, PERMIT_R | PERMIT_W,
-                         &ignored);
+    bool ok = guest_tables_map(vm->tables, &vm->board->memory, at, memory, size,
+                               PERMIT_R | PERMIT_W, &ignored);
     forget_translations(vm);
     return ok;
 }
@@ -60,7 +60,7 @@ static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
         return;
     /* Taking pages away needs memory only where a block has to be split; what was mapped in
      * pieces is unmapped in the same pieces. */
-    CHECK(stage2_unmap(&vm->stage2, &vm->board->memory, at, size, &ignored));
+    CHECK(guest_tables_unmap(vm->tables, &vm->board->memory, at, size, &ignored));
     forget_translations(vm);
 }
 
@@ -70,16 +70,14 @@ static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
 /* The first address at or above `at` that is behind every range in the way of [at, at + size). */
 static uint64_t behind_what_is_there(struct vm *vm, uint64_t at, uint64_t size)
 {
-    struct stage2_leaf leaf;
-    struct fault fault = {0};
+    struct guest_page leaf;
     for (uint64_t offset = 0; offset < size;) {
         const struct bus_region *r = bus_next(&vm->bus, gpa(at + offset));
         if (r && ranges_overlap(r->base, r->size, at, size))
             return (r->base + r->size + PAGE_MASK) & ~PAGE_MASK;
-        bool mapped =
-            stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at + offset), NULL, &leaf, &fault);
+        bool mapped = guest_tables_find(vm->tables, &vm->board->memory, gpa(at + offset), &leaf);
         if (mapped)
-            return (at + offset + leaf.leaf_size) & ~(leaf.leaf_size - 1);
+            return (at + offset + leaf.size) & ~(leaf.size - 1);
         offset += PAGE_SIZE;
     }
     return at;

@@ -131,11 +131,10 @@ static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool wr
 {
     struct memory *m = &vm->board->memory;
     while (size) {
-        struct stage2_leaf leaf;
-        struct fault fault = {0};
+        struct guest_page leaf;
         uint64_t in_page = at.v & PAGE_MASK;
         uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
-        if (!stage2_inspect(&vm->stage2, m, at, NULL, &leaf, &fault))
+        if (!guest_tables_find(vm->tables, m, at, &leaf))
             return false;
         uint8_t *host =
             memory_at(m, hpa(leaf.page.v + in_page), part, write ? MEMORY_WRITE : MEMORY_READ);

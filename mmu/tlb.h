@@ -35,7 +35,21 @@
 
 #include "emu/addr.h"
 #include "emu/bytes.h"
-#include "mmu/mmu.h"
+#include "mmu/walk.h"
+
+/* What a walk of the guest's own tables gives for a page. */
+struct stage1_leaf {
+    gpa_t page;         /* of the 4 KiB page that holds the gva */
+    uint64_t leaf_size; /* bytes mapped by the descriptor (4K to 1G; contiguous not counted) */
+    uint8_t level;
+    uint8_t attr;     /* the MAIR byte */
+    bool device;      /* attr is Device memory (or stage 1 off: data accesses are Device-nGnRnE) */
+    bool global;      /* nG = 0 */
+    uint16_t asid;    /* the current ASID (TCR.A1, AS) */
+    uint8_t el1, el0; /* PERMIT_* by stage 1 tables (APTable, PXNTable, UXNTable, WXN included) */
+    bool el0_any;     /* any EL0 read or write access: what PAN and the EL1 fetch rule look at */
+    bool writable_clean; /* DBM: a write must set AP[2]; walk again for write */
+};
 
 #define TLB_ENTRIES 16384
 

@@ -69,8 +69,8 @@ static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m)
     struct access access = {.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ};
     struct stage1_leaf leaf;
     return !(v->stage1.sctlr & SCTLR_M) && !is_checked(v, m) &&
-           !stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, gva(m->address),
-                        &access, NULL, &leaf, &v->fault);
+           !stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory,
+                        gva(m->address), &access, NULL, &leaf, &v->fault);
 }
 
 /* An SP alignment fault comes first, and leaves FAR_EL1 as it is. */

@@ -397,6 +397,7 @@ const struct arch arch_arm64 = {
     .argument_names = {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"},
     .register_text = register_text,
     .describe_registers = arm64_describe_registers,
+    .tables = &stage2_tables,
     .models = models,
     .new_engine = new_engine,
     .new_vcpu = new_vcpu,

@@ -6,6 +6,7 @@
 
 #include "cpu/arch.h"
 #include "cpu/arm64/engine_arm64.h"
+#include "mmu/arm64/stage1.h"
 #include "cpu/vcpu.h"
 
 #define DEBUG_BREAKPOINTS  6

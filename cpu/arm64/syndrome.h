@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 /* "Data Abort from a lower Exception level"; "reserved" for what the model never makes. */
 const char *syndrome_class_name(unsigned ec);

@@ -95,8 +95,8 @@ static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access
         *leaf = *cached;
         return true;
     }
-    if (!stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, a, access, NULL, leaf,
-                     &v->fault))
+    if (!stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory, a, access,
+                     NULL, leaf, &v->fault))
         return false;
     if (!on || v->leaves_tlb)
         return true;
@@ -139,8 +139,8 @@ static bool translate(struct arm64_vcpu *v, gva_t a, const struct access *access
     v->fault_gpa_page = leaf.page;
     v->fault_is_device = leaf.device;
     bool write = access->kind == ACCESS_WRITE;
-    if (!stage2_walk(v->cpu.world->stage2, v->cpu.world->memory, leaf.page, write, NULL, &below,
-                     &v->fault) ||
+    if (!stage2_walk(stage2_of(v->cpu.world->tables), v->cpu.world->memory, leaf.page, write, NULL,
+                     &below, &v->fault) ||
         !stage2_permits(&below, leaf.page, access, &v->fault)) {
         v->fault.gva = a;
         return false;
@@ -394,8 +394,8 @@ uint64_t address_translation(struct arm64_vcpu *v, gva_t a, const struct access 
 {
     struct stage1_leaf leaf;
     struct fault fault = {0};
-    if (!stage1_walk(&v->stage1, v->cpu.world->stage2, v->cpu.world->memory, a, access, NULL, &leaf,
-                     &fault) ||
+    if (!stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory, a, access,
+                     NULL, &leaf, &fault) ||
         !stage1_permits(&leaf, a, access, &fault))
         return (uint64_t)1 << 11 | (uint64_t)fault_status_code(&fault) << 1 |
                (uint64_t)fault.s1ptw << 8 | (uint64_t)(fault.stage == 2) << 9 | 1;

@@ -152,8 +152,8 @@ static bool library_is_new_enough(struct error *e)
                      version >> 16 & 0xff, patch);
 }
 
-/* The order matters: the page size first (the default of 1 KiB makes TLBI drop a quarter of a
- * page), everything else before the first mapping. */
+/* The order matters: the page size first (the default of 1 KiB makes an invalidation drop a quarter
+ * of a page), everything else before the first mapping. */
 static bool open_library(struct engine *g, const char *model, struct error *e)
 {
     struct unicorn_model m;

@@ -115,7 +115,7 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
  * only place from where library_stop is exact. */
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
+void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause)
 {
     uint64_t now = counted_to_block_end(e);
     if (e->leaving) {
@@ -124,8 +124,8 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe)
         return;
     }
     note_events(e, e->fast.address + e->fast.size);
-    bool waits = wfe && e->pause == PAUSE_WAITS && pause_waits(e, now);
-    bool yielded = wfe && e->pause == PAUSE_YIELDS;
+    bool waits = pause && e->pause == PAUSE_WAITS && pause_waits(e, now);
+    bool yielded = pause && e->pause == PAUSE_YIELDS;
     grant(e, now);
     note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a

@@ -19,8 +19,8 @@ struct uc_context;
 
 /* A window of virtual addresses that no guest has memory at (bits 63:48 neither all zero nor all
  * one): while it is open the fill hook maps host-physical memory straight there. Code is dropped
- * and the stub run in it. Bits 63:55 are equal, so that a TLBI reaches it: it must leave nothing
- * for a guest that tries these addresses. */
+ * and the stub run in it. Bits 63:55 are equal, so that an invalidation reaches it: it must leave
+ * nothing for a guest that tries these addresses. */
 #define WINDOW      0x0051000000000000u
 #define WINDOW_MASK 0xffff000000000000u
 /* A page for the stub, beyond every board's memory (banks end below 2^48). */
@@ -138,7 +138,7 @@ struct engine {
     uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
                         * is a taken branch, whenever the stop was */
     uint64_t pc;       /* between runs: where the next one starts */
-    bool just_yielded; /* the last stop was the turn that a WFE gave up */
+    bool just_yielded; /* the last stop was the turn that a pause gave up */
     bool inside;       /* in library_run, for the guest */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool watching, stop_wanted, flush_code_wanted;
@@ -187,11 +187,11 @@ struct engine {
      * the first that another vCPU may wait for; or UINT64_MAX. */
     uint64_t sets_at, sends_at;
 
-    /* Where a WFE ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
+    /* Where a pause ends, by (address >> 2) % YIELD_SLOTS; a hint that is verified. */
     enum engine_pause pause;
     bool looks_for_pauses; /* nobody tells us: */
     uint8_t yield_after[YIELD_SLOTS];
-    uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its WFE words have hints */
+    uint64_t looked_through[LOOKED_SLOTS]; /* page | 1, by its number: its pauses have hints */
 
     /* Alignment, where blocks are looked at: what was found, by (address >> 2) % LOOK_SLOTS. */
     bool looks;
@@ -247,9 +247,9 @@ void grant(struct engine *e, uint64_t now);
 /* In callbacks: makes the next block take the slow path. */
 void look_at_next_block(struct engine *e);
 void note_code(struct engine *e, uint64_t address, uint64_t size);
-/* The block hook; and where it does not simply let the block run. `wfe`: it is behind a WFE. */
+/* The block hook; and where it does not simply let the block run. `pause`: it is behind one. */
 void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool wfe);
+void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause);
 /* There is no block, as it cannot be fetched: stops before that is tried, if anything is due. */
 void stop_before_fetch(struct engine *e);
 void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);

@@ -10,7 +10,8 @@ bool find_code(struct engine *e, uint64_t va, hpa_t *at)
     return true;
 }
 
-/* TLBI extends the address from bit 55: a page under an address with a tag is not reached by it. */
+/* An invalidation extends the address from bit 55: a page under an address with a tag is not
+ * reached by it. */
 static void note_local(struct engine *e, uint64_t page_va)
 {
     if ((uint64_t)((int64_t)(page_va << 8) >> 8) != page_va)

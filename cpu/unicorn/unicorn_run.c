@@ -111,7 +111,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
         library_drop_all_code(e);
-        if (e->looks_for_pauses) { /* fetches are filled again, and WFE words looked for */
+        if (e->looks_for_pauses) { /* fetches are filled again, and pauses looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);
         }

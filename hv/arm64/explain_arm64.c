@@ -59,8 +59,8 @@ static bool walk_stage1(struct explanation *x, struct vm *vm)
     const struct walk_observer observer = {.step = on_stage1, .context = x};
     const struct stage1 *s1 = &x->regime;
     gva_t a = gva(x->address);
-    x->has_stage1 = stage1_walk(s1, &vm->stage2, &vm->board->memory, a, &x->access, &observer,
-                                &x->stage1, &x->fault);
+    x->has_stage1 = stage1_walk(s1, stage2_of(vm->tables), &vm->board->memory, a, &x->access,
+                                &observer, &x->stage1, &x->fault);
     if (!x->has_stage1)
         return false;
     x->has_gpa = true;
@@ -73,13 +73,13 @@ static bool walk_stage1(struct explanation *x, struct vm *vm)
 static bool walk_stage2(struct explanation *x, struct vm *vm)
 {
     const struct walk_observer observer = {.step = on_stage2, .context = x};
-    x->has_stage2 =
-        stage2_inspect(&vm->stage2, &vm->board->memory, x->gpa, &observer, &x->stage2, &x->fault);
+    x->has_stage2 = stage2_inspect(stage2_of(vm->tables), &vm->board->memory, x->gpa, &observer,
+                                   &x->stage2, &x->fault);
     if (!x->has_stage2)
         return false;
     x->has_hpa = true;
     x->hpa = hpa(x->stage2.page.v | (x->gpa.v & PAGE_MASK));
-    return !access_flag_is_clear(x, 2, vm->stage2.vtcr & VTCR_HA) &&
+    return !access_flag_is_clear(x, 2, stage2_of(vm->tables)->vtcr & VTCR_HA) &&
            stage2_permits(&x->stage2, x->gpa, &x->access, &x->fault);
 }
 

@@ -15,8 +15,8 @@ static void put_regime(struct json *j, const struct explanation *x)
     json_number(j, "TTBR0_EL1", s->ttbr0);
     json_number(j, "TTBR1_EL1", s->ttbr1);
     json_number(j, "MAIR_EL1", s->mair);
-    json_number(j, "VTTBR_EL2", x->vm->stage2.vttbr);
-    json_number(j, "VTCR_EL2", x->vm->stage2.vtcr);
+    json_number(j, "VTTBR_EL2", stage2_of(x->vm->tables)->vttbr);
+    json_number(j, "VTCR_EL2", stage2_of(x->vm->tables)->vtcr);
     json_close(j, '}');
 }
 

@@ -66,7 +66,7 @@ static void put_stage1_regime(const struct explanation *x, struct bytes *out)
 
 static void put_stage2_regime(const struct explanation *x, struct bytes *out)
 {
-    const struct stage2 *s = &x->vm->stage2;
+    const struct stage2 *s = stage2_of(x->vm->tables);
     static const char *const tg0[] = {"4K", "64K", "16K", "reserved"};
     if (!s->on) {
         text_put(out, "stage 2 is off: hpa = gpa\n");

@@ -20,7 +20,8 @@ bool arm64_locate(struct vm *vm, const struct vcpu *v, gva_t at, gpa_t *place)
     struct stage1 regime = arm64_regime(v);
     struct stage1_leaf leaf;
     struct fault fault = {0};
-    if (!stage1_walk(&regime, &vm->stage2, &vm->board->memory, at, &look, NULL, &leaf, &fault))
+    if (!stage1_walk(&regime, stage2_of(vm->tables), &vm->board->memory, at, &look, NULL, &leaf,
+                     &fault))
         return false;
     *place = gpa(leaf.page.v | (at.v & PAGE_MASK));
     return true;
@@ -51,8 +52,8 @@ static bool each_of_half(struct vm *vm, const struct stage1 *s1, bool upper,
     for (uint64_t at = 0; at < size && more && walks < WALKS_MAX; at += step, walks++) {
         struct stage1_leaf leaf;
         struct fault fault = {0};
-        if (stage1_walk(s1, &vm->stage2, &vm->board->memory, gva(base + at), &look, NULL, &leaf,
-                        &fault)) {
+        if (stage1_walk(s1, stage2_of(vm->tables), &vm->board->memory, gva(base + at), &look, NULL,
+                        &leaf, &fault)) {
             step = leaf.leaf_size;
             more = mapping(context, &(struct guest_mapping){base + at, leaf.page.v, step});
         } else {

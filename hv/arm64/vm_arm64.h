@@ -4,7 +4,7 @@
 
 #include "cpu/vcpu.h"
 #include "hv/vm_arch.h"
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 /* core_notes.c */
 void arm64_put_core_notes(struct bytes *out, unsigned pid, const struct vcpu_registers *r);

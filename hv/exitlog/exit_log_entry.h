@@ -16,9 +16,9 @@ enum exit_log_kind {
     EXIT_LOG_TIMER,    /* a vCPU writes a register of one of its timers: not an exit */
     EXIT_LOG_TURN,     /* its turn is over, for a reason that is in the guest's code */
     EXIT_LOG_LOOP,     /* the same, as it took the same exception again */
-    EXIT_LOG_WAIT,     /* it waits in WFE */
+    EXIT_LOG_WAIT,     /* it waits for an event */
     EXIT_LOG_PMU,      /* the interrupt of its performance monitors comes or goes */
-    EXIT_LOG_PMU_DUE,  /* they look at their counters: idle time and waits in WFE end */
+    EXIT_LOG_PMU_DUE,  /* they look at their counters: idle time and waits for events end */
     EXIT_LOG_KINDS
 };
 

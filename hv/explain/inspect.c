@@ -4,10 +4,8 @@
 
 bool inspect_gpa(struct vm *vm, gpa_t at, hpa_t *place)
 {
-    struct stage2_leaf leaf;
-    struct fault fault = {0};
-    if (!stage2_inspect(&vm->stage2, &vm->board->memory, gpa(at.v & ~PAGE_MASK), NULL, &leaf,
-                        &fault))
+    struct guest_page leaf;
+    if (!guest_tables_find(vm->tables, &vm->board->memory, gpa(at.v & ~PAGE_MASK), &leaf))
         return false;
     *place = hpa(leaf.page.v | (at.v & PAGE_MASK));
     return true;

@@ -6,7 +6,7 @@
 #include "hv/foreign/import_ftrace.h"
 #include "hv/foreign/observed_exit.h"
 #include "hv/vm_arch.h"
-#include "mmu/mmu.h"
+#include "mmu/walk.h"
 
 struct board_event;
 struct import_verdict;

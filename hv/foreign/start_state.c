@@ -18,11 +18,10 @@ static void put_part(struct vm *vm, gpa_t to, const uint8_t *data, size_t size,
                      struct start_state *s)
 {
     struct memory *m = &vm->board->memory;
-    struct stage2_leaf leaf;
-    struct fault fault = {0};
+    struct guest_page leaf;
     if (is_zero(data, size)) /* as memory is that nobody wrote */
         return;
-    uint8_t *host = stage2_inspect(&vm->stage2, m, gpa(to.v & ~PAGE_MASK), NULL, &leaf, &fault)
+    uint8_t *host = guest_tables_find(vm->tables, m, gpa(to.v & ~PAGE_MASK), &leaf)
                         ? memory_at(m, hpa(leaf.page.v | (to.v & PAGE_MASK)), size, MEMORY_WRITE)
                         : NULL;
     if (host) {

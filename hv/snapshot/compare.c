@@ -241,9 +241,8 @@ void compare_name_owner(struct board *b, hpa_t at, char *text, size_t size)
         for (size_t k = 0; k < vm->config->ram_count; k++)
             for (uint64_t n = 0; n < vm->config->rams[k].length; n += PAGE_SIZE) {
                 gpa_t page = gpa(vm->config->rams[k].start + n);
-                struct stage2_leaf leaf;
-                struct fault fault = {0};
-                if (!stage2_inspect(&vm->stage2, &b->memory, page, NULL, &leaf, &fault) ||
+                struct guest_page leaf;
+                if (!guest_tables_find(vm->tables, &b->memory, page, &leaf) ||
                     leaf.page.v != (at.v & ~PAGE_MASK))
                     continue;
                 snprintf(text, size, ", vm %s, gpa 0x%" PRIx64, vm->name,

@@ -3,7 +3,7 @@
 #ifndef MMU_ARM64_DESCRIPTOR_H
 #define MMU_ARM64_DESCRIPTOR_H
 
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 enum descriptor_kind {
     DESCRIPTOR_INVALID,

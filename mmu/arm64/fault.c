@@ -1,4 +1,4 @@
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 /* Arm ARM, ESR_EL1, "ISS encoding for an exception from a Data Abort", DFSC. */
 unsigned fault_status_code(const struct fault *f)

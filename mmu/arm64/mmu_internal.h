@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 /* D8.3 "Translation table descriptor formats": the descriptor bits that both stages have. */
 #define DESC_VALID   ((uint64_t)1 << 0)

@@ -2,6 +2,7 @@
  * prepared (tables are made, blocks of which a part changes are split; nothing translates
  * differently) and then committed (leaf entries are written; cannot fail). */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "emu/check.h"
 #include "mmu/arm64/mmu_internal.h"
@@ -227,7 +228,7 @@ bool stage2_is_sound(const struct stage2 *s2, struct memory *m, gpa_t from, uint
 static uint64_t template_for(unsigned attributes)
 {
     uint64_t t = DESC_AF | SH_INNER;
-    t |= attributes & STAGE2_DEVICE ? MEMATTR_DEVICE_NGNRE : MEMATTR_NORMAL_WB;
+    t |= attributes & GUEST_TABLES_DEVICE ? MEMATTR_DEVICE_NGNRE : MEMATTR_NORMAL_WB;
     t |= attributes & PERMIT_R ? S2AP_READ : 0;
     t |= attributes & PERMIT_W ? S2AP_WRITE : 0;
     t |= attributes & PERMIT_X ? 0 : XN_NONE;
@@ -269,3 +270,61 @@ bool stage2_new(struct stage2 *s2, struct memory *m, unsigned ipa_bits, struct e
                           .vtcr = VTCR_FIXED | (uint64_t)(2 - start) << 6 | (64 - ipa_bits)};
     return true;
 }
+
+/* As guest tables (mmu/guest_tables.h) ------------------------------------------------------------
+ */
+
+static void tables_free(struct guest_tables *t)
+{
+    free(t);
+}
+
+static struct guest_tables *tables_make(struct memory *m, unsigned address_bits, struct error *e)
+{
+    struct stage2 *s2 = calloc(1, sizeof *s2);
+    CHECK_ROOM(s2);
+    bool ok = stage2_new(s2, m, address_bits, e);
+    s2->head.type = &stage2_tables;
+    if (ok)
+        return &s2->head;
+    free(s2);
+    return NULL;
+}
+
+static bool tables_map(struct guest_tables *t, struct memory *m, gpa_t from, hpa_t to,
+                       uint64_t size, unsigned attributes, struct error *e)
+{
+    return stage2_map((struct stage2 *)t, m, from, to, size, attributes, e);
+}
+
+static bool tables_unmap(struct guest_tables *t, struct memory *m, gpa_t from, uint64_t size,
+                         struct error *e)
+{
+    return stage2_unmap((struct stage2 *)t, m, from, size, e);
+}
+
+static bool tables_are_sound(const struct guest_tables *t, struct memory *m, gpa_t from,
+                             uint64_t size)
+{
+    return stage2_is_sound(stage2_of(t), m, from, size);
+}
+
+static bool tables_find(const struct guest_tables *t, struct memory *m, gpa_t a,
+                        struct guest_page *page)
+{
+    struct stage2_leaf leaf;
+    struct fault fault = {0};
+    if (!stage2_inspect(stage2_of(t), m, a, NULL, &leaf, &fault))
+        return false;
+    *page = (struct guest_page){.page = leaf.page, .size = leaf.leaf_size, .permits = leaf.permits};
+    return true;
+}
+
+const struct guest_tables_type stage2_tables = {
+    .make = tables_make,
+    .free = tables_free,
+    .map = tables_map,
+    .unmap = tables_unmap,
+    .is_sound = tables_are_sound,
+    .find = tables_find,
+};

@@ -4,12 +4,13 @@
 
 #include "emu/check.h"
 #include "emu/text.h"
+#include "mmu/arm64/stage2.h"
 #include "tests/toy/toy.h"
 
 struct toy_vcpu {
     struct vcpu cpu; /* first */
     /* What `fill` refused. */
-    struct fault fault;
+    enum fault_class fault;
     enum access_kind kind;
 };
 
@@ -22,35 +23,36 @@ static struct toy_vcpu *toy_of(struct vcpu *v)
  */
 
 static bool translate(const struct vcpu *v, uint64_t page_va, enum access_kind kind,
-                      struct stage2_leaf *leaf, struct fault *fault)
+                      struct guest_page *page, enum fault_class *fault)
 {
-    const struct access access = {.kind = kind, .privileged = true};
-    gpa_t a = gpa(page_va);
-    return stage2_walk(v->world->stage2, v->world->memory, a, kind == ACCESS_WRITE, NULL, leaf,
-                       fault) &&
-           stage2_permits(leaf, a, &access, fault);
+    static const unsigned needed[] = {
+        [ACCESS_READ] = PERMIT_R, [ACCESS_WRITE] = PERMIT_W, [ACCESS_FETCH] = PERMIT_X};
+    bool found = guest_tables_find(v->world->tables, v->world->memory, gpa(page_va), page);
+    *fault = !found                            ? FAULT_TRANSLATION
+             : !(page->permits & needed[kind]) ? FAULT_PERMISSION
+                                               : FAULT_NONE;
+    return *fault == FAULT_NONE;
 }
 
 static bool fill(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
 {
     struct toy_vcpu *v = cpu;
-    struct stage2_leaf leaf;
-    v->fault = (struct fault){.class = FAULT_NONE};
+    struct guest_page found;
     v->kind = kind;
-    if (!translate(&v->cpu, page_va, kind, &leaf, &v->fault))
+    if (!translate(&v->cpu, page_va, kind, &found, &v->fault))
         return false;
-    *page = (struct engine_page){.hpa = leaf.page.v, .permits = leaf.permits};
+    *page = (struct engine_page){.hpa = found.page.v, .permits = found.permits};
     return true;
 }
 
 static bool copy(struct vcpu *v, uint64_t from, uint8_t *bytes, uint64_t size, bool writes)
 {
     for (; size; from++, bytes++, size--) {
-        struct stage2_leaf leaf;
-        struct fault fault = {0};
-        if (!translate(v, from & ~PAGE_MASK, writes ? ACCESS_WRITE : ACCESS_READ, &leaf, &fault))
+        struct guest_page page;
+        enum fault_class fault;
+        if (!translate(v, from & ~PAGE_MASK, writes ? ACCESS_WRITE : ACCESS_READ, &page, &fault))
             return false;
-        uint8_t *host = memory_at(v->world->memory, hpa(leaf.page.v | (from & PAGE_MASK)), 1,
+        uint8_t *host = memory_at(v->world->memory, hpa(page.page.v | (from & PAGE_MASK)), 1,
                                   writes ? MEMORY_WRITE : MEMORY_READ);
         if (!host)
             return false;
@@ -100,9 +102,9 @@ static void exit_for_access(struct toy_vcpu *v)
     struct toy_instruction i = toy_decode(bytes, sizeof bytes);
     uint64_t address = is_fetch ? pc : i.argument & TOY_ADDRESS;
     struct guest_exit x = {
-        .reason = is_fetch                              ? EXIT_FETCH
-                  : v->fault.class == FAULT_TRANSLATION ? EXIT_MMIO
-                                                        : EXIT_STAGE2,
+        .reason = is_fetch                        ? EXIT_FETCH
+                  : v->fault == FAULT_TRANSLATION ? EXIT_MMIO
+                                                  : EXIT_STAGE2,
         .pc = gva(pc),
         .next_pc = gva(pc + i.size),
         .gva = gva(address),
@@ -205,6 +207,12 @@ static void loop_text(const struct vcpu *v, char *text, size_t size)
     text_add(text, size, "takes no exceptions");
 }
 
+static bool loop_from(const struct vcpu *v, uint64_t *pc)
+{
+    (void)v, (void)pc;
+    return false;
+}
+
 static bool waiting_text(const struct vcpu *v, const struct vcpu_registers *r, char *text,
                          size_t size)
 {
@@ -290,6 +298,7 @@ const struct arch arch_toy = {
     .detail_names = {[EXIT_SYNDROME] = "WHY", [EXIT_MORE] = "WHERE"},
     .register_text = register_text,
     .describe_registers = describe_registers,
+    .tables = &stage2_tables, /* their format is nobody's business but their own */
     .models = models,
     .new_engine = toy_engine_new,
     .new_vcpu = new_vcpu,
@@ -300,6 +309,7 @@ const struct arch arch_toy = {
     .unload = nothing,
     .run = run,
     .loop_text = loop_text,
+    .loop_from = loop_from,
     .waiting_text = waiting_text,
     .timers_text = timers_text,
     .is_parked = is_parked,

@@ -35,13 +35,12 @@ static bool locate(struct vm *vm, const struct vcpu *v, gva_t at, gpa_t *place)
 static void explain(struct vm *vm, struct vcpu *v, const struct explain_question *q, bool json,
                     struct bytes *out)
 {
-    struct stage2_leaf leaf;
-    struct fault fault = {0};
+    struct guest_page page;
     struct guest_place place;
     struct json j = {.out = out};
     (void)v;
-    bool is_mapped = stage2_inspect(&vm->stage2, &vm->board->memory, gpa(q->address & ~PAGE_MASK),
-                                    NULL, &leaf, &fault);
+    bool is_mapped =
+        guest_tables_find(vm->tables, &vm->board->memory, gpa(q->address & ~PAGE_MASK), &page);
     guest_place_find(vm, gpa(q->address), is_mapped, &place);
     if (json) {
         json_open(&j, NULL, '{');

@@ -23,10 +23,9 @@ static void open_with(struct exit_log *exit_log)
 
 static hpa_t place_of(uint64_t at)
 {
-    struct stage2_leaf leaf;
-    struct fault fault;
-    ck_assert(stage2_inspect(&vm->stage2, &m.board->memory, gpa(at), NULL, &leaf, &fault));
-    return hpa(leaf.page.v + (at & PAGE_MASK));
+    struct guest_page page;
+    ck_assert(guest_tables_find(vm->tables, &m.board->memory, gpa(at), &page));
+    return hpa(page.page.v + (at & PAGE_MASK));
 }
 
 static uint8_t *byte_at(uint64_t at)
@@ -37,7 +36,8 @@ static uint8_t *byte_at(uint64_t at)
 static void map(uint64_t at, hpa_t to, unsigned attributes)
 {
     struct error e = {0};
-    ck_assert(stage2_map(&vm->stage2, &m.board->memory, gpa(at), to, PAGE_SIZE, attributes, &e));
+    ck_assert(
+        guest_tables_map(vm->tables, &m.board->memory, gpa(at), to, PAGE_SIZE, attributes, &e));
     guest_dma_changed(vm);
 }
 
@@ -104,7 +104,7 @@ START_TEST(registers_are_not_memory)
     uint8_t bytes[16];
     open_with(NULL);
     memset(bytes, 0x5a, sizeof bytes);
-    map(PAGE, hpa((uint64_t)1 << 40), PERMIT_R | PERMIT_W | STAGE2_DEVICE);
+    map(PAGE, hpa((uint64_t)1 << 40), PERMIT_R | PERMIT_W | GUEST_TABLES_DEVICE);
     ck_assert(!dma_write(&port, (iova_t){PAGE - 8}, bytes, sizeof bytes, &f));
     ck_assert_int_eq(f.kind, DMA_FAULT_BUS);
     ck_assert_uint_eq(f.at.v, PAGE);

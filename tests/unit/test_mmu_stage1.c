@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/bytes.h"
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 #define MIB  ((uint64_t)1 << 20)
 #define GIB  ((uint64_t)1 << 30)

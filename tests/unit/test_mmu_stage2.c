@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emu/bytes.h"
-#include "mmu/mmu.h"
+#include "mmu/arm64/stage1.h"
 
 #define MIB  ((uint64_t)1 << 20)
 #define GIB  ((uint64_t)1 << 30)
@@ -464,8 +464,8 @@ static bool page_is_as_mapped(const struct stage2 *s2, uint64_t page)
     if (!walk(s2, page * PAGE_SIZE + 0x10))
         return map[page].to == 0 && fault.class == FAULT_TRANSLATION;
     return leaf.page.v == map[page].to && leaf.permits == (attributes & 7) &&
-           leaf.device == ((attributes & STAGE2_DEVICE) != 0) &&
-           leaf.memattr == (attributes & STAGE2_DEVICE ? 1 : 15);
+           leaf.device == ((attributes & GUEST_TABLES_DEVICE) != 0) &&
+           leaf.memattr == (attributes & GUEST_TABLES_DEVICE ? 1 : 15);
 }
 
 static void check_page(const struct stage2 *s2, uint64_t page)

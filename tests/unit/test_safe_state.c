@@ -4,6 +4,8 @@
 
 #include "test_board_fixture.h"
 
+#include "mmu/arm64/stage2.h"
+
 /* x0 counts up to 0x10000, reads memory all the while, then powers off by PSCI. */
 static const uint32_t program[] = {
     0xd2800000, /* mov x0, #0 */
@@ -39,11 +41,11 @@ START_TEST(damaged_stage_2_tables_end_one_vm)
     struct board *b = m.board;
     ck_assert(!board_run_to(b, 1000));
     struct vm *victim = b->vms[0];
-    hpa_t table = hpa(victim->stage2.vttbr & 0x0000fffffffff000u);
+    hpa_t table = hpa(stage2_of(victim->tables)->vttbr & 0x0000fffffffff000u);
     uint64_t *entries = memory_at(&b->memory, table, PAGE_SIZE, MEMORY_WRITE);
     for (unsigned i = 0; i < 512; i++)
         entries[i] = 0x0000700000000003u;
-    vcpu_stage2_changed(victim->vcpus[0]);
+    vcpu_tables_changed(victim->vcpus[0]);
     engine_flush_tlb(b->engine);
     ck_assert_int_eq(board_run(b), STATUS_STARTED);
     ck_assert_int_eq(victim->exit_status, STATUS_STARTED);
@@ -62,7 +64,7 @@ START_TEST(damaged_tables_are_not_built_on)
     struct board *b = m.board;
     struct vm *victim = b->vms[0];
     const struct vdev_env *env = &victim->envs[0];
-    hpa_t table = hpa(victim->stage2.vttbr & 0x0000fffffffff000u);
+    hpa_t table = hpa(stage2_of(victim->tables)->vttbr & 0x0000fffffffff000u);
     ck_assert(!board_run_to(b, 1000));
     uint64_t *entries = memory_at(&b->memory, table, PAGE_SIZE, MEMORY_WRITE);
     for (unsigned i = 0; i < 512; i++)
