@@ -162,6 +162,9 @@ enum on_exit {
     ON_EXIT_RESTART, /* it is assembled and started anew, unless it powered itself off */
 };
 
+/* What --on-exit calls it; traces do, too. NULL behind the last. */
+const char *vm_on_exit_name(unsigned what);
+
 struct board_options {
     uint64_t limit_ns;           /* virtual time; UINT64_MAX: none */
     uint64_t limit_ticks;        /* the same in ticks; the earlier one counts */

@@ -16,6 +16,12 @@ void vm_name(const struct vm_config *config, size_t number, char *name, size_t s
         snprintf(name, size, "vm%zu", number + 1);
 }
 
+const char *vm_on_exit_name(unsigned what)
+{
+    static const char *const names[] = {"all", "stop", "restart"};
+    return what < sizeof names / sizeof names[0] ? names[what] : NULL;
+}
+
 void vm_end(struct vm *vm, int status, const char *format, ...)
 {
     if (vm->ended)

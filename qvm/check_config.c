@@ -6,7 +6,9 @@
 #include "emu/check.h"
 #include "hv/config/config_report.h"
 #include "hv/exitlog/exit_log.h"
+#include "qvm/config_files.h"
 #include "qvm/host/host.h"
+#include "qvm/report.h"
 
 struct checking {
     struct board_config board;
@@ -18,12 +20,12 @@ struct checking {
 static int parse_all(struct checking *c, const struct vm_words *vms, size_t count,
                      const char *board_file)
 {
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = config_files_reader();
     struct error e = {0};
     int worst = STATUS_OK;
     if (board_file) {
         if (!board_config_parse(&c->board, &board_file, 1, &reader, &e))
-            return session_report_error(&e, STATUS_CONFIGURATION);
+            return report_error(&e, STATUS_CONFIGURATION);
         c->has_board = true;
         reader.board = &c->board;
     }
@@ -33,7 +35,7 @@ static int parse_all(struct checking *c, const struct vm_words *vms, size_t coun
         struct error one = {0};
         const struct vm_words *vm = &vms[c->count];
         if (!config_parse(&c->configs[c->count], vm->words, vm->count, &reader, &one)) {
-            int status = session_report_error(&one, STATUS_CONFIGURATION);
+            int status = report_error(&one, STATUS_CONFIGURATION);
             worst = status > worst ? status : worst;
         }
     }
@@ -76,7 +78,7 @@ static int assemble(struct checking *c)
     struct journal journal;
     struct error e = {0};
     if (!board_fits_host(config, c->configs, c->count, &e)) {
-        session_report_error(&e, STATUS_OK);
+        report_error(&e, STATUS_OK);
         fprintf(stderr, "qvm: so what their devices need is not checked\n");
         return STATUS_OK;
     }
@@ -93,7 +95,7 @@ static int assemble(struct checking *c)
         board_free(b);
     journal_free(&journal);
     exit_log_free(&exit_log);
-    return b ? STATUS_OK : session_report_error(&e, STATUS_CONFIGURATION);
+    return b ? STATUS_OK : report_error(&e, STATUS_CONFIGURATION);
 }
 
 /* What is loaded need not be there yet. */

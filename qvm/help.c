@@ -7,7 +7,9 @@
 #include "emu/check.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config_help.h"
+#include "qvm/config_files.h"
 #include "qvm/host/host.h"
+#include "qvm/report.h"
 #include "qvm/session.h"
 
 static bool is_markdown(char *const *words, int count)
@@ -37,7 +39,7 @@ int help_answer(char *const *words, int count)
     if (is_markdown(words, count))
         config_help_markdown(&text);
     else if (!config_help((const char *const *)words, (size_t)count - 1, &text, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     return print(&text);
 }
 
@@ -53,7 +55,7 @@ static int format_board(const char *const *words, size_t count, const struct con
     struct bytes text = {0};
     struct error e = {0};
     if (!board_config_parse(&board, words, count, reader, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
+        return report_error(&e, STATUS_CONFIGURATION);
     board_config_print(&board, &text);
     board_config_free(&board);
     return print(&text);
@@ -65,7 +67,7 @@ static int format_vm(const char *const *words, size_t count, const struct config
     struct bytes text = {0};
     struct error e = {0};
     if (!config_parse(&config, words, count, reader, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
+        return report_error(&e, STATUS_CONFIGURATION);
     config_print(&config, &text);
     config_free(&config);
     return print(&text);
@@ -74,11 +76,11 @@ static int format_vm(const char *const *words, size_t count, const struct config
 /* A VM on the board of this file. */
 static int format_on_board(const char *board_path, const char *const *words, size_t count)
 {
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = config_files_reader();
     struct board_config board;
     struct error e = {0};
     if (!board_config_parse(&board, &board_path, 1, &reader, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
+        return report_error(&e, STATUS_CONFIGURATION);
     reader.board = &board;
     int status = format_vm(words, count, &reader);
     board_config_free(&board);
@@ -97,7 +99,7 @@ static char *as_file(const char *word)
 
 static int format_words(const char *board_path, char *const *words, size_t count)
 {
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = config_files_reader();
     const char **all = calloc(count, sizeof *all);
     CHECK_ROOM(all);
     for (size_t i = 1; i < count; i++)

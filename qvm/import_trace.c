@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "emu/text.h"
+#include "qvm/config_files.h"
 #include "qvm/host/host.h"
 #include "qvm/player.h"
 #include "qvm/recording.h"
+#include "qvm/report.h"
 
 struct importing {
     const char *path;
@@ -25,7 +27,7 @@ struct importing {
 static bool parse_machine(struct importing *i, const char *const *words, size_t count,
                           struct error *e)
 {
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = config_files_reader();
     struct player *p = &i->p;
     if (i->options->board_file) {
         if (!board_config_parse(&p->board_config, &i->options->board_file, 1, &reader, e))
@@ -224,7 +226,7 @@ int import_file(const char *path, const struct vm_words *vm, const struct import
     bool is_core = options->format ? strcmp(options->format, "core") == 0
                                    : ok && import_core_recognise(i.file.data, i.file.size);
     ok = ok && (is_core ? import_state(&i, &e) : import_stream(&i, &e));
-    int status = ok ? STATUS_OK : session_report_error(&e, STATUS_USAGE);
+    int status = ok ? STATUS_OK : report_error(&e, STATUS_USAGE);
     player_close(&i.p);
     bytes_free(&i.file);
     return status;

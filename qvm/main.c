@@ -18,6 +18,7 @@
 #include "qvm/host/host.h"
 #include "qvm/import_trace.h"
 #include "qvm/ask/questions.h"
+#include "qvm/report.h"
 #include "qvm/session.h"
 
 static const char usage[] =
@@ -131,8 +132,8 @@ static const char *as_file(struct command_line *c, const char *word)
 
 static bool parse_on_exit(const char *text, enum on_exit *value, struct error *e)
 {
-    for (unsigned i = 0; on_exit_name(i); i++)
-        if (strcmp(text, on_exit_name(i)) == 0) {
+    for (unsigned i = 0; vm_on_exit_name(i); i++)
+        if (strcmp(text, vm_on_exit_name(i)) == 0) {
             *value = (enum on_exit)i;
             return true;
         }
@@ -429,7 +430,7 @@ static int command_chaos(struct command_line *c)
         return need_words("chaos");
     if (!c->seeds.count || c->seeds.count - 1 > UINT64_MAX - c->seeds.first) {
         error_set(&e, "--seeds wants at least 1, and the last seed must be below 2^64");
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     }
     return chaos_search(c->vms, c->vm_count, &c->options, c->seeds);
 }
@@ -442,7 +443,7 @@ static int command_replay(struct command_line *c)
     }
     struct error e = {0};
     if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "replay --from"))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     if (c->json && !c->options.exits) {
         fprintf(stderr, "qvm: --json is for replay --exits\n");
         return STATUS_USAGE;
@@ -469,7 +470,7 @@ static int command_import(struct command_line *c)
     c->import.to = c->options.record_path;
     c->import.board_file = c->options.board_file;
     int status = ok ? import_file(path, c->vm_count ? &c->vms[0] : &none, &c->import)
-                    : session_report_error(&e, STATUS_USAGE);
+                    : report_error(&e, STATUS_USAGE);
     c->words--;
     return status;
 }
@@ -482,7 +483,7 @@ static int command_gdb(struct command_line *c)
         return STATUS_USAGE;
     }
     if (c->from && !parse_count(c->from, &c->options.replay_from, &e, "gdb --from"))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     return debug_trace(c->words[0],
                        c->pipe          ? NULL
                        : c->options.gdb ? c->options.gdb
@@ -531,7 +532,7 @@ static int run_command(size_t which, char **arguments, size_t count)
     CHECK_ROOM(c.words && c.vms && c.files);
     if (!check_use(commands[which].name, arguments, &e) || !parse_arguments(&c, arguments, &e) ||
         (commands[which].takes_vms && !split_vms(&c, &e)))
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     else
         status = commands[which].run(&c);
     for (size_t i = 0; i < c.file_count; i++)

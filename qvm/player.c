@@ -117,9 +117,9 @@ static void supply_ranges(struct trace *t)
 static enum on_exit recorded_on_exit(const struct trace *t)
 {
     for (size_t i = 0; i < t->machine_count; i++)
-        for (unsigned k = 0; on_exit_name(k); k++)
+        for (unsigned k = 0; vm_on_exit_name(k); k++)
             if (strcmp(t->machine[i].name, "on-exit") == 0 &&
-                strcmp(t->machine[i].text, on_exit_name(k)) == 0)
+                strcmp(t->machine[i].text, vm_on_exit_name(k)) == 0)
                 return (enum on_exit)k;
     return ON_EXIT_ALL;
 }

@@ -73,7 +73,7 @@ static bool write_machine(struct recording *r, const struct recording_source *so
     char unicorn[] = "unicorn", version[32], on_exit[] = "on-exit", policy[16];
     char chaos[] = "chaos", seed[24];
     snprintf(version, sizeof version, "%s", engine_version());
-    snprintf(policy, sizeof policy, "%s", on_exit_name(b->options.on_exit));
+    snprintf(policy, sizeof policy, "%s", vm_on_exit_name(b->options.on_exit));
     snprintf(seed, sizeof seed, "%" PRIu64, b->options.chaos.seed);
     struct trace_text machine[4] = {{.name = unicorn, .text = version}};
     size_t count = 1;

@@ -10,6 +10,7 @@
 #include "hv/exitlog/exit_log.h"
 #include "hv/snapshot/recent_past.h"
 #include "hv/snapshot/snapshot.h"
+#include "qvm/config_files.h"
 #include "qvm/console.h"
 #include "qvm/files.h"
 #include "qvm/gdb/gdb_session.h"
@@ -23,6 +24,7 @@
 #include "qvm/pull.h"
 #include "qvm/recording.h"
 #include "qvm/live/text_watch.h"
+#include "qvm/report.h"
 #include "qvm/trust.h"
 #include "qvm/verdict.h"
 
@@ -56,50 +58,6 @@ struct session {
     const struct trace *trace; /* NULL: live */
     struct divergence divergence;
 };
-
-const char *on_exit_name(unsigned what)
-{
-    static const char *const names[] = {"all", "stop", "restart"};
-    return what < sizeof names / sizeof names[0] ? names[what] : NULL;
-}
-
-int session_report_error(const struct error *e, int otherwise)
-{
-    host_flush();
-    for (const char *line = e->text; *line;) {
-        size_t length = strcspn(line, "\n");
-        fprintf(stderr, "%s%.*s\n", *line == '[' ? "" : "qvm: ", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
-    return e->exit_status ? e->exit_status : otherwise;
-}
-
-/* Configuration
- * ------------------------------------------------------------------------------------- */
-
-static uint8_t *read_config_file(void *context, const char *path, size_t *size, struct error *e)
-{
-    struct bytes contents = {0};
-    (void)context;
-    if (!host_read_file(path, &contents, e)) {
-        bytes_free(&contents);
-        return NULL;
-    }
-    *size = contents.size;
-    bytes_put_int(&contents, 0, 1); /* an empty file is not a missing one */
-    return contents.data;
-}
-
-static const char *read_environment(void *context, const char *name)
-{
-    (void)context;
-    return host_environment(name);
-}
-
-struct config_reader session_config_reader(void)
-{
-    return (struct config_reader){.read_file = read_config_file, .env = read_environment};
-}
 
 /* The log
  * ------------------------------------------------------------------------------------------- */
@@ -138,7 +96,7 @@ static void record_step(struct session *s)
     if (s->exit_log.out.size > EXIT_LOG_PIECE)
         recording_exits(&s->recording, &s->exit_log);
     if (e.text[0])
-        session_report_error(&e, 0);
+        report_error(&e, 0);
 }
 
 static struct recording_source source_of(struct session *s)
@@ -221,7 +179,7 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     char path[1024];
     source.no_images = false;
     if (!begin_failure(s, &file, path, sizeof path, &source, &e)) {
-        session_report_error(&e, 0);
+        report_error(&e, 0);
         return;
     }
     recent_past_write(&s->past, &file.writer);
@@ -255,7 +213,7 @@ static void on_snapshot(void *context, struct board *b)
         return;
     s->save_failed = !recording_begin(&file, s->options->save_path, &source, &e);
     if (s->save_failed) {
-        session_report_error(&e, 0);
+        report_error(&e, 0);
         return;
     }
     s->saved = recording_snapshot(&file, b);
@@ -483,7 +441,7 @@ static int run(struct session *s)
     if (s->options->gdb &&
         !debug_live(s->board, s->options->gdb, &s->recent_events, &s->console, &e)) {
         console_close(&s->console);
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     }
     int status = s->trace ? divergence_run(&s->divergence) : board_run(s->board);
     console_close(&s->console);
@@ -548,7 +506,7 @@ static bool parse_all(struct session *s, const struct vm_words *vms, size_t coun
         struct error e = {0};
         if (config_parse(&s->configs[i], vms[i].words, vms[i].count, reader, &e))
             continue;
-        *status = session_report_error(&e, STATUS_CONFIGURATION);
+        *status = report_error(&e, STATUS_CONFIGURATION);
         ok = false;
     }
     return ok;
@@ -559,7 +517,7 @@ static bool parse_board(struct session *s, const char *word, struct config_reade
 {
     struct error e = {0};
     if (!board_config_parse(&s->board_config, &word, 1, reader, &e)) {
-        *status = session_report_error(&e, STATUS_CONFIGURATION);
+        *status = report_error(&e, STATUS_CONFIGURATION);
         return false;
     }
     s->has_board = true;
@@ -594,24 +552,24 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
 {
     struct error e = {0};
     if (!assemble_from(s, from, &e))
-        return session_report_error(&e, STATUS_NOT_STARTED);
+        return report_error(&e, STATUS_NOT_STARTED);
     if (s->chaos_from_here.on)
         chaos_start(s->board, s->chaos_from_here.seed);
     console_warn(&s->console, s->board);
     if (!console_connect(&s->console, &e))
-        return session_report_error(&e, STATUS_CONFIGURATION);
+        return report_error(&e, STATUS_CONFIGURATION);
     if (is_dry(s)) {
         log_write(&s->board->vms[0]->log, LOG_INFO, "Exiting: dryrun complete");
         return STATUS_OK;
     }
     begin_keeping(s, from);
-    return begin_recording(s, &e) ? run(s) : session_report_error(&e, STATUS_NOT_STARTED);
+    return begin_recording(s, &e) ? run(s) : report_error(&e, STATUS_NOT_STARTED);
 }
 
 int session_run(const struct vm_words *vms, size_t count, const struct session_options *options)
 {
     struct session s = {.options = options};
-    struct config_reader reader = session_config_reader();
+    struct config_reader reader = config_files_reader();
     int status = STATUS_OK;
     if ((!options->board_file || parse_board(&s, options->board_file, &reader, &status)) &&
         parse_all(&s, vms, count, &reader, &status)) {
@@ -645,10 +603,10 @@ int session_run_from(const char *path, const struct session_options *options)
     if (options->record_path && host_same_file(path, options->record_path)) {
         error_set(&e, "'%s' would be replaced by its own continuation: -o names another file",
                   path);
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     }
     if (!player_open(&p, path, &options->board, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     s.chaos_from_here = live.board.chaos;
     live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
     live.board.quirks = p.options.quirks;
@@ -656,10 +614,10 @@ int session_run_from(const char *path, const struct session_options *options)
     char wish[512];
     if (!options->trust && trust_is_needed(&p, wish, sizeof wish)) {
         error_set(&e, "'%s' wants to %s: --trust allows that", path, wish);
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else if (!from) {
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else {
         take_configs(&s, &p);
         go_live(&s);
@@ -676,7 +634,7 @@ int session_replay(const char *path, const struct session_options *options)
     struct player p;
     struct error e = {0};
     if (!player_open(&p, path, &options->board, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     s.trace = &p.trace;
     s.configs = p.configs;
     s.vm_count = p.vm_count;
@@ -685,7 +643,7 @@ int session_replay(const char *path, const struct session_options *options)
     divergence_begin(&s.divergence, &p);
     int status;
     if (!open_events(&s, &e) || !player_start(&p, options->replay_from, &sinks, &e)) {
-        status = session_report_error(&e, STATUS_NOT_STARTED);
+        status = report_error(&e, STATUS_NOT_STARTED);
     } else {
         s.board = p.board;
         console_init(&s.console, s.board, false);

@@ -56,13 +56,4 @@ int session_run_from(const char *path, const struct session_options *options);
 /* `qvm replay`: runs what the trace holds and compares. */
 int session_replay(const char *path, const struct session_options *options);
 
-/* What --on-exit calls it; traces do, too. NULL behind the last. */
-const char *on_exit_name(unsigned what);
-
-/* Files and environment for config_parse. */
-struct config_reader session_config_reader(void);
-/* Prints "qvm: text" or "[file:line] text" lines on stderr; returns the error's exit status, or
- * `otherwise` if it has none. */
-int session_report_error(const struct error *e, int otherwise);
-
 #endif

@@ -11,11 +11,7 @@ build="${1:?usage: circles.sh BUILD_DIR}"
 remain=(
     'cpu alignment.c arm64_gdb.c arm64_registers.c arm64_state.c arm64_vcpu.c debug.c exception.c illegal.c mmio.c pmu.c step.c sysreg.c translate.c waiting.c withheld.c|exceptions, faults and what decides on them call each other'
     'cpu engine_unicorn.c interpose.c unicorn_arm64.c unicorn_blocks.c unicorn_checks.c unicorn_event.c unicorn_exits.c unicorn_icache.c unicorn_inside.c unicorn_pages.c unicorn_run.c unicorn_sides.c unicorn_yield.c|the engine hands the library callbacks of files that ask it again'
-    'vdev all.c exit.c gic.c gic_msi.c gic_pic.c options.c pl011.c pl031.c pvpanic.c shmem.c shmem_names.c virtio_console.c virtio_entropy.c virtio_mmio.c wdt_sp805.c|the list of types is asked by what devices read their options with'
     'hv assemble.c blobs.c board_config.c board_state.c chaos.c config_cpu.c config_finish.c config_memory.c config_parse.c config_pass.c config_policy.c config_set.c config_vdev.c exit_arm64.c exits.c ftrace_arm64.c guest_tree.c image.c import_ftrace.c import_verdict.c observed_arm64.c observed_exit.c observed_text.c pass.c placement.c psci.c run.c snapshot.c verdict_arm64.c vm_arch.c vm_arches.c vm_arm64.c|assembly also restarts VMs and delivers interrupts; the parser knows the options; architectures are asked by what they use'
-    'hv device_tree_phandles.c device_tree_references.c|what refers to a node is found, and rewritten, in two files'
-    'qvm divergence.c gdb_board.c gdb_monitor.c gdb_session.c gdb_why.c player.c question.c recording.c session.c|the session has names and reports that its parts use'
-    'qvm gdb_query.c gdb_run.c gdb_server.c|answers are written by the file that asks for them'
 )
 
 # Lines "user definer symbol" of a folder's objects.

@@ -1,18 +1,8 @@
-/* Types and options by name; what devices share when they read their options and describe
- * themselves.
- */
+/* Options by name; what devices share when they read theirs and describe themselves. */
 #include <string.h>
 
 #include "emu/number.h"
 #include "vdev/vdev.h"
-
-const struct vdev_type *vdev_type_find(const char *name)
-{
-    for (const struct vdev_type *const *t = vdev_types; *t; t++)
-        if (strcmp((*t)->name, name) == 0)
-            return *t;
-    return NULL;
-}
 
 const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *type, const char *name)
 {

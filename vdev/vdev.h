@@ -220,7 +220,7 @@ bool vdev_one_page(struct vdev *v, unsigned vcpus, struct error *e);
 
 /* All device types there are (vdev/all.c), NULL-terminated. */
 extern const struct vdev_type *const vdev_types[];
-const struct vdev_type *vdev_type_find(const char *name);
+const struct vdev_type *vdev_type_find(const char *name); /* vdev/types.c */
 /* The option of a type, or NULL. */
 const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *type,
                                                      const char *name);

@@ -81,12 +81,12 @@ struct dt_index {
     struct dt_node **nodes; /* owned */
     size_t count;
 };
-/* device_tree_phandles.c: those of the tree. False: one is no phandle, or is there twice. */
+/* device_tree_index.c: those of the tree. False: one is no phandle, or is there twice. */
 bool dt_index_phandles(struct dt_index *index, struct dt_node *root, struct error *e);
 struct dt_node *dt_node_of_phandle(const struct dt_index *index, uint32_t phandle);
-/* Gives every node of `theirs` that references can go to its `new_phandle`, which is in its
- * property then; nodes of `ours` that get another number get it in all references, too. `index` is
- * that of `theirs`. */
+/* device_tree_phandles.c: gives every node of `theirs` that references can go to its `new_phandle`,
+ * which is in its property then; nodes of `ours` that get another number get it in all references,
+ * too. `index` is that of `theirs`. */
 bool dt_number_phandles(struct dt_node *ours, struct dt_node *theirs, const struct dt_index *index,
                         bool renumbers_all, struct error *e);
 /* device_tree_references.c: rewrites phandles in the properties of one node. */

@@ -9,6 +9,7 @@
 #include "qvm/ask/difference.h"
 #include "qvm/player.h"
 #include "qvm/ask/observed.h"
+#include "qvm/report.h"
 #include "qvm/verdict.h"
 
 #define DIFFERENCES_SHOWN 20
@@ -89,21 +90,21 @@ int exit_replay(const char *path, const struct session_options *options, bool js
     int status;
     plays_exit_log.exit_log = &exit_log;
     if (!player_open(&p, path, &plays_exit_log, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     if (!p.trace.exits.size) {
         error_set(&e, "'%s' holds no guest exits: record --exits keeps them", path);
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else if (observed_is_in(&p.trace)) {
         status = observed_replay(&p, json);
     } else if (json) {
         error_set(&e, "--json is for exits that were imported; qvm exits TRACE --json has those of "
                       "a recording");
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else {
         player_play_exits(&p, &exit_log, on_difference);
         p.options.digest_every = 0;
         status = player_start(&p, 0, &sinks, &e) ? play(&p, &exit_log)
-                                                 : session_report_error(&e, STATUS_NOT_STARTED);
+                                                 : report_error(&e, STATUS_NOT_STARTED);
     }
     player_close(&p);
     exit_log_free(&exit_log);

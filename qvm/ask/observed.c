@@ -11,6 +11,7 @@
 #include "qvm/ask/explain_print.h"
 #include "qvm/host/host.h"
 #include "qvm/ask/question.h"
+#include "qvm/report.h"
 #include "qvm/session.h"
 
 #define AGREEING_SHOWN  10
@@ -181,7 +182,7 @@ int observed_replay(struct player *p, bool json)
     struct error e = {0};
     int status = STATUS_OK;
     if (!get_stream(&p->trace, &s, &e) || !model_open(&m, p, &e)) {
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else {
         for (size_t i = 0; i < s.count; i++) {
             struct import_verdict j;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "qvm/report.h"
 #include "qvm/session.h"
 
 const char questions_usage[] =
@@ -69,6 +70,6 @@ int questions_answer(const char *command, char *const *words, int count)
     struct error e = {0};
     for (size_t i = 0; i < QUESTIONS; i++)
         if (strcmp(command, questions[i].name) == 0 && !questions[i].answer(words, count, &e))
-            return session_report_error(&e, STATUS_USAGE);
+            return report_error(&e, STATUS_USAGE);
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/explain/inspect.h"
+#include "qvm/gdb/gdb_locate.h"
 #include "qvm/gdb/gdb_monitor.h"
 #include "qvm/gdb/gdb_travel.h"
 
@@ -102,22 +103,6 @@ static bool write_registers(void *context, unsigned thread, const struct vcpu_re
 /* Memory ------------------------------------------------------------------------------------------
  */
 
-/* Where a byte is on the board, looked up without any effect. A vCPU that is off translates
- * nothing.
- */
-bool gdb_board_locate(struct gdb_board *g, unsigned thread, enum gdb_space space, uint64_t address,
-                      hpa_t *at)
-{
-    const struct sched_entity *t = turn_of(g, thread);
-    if (space == GDB_HOST_PHYSICAL) {
-        *at = hpa(address);
-        return true;
-    }
-    if (space == GDB_VIRTUAL && t->vcpu->on)
-        return inspect_place(t->vm, t->vcpu, gva(address), at);
-    return inspect_gpa(t->vm, gpa(address), at);
-}
-
 static size_t part_of_page(uint64_t address, size_t size)
 {
     uint64_t left = PAGE_SIZE - (address & PAGE_MASK);
@@ -132,7 +117,7 @@ static size_t read_memory(void *context, unsigned thread, enum gdb_space space, 
     while (done < size) {
         size_t part = part_of_page(address + done, size - done);
         hpa_t at;
-        const void *from = gdb_board_locate(g, thread, space, address + done, &at)
+        const void *from = gdb_locate(g, thread, space, address + done, &at)
                                ? memory_at(&g->board->memory, at, part, MEMORY_READ)
                                : NULL;
         if (!from)
@@ -152,7 +137,7 @@ static bool write_memory(void *context, unsigned thread, enum gdb_space space, u
     for (size_t done = 0, part; done < size; done += part) {
         part = part_of_page(address + done, size - done);
         hpa_t at;
-        void *to = gdb_board_locate(g, thread, space, address + done, &at)
+        void *to = gdb_locate(g, thread, space, address + done, &at)
                        ? memory_at(&g->board->memory, at, part, MEMORY_WRITE)
                        : NULL;
         if (!to)

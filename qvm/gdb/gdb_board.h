@@ -44,9 +44,5 @@ struct gdb_board {
 struct gdb_target gdb_board_target(struct gdb_board *g, struct board *b, struct timeline *t,
                                    struct gdb_events *events);
 void gdb_board_leave(struct gdb_board *g);
-/* Where a byte is on the board, as the thread's vCPU sees it, without any effect. False: nowhere.
- */
-bool gdb_board_locate(struct gdb_board *g, unsigned thread, enum gdb_space space, uint64_t address,
-                      hpa_t *at);
 
 #endif

@@ -31,7 +31,7 @@ void query_no_acks(struct gdb_server *s, struct reader *arguments)
 {
     (void)arguments;
     s->no_acks_next = true;
-    server_ok(s);
+    answer_ok(s);
 }
 
 void query_features(struct gdb_server *s, struct reader *arguments)
@@ -40,7 +40,7 @@ void query_features(struct gdb_server *s, struct reader *arguments)
     uint64_t offset, length;
     if (!text_take(arguments, ":target.xml:") || !hex_take_number(arguments, &offset) ||
         !text_take(arguments, ",") || !hex_take_number(arguments, &length) || offset > xml->size) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     if (length > GDB_PACKET_MAX - 1)
@@ -104,8 +104,8 @@ void query_thread_text(struct gdb_server *s, struct reader *arguments)
 {
     char text[200] = "";
     unsigned thread;
-    if (!text_take(arguments, ",") || !server_take_thread(s, arguments, &thread) || thread == 0) {
-        server_fail(s);
+    if (!text_take(arguments, ",") || !answer_take_thread(s, arguments, &thread) || thread == 0) {
+        answer_fail(s);
         return;
     }
     s->target->thread_text(s->target->context, thread, text, sizeof text);
@@ -181,12 +181,12 @@ void query_monitor(struct gdb_server *s, struct reader *arguments)
     struct bytes text = {0};
     if (!text_take(arguments, ",") || (arguments->size - arguments->at) / 2 >= sizeof command ||
         (arguments->size - arguments->at) % 2 != 0) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     size_t size = (arguments->size - arguments->at) / 2;
     if (!hex_take(arguments, command, size)) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     command[size] = 0;
@@ -205,5 +205,5 @@ void query_monitor(struct gdb_server *s, struct reader *arguments)
     if (!s->silent)
         say(s, &text);
     bytes_free(&text);
-    server_ok(s);
+    answer_ok(s);
 }

@@ -87,7 +87,7 @@ void run_continue(struct gdb_server *s, struct reader *arguments)
     if (reader_at_end(arguments))
         run(s, GDB_CONTINUE, 0);
     else
-        server_fail(s);
+        answer_fail(s);
 }
 
 void run_step(struct gdb_server *s, struct reader *arguments)
@@ -95,7 +95,7 @@ void run_step(struct gdb_server *s, struct reader *arguments)
     if (reader_at_end(arguments))
         run(s, GDB_STEP, 0);
     else
-        server_fail(s);
+        answer_fail(s);
 }
 
 static void run_back(struct gdb_server *s, enum gdb_resume how)
@@ -103,7 +103,7 @@ static void run_back(struct gdb_server *s, enum gdb_resume how)
     if (s->target->can_reverse(s->target->context))
         run(s, how, 0);
     else
-        server_fail(s);
+        answer_fail(s);
 }
 
 void run_reverse_continue(struct gdb_server *s, struct reader *arguments)
@@ -145,19 +145,19 @@ static bool take_action(struct gdb_server *s, struct reader *r, struct action *a
     }
     a->thread = 0;
     return (!has_signal || hex_take_number(r, &signal)) &&
-           (!text_take(r, ":") || server_take_thread(s, r, &a->thread));
+           (!text_take(r, ":") || answer_take_thread(s, r, &a->thread));
 }
 
 void run_actions(struct gdb_server *s, struct reader *arguments)
 {
     struct action a, step = {false, 0};
     if (reader_at_end(arguments)) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     while (!reader_at_end(arguments)) {
         if (!take_action(s, arguments, &a)) {
-            server_fail(s);
+            answer_fail(s);
             return;
         }
         if (a.step && !step.step)

@@ -7,58 +7,35 @@
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_server_internal.h"
 
-void server_ok(struct gdb_server *s)
-{
-    text_put(&s->answer, "OK");
-}
-
-void server_fail(struct gdb_server *s)
-{
-    bytes_clear(&s->answer);
-    text_put(&s->answer, "E01");
-}
-
 static void ok_if(struct gdb_server *s, bool good)
 {
     if (good)
-        server_ok(s);
+        answer_ok(s);
     else
-        server_fail(s);
+        answer_fail(s);
 }
 
 /* Threads ---------------------------------------------------------------------------------------*/
-
-bool server_take_thread(struct gdb_server *s, struct reader *r, unsigned *thread)
-{
-    uint64_t number;
-    *thread = 0;
-    if (text_take(r, "-1"))
-        return true;
-    if (!hex_take_number(r, &number) || number > s->target->thread_count(s->target->context))
-        return false;
-    *thread = (unsigned)number;
-    return true;
-}
 
 static void select_thread(struct gdb_server *s, struct reader *arguments)
 {
     unsigned thread;
     bool general = text_take(arguments, "g");
-    if ((!general && !text_take(arguments, "c")) || !server_take_thread(s, arguments, &thread)) {
-        server_fail(s);
+    if ((!general && !text_take(arguments, "c")) || !answer_take_thread(s, arguments, &thread)) {
+        answer_fail(s);
         return;
     }
     if (!general)
         s->control = thread;
     else
         s->general = thread ? thread : s->stop.thread;
-    server_ok(s);
+    answer_ok(s);
 }
 
 static void is_alive(struct gdb_server *s, struct reader *arguments)
 {
     unsigned thread;
-    ok_if(s, server_take_thread(s, arguments, &thread) && thread != 0);
+    ok_if(s, answer_take_thread(s, arguments, &thread) && thread != 0);
 }
 
 /* Registers -------------------------------------------------------------------------------------*/
@@ -105,7 +82,7 @@ static void get_register(struct gdb_server *s, struct reader *arguments)
     uint8_t value[16];
     uint64_t number;
     if (!hex_take_number(arguments, &number) || number >= s->numbers) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     read_registers(s, &r);
@@ -122,7 +99,7 @@ static void set_register(struct gdb_server *s, struct reader *arguments)
         !text_take(arguments, "=") ||
         !hex_take(arguments, value, register_size(s->target->arch, (unsigned)number)) ||
         !reader_at_end(arguments)) {
-        server_fail(s);
+        answer_fail(s);
         return;
     }
     read_registers(s, &r);
@@ -144,13 +121,13 @@ static bool read_memory(struct gdb_server *s, struct reader *arguments, uint8_t 
 {
     uint64_t address, size;
     if (!take_range(arguments, &address, &size) || !reader_at_end(arguments)) {
-        server_fail(s);
+        answer_fail(s);
         return false;
     }
     *got = s->target->read_memory(s->target->context, s->general, s->space, address, to,
                                   size < MEMORY_MAX ? size : MEMORY_MAX);
     if (*got == 0 && size > 0)
-        server_fail(s);
+        answer_fail(s);
     return *got > 0 || size == 0;
 }
 
@@ -185,7 +162,7 @@ static void set_memory(struct gdb_server *s, struct reader *arguments)
     uint64_t address, size;
     if (!take_range(arguments, &address, &size) || !text_take(arguments, ":") ||
         size > sizeof data || !hex_take(arguments, data, size) || !reader_at_end(arguments))
-        server_fail(s);
+        answer_fail(s);
     else
         write_memory(s, address, data, size);
 }
@@ -195,7 +172,7 @@ static void set_memory_binary(struct gdb_server *s, struct reader *arguments)
     uint64_t address, size;
     if (!take_range(arguments, &address, &size) || !text_take(arguments, ":") ||
         size != arguments->size - arguments->at)
-        server_fail(s);
+        answer_fail(s);
     else
         write_memory(s, address, arguments->data + arguments->at, size);
 }
@@ -209,7 +186,7 @@ static bool take_point(struct gdb_server *s, struct reader *r, enum gdb_point *p
     uint64_t type;
     if (!hex_take_number(r, &type) || !text_take(r, ",") || !take_range(r, address, size) ||
         !reader_at_end(r) || *size == 0) {
-        server_fail(s);
+        answer_fail(s);
         return false;
     }
     *point = (enum gdb_point)type;
@@ -231,7 +208,7 @@ static void remove_point(struct gdb_server *s, struct reader *arguments)
     if (!take_point(s, arguments, &point, &address, &size))
         return;
     gdb_points_remove(&s->points, s->target, point, address, size);
-    server_ok(s);
+    answer_ok(s);
 }
 
 /* The session -----------------------------------------------------------------------------------*/
@@ -246,7 +223,7 @@ static void detach(struct gdb_server *s, struct reader *arguments)
 {
     (void)arguments;
     finish(s, GDB_DETACHED);
-    server_ok(s);
+    answer_ok(s);
 }
 
 /* gdb waits for no answer. */
@@ -261,7 +238,7 @@ static void kill_process(struct gdb_server *s, struct reader *arguments)
 {
     (void)arguments;
     finish(s, GDB_KILLED);
-    server_ok(s);
+    answer_ok(s);
 }
 
 /* Names of one letter are followed by anything; others by nothing or by a separator, which belongs

@@ -1,5 +1,6 @@
 /* Shared by the files of the gdb server: gdb_server.c (sessions, threads, registers, memory,
- * breakpoints), gdb_query.c (q and Q packets), gdb_run.c (what lets the target run). */
+ * breakpoints), gdb_query.c (q and Q packets), gdb_run.c (what lets the target run), gdb_answer.c
+ * (what all answers have in common). */
 #ifndef QVM_GDB_GDB_SERVER_INTERNAL_H
 #define QVM_GDB_GDB_SERVER_INTERNAL_H
 
@@ -29,10 +30,10 @@ struct gdb_server {
 /* An answer to a packet: `arguments` is what follows its name. */
 typedef void gdb_answer(struct gdb_server *s, struct reader *arguments);
 
-/* A thread, or 0 for "any" and "all". False: there is no such thread. */
-bool server_take_thread(struct gdb_server *s, struct reader *r, unsigned *thread);
-void server_ok(struct gdb_server *s);
-void server_fail(struct gdb_server *s);
+/* gdb_answer.c: a thread, or 0 for "any" and "all". False: there is no such thread. */
+bool answer_take_thread(struct gdb_server *s, struct reader *r, unsigned *thread);
+void answer_ok(struct gdb_server *s);
+void answer_fail(struct gdb_server *s);
 
 /* gdb_query.c */
 gdb_answer query_supported, query_no_acks, query_features, query_attached, query_host,

@@ -3,6 +3,7 @@
 #include "qvm/gdb/gdb_board.h"
 #include "qvm/gdb/gdb_link.h"
 #include "qvm/player.h"
+#include "qvm/report.h"
 
 /* Whoever comes to the port and does not speak the protocol is none: the wait goes on. False: a
  * signal ended it. */
@@ -28,18 +29,18 @@ int debug_trace(const char *path, const char *where, const struct session_option
     struct gdb_events events = {0};
     struct board_sinks sinks = {.event = gdb_events_note, .context = &events};
     if (!player_open(&p, path, &options->board, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     p.alone_too = true;
     int status = STATUS_OK;
     if (!player_start(&p, options->replay_from, &sinks, &e)) {
-        status = session_report_error(&e, STATUS_NOT_STARTED);
+        status = report_error(&e, STATUS_NOT_STARTED);
     } else if (!(where ? gdb_link_listen(&link, where, &e) : gdb_link_standard(&link, &e))) {
-        status = session_report_error(&e, STATUS_USAGE);
+        status = report_error(&e, STATUS_USAGE);
     } else {
         struct timeline *t = timeline_new(p.board, TIMELINE_BUDGET);
         enum gdb_end end;
         if (!serve(p.board, t, &events, &link, where != NULL, &end, &e))
-            status = session_report_error(&e, STATUS_USAGE);
+            status = report_error(&e, STATUS_USAGE);
         timeline_free(t);
         gdb_link_close(&link);
     }

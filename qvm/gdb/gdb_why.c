@@ -13,6 +13,7 @@
 
 #include "emu/text.h"
 #include "hv/explain/instruction.h"
+#include "qvm/gdb/gdb_locate.h"
 #include "hv/explain/inspect.h"
 #include "qvm/gdb/gdb_registers.h"
 #include "qvm/gdb/gdb_travel.h"
@@ -398,7 +399,7 @@ static bool find_memory(struct search *s, enum gdb_space space, struct error *e)
         return error_set(e, "why wants 1 to %u bytes within one page", VALUE_MAX);
     s->size = (size_t)size;
     s->has_gva = space == GDB_VIRTUAL;
-    s->has_place = gdb_board_locate(s->g, s->thread, space, s->gva, &s->place) &&
+    s->has_place = gdb_locate(s->g, s->thread, space, s->gva, &s->place) &&
                    memory_at(&s->g->board->memory, s->place, s->size, MEMORY_READ);
     return s->has_gva || s->has_place || error_set(e, "there is no memory");
 }

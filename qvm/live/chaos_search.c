@@ -6,6 +6,7 @@
 #include "emu/text.h"
 #include "qvm/host/host.h"
 #include "qvm/recording.h"
+#include "qvm/report.h"
 
 static void say_failed(const struct trial *trial, uint64_t seed, int status)
 {
@@ -43,7 +44,7 @@ int chaos_search(const struct vm_words *vms, size_t count, const struct session_
     struct error e = {0};
     /* Now, not when there is something to keep. */
     if (options->record_path && !may_overwrite(options->record_path, true, &e))
-        return session_report_error(&e, STATUS_USAGE);
+        return report_error(&e, STATUS_USAGE);
     for (uint64_t i = 0; i < seeds.count; i++) {
         int status = try_seed(vms, count, options, seeds.first + i);
         if (status != STATUS_OK)

@@ -28,7 +28,7 @@ sources_of() {
     config | board) echo $(c_of hv/config vdev mmu emu) tests/fuzz/arches.c ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
-        echo qvm/gdb/gdb_{hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \
+        echo qvm/gdb/gdb_{answer,hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \
             $(c_of cpu vdev mmu emu | grep -v -e ^cpu/unicorn/ -e disasm)
         ;;
     exit_log | exits | import | verdict | image | snapshot)

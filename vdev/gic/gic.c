@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "emu/machine.h"
 
 #define GICD_V2_SIZE 0x1000
 #define GICC_V2_SIZE 0x2000 /* GICC_DIR is at 0x1000 */
@@ -74,19 +73,12 @@ static bool gic_ranges(struct vdev *v, unsigned vcpus, struct error *e)
     return true;
 }
 
-/* A guest that enters at EL1 finds its redistributors awake: the firmware before it woke that of
- * each CPU it starts. Machines of the past left that to the guest. */
-static bool starts_asleep(const struct gic *g)
-{
-    return g->version == 3 && (g->pic.v.env->quirks & QUIRK_GICR_ASLEEP);
-}
-
 static void reset(struct gic *g)
 {
     for (unsigned vcpu = 0; vcpu < g->vcpu_count; vcpu++) {
         g->edge[vcpu] = 0xffff;                          /* SGIs */
         g->enabled[vcpu] = g->version == 2 ? 0xffff : 0; /* SGIs of GICv2 are always enabled */
-        g->asleep[vcpu] = starts_asleep(g);
+        g->asleep[vcpu] = gic_starts_asleep(g);
         g->bpr0[vcpu] = GIC_BPR0_MIN;
         g->bpr1[vcpu] = GIC_BPR1_MIN;
     }
@@ -164,21 +156,6 @@ static void gic_restored(struct vdev *v)
         g->bpr1[vcpu] &= 7;
     }
     gic_everything_changed(g);
-}
-
-void gic_vcpu_started(struct vdev *v, unsigned vcpu)
-{
-    struct gic *g = gic_of(v);
-    if (!g->asleep[vcpu] || starts_asleep(g))
-        return;
-    g->asleep[vcpu] = false;
-    gic_eligibility_changed(g);
-    gic_cpu_changed(g, vcpu);
-}
-
-unsigned gic_version(const struct vdev *v)
-{
-    return ((const struct gic *)(const void *)v)->version;
 }
 
 static const struct vdev_option_type gic_options[] = {

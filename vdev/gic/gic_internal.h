@@ -135,6 +135,9 @@ enum bus_answer gic_distributor_access(struct gic *g, struct bus_access *a);
 enum bus_answer gic_redistributor_access(struct gic *g, struct bus_access *a);
 enum bus_answer gic_cpu_v2_access(struct gic *g, struct bus_access *a);
 
+/* gic_redistributor.c */
+bool gic_starts_asleep(const struct gic *g);
+
 /* Marks an SGI pending; version 2 remembers who sent it. */
 void gic_send_sgi(struct gic *g, unsigned from, unsigned to, unsigned intid);
 

@@ -17,6 +17,11 @@ static void set_local(struct pic *pic, unsigned vcpu, enum cpu_line line, bool l
     gic_set_ppi(&pic->v, vcpu, local_number(line), level);
 }
 
+unsigned gic_version(const struct vdev *v)
+{
+    return ((const struct gic *)(const void *)v)->version;
+}
+
 static bool has_cpu_registers(const struct pic *pic)
 {
     return gic_version(&pic->v) == 3;

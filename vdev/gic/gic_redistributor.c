@@ -1,5 +1,6 @@
 /* GICR_*: one redistributor for each vCPU, two frames of 64 KiB each: RD_base and SGI_base
  * (IHI 0069H, GICR_*). No LPIs. */
+#include "emu/machine.h"
 #include "vdev/gic/gic_internal.h"
 
 enum {
@@ -119,4 +120,21 @@ enum bus_answer gic_redistributor_access(struct gic *g, struct bus_access *a)
         frame % 2 ? access_sgi(g, vcpu, &in_frame) : access_rd(g, vcpu, &in_frame);
     a->value = in_frame.value;
     return answer;
+}
+
+/* A guest that enters at EL1 finds its redistributors awake: the firmware before it woke that of
+ * each CPU it starts. Machines of the past left that to the guest. */
+bool gic_starts_asleep(const struct gic *g)
+{
+    return g->version == 3 && (g->pic.v.env->quirks & QUIRK_GICR_ASLEEP);
+}
+
+void gic_vcpu_started(struct vdev *v, unsigned vcpu)
+{
+    struct gic *g = gic_of(v);
+    if (!g->asleep[vcpu] || gic_starts_asleep(g))
+        return;
+    g->asleep[vcpu] = false;
+    gic_eligibility_changed(g);
+    gic_cpu_changed(g, vcpu);
 }
