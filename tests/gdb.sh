@@ -544,7 +544,7 @@ def why():
     says('who wrote an address', text, wrote % '', r'^0x40080000 \(1 byte\) was not written since ')
     says('who wrote a physical address', text, r'addresses of memory are guest-physical',
          wrote % r' +by its virtual address 0x4009003c\n')
-    says('no question', text, "'zr' is none", 'within one page', 'within one page',
+    says('no question', text, "register of gdb.s target description, not 'zr'", 'within one page', 'within one page',
          r'at most 1000 events')
     digests = re.findall(r'^[0-9a-f]{64}$', text, re.M)
     verdict('a question changes nothing',

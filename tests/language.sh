@@ -525,7 +525,7 @@ checks() {
     run check ram 1M load "$work/nothing"
     verdict "check of an image that is not there" "$([ $status = 0 ] &&
         grep -qxF "[cmdline:3] '$work/nothing' is not there now" "$work/err" || cat "$work/err")"
-    says 64 "[cmdline:1] ram of 0xc80000000000 bytes is too much for this host" run ram 0x80000000,204800G load x
+    says 64 "[cmdline:1] ram of 0xfa000000000 bytes is too much for this host: memory at 0x880000000, 0x7d000800000 bytes: the host has no room" run ram 0x80000000,16000G load x
     says 2 "--entropy wants a number or 'host', not 'foo'" run ram 1M --entropy foo
 }
 
