@@ -61,7 +61,8 @@ static bool expand_frames(ZSTD_DCtx *context, ZSTD_inBuffer in, size_t limit, st
     return true;
 }
 
-bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e)
+bool compress_expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
+                          struct error *e)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     CHECK_ROOM(context);
@@ -76,19 +77,20 @@ bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
 }
 
 /* A context is larger than what it expands here. */
-struct expander *expander_new(void)
+struct expander *compress_expander_new(void)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     CHECK_ROOM(context);
     return (struct expander *)context;
 }
 
-void expander_free(struct expander *x)
+void compress_expander_free(struct expander *x)
 {
     ZSTD_freeDCtx((ZSTD_DCtx *)x);
 }
 
-bool expander_expand(struct expander *x, const void *frame, size_t size, void *to, size_t room)
+bool compress_expander_expand(struct expander *x, const void *frame, size_t size, void *to,
+                              size_t room)
 {
     return ZSTD_decompressDCtx((ZSTD_DCtx *)x, to, room, frame, size) == room;
 }
@@ -134,7 +136,8 @@ static bool expand_members(z_stream *z, size_t left, size_t limit, struct bytes 
     }
 }
 
-bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e)
+bool compress_expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
+                          struct error *e)
 {
     /* zlib never writes through next_in, it only lacks the const in older versions. */
     z_stream z = {.next_in = (Bytef *)(uintptr_t)pointer_or_nothing(data)};
@@ -147,7 +150,7 @@ bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
     return good;
 }
 
-uint32_t crc32_of(const void *data, size_t size)
+uint32_t compress_crc32(const void *data, size_t size)
 {
     const uint8_t *rest = pointer_or_nothing(data);
     uint8_t folded[CRC32_FOLDED];

@@ -21,20 +21,23 @@ bool compress_zstd(const void *data, size_t size, enum compress_effort effort, s
 
 /* Appends what one or more zstd frames hold to `out`: at most `limit` bytes. On an error (damaged,
  * ends early, more than `limit` bytes) `out` is as before. */
-bool expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
+bool compress_expand_zstd(const void *data, size_t size, size_t limit, struct bytes *out,
+                          struct error *e);
 
 /* For many small frames, each of known size. */
 struct expander;
-struct expander *expander_new(void);
-void expander_free(struct expander *x);
+struct expander *compress_expander_new(void);
+void compress_expander_free(struct expander *x);
 /* Exactly `room` bytes to `to`; false if the frame is damaged or holds more or fewer. */
-bool expander_expand(struct expander *x, const void *frame, size_t size, void *to, size_t room);
+bool compress_expander_expand(struct expander *x, const void *frame, size_t size, void *to,
+                              size_t room);
 
 /* Like expand_zstd for gzip (RFC 1952): all members. Bytes behind the last member that do not start
  * another one are ignored (padding, an appended device tree). */
-bool expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out, struct error *e);
+bool compress_expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
+                          struct error *e);
 
 /* The CRC of RFC 1952 section 8: polynomial 0xedb88320, reflected. */
-uint32_t crc32_of(const void *data, size_t size);
+uint32_t compress_crc32(const void *data, size_t size);
 
 #endif

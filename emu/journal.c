@@ -130,7 +130,7 @@ static struct digest_index names_in(const struct bytes *pulls)
     struct reader in = reader_of(pulls->data, pulls->size);
     struct pull_record r;
     while (journal_next_pull(&in, &r))
-        if (pull_has_digest(&r) && digest_index_find(&names, r.digest) == DIGEST_NOWHERE)
+        if (journal_pull_has_digest(&r) && digest_index_find(&names, r.digest) == DIGEST_NOWHERE)
             digest_index_add(&names, r.digest, 0);
     return names;
 }
@@ -480,7 +480,7 @@ static bool replay_range(struct journal *j, const char *path, uint64_t offset, s
                          "the machine asks for %zu bytes at %" PRIu64
                          " of file '%s' where the trace holds %" PRIu64 " at %" PRIu64,
                          size, offset, path, r.length, r.offset);
-    *answer = absent ? range_answer_of(&r) : RANGE_GIVEN;
+    *answer = absent ? journal_range_answer_of(&r) : RANGE_GIVEN;
     if (absent)
         return true;
     const struct bytes *contents = contents_of(j, r.digest, path, e);
@@ -552,7 +552,7 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p)
         j->polled_tick = now + 1;
         return false;
     }
-    CHECK(push_size_is_good(p->kind, p->size));
+    CHECK(journal_push_size_is_good(p->kind, p->size));
     p->tick = now;
     if (j->mode == JOURNAL_RECORD)
         record_push(j, p);

@@ -10,12 +10,12 @@ static bool read_digest(struct reader *in, struct digest *d)
     return stored != NULL;
 }
 
-bool pull_has_digest(const struct pull_record *r)
+bool journal_pull_has_digest(const struct pull_record *r)
 {
     return (r->kind == PULL_FILE || r->kind == PULL_RANGE) && !r->absent;
 }
 
-enum range_answer range_answer_of(const struct pull_record *r)
+enum range_answer journal_range_answer_of(const struct pull_record *r)
 {
     bool known = r->size && r->data[0] > RANGE_GIVEN && r->data[0] < RANGE_ANSWERS;
     return known ? (enum range_answer)r->data[0] : RANGE_UNREADABLE;
@@ -36,7 +36,7 @@ bool journal_next_pull(struct reader *in, struct pull_record *r)
         if (!r->length || r->length > PULL_RANGE_MAX || r->offset > INT64_MAX)
             in->failed = true;
     }
-    if (pull_has_digest(r))
+    if (journal_pull_has_digest(r))
         return read_digest(in, &r->digest) && !in->failed;
     r->size = (size_t)reader_varint(in);
     r->data = reader_bytes(in, r->size);
@@ -50,7 +50,8 @@ bool journal_next_push(struct reader *in, struct push *p)
     uint64_t delta = reader_varint(in);
     p->kind = (uint8_t)reader_int(in, 1);
     uint64_t target = reader_varint(in), size = reader_varint(in);
-    if (delta > UINT64_MAX - p->tick || target > UINT16_MAX || !push_size_is_good(p->kind, size))
+    if (delta > UINT64_MAX - p->tick || target > UINT16_MAX ||
+        !journal_push_size_is_good(p->kind, size))
         in->failed = true;
     p->data = reader_bytes(in, (size_t)size);
     if (in->failed)
@@ -61,7 +62,7 @@ bool journal_next_push(struct reader *in, struct push *p)
     return true;
 }
 
-bool push_size_is_good(unsigned kind, uint64_t size)
+bool journal_push_size_is_good(unsigned kind, uint64_t size)
 {
     return kind == PUSH_FRAME ? size && size <= PUSH_FRAME_MAX : size <= PUSH_BYTES_MAX;
 }
@@ -75,7 +76,7 @@ void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *
     bytes_put(pushes, p->data, p->size);
 }
 
-const char *pull_kind_name(unsigned kind)
+const char *journal_pull_name(unsigned kind)
 {
     return kind == PULL_WALL_CLOCK ? "wall clock"
            : kind == PULL_ENTROPY  ? "entropy"
@@ -85,7 +86,7 @@ const char *pull_kind_name(unsigned kind)
                                    : "unknown";
 }
 
-const char *push_kind_name(unsigned kind)
+const char *journal_push_name(unsigned kind)
 {
     static const char *const names[] = {
         [PUSH_CONSOLE] = "console",     [PUSH_POWER_BUTTON] = "power button",

@@ -18,9 +18,9 @@ struct pull_record {
 };
 
 /* Is the answer contents that are kept apart? */
-bool pull_has_digest(const struct pull_record *r);
+bool journal_pull_has_digest(const struct pull_record *r);
 /* Of a PULL_RANGE that was not given: why. */
-enum range_answer range_answer_of(const struct pull_record *r);
+enum range_answer journal_range_answer_of(const struct pull_record *r);
 
 /* The record at the reader's place; false at the end, and, with pulls->failed, where the stream
  * makes no sense. */
@@ -29,11 +29,11 @@ bool journal_next_pull(struct reader *pulls, struct pull_record *r);
 bool journal_next_push(struct reader *pushes, struct push *p);
 
 /* May a push of that kind have so many bytes? */
-bool push_size_is_good(unsigned kind, uint64_t size);
+bool journal_push_size_is_good(unsigned kind, uint64_t size);
 /* Appends one; `before` is the tick of the record before it. */
 void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p);
 
-const char *pull_kind_name(unsigned kind);
-const char *push_kind_name(unsigned kind);
+const char *journal_pull_name(unsigned kind);
+const char *journal_push_name(unsigned kind);
 
 #endif

@@ -306,7 +306,7 @@ static bool read_header(struct parser *p)
         return error_set(p->e, "this is not a trace file");
     if (p->size < TRACE_HEADER_SIZE)
         return error_set(p->e, "the trace ends inside its header");
-    if (crc32_of(p->data, 12) != load_le(p->data + 12, 4))
+    if (compress_crc32(p->data, 12) != load_le(p->data + 12, 4))
         return damaged(p, 0, "the header's checksum is wrong");
     uint64_t version = load_le(p->data + 4, 4), flags = load_le(p->data + 8, 4);
     if (version == 0 || version > TRACE_VERSION)
@@ -332,7 +332,7 @@ static bool next_chunk(struct parser *p, struct chunk *c, bool *torn)
     *torn = left < TRACE_CHUNK_SIZE;
     if (*torn)
         return true;
-    if (crc32_of(header, 28) != load_le(header + 28, 4))
+    if (compress_crc32(header, 28) != load_le(header + 28, 4))
         return damaged(p, p->at, "the checksum of a chunk's header is wrong");
     uint64_t stored_size = load_le(header + 16, 8);
     *torn = stored_size > left - TRACE_CHUNK_SIZE;
@@ -346,7 +346,7 @@ static bool next_chunk(struct parser *p, struct chunk *c, bool *torn)
         .stored = header + TRACE_CHUNK_SIZE,
         .stored_size = (size_t)stored_size,
     };
-    if (crc32_of(c->stored, c->stored_size) != load_le(header + 24, 4))
+    if (compress_crc32(c->stored, c->stored_size) != load_le(header + 24, 4))
         return damaged(p, p->at, "the checksum of a chunk's contents is wrong");
     p->at += TRACE_CHUNK_SIZE + c->stored_size;
     return true;
@@ -374,7 +374,8 @@ static bool read_payload(struct parser *p, const struct chunk *c, const struct c
     bool good = true;
     if (c->flags & TRACE_CHUNK_ZSTD) {
         struct error why = {0};
-        good = expand_zstd(c->stored, c->stored_size, (size_t)c->raw_size, &p->expanded, &why);
+        good = compress_expand_zstd(c->stored, c->stored_size, (size_t)c->raw_size, &p->expanded,
+                                    &why);
         if (!good)
             damaged(p, c->offset, why.text);
         else if (p->expanded.size != c->raw_size)

@@ -27,7 +27,7 @@ bool trace_writer_begin(struct trace_writer *w, struct trace_sink sink, uint32_t
     bytes_put(&header, TRACE_MAGIC, 4);
     bytes_put_int(&header, TRACE_VERSION, 4);
     bytes_put_int(&header, MACHINE_QUIRKS & ~quirks, 4);
-    bytes_put_int(&header, crc32_of(header.data, header.size), 4);
+    bytes_put_int(&header, compress_crc32(header.data, header.size), 4);
     bool good = emit(w, header.data, header.size);
     bytes_free(&header);
     return good;
@@ -40,8 +40,8 @@ static void make_header(uint8_t header[TRACE_CHUNK_SIZE], uint32_t type, uint32_
     store_le(header + 4, flags, 4);
     store_le(header + 8, raw_size, 8);
     store_le(header + 16, stored_size, 8);
-    store_le(header + 24, crc32_of(stored, stored_size), 4);
-    store_le(header + 28, crc32_of(header, 28), 4);
+    store_le(header + 24, compress_crc32(stored, stored_size), 4);
+    store_le(header + 28, compress_crc32(header, 28), 4);
 }
 
 static bool emit_chunk(struct trace_writer *w, uint32_t type, uint32_t flags, uint64_t raw_size,

@@ -285,7 +285,7 @@ static bool make_devices(struct vm *vm, struct error *e)
 static bool load_guest(struct vm *vm, struct error *e)
 {
     if (!vm->world.plays_exit_log)
-        return load_blobs(vm, e);
+        return blobs_load(vm, e);
     for (size_t i = 0; i < vm->config->load_count; i++)
         journal_pass(vm->board->journal, PULL_FILE, vm->config->loads[i].path);
     if (vm->arch->pass_tree)
@@ -464,7 +464,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
                                                           &b->memory, e);
     if (!b->engine)
         return false;
-    if (!make_shared_memory(b, configs, count, e))
+    if (!shared_memory_make(b, configs, count, e))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!make_vm(b, &configs[i], e))

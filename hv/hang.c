@@ -215,7 +215,7 @@ static void add_place(struct vm *vm, struct vcpu *v, char *text, size_t size)
     const struct bus_region *asked = bus_find(&vm->bus, a->at);
     vcpu_read_registers(v, vm->board->current, &r);
     uint64_t pc = vcpu_registers_pc(&r);
-    bool loops = vcpu_loop_from(v, &pc), is_named = vm_symbol(vm, pc, &s);
+    bool loops = vcpu_loop_from(v, &pc), is_named = symbol_find(vm, pc, &s);
     bool lately = vm->board->vtime.instructions - a->last <= ASKED_LATELY;
     bool asks = asked && a->times >= ASKED_MANY && lately && vcpu_is_runnable(v);
     if (!v->on || (!is_named && !asks))

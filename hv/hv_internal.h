@@ -48,13 +48,13 @@ void guest_dma_changed(struct vm *vm);
 /* shared_memory.c: bytes for the regions that guests share and for mapping them, 0 without any vdev
  * shmem; and their registry. */
 uint64_t shared_memory_need(const struct vm_config *configs, size_t count);
-bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
+bool shared_memory_make(struct board *b, const struct vm_config *configs, size_t count,
                         struct error *e);
 
 /* psci.c: calls of the firmware. */
-enum exit_result secure_call(struct vm *vm, struct vcpu *v);
+enum exit_result psci_call(struct vm *vm, struct vcpu *v);
 /* "CPU_ON"; NULL: the answer is NOT_SUPPORTED. */
-const char *secure_call_name(uint32_t function);
+const char *psci_call_name(uint32_t function);
 
 /* semihosting.c */
 struct semihosting *semihosting_new(const char *folder);
@@ -113,9 +113,9 @@ void vm_output(void *vm, unsigned channel, const void *data, size_t size);
 void vm_send_frame(void *vm, unsigned channel, const void *data, size_t size);
 
 /* vdev_env.c: random numbers of the journal for a VM. False: there are none, and it has ended. */
-bool vm_entropy(void *vm, void *to, size_t size);
+bool vdev_env_entropy(void *vm, void *to, size_t size);
 /* The same where a replay does not want the bytes. */
-void vm_pass_entropy(struct vm *vm);
+void vdev_env_pass_entropy(struct vm *vm);
 
 /* What a VM's device tree (struct vm_arch) says beside what was assembled. */
 struct fdt_inputs {
@@ -124,6 +124,6 @@ struct fdt_inputs {
 };
 
 /* blobs.c: assembly step 7. Loads everything and gives vCPU 0 its start. */
-bool load_blobs(struct vm *vm, struct error *e);
+bool blobs_load(struct vm *vm, struct error *e);
 
 #endif

@@ -17,7 +17,7 @@ bool are_pending_frames(const uint8_t *data, size_t size)
     size_t at = 0;
     while (size - at > FRAME_HEAD) {
         uint64_t frame = load_le32(data + at);
-        if (!push_size_is_good(PUSH_FRAME, frame) || frame > size - at - FRAME_HEAD)
+        if (!journal_push_size_is_good(PUSH_FRAME, frame) || frame > size - at - FRAME_HEAD)
             return false;
         at += FRAME_HEAD + (size_t)frame;
     }

@@ -44,7 +44,7 @@ uint64_t shared_memory_need(const struct vm_config *configs, size_t count)
     return size + size / 512 * sharers;
 }
 
-bool make_shared_memory(struct board *b, const struct vm_config *configs, size_t count,
+bool shared_memory_make(struct board *b, const struct vm_config *configs, size_t count,
                         struct error *e)
 {
     unsigned sharers;

@@ -134,14 +134,14 @@ static void next_entropy_key(struct vm *vm, char key[48])
     snprintf(key, 48, "vm%u:%" PRIu64, vm->number + 1, vm->entropy_pulls++);
 }
 
-void vm_pass_entropy(struct vm *vm)
+void vdev_env_pass_entropy(struct vm *vm)
 {
     char key[48];
     next_entropy_key(vm, key);
     journal_pass(vm->board->journal, PULL_ENTROPY, key);
 }
 
-bool vm_entropy(void *context, void *to, size_t size)
+bool vdev_env_entropy(void *context, void *to, size_t size)
 {
     struct vm *vm = context;
     struct bytes answer = {0};
@@ -207,7 +207,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .send_frame = vm_send_frame,
         .request_exit = on_request_exit,
         .request_dump = on_request_dump,
-        .entropy = vm_entropy,
+        .entropy = vdev_env_entropy,
         .open_file = on_open_file,
         .read_file = on_read_file,
         .find_place = on_find_place,

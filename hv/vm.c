@@ -126,7 +126,7 @@ void vm_output(void *context, unsigned channel, const void *data, size_t size)
 void vm_send_frame(void *context, unsigned channel, const void *data, size_t size)
 {
     struct vm *vm = context;
-    CHECK(push_size_is_good(PUSH_FRAME, size));
+    CHECK(journal_push_size_is_good(PUSH_FRAME, size));
     add_output(vm, (uint32_t)channel << 24 | (uint32_t)1 << 23 | (uint32_t)size, data, size);
     const struct board_sinks *sinks = &vm->board->sinks;
     if (sinks->frame)

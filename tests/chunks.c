@@ -44,7 +44,7 @@ static void unpack_chunk(struct reader *in, struct bytes *out)
     struct error e = {0};
     CHECK(stored);
     if (flags & TRACE_CHUNK_ZSTD)
-        CHECK(expand_zstd(stored, stored_size, (size_t)raw_size, &raw, &e));
+        CHECK(compress_expand_zstd(stored, stored_size, (size_t)raw_size, &raw, &e));
     else
         bytes_put(&raw, stored, stored_size);
     if (type != TRACE_INDX)
@@ -69,8 +69,8 @@ static void pack_chunk(uint32_t type, const uint8_t *data, size_t size, struct b
     bytes_put_int(out, 0, 4);
     bytes_put_int(out, size, 8);
     bytes_put_int(out, size, 8);
-    bytes_put_int(out, crc32_of(data, size), 4);
-    bytes_put_int(out, crc32_of(out->data + header, 28), 4);
+    bytes_put_int(out, compress_crc32(data, size), 4);
+    bytes_put_int(out, compress_crc32(out->data + header, 28), 4);
     bytes_put(out, data, size);
 }
 
@@ -83,7 +83,7 @@ static bool pack_next(struct reader *r, struct bytes *index, struct bytes *out)
     CHECK(data);
     if (type == HEADER) {
         bytes_put(out, data, size);
-        bytes_put_int(out, crc32_of(data, size), 4);
+        bytes_put_int(out, compress_crc32(data, size), 4);
         return false;
     }
     bytes_put_int(index, type, 4);

@@ -59,7 +59,7 @@ bool vdev_check_delayed(const struct vdev *v, struct error *e)
                     v->type->name, o->value);
 }
 
-void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count)
+void vdev_describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count)
 {
     uint32_t cells[4 * VDEV_REGIONS_MAX];
     for (size_t i = 0; i < count; i++) {

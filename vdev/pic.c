@@ -60,7 +60,7 @@ size_t pic_local_cells(const struct pic *pic, enum cpu_line line, uint32_t cells
     return type_of(pic)->cells(pic, type_of(pic)->local_number(line), cells);
 }
 
-void describe_interrupt(const struct describer *d, unsigned line)
+void pic_describe_interrupt(const struct describer *d, unsigned line)
 {
     uint32_t cells[PIC_CELLS_MAX], parent = PHANDLE_PIC;
     size_t count = type_of(d->pic)->cells(d->pic, line, cells);

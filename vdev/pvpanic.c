@@ -56,7 +56,7 @@ static void pvpanic_describe(struct vdev *v, const struct describer *d)
     snprintf(name, sizeof name, "pvpanic@%" PRIx64, v->loc);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
-    describe_reg(d, v->regions, v->region_count);
+    vdev_describe_reg(d, v->regions, v->region_count);
     d->end_node(d->context);
 }
 

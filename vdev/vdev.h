@@ -245,7 +245,7 @@ void vdev_register_name(const struct vdev *v, unsigned region, uint64_t offset, 
 
 /* Properties that most nodes have: `reg` in 2-cell form; `interrupts`, a line that is high while it
  * asks for one, in the cells of the describer's interrupt controller. */
-void describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);
-void describe_interrupt(const struct describer *d, unsigned line);
+void vdev_describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);
+void pic_describe_interrupt(const struct describer *d, unsigned line);
 
 #endif

@@ -14,7 +14,7 @@
 static struct engine *running;
 static char means[64]; /* of the last engine, for people */
 
-bool library_run(struct engine *e, uint64_t pc)
+bool unicorn_run_library(struct engine *e, uint64_t pc)
 {
     struct engine *before = running;
     running = e;
@@ -30,38 +30,38 @@ struct engine *engine_running(void)
     return running;
 }
 
-void library_stop(struct engine *e)
+void unicorn_stop_library(struct engine *e)
 {
     uc_emu_stop(e->uc);
 }
 
-void library_stop_before_block(struct engine *e)
+void unicorn_stop_before_block(struct engine *e)
 {
     uc_emu_stop(e->uc);
-    leave_before_block(e->uc);
+    interposed_leave_before_block(e->uc);
 }
 
-void library_end_code(struct engine *e, const uint64_t *address)
+void unicorn_end_code(struct engine *e, const uint64_t *address)
 {
     uint64_t none = 0;
     uc_ctl_set_exits(e->uc, address ? address : &none, address ? 1 : 0);
 }
 
-void library_drop_code(struct engine *e, uint64_t from, uint64_t to)
+void unicorn_drop_code_at(struct engine *e, uint64_t from, uint64_t to)
 {
     e->drops++;
     e->window_is_open = true;
     uc_ctl_remove_cache(e->uc, WINDOW | from, WINDOW | to);
-    close_window(e, from);
+    pages_close_window(e, from);
 }
 
-void library_drop_all_code(struct engine *e)
+void unicorn_drop_all_code(struct engine *e)
 {
     e->drops++;
     uc_ctl_flush_tb(e->uc);
 }
 
-void library_flush_tlb(struct engine *e)
+void unicorn_flush_library_tlb(struct engine *e)
 {
     uc_ctl_flush_tlb(e->uc);
 }
@@ -91,7 +91,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     enum access_kind kind = type == UC_MEM_FETCH   ? ACCESS_FETCH
                             : type == UC_MEM_WRITE ? ACCESS_WRITE
                                                    : ACCESS_READ;
-    if (!fill_tlb(user, va, kind, &page))
+    if (!pages_fill_tlb(user, va, kind, &page))
         return false;
     result->paddr = page.hpa;
     result->perms = (page.permits & PERMIT_R ? UC_PROT_READ : 0) |
@@ -103,7 +103,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
 bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *filled)
 {
     struct engine_page page;
-    if (!running || !fill_tlb_as(running, va, (enum access_kind)kind, unprivileged, &page))
+    if (!running || !pages_fill_tlb_as(running, va, (enum access_kind)kind, unprivileged, &page))
         return false;
     *filled = (struct filled_page){.hpa = page.hpa, .permits = (int)page.permits};
     return true;
@@ -190,7 +190,7 @@ static bool add_hook(struct engine *g, int type, void *function, uint64_t from, 
     return check_uc(uc_hook_add(g->uc, &hook, type, function, g, from, to), "hook", e);
 }
 
-bool library_hook_instruction(struct engine *g, void *function, int instruction, struct error *e)
+bool unicorn_hook_instruction(struct engine *g, void *function, int instruction, struct error *e)
 {
     uc_hook hook;
     return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction), "hook",
@@ -222,14 +222,15 @@ static bool add_fetch_hooks(struct engine *g, struct error *e)
 /* One block hook only: the library then calls it directly. */
 static bool add_block_hook(struct engine *g, struct error *e)
 {
-    void *hook = g->looks_for_pauses ? (void *)g->arch->on_block_behind_pause : (void *)on_block;
+    void *hook =
+        g->looks_for_pauses ? (void *)g->arch->on_block_behind_pause : (void *)blocks_on_block;
     return add_hook(g, UC_HOOK_BLOCK, hook, 1, 0, e);
 }
 
 static bool add_hooks(struct engine *g, struct error *e)
 {
     return add_hook(g, UC_HOOK_TLB_FILL, (void *)on_fill, 1, 0, e) &&
-           add_hook(g, UC_HOOK_INTR, (void *)on_interrupt, 1, 0, e) &&
+           add_hook(g, UC_HOOK_INTR, (void *)blocks_on_interrupt, 1, 0, e) &&
            add_hook(g, UC_HOOK_EDGE_GENERATED, (void *)on_translated, 1, 0, e) &&
            g->arch->add_hooks(g, e) && add_fetch_hooks(g, e);
 }
@@ -288,14 +289,14 @@ struct engine_context {
     bool just_yielded;
 };
 
-uint8_t *library_save(struct engine *e, size_t *size)
+uint8_t *unicorn_save_scratch(struct engine *e, size_t *size)
 {
     uc_context_save(e->uc, e->scratch);
     *size = uc_context_size(e->uc);
     return (uint8_t *)e->scratch;
 }
 
-void library_restore(struct engine *e)
+void unicorn_restore_scratch(struct engine *e)
 {
     uc_context_restore(e->uc, e->scratch);
 }

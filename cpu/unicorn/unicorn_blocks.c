@@ -5,14 +5,14 @@
 
 #include "emu/check.h"
 
-uint64_t counted_to_block_end(const struct engine *e)
+uint64_t blocks_counted_to_end(const struct engine *e)
 {
     return e->counted + (uint64_t)((e->granted - e->fast.left) / 4);
 }
 
-uint64_t counted_to_pc(const struct engine *e, uint64_t pc)
+uint64_t blocks_counted_to_pc(const struct engine *e, uint64_t pc)
 {
-    return counted_to_block_end(e) - (e->fast.address + e->fast.size - pc) / 4;
+    return blocks_counted_to_end(e) - (e->fast.address + e->fast.size - pc) / 4;
 }
 
 uint64_t unicorn_executed(const struct engine *e)
@@ -20,10 +20,10 @@ uint64_t unicorn_executed(const struct engine *e)
     if (e->in_exit)
         return e->exit_count;
     bool in_block = e->inside && !e->settled;
-    return in_block ? counted_to_pc(e, library_pc(e)) : counted_to_block_end(e);
+    return in_block ? blocks_counted_to_pc(e, library_pc(e)) : blocks_counted_to_end(e);
 }
 
-void note_events(struct engine *e, uint64_t end)
+void blocks_note_events(struct engine *e, uint64_t end)
 {
     struct engine_event *event = e->callbacks->event;
     if (e->sets_at < end)
@@ -33,7 +33,7 @@ void note_events(struct engine *e, uint64_t end)
     e->sets_at = e->sends_at = UINT64_MAX;
 }
 
-bool pause_waits(struct engine *e, uint64_t now)
+bool blocks_pause_waits(struct engine *e, uint64_t now)
 {
     struct engine_event *event = e->callbacks->event;
     if (!event_is_known(e, now)) {
@@ -47,7 +47,7 @@ bool pause_waits(struct engine *e, uint64_t now)
 }
 
 /* As `room`, where each block is looked at without anything being due. */
-void grant(struct engine *e, uint64_t now)
+void blocks_grant(struct engine *e, uint64_t now)
 {
     e->counted = now;
     uint64_t until = e->exact_at < e->soft_at ? e->exact_at : e->soft_at;
@@ -66,10 +66,10 @@ void grant(struct engine *e, uint64_t now)
     e->fast.left = e->granted;
 }
 
-void look_at_next_block(struct engine *e)
+void blocks_look_at_next(struct engine *e)
 {
     if (e->inside)
-        grant(e, counted_to_block_end(e));
+        blocks_grant(e, blocks_counted_to_end(e));
 }
 
 static void stop(struct engine *e, enum engine_stop reason)
@@ -97,7 +97,7 @@ static bool has_place(const struct engine *e, uint64_t address, uint64_t size)
     return low < e->place_count && e->places[low] - address < size;
 }
 
-void note_code(struct engine *e, uint64_t address, uint64_t size)
+void blocks_note_code(struct engine *e, uint64_t address, uint64_t size)
 {
     uint64_t block = address ^ size << 48, *noted = &e->noted[(address >> 2) % NOTED_SLOTS];
     if (!e->code_seen || *noted == block)
@@ -115,19 +115,19 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
  * only place from where library_stop is exact. */
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause)
+void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool pause)
 {
-    uint64_t now = counted_to_block_end(e);
+    uint64_t now = blocks_counted_to_end(e);
     if (e->leaving) {
         stop(e, ENGINE_SOFT);
-        library_stop_before_block(e);
+        unicorn_stop_before_block(e);
         return;
     }
-    note_events(e, e->fast.address + e->fast.size);
-    bool waits = pause && e->pause == PAUSE_WAITS && pause_waits(e, now);
+    blocks_note_events(e, e->fast.address + e->fast.size);
+    bool waits = pause && e->pause == PAUSE_WAITS && blocks_pause_waits(e, now);
     bool yielded = pause && e->pause == PAUSE_YIELDS;
-    grant(e, now);
-    note_code(e, address, size);
+    blocks_grant(e, now);
+    blocks_note_code(e, address, size);
     /* The end of a turn first: whether a stop at the same count was exact or soft differs between a
      * recording and its replay, and an interrupt that is taken there must find the same turn. */
     if (waits)
@@ -161,7 +161,7 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause)
         }
     }
     if (e->stopped) {
-        library_stop_before_block(e);
+        unicorn_stop_before_block(e);
         return;
     }
     if (event_is_known(e, now))
@@ -170,12 +170,13 @@ void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause)
     begin_block(e, address, size);
 }
 
-/* As block_slow, but for the ends of turns and waits: there the attempt has always been first. */
-void stop_before_fetch(struct engine *e)
+/* As block_begin_slowly, but for the ends of turns and waits: there the attempt has always been
+ * first. */
+void blocks_stop_before_fetch(struct engine *e)
 {
     enum engine_before_fetch before = ENGINE_BEFORE_NOTHING;
     uint64_t pc = library_pc(e);
-    bool is_due = e->exact_at <= counted_to_block_end(e);
+    bool is_due = e->exact_at <= blocks_counted_to_end(e);
     if (e->watching || has_place(e, pc, 4)) {
         e->settled = true; /* as in block_slow */
         before = e->callbacks->before_fetch(e->callbacks->cpu, pc);
@@ -201,21 +202,21 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
         e->stopped = address != e->aside_start;
         e->aside_size = size;
         if (e->stopped)
-            library_stop_before_block(e);
+            unicorn_stop_before_block(e);
         return;
     }
     bool pause = e->behind_pause;
     e->behind_pause = false;
     if (!pause && e->fast.left + e->room >= size && !(address & 3) &&
         !has_place(e, address, size) && !(e->looks && e->arch->wants_look(e, address, size))) {
-        note_code(e, address, size);
+        blocks_note_code(e, address, size);
         begin_block(e, address, size);
         return;
     }
-    block_slow(e, address, size, pause);
+    block_begin_slowly(e, address, size, pause);
 }
 
-void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
+void blocks_on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
 {
     struct engine *e = user;
     (void)uc;
@@ -225,44 +226,44 @@ void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user)
         look_at_block(e, address, size);
 }
 
-void on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
+void blocks_on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
 {
     struct engine *e = user;
     (void)uc;
     if (e->aside) {
         e->aside_exception = number;
         e->stopped = true;
-        library_stop(e);
+        unicorn_stop_library(e);
         return;
     }
     e->behind_pause = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
-        library_stop(e);
+        unicorn_stop_library(e);
         return;
     }
     bool behind = e->arch->is_behind(number);
     uint64_t pc = library_pc(e);
-    uint64_t done = counted_to_pc(e, pc);
-    note_events(e, pc);
+    uint64_t done = blocks_counted_to_pc(e, pc);
+    blocks_note_events(e, pc);
     e->block_address = e->fast.address;
     /* From here on nothing of the last block is left. */
     e->fast.address = pc;
     e->fast.size = behind ? 0 : 4;
-    grant(e, done + (behind ? 0 : 1));
+    blocks_grant(e, done + (behind ? 0 : 1));
     e->settled = true;
     bool taken = e->callbacks->exception(e->callbacks->cpu, number);
     e->settled = false;
     if (taken)
         return;
     stop(e, ENGINE_EXCEPTION);
-    library_stop(e);
+    unicorn_stop_library(e);
 }
 
 void unicorn_stop_soon(struct engine *e)
 {
     e->stop_wanted = true;
-    look_at_next_block(e);
+    blocks_look_at_next(e);
 }
 
 void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t count)
@@ -272,14 +273,14 @@ void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t co
     e->watching = all;
     e->places = places;
     e->place_count = count;
-    look_at_next_block(e);
+    blocks_look_at_next(e);
 }
 
 void unicorn_note_code(struct engine *e, struct code_set *to)
 {
     e->code_seen = to;
     memset(e->noted, 0, sizeof e->noted);
-    look_at_next_block(e);
+    blocks_look_at_next(e);
 }
 
 void unicorn_count_attempt(struct engine *e)

@@ -132,14 +132,14 @@ struct engine {
     /* The budget of the current engine_run, as absolute counts. */
     uint64_t counted; /* attempted, with fast.left at `granted` */
     int64_t granted;  /* what fast.left was set to */
-    int64_t room;     /* so far below zero may fast.left go without block_slow; both in bytes */
+    int64_t room; /* so far below zero may fast.left go without block_begin_slowly; both in bytes */
     uint64_t exact_at, soft_at, turn_at;
     enum engine_fetch fetch;
     uint64_t prev_end; /* where the last instruction before this stop ended: going on elsewhere
                         * is a taken branch, whenever the stop was */
     uint64_t pc;       /* between runs: where the next one starts */
     bool just_yielded; /* the last stop was the turn that a pause gave up */
-    bool inside;       /* in library_run, for the guest */
+    bool inside;       /* in unicorn_run_library, for the guest */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool watching, stop_wanted, flush_code_wanted;
     bool behind_pause; /* one was executed, and the next block has not begun */
@@ -205,7 +205,7 @@ struct engine {
     bool window_is_open;
     uint8_t *stub; /* its page, in stub_allocation */
     void *stub_allocation;
-    bool aside;                 /* in library_run, not for the guest: */
+    bool aside;                 /* in unicorn_run_library, not for the guest: */
     uint64_t aside_start;       /* the block that is to run then */
     uint64_t aside_size;        /* of the one that it ended before */
     struct uc_context *scratch; /* for the monitor, which is in no register: */
@@ -215,44 +215,44 @@ struct engine {
 /* engine_unicorn.c ------------------------------------------------------------------------------*/
 
 /* Runs from `pc`, until library_stop or until nothing more can; true: without an error. */
-bool library_run(struct engine *e, uint64_t pc);
-void library_stop(struct engine *e);
+bool unicorn_run_library(struct engine *e, uint64_t pc);
+void unicorn_stop_library(struct engine *e);
 /* In the block hook, as the last thing: it may not return. */
-void library_stop_before_block(struct engine *e);
+void unicorn_stop_before_block(struct engine *e);
 /* Code translated from now on ends before this address; NULL: nowhere. */
-void library_end_code(struct engine *e, const uint64_t *address);
+void unicorn_end_code(struct engine *e, const uint64_t *address);
 /* Host-physical. */
-void library_drop_code(struct engine *e, uint64_t from, uint64_t to);
-void library_drop_all_code(struct engine *e);
-void library_flush_tlb(struct engine *e);
+void unicorn_drop_code_at(struct engine *e, uint64_t from, uint64_t to);
+void unicorn_drop_all_code(struct engine *e);
+void unicorn_flush_library_tlb(struct engine *e);
 static inline uint64_t library_pc(const struct engine *e)
 {
     return e->arch->pc(e);
 }
 /* The one that the library runs, in its callbacks. */
 struct engine *engine_running(void);
-bool library_hook_instruction(struct engine *e, void *function, int instruction,
+bool unicorn_hook_instruction(struct engine *e, void *function, int instruction,
                               struct error *error);
 /* The context in `scratch`: its bytes. */
-uint8_t *library_save(struct engine *e, size_t *size);
-void library_restore(struct engine *e);
+uint8_t *unicorn_save_scratch(struct engine *e, size_t *size);
+void unicorn_restore_scratch(struct engine *e);
 
 /* unicorn_blocks.c ------------------------------------------------------------------------------*/
 
-uint64_t counted_to_block_end(const struct engine *e);
+uint64_t blocks_counted_to_end(const struct engine *e);
 /* Attempted so far with PC inside the last block: the tail behind PC has not happened. */
-uint64_t counted_to_pc(const struct engine *e, uint64_t pc);
+uint64_t blocks_counted_to_pc(const struct engine *e, uint64_t pc);
 /* Makes `now` the base of further counting and hands out what is left until something is due. */
-void grant(struct engine *e, uint64_t now);
+void blocks_grant(struct engine *e, uint64_t now);
 /* In callbacks: makes the next block take the slow path. */
-void look_at_next_block(struct engine *e);
-void note_code(struct engine *e, uint64_t address, uint64_t size);
+void blocks_look_at_next(struct engine *e);
+void blocks_note_code(struct engine *e, uint64_t address, uint64_t size);
 /* The block hook; and where it does not simply let the block run. `pause`: it is behind one. */
-void on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
-void block_slow(struct engine *e, uint64_t address, uint32_t size, bool pause);
+void blocks_on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool pause);
 /* There is no block, as it cannot be fetched: stops before that is tried, if anything is due. */
-void stop_before_fetch(struct engine *e);
-void on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
+void blocks_stop_before_fetch(struct engine *e);
+void blocks_on_interrupt(struct uc_struct *uc, uint32_t number, void *user);
 uint64_t unicorn_executed(const struct engine *e);
 void unicorn_stop_soon(struct engine *e);
 void unicorn_watch(struct engine *e, bool all, const uint64_t *places, size_t count);
@@ -275,20 +275,20 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start);
 
 /* A page for the library's TLB, not W and X together. */
 /* Nothing of that host-physical page in the window stays. */
-void close_window(struct engine *e, uint64_t hpa);
-bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
+void pages_close_window(struct engine *e, uint64_t hpa);
+bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
 /* The same where PC is not right, and fill_tlb comes next if this refuses. */
-bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
-                 struct engine_page *page);
+bool pages_fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                       struct engine_page *page);
 /* Where on the board the code lies; false: it may not be fetched. */
-bool find_code(struct engine *e, uint64_t va, hpa_t *at);
+bool pages_find_code(struct engine *e, uint64_t va, hpa_t *at);
 void unicorn_flush_tlb(struct engine *e);
 void unicorn_change_space(struct engine *e);
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
 void unicorn_flush_code_soon(struct engine *e);
 
 /* Of what lies there nothing that was translated is used any more. */
-void drop_translated(struct engine *e, hpa_t a, uint64_t size);
+void pages_drop_translated(struct engine *e, hpa_t a, uint64_t size);
 
 /* unicorn_sides.c -------------------------------------------------------------------------------*/
 
@@ -317,6 +317,6 @@ static inline bool event_is_known(const struct engine *e, uint64_t now)
     return now < e->callbacks->event->known_until;
 }
 /* unicorn_blocks.c: the last block was executed up to this address. */
-void note_events(struct engine *e, uint64_t end);
+void blocks_note_events(struct engine *e, uint64_t end);
 
 #endif

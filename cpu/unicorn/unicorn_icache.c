@@ -105,7 +105,7 @@ static void notice(struct engine *e, hpa_t place, uint64_t pc, const struct engi
         e->noticed = (struct noticed_change){.is_set = true,
                                              .place = place,
                                              .pc = pc,
-                                             .at = counted_to_block_end(e),
+                                             .at = blocks_counted_to_end(e),
                                              .change = *change,
                                              .callbacks = e->callbacks};
 }
@@ -114,8 +114,8 @@ static void notice(struct engine *e, hpa_t place, uint64_t pc, const struct engi
 void icache_translated(struct engine *e, uint64_t pc, uint64_t size)
 {
     hpa_t a;
-    icache_tell_in_time(e, counted_to_block_end(e));
-    if (e->aside || !size || (pc & PAGE_MASK) + size > PAGE_SIZE || !find_code(e, pc, &a))
+    icache_tell_in_time(e, blocks_counted_to_end(e));
+    if (e->aside || !size || (pc & PAGE_MASK) + size > PAGE_SIZE || !pages_find_code(e, pc, &a))
         return;
     struct page_side *side = side_of(e, a);
     struct kept_page *kept = slot_of(e, a);

@@ -1,7 +1,7 @@
 /* What the library has of the board's memory: pages in its TLB, and translated code. */
 #include "cpu/unicorn/unicorn_engine.h"
 
-bool find_code(struct engine *e, uint64_t va, hpa_t *at)
+bool pages_find_code(struct engine *e, uint64_t va, hpa_t *at)
 {
     struct engine_page page;
     if (!e->callbacks->fill(e->callbacks->cpu, va & ~PAGE_MASK, ACCESS_FETCH, &page))
@@ -58,8 +58,8 @@ static bool is_ending(const struct engine *e)
     return e->leaving || (e->inside && e->fill_refused);
 }
 
-bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
-                 struct engine_page *page)
+bool pages_fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                       struct engine_page *page)
 {
     if (e->window_is_open || is_ending(e) ||
         !e->callbacks->fill_as(e->callbacks->cpu, va & ~PAGE_MASK, kind, unprivileged, page))
@@ -68,7 +68,7 @@ bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unpr
     return true;
 }
 
-bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
+bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page)
 {
     if (e->window_is_open && (va & WINDOW_MASK) == WINDOW) {
         *page = (struct engine_page){.hpa = va & ~WINDOW_MASK & ~PAGE_MASK,
@@ -84,7 +84,7 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
         /* A fetch happens between blocks: the last block ran to its end. */
         e->tail_counted = kind == ACCESS_FETCH;
         if (e->inside && kind == ACCESS_FETCH)
-            stop_before_fetch(e);
+            blocks_stop_before_fetch(e);
         return false;
     }
     hand_out(e, va, kind, page);
@@ -93,12 +93,12 @@ bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engin
 
 void unicorn_flush_tlb(struct engine *e)
 {
-    library_flush_tlb(e);
+    unicorn_flush_library_tlb(e);
     e->local_count = 0;
     e->tlb_number++;
 }
 
-void close_window(struct engine *e, uint64_t hpa)
+void pages_close_window(struct engine *e, uint64_t hpa)
 {
     e->window_is_open = false;
     e->arch->drop_page(e, WINDOW | hpa);
@@ -115,10 +115,10 @@ void unicorn_change_space(struct engine *e)
     e->local_count = 0;
 }
 
-void drop_translated(struct engine *e, hpa_t a, uint64_t size)
+void pages_drop_translated(struct engine *e, hpa_t a, uint64_t size)
 {
     if (page_set_has(&e->code_pages, a.v))
-        library_drop_code(e, a.v, a.v + size);
+        unicorn_drop_code_at(e, a.v, a.v + size);
 }
 
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
@@ -129,7 +129,7 @@ void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
         uint64_t until = page_end < end ? page_end : end;
         if (e->looks_for_pauses && page_set_has(&e->code_pages, at))
             e->arch->note_pauses(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
-        drop_translated(e, hpa(at), until - at);
+        pages_drop_translated(e, hpa(at), until - at);
         icache_invalidate(e, hpa(at), until - at);
         at = until;
     }
@@ -139,5 +139,5 @@ void unicorn_flush_code_soon(struct engine *e)
 {
     icache_invalidate_all(e);
     e->flush_code_wanted = true;
-    look_at_next_block(e);
+    blocks_look_at_next(e);
 }

@@ -9,7 +9,7 @@ static void start(struct engine *e)
     e->tail_counted = false;
     e->stopped = false;
     e->inside = true;
-    bool ended_well = library_run(e, e->pc);
+    bool ended_well = unicorn_run_library(e, e->pc);
     e->inside = e->behind_pause = false;
     e->pc = library_pc(e);
     if (e->leaving) {
@@ -18,15 +18,15 @@ static void start(struct engine *e)
         e->reason = ENGINE_SOFT;
     } else if (e->fill_refused && !e->stopped) {
         if (e->tail_counted)
-            note_code(e, e->pc, 4);
+            blocks_note_code(e, e->pc, 4);
         e->reason = ENGINE_FILL;
     } else if (!e->stopped) {
         e->reason = ended_well ? ENGINE_HALT : ENGINE_FAILED;
     }
     bool in_block = e->reason == ENGINE_HALT || (e->fill_refused && !e->tail_counted);
-    e->counted = in_block ? counted_to_pc(e, e->pc) : counted_to_block_end(e);
+    e->counted = in_block ? blocks_counted_to_pc(e, e->pc) : blocks_counted_to_end(e);
     e->prev_end = in_block ? e->pc : e->fast.address + e->fast.size;
-    note_events(e, e->prev_end);
+    blocks_note_events(e, e->prev_end);
     e->granted = e->fast.left = 0;
 }
 
@@ -35,7 +35,7 @@ static void start(struct engine *e)
 static void run_truncated(struct engine *e, uint64_t count)
 {
     hpa_t at;
-    if (!find_code(e, e->pc, &at))
+    if (!pages_find_code(e, e->pc, &at))
         return; /* the page went since the stop: its fetch will say so */
     uint64_t exit_address = e->pc + 4 * count;
     uint64_t kept;
@@ -44,15 +44,15 @@ static void run_truncated(struct engine *e, uint64_t count)
     size_t place_count = e->place_count;
     e->watching = false;
     e->place_count = 0;
-    grant(e, e->counted);
-    drop_translated(e, at, 4 * count);
-    library_end_code(e, &exit_address);
+    blocks_grant(e, e->counted);
+    pages_drop_translated(e, at, 4 * count);
+    unicorn_end_code(e, &exit_address);
     start(e);
     e->watching = watching;
     e->place_count = place_count;
-    library_end_code(e, NULL);
+    unicorn_end_code(e, NULL);
     /* By its place: by address it could call `fill`, and spoil what a refusal left. */
-    drop_translated(e, at, 4 * count);
+    pages_drop_translated(e, at, 4 * count);
     if (is_changed)
         e->arch->end_exits(e, kept);
     if (e->reason == ENGINE_HALT && e->prev_end == exit_address)
@@ -67,7 +67,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start)
     e->aside_exception = 0;
     e->stopped = false;
     e->fast.left = 0;
-    library_run(e, from);
+    unicorn_run_library(e, from);
     e->aside = false;
 }
 
@@ -91,14 +91,14 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     e->truncate = 0;
     e->stop_wanted = false;
     go_on(e);
-    note_code(e, e->pc, 4);
-    grant(e, from);
+    blocks_note_code(e, e->pc, 4);
+    blocks_grant(e, from);
     start(e);
     while (e->refused) {
         e->arch->translate_as_it_is(e, e->refused);
         e->refused = NULL;
         go_on(e);
-        grant(e, e->counted);
+        blocks_grant(e, e->counted);
         start(e);
     }
     if (e->truncate) {
@@ -110,7 +110,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     }
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
-        library_drop_all_code(e);
+        unicorn_drop_all_code(e);
         if (e->looks_for_pauses) { /* fetches are filled again, and pauses looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);

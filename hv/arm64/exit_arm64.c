@@ -26,7 +26,7 @@ enum exit_result arm64_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)
         engine_set_x(vm->world.engine, 0, UINT64_MAX);
         return EXIT_DONE;
     }
-    return secure_call(vm, v);
+    return psci_call(vm, v);
 }
 
 enum exit_result arm64_debug_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)

@@ -77,8 +77,8 @@ static bool is_described(const struct vm *vm, const struct fdt_inputs *inputs, s
 static void put_seeds(struct vm *vm, void *tree)
 {
     uint8_t kaslr[8], rng[32];
-    if ((vm->board->options.quirks & QUIRK_NO_SEEDS) || !vm_entropy(vm, kaslr, sizeof kaslr) ||
-        !vm_entropy(vm, rng, sizeof rng))
+    if ((vm->board->options.quirks & QUIRK_NO_SEEDS) ||
+        !vdev_env_entropy(vm, kaslr, sizeof kaslr) || !vdev_env_entropy(vm, rng, sizeof rng))
         return;
     dt_set(node_of(tree), "kaslr-seed", kaslr, sizeof kaslr);
     dt_set(node_of(tree), "rng-seed", rng, sizeof rng);
@@ -87,7 +87,7 @@ static void put_seeds(struct vm *vm, void *tree)
 void arm64_pass_seeds(struct vm *vm)
 {
     for (unsigned i = 0; i < 2 && !(vm->board->options.quirks & QUIRK_NO_SEEDS); i++)
-        vm_pass_entropy(vm);
+        vdev_env_pass_entropy(vm);
 }
 
 static void put_chosen(struct vm *vm, void *tree, const struct fdt_inputs *inputs)

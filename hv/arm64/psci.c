@@ -47,7 +47,7 @@ static const struct {
     {QVM_SNAPSHOT, "a snapshot", false},
 };
 
-const char *secure_call_name(uint32_t function)
+const char *psci_call_name(uint32_t function)
 {
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
         if (functions[i].function == (function & ~SMC64) &&
@@ -121,7 +121,7 @@ static uint64_t argument(const struct vm *vm, bool is_64, unsigned n)
     return is_64 ? value : (uint32_t)value;
 }
 
-enum exit_result secure_call(struct vm *vm, struct vcpu *v)
+enum exit_result psci_call(struct vm *vm, struct vcpu *v)
 {
     struct engine *e = vm->world.engine;
     uint32_t function = (uint32_t)engine_x(e, 0);

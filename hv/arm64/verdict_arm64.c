@@ -92,7 +92,7 @@ static void verdict_on_call(const struct observed_exit *x, struct import_verdict
         import_verdict_say(j, "psci answers; the function (X0) is not known");
         return;
     }
-    const char *name = secure_call_name((uint32_t)x->value);
+    const char *name = psci_call_name((uint32_t)x->value);
     if (name)
         import_verdict_say(j, "psci answers: %s", name);
     else

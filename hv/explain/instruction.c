@@ -28,7 +28,7 @@ void instruction_text(struct vm *vm, unsigned vcpu, uint64_t pc, char *text, siz
     if (length)
         disasm_text(vm->arch->cpu->name, pc, bytes, length, instruction, sizeof instruction);
     struct symbol s;
-    if (vm_symbol(vm, pc, &s))
+    if (symbol_find(vm, pc, &s))
         snprintf(text, size, "%#" PRIx64 " <%s+%#" PRIx64 ">: %s", pc, s.name, s.offset,
                  instruction);
     else

@@ -195,7 +195,7 @@ static bool place_fdt(struct vm *vm, const struct plan *plan, uint64_t *at, stru
     return ok;
 }
 
-bool load_blobs(struct vm *vm, struct error *e)
+bool blobs_load(struct vm *vm, struct error *e)
 {
     struct plan plan = {0};
     uint64_t fdt = 0;

@@ -191,10 +191,10 @@ static bool expand_zboot(const struct load_config *load, const struct bytes *f, 
     if (!range_inside(offset, size, f->size))
         return fail(load, e, "the zboot payload is outside of the file");
     if (strncmp(type, "gzip", 5) == 0)
-        return expand_gzip(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
+        return compress_expand_gzip(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
                not_expanded(load, e);
     if (strncmp(type, "zstd", 4) == 0)
-        return expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
+        return compress_expand_zstd(f->data + offset, (size_t)size, EXPANDED_MAX, out, e) ||
                not_expanded(load, e);
     char shown[9];
     snprintf(shown, sizeof shown, "%.8s", type);
@@ -211,9 +211,9 @@ bool image_expand(const struct load_config *load, const struct bytes *f, struct 
     if (is_zboot(f))
         ok = expand_zboot(load, f, out, e);
     else if (at_least(f, 2) && memcmp(f->data, "\x1f\x8b", 2) == 0)
-        ok = expand_gzip(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
+        ok = compress_expand_gzip(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
     else if (at_least(f, 4) && memcmp(f->data, "\x28\xb5\x2f\xfd", 4) == 0)
-        ok = expand_zstd(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
+        ok = compress_expand_zstd(f->data, f->size, EXPANDED_MAX, out, e) || not_expanded(load, e);
     else
         return true;
     return ok && (out->size || fail(load, e, "nothing is in it"));

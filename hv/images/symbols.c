@@ -93,7 +93,7 @@ static bool look_in(const struct elf *e, uint64_t table, uint64_t at, struct sym
     return found;
 }
 
-bool elf_symbol(const void *file, size_t size, uint64_t at, struct symbol *s)
+bool symbol_in_elf(const void *file, size_t size, uint64_t at, struct symbol *s)
 {
     struct elf e;
     if (!open_elf(&e, file, size))
@@ -166,13 +166,13 @@ static const struct journal_image *next_image(const struct journal *j,
     return NULL;
 }
 
-bool vm_symbol(const struct vm *vm, uint64_t at, struct symbol *s)
+bool symbol_find(const struct vm *vm, uint64_t at, struct symbol *s)
 {
     const struct journal *j = vm->board->journal;
     struct reader in = reader_of(j->pulls.data, j->pulls.size);
     const struct journal_image *image;
     while ((image = next_image(j, vm->config, &in)))
-        if (elf_symbol(image->contents.data, image->contents.size, at, s))
+        if (symbol_in_elf(image->contents.data, image->contents.size, at, s))
             return true;
     return false;
 }

@@ -12,9 +12,9 @@ struct symbol {
 
 /* The symbol of code that an ELF64 file has at or before the address, in the same section, and, if
  * it has a size, inside of it. The file is hostile. */
-bool elf_symbol(const void *file, size_t size, uint64_t at, struct symbol *s);
+bool symbol_in_elf(const void *file, size_t size, uint64_t at, struct symbol *s);
 /* The same in the images of a VM, by the address that they were linked for. */
-bool vm_symbol(const struct vm *vm, uint64_t at, struct symbol *s);
+bool symbol_find(const struct vm *vm, uint64_t at, struct symbol *s);
 
 /* The other way: an address, and the size that the file tells (0: none), of the first VM that has
  * an image with a symbol of this name, of code or data. */

@@ -174,7 +174,7 @@ static bool restore_machine(struct board *b, struct reader *in)
     struct error damaged = {0};
     size_t size;
     const uint8_t *frame = read_machine(in, &size);
-    bool ok = frame && expand_zstd(frame, size, MACHINE_MAX, &machine, &damaged);
+    bool ok = frame && compress_expand_zstd(frame, size, MACHINE_MAX, &machine, &damaged);
     struct reader r = reader_of(machine.data, machine.size);
     ok = ok && snapshot_restore_machine(b, &r) && reader_at_end(&r) && !r.failed;
     in->refused = r.refused;

@@ -148,8 +148,8 @@ static bool expand(struct page_source *s, const struct part *p, size_t frame)
     const struct frame *f = &p->frames[frame];
     if (s->expanded == f)
         return true;
-    bool good = expander_expand(s->expander, f->data, f->size, s->contents,
-                                frame_pages(p, frame) * PAGE_SIZE);
+    bool good = compress_expander_expand(s->expander, f->data, f->size, s->contents,
+                                         frame_pages(p, frame) * PAGE_SIZE);
     s->expanded = good ? f : NULL;
     return good;
 }
@@ -190,7 +190,7 @@ static void release(void *context)
         free(s->parts[i].own);
         free(s->parts[i].frames);
     }
-    expander_free(s->expander);
+    compress_expander_free(s->expander);
     free(s);
 }
 
@@ -257,7 +257,7 @@ bool snapshot_restore_pages(struct memory *m, struct reader *parts, size_t count
     struct page_source *s = calloc(1, sizeof *s);
     CHECK_ROOM(s);
     CHECK(count && count <= SNAPSHOT_CHAIN_MAX);
-    s->expander = expander_new();
+    s->expander = compress_expander_new();
     s->count = count;
     memory_clear(m);
     memory_set_source(m, (struct memory_source){.load = load, .release = release, .context = s});

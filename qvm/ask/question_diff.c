@@ -90,14 +90,14 @@ static void put_pull(struct comparison *c, unsigned side, bool there, const stru
         text_put(&c->out, "  %s: no more\n", sides[side]);
         return;
     }
-    if (pull_has_digest(r))
+    if (journal_pull_has_digest(r))
         digest_text(r->digest, hex);
-    text_put(&c->out, "  %s: %s '%.*s'", sides[side], pull_kind_name(r->kind), (int)r->key_size,
+    text_put(&c->out, "  %s: %s '%.*s'", sides[side], journal_pull_name(r->kind), (int)r->key_size,
              r->key);
     if (r->kind == PULL_RANGE)
         text_put(&c->out, ", %" PRIu64 " bytes at %" PRIu64, r->length, r->offset);
     if (r->kind == PULL_RANGE && r->absent)
-        text_put(&c->out, ": it %s\n", range_answer_text(range_answer_of(r)));
+        text_put(&c->out, ": it %s\n", range_answer_text(journal_range_answer_of(r)));
     else if (r->absent)
         text_put(&c->out, ", which was not there\n");
     else if (r->kind == PULL_WALL_CLOCK && r->size == 8)
@@ -150,7 +150,7 @@ static void put_push(struct comparison *c, unsigned side, bool there, const stru
         text_put(&c->out, "no more\n");
         return;
     }
-    text_put(&c->out, "%s at tick %" PRIu64, push_kind_name(p->kind), p->tick);
+    text_put(&c->out, "%s at tick %" PRIu64, journal_push_name(p->kind), p->tick);
     if (from)
         text_put(&c->out, ", %" PRIu32 " bytes, from byte %zu on", p->size, from);
     for (size_t i = from; i < p->size && i - from < PUSH_SHOWN; i++)

@@ -117,13 +117,13 @@ static bool put_range(const struct info *i, const struct pull_record *r)
         return true;
     text_put(i->out, "pulled %" PRIu64 " %s at %" PRIu64 " of file '%.*s': it %s\n", r->length,
              text_plural(r->length, "byte", "bytes"), r->offset, (int)r->key_size, r->key,
-             range_answer_text(range_answer_of(r)));
+             range_answer_text(journal_range_answer_of(r)));
     return false;
 }
 
 static void put_pull(const struct info *i, const struct pull_record *r)
 {
-    text_put(i->out, "pulled %s '%.*s'", pull_kind_name(r->kind), (int)r->key_size, r->key);
+    text_put(i->out, "pulled %s '%.*s'", journal_pull_name(r->kind), (int)r->key_size, r->key);
     if (r->absent)
         text_put(i->out, ": there was none\n");
     else if (r->kind == PULL_WALL_CLOCK && r->size == 8)
@@ -159,7 +159,7 @@ static void put_pushes(const struct info *i)
     struct reader pushes = reader_of(i->p->journal.pushes.data, i->p->journal.pushes.size);
     struct push p = {.tick = 0};
     while (journal_next_push(&pushes, &p)) {
-        text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, push_kind_name(p.kind));
+        text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, journal_push_name(p.kind));
         if (p.kind == PUSH_CONSOLE || p.kind == PUSH_FRAME)
             text_put(i->out, ", %" PRIu32 " %s for device %u of VM %u", p.size,
                      text_plural(p.size, "byte", "bytes"), p.target & 0xffu, p.target >> 8);
@@ -261,7 +261,7 @@ static void json_pulls(struct json *j, const struct info *i)
     json_open(j, "pulled", '[');
     while (journal_next_pull(&pulls, &r)) {
         json_open(j, NULL, '{');
-        json_string(j, "kind", pull_kind_name(r.kind));
+        json_string(j, "kind", journal_pull_name(r.kind));
         json_bytes(j, "key", r.key, r.key_size);
         json_bool(j, "absent", r.absent);
         if (r.kind == PULL_RANGE) {
@@ -281,7 +281,7 @@ static void json_pushes(struct json *j, const struct info *i)
     while (journal_next_push(&pushes, &p)) {
         json_open(j, NULL, '{');
         json_number(j, "tick", p.tick);
-        json_string(j, "kind", push_kind_name(p.kind));
+        json_string(j, "kind", journal_push_name(p.kind));
         json_number(j, "vm", p.target >> 8);
         json_number(j, "device", p.target & 0xffu);
         json_bytes(j, "data", p.data, p.size);

@@ -55,7 +55,7 @@ static void read_parts(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct symbol s;
-    if (elf_symbol(data, size, 0x400000, &s))
+    if (symbol_in_elf(data, size, 0x400000, &s))
         CHECK(s.name[0] && strlen(s.name) < sizeof s.name);
     read_parts(data, size);
     if (size == 0)
@@ -115,6 +115,6 @@ bool fuzz_seed(unsigned number, struct bytes *out)
         put_elf(out);
     else
         return false;
-    CHECK(number != 2 || (elf_symbol(out->data, out->size, 0x400000, &s) && s.offset == 0));
+    CHECK(number != 2 || (symbol_in_elf(out->data, out->size, 0x400000, &s) && s.offset == 0));
     return true;
 }

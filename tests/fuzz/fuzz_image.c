@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const struct bytes file = {.data = (uint8_t *)(uintptr_t)data + 1, .size = size - 1};
     CHECK(fuzz_machine_open(&m, machines[data[0] % MACHINES], NULL, &file, &e));
-    if (load_blobs(m.board->vms[0], &e))
+    if (blobs_load(m.board->vms[0], &e))
         board_digest(m.board);
     else
         fuzz_check_refusal(&e);

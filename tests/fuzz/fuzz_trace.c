@@ -68,7 +68,7 @@ static void replay(struct trace *t)
     uint64_t tick = 0;
     trace_into_journal(t, &j);
     while (journal_push(&j, UINT64_MAX, &p)) {
-        CHECK(p.tick >= tick && push_size_is_good(p.kind, p.size));
+        CHECK(p.tick >= tick && journal_push_size_is_good(p.kind, p.size));
         bytes_put(&got, p.data, p.size);
         tick = p.tick;
     }
@@ -101,19 +101,19 @@ static void put_checksums_right(uint8_t *data, size_t size)
 {
     if (size < TRACE_HEADER_SIZE)
         return;
-    store_le(data + 12, crc32_of(data, 12), 4);
+    store_le(data + 12, compress_crc32(data, 12), 4);
     size_t at = TRACE_HEADER_SIZE;
     while (size - at >= TRACE_CHUNK_SIZE) {
         uint8_t *header = data + at;
         uint64_t stored = load_le(header + 16, 8);
         at += TRACE_CHUNK_SIZE;
         if (stored <= size - at) {
-            store_le(header + 24, crc32_of(data + at, (size_t)stored), 4);
+            store_le(header + 24, compress_crc32(data + at, (size_t)stored), 4);
             at += (size_t)stored;
         } else {
             at = size;
         }
-        store_le(header + 28, crc32_of(header, 28), 4);
+        store_le(header + 28, compress_crc32(header, 28), 4);
     }
 }
 

@@ -22,8 +22,8 @@ static const struct {
     const uint8_t *data;
     size_t size;
 } formats[] = {
-    {expand_gzip, gzipped, sizeof gzipped},
-    {expand_zstd, zstd, sizeof zstd},
+    {compress_expand_gzip, gzipped, sizeof gzipped},
+    {compress_expand_zstd, zstd, sizeof zstd},
 };
 
 START_TEST(expands_what_others_wrote)
@@ -101,7 +101,7 @@ START_TEST(the_gzip_checksum_is_checked)
     struct error e = {0};
     bytes_put(&in, gzipped, sizeof gzipped);
     in.data[sizeof gzipped - 6] ^= 1;
-    ck_assert(!expand_gzip(in.data, in.size, 1000, &out, &e));
+    ck_assert(!compress_expand_gzip(in.data, in.size, 1000, &out, &e));
     ck_assert_uint_eq(out.size, 0);
     bytes_free(&in);
     bytes_free(&out);
@@ -116,7 +116,7 @@ START_TEST(bytes_behind_gzip_are_ignored)
         struct error e = {0};
         bytes_put(&in, gzipped, sizeof gzipped);
         bytes_put(&in, tails[i], i == 1 ? 4 : strlen(tails[i]) + (i == 0));
-        ck_assert_msg(expand_gzip(in.data, in.size, 100, &out, &e), "%zu: %s", i, e.text);
+        ck_assert_msg(compress_expand_gzip(in.data, in.size, 100, &out, &e), "%zu: %s", i, e.text);
         ck_assert_uint_eq(out.size, 24);
         bytes_free(&in);
         bytes_free(&out);
@@ -145,7 +145,8 @@ static void there_and_back(const uint8_t *data, size_t size, enum compress_effor
     bytes_put(&packed, "x", 1);
     ck_assert(compress_zstd(data, size, effort, &packed));
     ck_assert_uint_eq(packed.data[0], 'x');
-    ck_assert_msg(expand_zstd(packed.data + 1, packed.size - 1, size, &out, &e), "%s", e.text);
+    ck_assert_msg(compress_expand_zstd(packed.data + 1, packed.size - 1, size, &out, &e), "%s",
+                  e.text);
     ck_assert_uint_eq(out.size, size);
     if (out.size)
         ck_assert_mem_eq(out.data, data, out.size);
@@ -170,7 +171,7 @@ START_TEST(a_bomb_costs_no_more_than_its_limit)
     ck_assert(compress_zstd(zeros, (size_t)64 << 20, COMPRESS_QUICKLY, &bomb));
     free(zeros);
     ck_assert_uint_lt(bomb.size, 10000);
-    ck_assert(!expand_zstd(bomb.data, bomb.size, 100000, &out, &e));
+    ck_assert(!compress_expand_zstd(bomb.data, bomb.size, 100000, &out, &e));
     ck_assert_uint_eq(out.size, 0);
     ck_assert_uint_le(out.capacity, 131072);
     bytes_free(&bomb);
@@ -180,8 +181,8 @@ END_TEST
 
 START_TEST(the_crc_is_the_common_one)
 {
-    ck_assert_uint_eq(crc32_of("123456789", 9), 0xcbf43926);
-    ck_assert_uint_eq(crc32_of(NULL, 0), 0);
+    ck_assert_uint_eq(compress_crc32("123456789", 9), 0xcbf43926);
+    ck_assert_uint_eq(compress_crc32(NULL, 0), 0);
 }
 END_TEST
 
@@ -202,7 +203,7 @@ START_TEST(the_crc_is_that_of_the_definition)
     uint8_t *data = sample(1024);
     for (size_t from = 0; from < 17; from++)
         for (size_t size = 0; size < 700; size++)
-            ck_assert_uint_eq(crc32_of(data + from, size), crc_by_bits(data + from, size));
+            ck_assert_uint_eq(compress_crc32(data + from, size), crc_by_bits(data + from, size));
     free(data);
 }
 END_TEST

@@ -124,7 +124,7 @@ static void fake_describe(struct vdev *v, const struct describer *d)
 {
     uint32_t two = 2, phandle = PHANDLE_PIC;
     d->begin_node(d->context, "fake");
-    describe_reg(d, v->regions, v->region_count);
+    vdev_describe_reg(d, v->regions, v->region_count);
     d->cells(d->context, "#interrupt-cells", &two, 1);
     d->cells(d->context, "phandle", &phandle, 1);
     d->end_node(d->context);

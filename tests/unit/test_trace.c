@@ -538,7 +538,7 @@ static void put_header(uint64_t version, uint64_t quirks)
     bytes_put(&file, TRACE_MAGIC, 4);
     bytes_put_int(&file, version, 4);
     bytes_put_int(&file, quirks, 4);
-    bytes_put_int(&file, crc32_of(file.data, file.size), 4);
+    bytes_put_int(&file, compress_crc32(file.data, file.size), 4);
 }
 
 static void put_chunk_as(uint32_t type, uint64_t flags, uint64_t raw_size, uint64_t stored_size,
@@ -549,8 +549,8 @@ static void put_chunk_as(uint32_t type, uint64_t flags, uint64_t raw_size, uint6
     bytes_put_int(&file, flags, 4);
     bytes_put_int(&file, raw_size, 8);
     bytes_put_int(&file, stored_size, 8);
-    bytes_put_int(&file, crc32_of(data, size), 4);
-    bytes_put_int(&file, crc32_of(file.data + from, 28), 4);
+    bytes_put_int(&file, compress_crc32(data, size), 4);
+    bytes_put_int(&file, compress_crc32(file.data + from, 28), 4);
     bytes_put(&file, data, size);
 }
 

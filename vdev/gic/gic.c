@@ -141,7 +141,7 @@ static void gic_describe(struct vdev *v, const struct describer *d)
     d->cells(d->context, "#address-cells", &two, 1);
     d->cells(d->context, "#size-cells", &two, 1);
     d->empty(d->context, "ranges");
-    describe_reg(d, v->regions, 2);
+    vdev_describe_reg(d, v->regions, 2);
     d->cells(d->context, "phandle", &phandle, 1);
     gic_msi_describe(gic_of(v), d);
     d->end_node(d->context);

@@ -482,8 +482,8 @@ static void pl011_describe(struct vdev *v, const struct describer *d)
     snprintf(name, sizeof name, "serial@%" PRIx64, v->loc);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
-    describe_reg(d, v->regions, v->region_count);
-    describe_interrupt(d, v->irq_line);
+    vdev_describe_reg(d, v->regions, v->region_count);
+    pic_describe_interrupt(d, v->irq_line);
     d->cells(d->context, "clocks", clocks, 2);
     d->strings(d->context, "clock-names", clock_names, sizeof clock_names);
     d->end_node(d->context);

@@ -375,8 +375,8 @@ static void shmem_describe(struct vdev *v, const struct describer *d)
     snprintf(name, sizeof name, "shmem@%" PRIx64, v->loc);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
-    describe_reg(d, v->regions, v->region_count);
-    describe_interrupt(d, v->irq_line);
+    vdev_describe_reg(d, v->regions, v->region_count);
+    pic_describe_interrupt(d, v->irq_line);
     d->end_node(d->context);
 }
 

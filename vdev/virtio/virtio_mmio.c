@@ -200,8 +200,8 @@ void virtio_mmio_describe(struct vdev *v, const struct describer *d)
     snprintf(name, sizeof name, "virtio@%" PRIx64, v->loc);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
-    describe_reg(d, v->regions, v->region_count);
-    describe_interrupt(d, v->irq_line);
+    vdev_describe_reg(d, v->regions, v->region_count);
+    pic_describe_interrupt(d, v->irq_line);
     d->empty(d->context, "dma-coherent");
     d->end_node(d->context);
 }

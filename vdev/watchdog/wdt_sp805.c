@@ -345,9 +345,9 @@ static void sp805_describe(struct vdev *v, const struct describer *d)
     snprintf(name, sizeof name, "watchdog@%" PRIx64, v->loc);
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
-    describe_reg(d, v->regions, v->region_count);
+    vdev_describe_reg(d, v->regions, v->region_count);
     if (v->irq.set)
-        describe_interrupt(d, v->irq_line);
+        pic_describe_interrupt(d, v->irq_line);
     d->cells(d->context, "clocks", clocks, 2);
     d->strings(d->context, "clock-names", clock_names, sizeof clock_names);
     d->end_node(d->context);

@@ -20,7 +20,7 @@ uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook);
 uint32_t helper_uc_hooksys64_aarch64(void *record, uint32_t word, void *hook)
 {
     (void)hook;
-    return engine_system_instruction(record, word);
+    return interposed_system_instruction(record, word);
 }
 
 /* What WFE is translated to: back to the library's loop, which YIELD is, too. */
@@ -28,7 +28,7 @@ void helper_yield_aarch64(void *record);
 void helper_wfe_aarch64(void *record);
 void helper_wfe_aarch64(void *record)
 {
-    engine_wfe();
+    interposed_wfe();
     helper_yield_aarch64(record);
 }
 #endif
@@ -44,7 +44,7 @@ void interposed_fills(void)
     works.fills = true;
 }
 
-void leave_before_block(void *library)
+void interposed_leave_before_block(void *library)
 {
     if (leave_block)
         leave_block(library, 0);

@@ -19,11 +19,11 @@ void interposed_fills(void);
 
 /* A block hook asked the library to stop, and has nothing more to do: does not return if nobody
  * else would look for that request before the block runs. */
-void leave_before_block(void *library);
+void interposed_leave_before_block(void *library);
 
 /* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `record` is
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
-uint32_t engine_system_instruction(void *record, uint32_t word);
+uint32_t interposed_system_instruction(void *record, uint32_t word);
 
 /* A page for the library's TLB, if it can be had without PC. `kind` is an enum access_kind, permits
  * are PERMIT_*; the library has the same numbers for both. */
@@ -34,22 +34,22 @@ struct filled_page {
 bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *page);
 
 /* A WFE is being executed, the last instruction of its block. */
-void engine_wfe(void);
+void interposed_wfe(void);
 
 /* unicorn_checks.c: what cpu/unicorn/wrapped.c asks while the library translates, in this order. */
 extern uint64_t engine_checks_now; /* what translated blocks are found by */
-void engine_translates_block(void);
+void interposed_translates_block(void);
 /* The instruction there, or what is translated in its place. */
-uint32_t engine_translates(uint32_t word);
+uint32_t interposed_translates(uint32_t word);
 struct access_checks {
     unsigned log2_alignment; /* of the address; 0: as the library has it */
     bool sp;                 /* multiple of 16? */
 };
 /* The next access to memory that the instruction makes. */
-struct access_checks engine_translates_access(bool is_big_endian);
+struct access_checks interposed_translates_access(bool is_big_endian);
 /* Before the monitor is asked by an exclusive store, of which this is the first conditional branch;
  * of others nothing. */
-struct access_checks engine_translates_branch(void);
+struct access_checks interposed_translates_branch(void);
 /* No guest has memory there: bits 63:48 are neither all zero nor all one. */
 #define NOWHERE 0x0052000000000000
 

@@ -181,13 +181,13 @@ static void set_wide(struct engine *e, unsigned id, const uint64_t *words, size_
 static uint32_t on_system(struct engine *e, const struct engine_system *op)
 {
     if (op->is_read && op->number == EXIT_ENCODING)
-        return on_exit_word(e, op->n, op->value);
+        return arm64_on_exit_word(e, op->n, op->value);
     return engine_asks(e->callbacks->asked, op->number, op->is_read) &&
            e->callbacks->system(e->callbacks->cpu, op);
 }
 
 /* In place of the library's own, which hands the instruction to on_read and on_write in parts. */
-uint32_t engine_system_instruction(void *record, uint32_t word)
+uint32_t interposed_system_instruction(void *record, uint32_t word)
 {
     struct engine *e = engine_running();
     if (e->aside) {
@@ -257,10 +257,10 @@ static bool find_model(const char *model, struct unicorn_model *m, struct error 
 
 static bool add_hooks(struct engine *g, struct error *e)
 {
-    return library_hook_instruction(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
-           library_hook_instruction(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
-           library_hook_instruction(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
-           library_hook_instruction(g, (void *)on_write, UC_ARM64_INS_SYS, e);
+    return unicorn_hook_instruction(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
+           unicorn_hook_instruction(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
+           unicorn_hook_instruction(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
+           unicorn_hook_instruction(g, (void *)on_write, UC_ARM64_INS_SYS, e);
 }
 
 /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */
@@ -268,10 +268,10 @@ static bool prepare(struct engine *g, struct error *e)
 {
     set_system(g, SCR_EL3, 0x531);
     set_system(g, HCR_EL2, (uint64_t)1 << 31);
-    find_monitor(g);
-    if (!find_registers(g, e))
+    arm64_find_monitor(g);
+    if (!arm64_find_registers(g, e))
         return false;
-    find_checks(g);
+    arm64_find_checks(g);
     return true;
 }
 

@@ -55,10 +55,10 @@ struct unicorn_part {
 
 void arm64_write_stub(uint8_t *page);
 /* When the engine is new. */
-void find_monitor(struct engine *e);
-bool find_registers(struct engine *e, struct error *error);
+void arm64_find_monitor(struct engine *e);
+bool arm64_find_registers(struct engine *e, struct error *error);
 /* Behind it: does the library make the checks that unicorn_checks.c asks it for? */
-void find_checks(struct engine *e);
+void arm64_find_checks(struct engine *e);
 void arm64_clear_monitor(struct engine *e);
 void arm64_get_monitor(struct engine *e, uint64_t words[3]);
 void arm64_set_monitor(struct engine *e, const uint64_t words[3]);
@@ -66,7 +66,7 @@ void arm64_set_monitor(struct engine *e, const uint64_t words[3]);
 /* unicorn_exits.c -------------------------------------------------------------------------------*/
 
 /* EXIT_WORD was executed; `value` is in Xn. 0: it is the guest's own. */
-uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value);
+uint32_t arm64_on_exit_word(struct engine *e, unsigned n, uint64_t value);
 void arm64_expect_exit(struct engine *e, uint64_t pc, unsigned n);
 void arm64_translate_expected(struct engine *e);
 void arm64_translate_as_it_is(struct engine *e, struct exiting *x);

@@ -26,7 +26,7 @@ bool arm64_set_checks(struct engine *e, unsigned checks)
 {
     if (!e->part->makes_checks) {
         e->looks = checks != 0;
-        look_at_next_block(e);
+        blocks_look_at_next(e);
         return false;
     }
     e->part->checks = checks;
@@ -60,7 +60,7 @@ uint64_t arm64_look_at(struct engine *e, uint64_t address, uint32_t size)
     return e->callbacks->look(e->callbacks->cpu, address, size, &l->kind);
 }
 
-void engine_translates_block(void)
+void interposed_translates_block(void)
 {
     if (translating)
         translating->part->translated = (struct translated){.sp_is_known = false};
@@ -100,7 +100,7 @@ static bool may_be_checked(const struct engine *e, uint32_t word)
     return (e->part->checks & (CHECK_ORDERED | CHECK_STXR)) && insn_may_be_ordered(word);
 }
 
-uint32_t engine_translates(uint32_t word)
+uint32_t interposed_translates(uint32_t word)
 {
     struct engine *e = translating;
     if (!e)
@@ -120,7 +120,7 @@ uint32_t engine_translates(uint32_t word)
     return word;
 }
 
-struct access_checks engine_translates_branch(void)
+struct access_checks interposed_translates_branch(void)
 {
     struct access_checks checks = {0};
     if (!translating || !translating->part->translated.is_store_exclusive)
@@ -135,7 +135,7 @@ struct access_checks engine_translates_branch(void)
 }
 
 /* Of a big-endian access of 16 bytes the library makes the one at the higher address first. */
-struct access_checks engine_translates_access(bool is_big_endian)
+struct access_checks interposed_translates_access(bool is_big_endian)
 {
     struct access_checks checks = {0};
     if (!translating)

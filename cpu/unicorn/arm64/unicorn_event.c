@@ -11,7 +11,7 @@ void arm64_look_for_events(struct engine *e, uint64_t address, uint32_t size, ui
 {
     hpa_t at;
     const uint8_t *code =
-        find_code(e, address, &at) ? memory_at(e->memory, at, size, MEMORY_READ) : NULL;
+        pages_find_code(e, address, &at) ? memory_at(e->memory, at, size, MEMORY_READ) : NULL;
     if (!code) {
         e->callbacks->event->known_until = 0;
         return;

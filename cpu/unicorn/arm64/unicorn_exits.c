@@ -3,9 +3,9 @@
  * An access that `fill` refuses costs an abort, a stop and a restart, a hypercall an exception.
  * Where that happens often, EXIT_WORD lies in the instruction's place while its block is
  * translated, and the instruction itself right after: what is translated asks `carry_out`
- * (on_exit_word), what is in memory never changed. EXIT_END behind it ends the block, so that what
- * the exit caused is due before the next instruction; it is not counted. When the block is dropped,
- * for whatever reason, the instruction is tried again. */
+ * (arm64_on_exit_word), what is in memory never changed. EXIT_END behind it ends the block, so that
+ * what the exit caused is due before the next instruction; it is not counted. When the block is
+ * dropped, for whatever reason, the instruction is tried again. */
 #include "cpu/unicorn/arm64/unicorn_arm64.h"
 
 #include <string.h>
@@ -26,20 +26,20 @@ static void leave(struct engine *e, uint64_t count)
     e->leaving = true;
     e->fast.address = e->exit_end;
     e->fast.size = 0;
-    grant(e, count);
+    blocks_grant(e, count);
 }
 
 /* Instead of an instruction that exits, if this is the block that was translated so.
  * Guests may have such words of their own, and change them without telling anybody: then it is the
  * engine's, or at worst what is in memory by now is carried out, which the manual allows. */
-uint32_t on_exit_word(struct engine *e, unsigned n, uint64_t value)
+uint32_t arm64_on_exit_word(struct engine *e, unsigned n, uint64_t value)
 {
     uint64_t pc = library_pc(e);
     struct exiting *x = exiting_at(e, pc);
     if (x->pc != pc || !x->is_translated || x->from != e->fast.address ||
         e->fast.address + e->fast.size != pc + 8)
         return 0;
-    uint64_t count = counted_to_pc(e, pc + 4);
+    uint64_t count = blocks_counted_to_pc(e, pc + 4);
     e->exit_pc = e->exit_end = pc;
     e->exit_count = count;
     e->exit_n = n;
@@ -67,7 +67,7 @@ void arm64_translate_as_it_is(struct engine *e, struct exiting *x)
     if (!x->is_translated)
         return;
     x->is_translated = false;
-    drop_translated(e, hpa(x->hpa), 4);
+    pages_drop_translated(e, hpa(x->hpa), 4);
 }
 
 /* A block may have become shorter meanwhile, or end before EXIT_END for its length. */
@@ -77,7 +77,7 @@ void arm64_translate_expected(struct engine *e)
     uint64_t pc = e->expected, before = pc - e->expected_from;
     struct exiting *x = exiting_at(e, pc);
     e->expected = 0;
-    if (x->pc != pc || !find_code(e, pc, &at))
+    if (x->pc != pc || !pages_find_code(e, pc, &at))
         return;
     uint8_t kept[8], *words = memory_at(e->memory, at, sizeof kept, MEMORY_READ);
     if (!words)
@@ -86,7 +86,7 @@ void arm64_translate_expected(struct engine *e)
     memcpy(kept, words, sizeof kept);
     store_le(words, EXIT_WORD | x->n, 4);
     store_le(words + 4, EXIT_END, 4);
-    drop_translated(e, hpa(at.v - before), before + 4);
+    pages_drop_translated(e, hpa(at.v - before), before + 4);
     run_aside(e, e->expected_from, UINT64_MAX);
     memcpy(words, kept, sizeof kept);
     x->from = e->expected_from;
@@ -112,5 +112,5 @@ void arm64_expect_exit(struct engine *e, uint64_t pc, unsigned n)
     e->expected = pc;
     e->expected_from = from;
     e->stop_wanted = true;
-    look_at_next_block(e);
+    blocks_look_at_next(e);
 }

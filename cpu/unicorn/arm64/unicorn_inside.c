@@ -31,7 +31,7 @@ static void run_stub(struct engine *e, uint64_t offset)
     uint64_t start = WINDOW | (STUB_HPA + offset);
     e->window_is_open = true;
     run_aside(e, start, start);
-    close_window(e, STUB_HPA);
+    pages_close_window(e, STUB_HPA);
 }
 
 /* The exclusive monitor -------------------------------------------------------------------------*/
@@ -51,7 +51,7 @@ static struct arm64_monitor monitor_at(const uint8_t *context, size_t offset)
 /* It is in no register, but in every context: mark a place, and look where the place and what it
  * holds come one behind the other. What the library keeps there is three host integers: address,
  * value, high half of a pair. */
-void find_monitor(struct engine *e)
+void arm64_find_monitor(struct engine *e)
 {
     struct engine_context *before = engine_context_new(e);
     uint64_t place = WINDOW | (STUB_HPA + STUB_DATA);
@@ -60,7 +60,7 @@ void find_monitor(struct engine *e)
     run_stub(e, STUB_LDXR);
     engine_set_x(e, 0, 0);
     engine_set_x(e, 1, 0);
-    const uint8_t *context = library_save(e, &size);
+    const uint8_t *context = unicorn_save_scratch(e, &size);
     for (size_t at = 8; at + sizeof(struct arm64_monitor) <= size; at += 8) {
         struct arm64_monitor m = monitor_at(context, at);
         if (m.address == place && m.value == MONITOR_MARK)
@@ -77,7 +77,7 @@ void arm64_get_monitor(struct engine *e, uint64_t words[3])
     struct arm64_monitor m = {.address = UINT64_MAX};
     size_t size;
     if (e->part->monitor_offset)
-        m = monitor_at(library_save(e, &size), e->part->monitor_offset);
+        m = monitor_at(unicorn_save_scratch(e, &size), e->part->monitor_offset);
     if (m.address == UINT64_MAX)
         m.value = 0; /* not the high half: the next LDXR leaves it as it is */
     memcpy(words, &m, sizeof m);
@@ -88,8 +88,9 @@ void arm64_set_monitor(struct engine *e, const uint64_t words[3])
     size_t size;
     if (!e->part->monitor_offset)
         return;
-    memcpy(library_save(e, &size) + e->part->monitor_offset, words, sizeof(struct arm64_monitor));
-    library_restore(e);
+    memcpy(unicorn_save_scratch(e, &size) + e->part->monitor_offset, words,
+           sizeof(struct arm64_monitor));
+    unicorn_restore_scratch(e);
 }
 
 /* The registers in use --------------------------------------------------------------------------*/
@@ -125,7 +126,7 @@ static struct live_registers *marked_registers(struct engine *e, uint8_t *at)
 }
 
 /* Where the library has them, if an instruction of the stub comes to us with a pointer. */
-bool find_registers(struct engine *e, struct error *error)
+bool arm64_find_registers(struct engine *e, struct error *error)
 {
     struct engine_context *before = engine_context_new(e);
     run_stub(e, STUB_MRS);
@@ -157,7 +158,7 @@ static unsigned access_raises(struct engine *e, uint64_t offset, uint64_t x1, ui
  * misaligned, or an exclusive store that is, it is a page that nobody has, so that no block
  * follows.
  */
-void find_checks(struct engine *e)
+void arm64_find_checks(struct engine *e)
 {
     struct engine_context *before = engine_context_new(e);
     e->part->makes_checks = e->part->live != NULL;

@@ -8,12 +8,12 @@
 bool arm64_pauses_are_told(struct engine *e)
 {
     uint64_t start = WINDOW | (STUB_HPA + STUB_WFE), end = start + 8;
-    library_end_code(e, &end);
+    unicorn_end_code(e, &end);
     e->aside = e->window_is_open = true;
-    library_run(e, start);
+    unicorn_run_library(e, start);
     e->aside = false;
-    close_window(e, STUB_HPA);
-    library_end_code(e, NULL);
+    pages_close_window(e, STUB_HPA);
+    unicorn_end_code(e, NULL);
     bool told = e->behind_pause;
     e->behind_pause = false;
     return told;
@@ -22,7 +22,7 @@ bool arm64_pauses_are_told(struct engine *e)
 static bool instruction_is_wfe(struct engine *e, uint64_t va)
 {
     hpa_t at;
-    if (!find_code(e, va, &at))
+    if (!pages_find_code(e, va, &at))
         return false;
     const uint8_t *word = memory_at(e->memory, at, 4, MEMORY_READ);
     return word && load_le(word, 4) == WFE_WORD;
@@ -43,10 +43,10 @@ void arm64_on_block_behind_pause(struct uc_struct *uc, uint64_t address, uint32_
     struct engine *e = user;
     bool hinted = e->yield_after[(address >> 2) % YIELD_SLOTS];
     if (hinted && may_be_behind_wfe(e, address) && instruction_is_wfe(e, address - 4)) {
-        block_slow(e, address, size, true);
+        block_begin_slowly(e, address, size, true);
         return;
     }
-    on_block(uc, address, size, user);
+    blocks_on_block(uc, address, size, user);
     if (!e->aside && !e->stopped)
         e->just_yielded = false;
 }
@@ -60,11 +60,11 @@ void arm64_note_pauses(struct engine *e, hpa_t a, uint64_t size)
             e->yield_after[(page + (((a.v & PAGE_MASK) + at + 4) >> 2)) % YIELD_SLOTS] = 1;
 }
 
-void engine_wfe(void)
+void interposed_wfe(void)
 {
     struct engine *e = engine_running();
     if (e->pause == PAUSE_WAITS)
         e->behind_pause = true;
     if (!e->aside)
-        look_at_next_block(e);
+        blocks_look_at_next(e);
 }

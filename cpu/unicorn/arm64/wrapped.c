@@ -115,13 +115,13 @@ WRAP(void, cpu_get_tb_cpu_state_aarch64, void *record, uint64_t *pc, uint64_t *c
 
 WRAP(void, gen_intermediate_code_aarch64, void *cpu, void *block, int instructions)
 {
-    engine_translates_block();
+    interposed_translates_block();
     REAL(gen_intermediate_code_aarch64)(cpu, block, instructions);
 }
 
 WRAP(uint32_t, cpu_ldl_code_aarch64, void *record, uint64_t address)
 {
-    return engine_translates(REAL(cpu_ldl_code_aarch64)(record, address));
+    return interposed_translates(REAL(cpu_ldl_code_aarch64)(record, address));
 }
 
 static variable new_variable(void *context)
@@ -157,7 +157,7 @@ typedef void access_function(void *context, variable value, variable address, ui
 static void translate_access(void *context, variable value, variable address, uintptr_t index,
                              unsigned how, bool is_store, access_function *real)
 {
-    struct access_checks checks = engine_translates_access(how & MO_BSWAP);
+    struct access_checks checks = interposed_translates_access(how & MO_BSWAP);
     bool is_looked_at = is_store && checks.log2_alignment < (how & MO_SIZE);
     variable to = address;
     if (checks.log2_alignment && is_looked_at)
@@ -221,7 +221,7 @@ static void check_store_exclusive(void *context, variable address, struct access
 WRAP(void, tcg_gen_brcond_i64_aarch64, void *context, int condition, variable a, variable b,
      void *label)
 {
-    struct access_checks checks = engine_translates_branch();
+    struct access_checks checks = interposed_translates_branch();
     variable kept = a;
     if (checks.log2_alignment || checks.sp) {
         kept = new_local_variable(context);
@@ -237,7 +237,7 @@ WRAP(void, tcg_gen_brcond_i64_aarch64, void *context, int condition, variable a,
 
 static variable atomic_address(void *context, variable address)
 {
-    bool sp = engine_translates_access(true).sp; /* not by an alignment */
+    bool sp = interposed_translates_access(true).sp; /* not by an alignment */
     return sp && sp_variable ? address_if_aligned(context, address, sp_variable, 15) : address;
 }
 
