@@ -142,7 +142,8 @@ void journal_drop(struct journal *j, struct journal_mark before)
     size_t kept = 0;
     bytes_free(&j->pulls);
     j->pulls = pulls;
-    memmove(j->pushes.data, j->pushes.data + before.pushes, j->pushes.size - before.pushes);
+    if (before.pushes)
+        memmove(j->pushes.data, j->pushes.data + before.pushes, j->pushes.size - before.pushes);
     j->pushes.size -= before.pushes;
     for (size_t i = 0; i < j->image_count; i++) {
         bool named = digest_index_find(&names, j->images[i].digest) != DIGEST_NOWHERE;

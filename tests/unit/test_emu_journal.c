@@ -102,7 +102,8 @@ static struct journal replay_of(struct journal *from)
     struct journal j = {.pulls = from->pulls,
                         .pushes = from->pushes,
                         .images = from->images,
-                        .image_count = from->image_count};
+                        .image_count = from->image_count,
+                        .by_digest = from->by_digest};
     *from = (struct journal){0};
     journal_replay(&j);
     return j;
