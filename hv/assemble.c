@@ -131,40 +131,6 @@ static bool plays_exit_log(const struct board *b)
 /* vCPUs -------------------------------------------------------------------------------------------
  */
 
-void vcpu_has_woken(struct board *b)
-{
-    engine_stop_soon(b->engine);
-    chaos_woken(b);
-}
-
-void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
-{
-    struct vcpu *v = vm->vcpus[vcpu];
-    bool was_runnable = vcpu_is_runnable(v);
-    if ((irq && !v->irq) || (fiq && !v->fiq))
-        event_interrupt(vm->board, vm, vcpu, irq, fiq);
-    if (irq != v->irq || fiq != v->fiq)
-        exit_log_lines(vm, vcpu, irq, fiq);
-    vcpu_set_interrupts(v, irq, fiq);
-    if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
-        vcpu_has_woken(vm->board);
-    else if (was_runnable && !vcpu_is_runnable(v) && !v->loaded)
-        engine_stop_soon(vm->board->engine); /* whether others wait decides where a turn ends */
-}
-
-/* An Arm CPU has these two. */
-static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
-{
-    struct vm *vm = context;
-    bool irq = signals & CPU_SIGNAL_IRQ, fiq = signals & CPU_SIGNAL_FIQ;
-    if (!vm->vcpus[vcpu])
-        return;
-    if (vm->delays[vcpu].vm)
-        chaos_signal(vm, vcpu, irq, fiq);
-    else
-        deliver_interrupts(vm, vcpu, irq, fiq);
-}
-
 static void set_line(void *context, unsigned vcpu, enum cpu_line line, bool level)
 {
     struct vm *vm = context;
@@ -229,70 +195,8 @@ static bool make_vcpus(struct vm *vm, struct error *e)
     return true;
 }
 
-/* Devices -----------------------------------------------------------------------------------------
- */
-
-bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e)
-{
-    if (vm->vdev_count == VM_VDEVS_MAX)
-        return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
-    const struct vdev_type *pic = vm->config->vdevs[0].type;
-    if (c->has_intr && c->intr_line < pic->pic->first_shared)
-        return error_at(e, c->place.file, c->place.line,
-                        "vdev %s: line %u of the %s belongs to each vCPU; devices use %u and up",
-                        c->type->name, c->intr_line, pic->name, pic->pic->first_shared);
-    struct vdev *v = calloc(1, c->type->size);
-    CHECK_ROOM(v);
-    v->type = c->type;
-    v->env = vdev_env_init(vm, vm->vdev_count, loggers_of_vdev(vm, vm->vdev_count, c));
-    v->channel = (unsigned)vm->vdev_count;
-    v->loc = c->loc;
-    v->options = c->options;
-    v->option_count = c->option_count;
-    v->irq_line = c->intr_line;
-    snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
-    if (c->type->masters)
-        v->dma = guest_dma_port(vm, v->channel);
-    if (c->has_intr && vm->pic)
-        v->irq = pic_wire(vm->pic, c->intr_line);
-    if (!vm->pending[vm->vdev_count].data)
-        vm->pending[vm->vdev_count].data =
-            malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
-    CHECK_ROOM(vm->pending[vm->vdev_count].data);
-    vm->vdevs[vm->vdev_count++] = v;
-    return vdev_create(v, e) && bus_add(&vm->bus, v, e);
-}
-
-static bool make_devices(struct vm *vm, struct error *e)
-{
-    for (size_t i = 0; i < vm->config->vdev_count; i++) {
-        if (!make_device(vm, &vm->config->vdevs[i], e))
-            return false;
-        if (i > 0)
-            continue;
-        /* The first is the interrupt controller; the others' wires go to it. */
-        vm->pic = pic_of(vm->vdevs[0]);
-        pic_connect(vm->pic, (struct pic_outputs){.set = signal_interrupts, .context = vm});
-        vm->world.pic_registers = pic_has_cpu_registers(vm->pic);
-    }
-    return make_passed_devices(vm, e);
-}
-
 /* A VM, a board
  * ------------------------------------------------------------------------------------ */
-
-/* An exit log's guest needs no code and no tree: what they are made of is not read. */
-static bool load_guest(struct vm *vm, struct error *e)
-{
-    if (!vm->world.plays_exit_log)
-        return blobs_load(vm, e);
-    for (size_t i = 0; i < vm->config->load_count; i++)
-        journal_pass(vm->board->journal, PULL_FILE, vm->config->loads[i].path);
-    if (vm->arch->pass_tree)
-        vm->arch->pass_tree(vm);
-    vcpu_power_on(vm->vcpus[0], 0, 0);
-    return true;
-}
 
 static bool make_vm(struct board *b, const struct vm_config *config, struct error *e)
 {
@@ -310,27 +214,15 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir);
-    if (!map_memory(vm, e) || !make_vcpus(vm, e) || !map_passes(vm, e))
+    if (!map_memory(vm, e) || !make_vcpus(vm, e) || !pass_map(vm, e))
         return false;
     vm->devices_added = b->events.added;
-    return make_devices(vm, e) && (b->options.from_snapshot || load_guest(vm, e));
-}
-
-static void free_devices(struct vm *vm)
-{
-    for (size_t i = vm->vdev_count; i-- > 0;) {
-        if (vm->vdevs[i]->type->destroy)
-            vm->vdevs[i]->type->destroy(vm->vdevs[i]);
-        free(vm->vdevs[i]);
-    }
-    vm->vdev_count = 0;
-    vm->pic = NULL;
-    bus_free(&vm->bus);
+    return devices_make(vm, e) && (b->options.from_snapshot || blobs_load(vm, e));
 }
 
 static void free_vm(struct vm *vm)
 {
-    free_devices(vm);
+    devices_free(vm);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
         free(vm->pending[i].data);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -338,69 +230,6 @@ static void free_vm(struct vm *vm)
     semihosting_free(vm->semihosting);
     guest_tables_free(vm->tables);
     free(vm);
-}
-
-/* Memory as it was at the start. What no one wrote is zero. */
-static bool zero_memory(struct vm *vm)
-{
-    static const uint8_t zeros[PAGE_SIZE];
-    struct memory *m = &vm->board->memory;
-    for (size_t i = 0; i < vm->config->ram_count; i++) {
-        const struct ram_config *ram = &vm->config->rams[i];
-        for (uint64_t done = 0; done < ram->length; done += PAGE_SIZE) {
-            struct guest_page leaf;
-            if (!guest_tables_find(vm->tables, m, gpa(ram->start + done), &leaf))
-                return false;
-            if (memory_is_touched(m, leaf.page) &&
-                !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))
-                return false;
-        }
-    }
-    return true;
-}
-
-/* Their events come where those of the first ones did, as they will in a board that is made from a
- * snapshot. */
-static bool make_devices_again(struct vm *vm, struct error *e)
-{
-    struct event_queue *q = &vm->board->events;
-    if (vm->board->options.quirks & QUIRK_RESTARTED_LAST)
-        return make_devices(vm, e);
-    unsigned added = event_add_again(q, vm->devices_added);
-    bool ok = make_devices(vm, e);
-    event_add_again(q, added);
-    return ok;
-}
-
-/* Device memory, stage 2 tables and vCPUs stay what and where they are; their contents begin
- * anew. */
-void vm_restart(struct vm *vm)
-{
-    struct error e = {0};
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        vcpu_stop_timers(vm->vcpus[i]);
-    free_devices(vm);
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        vcpu_power_off(vm->vcpus[i]);
-        vcpu_set_interrupts(vm->vcpus[i], false, false);
-    }
-    chaos_forget(vm);
-    memset(vm->asked, 0, sizeof vm->asked);
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
-        vm->pending[i].size = vm->pending[i].frames_lost = 0;
-    if (vm->semihosting) {
-        semihosting_free(vm->semihosting);
-        vm->semihosting = semihosting_new(vm->config->semihosting_dir);
-    }
-    log_write(&vm->log, LOG_INFO, "VM %s starts again: %s", vm->name, vm->ending);
-    vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
-    vm->exit_status = STATUS_OK;
-    vm->restarts++;
-    if (!zero_memory(vm) || !make_devices_again(vm, &e) || !load_guest(vm, &e)) {
-        vm_end(vm, STATUS_UNEXPECTED, "it could not be started again: %s", e.text);
-        vm_finish(vm);
-    }
-    engine_flush_code_soon(vm->board->engine);
 }
 
 static bool read_wall_clock(struct board *b, struct error *e)

@@ -26,16 +26,20 @@ void end_by_power_cut(struct vm *vm);
 /* "instruction limit reached", and what nobody would have ended. */
 void end_by_limit(struct board *b, const char *which);
 
-/* assemble.c: the vCPU sees these; and another vCPU of the board can run that could not before. */
+/* interrupts.c: the vCPU sees these; and another vCPU of the board can run that could not before.
+ */
 void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
 void vcpu_has_woken(struct board *b);
 
-/* assemble.c: a device, at the end of the VM's list. */
-bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e);
+/* devices.c: those of the configuration, and of what is passed to the VM; and no more. */
+bool devices_make(struct vm *vm, struct error *e);
+void devices_free(struct vm *vm);
 
-/* pass.c: what `pass` gives to the VM, in stage 2; and the board's devices that come with it. */
-bool map_passes(struct vm *vm, struct error *e);
-bool make_passed_devices(struct vm *vm, struct error *e);
+/* pass.c: what `pass` gives to the VM, in stage 2; and the board's devices that come with it are
+ * handed to `make`, as devices of the VM. */
+typedef bool make_device(struct vm *vm, const struct vdev_config *c, struct error *e);
+bool pass_map(struct vm *vm, struct error *e);
+bool pass_devices(struct vm *vm, make_device *make, struct error *e);
 
 /* vdev_env.c: what the VM's device number `i` sees of the world. */
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log);
@@ -66,7 +70,7 @@ enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
 
 /* vm.c: calls `terminate` of each device of a VM that has ended. */
 void vm_finish(struct vm *vm);
-/* assemble.c: the same VM anew; ends again, with a sentence, if that fails. */
+/* restart.c: the same VM anew; ends again, with a sentence, if that fails. */
 void vm_restart(struct vm *vm);
 
 /* state.c: all but memory, for digests and snapshots. False: the data is not of such a board. */

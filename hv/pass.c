@@ -115,7 +115,7 @@ static const struct pass_intr_config *interrupt_of(const struct vm *vm,
 
 /* The board's device as the guest sees it: at the guest's address, with the guest's interrupt. */
 static bool run_device(struct vm *vm, const struct pass_config *pass, const struct board_device *d,
-                       struct error *e)
+                       make_device *make, struct error *e)
 {
     const struct pass_intr_config *intr = interrupt_of(vm, d);
     struct vdev_config c = {
@@ -128,10 +128,11 @@ static bool run_device(struct vm *vm, const struct pass_config *pass, const stru
         .options = d->options,
         .option_count = d->option_count,
     };
-    return make_device(vm, &c, e);
+    return make(vm, &c, e);
 }
 
-static bool give_devices(struct vm *vm, const struct pass_config *pass, struct error *e)
+static bool give_devices(struct vm *vm, const struct pass_config *pass, make_device *make,
+                         struct error *e)
 {
     const struct board_config *board = vm->board->config;
     for (size_t i = 0; i < board->device_count; i++) {
@@ -142,13 +143,13 @@ static bool give_devices(struct vm *vm, const struct pass_config *pass, struct e
             return false;
         bool first = !vm->board->device_owner[i];
         vm->board->device_owner[i] = vm;
-        if (d->type && first && !run_device(vm, pass, d, e))
+        if (d->type && first && !run_device(vm, pass, d, make, e))
             return false;
     }
     return true;
 }
 
-bool map_passes(struct vm *vm, struct error *e)
+bool pass_map(struct vm *vm, struct error *e)
 {
     for (size_t i = 0; i < vm->config->pass_count; i++)
         if (!map(vm, &vm->config->passes[i], e))
@@ -157,13 +158,13 @@ bool map_passes(struct vm *vm, struct error *e)
 }
 
 /* Each once, even if several `pass` reach it; a VM that starts again takes its own anew. */
-bool make_passed_devices(struct vm *vm, struct error *e)
+bool pass_devices(struct vm *vm, make_device *make, struct error *e)
 {
     for (size_t i = 0; i < vm->board->config->device_count; i++)
         if (vm->board->device_owner[i] == vm)
             vm->board->device_owner[i] = NULL;
     for (size_t i = 0; i < vm->config->pass_count; i++)
-        if (!give_devices(vm, &vm->config->passes[i], e))
+        if (!give_devices(vm, &vm->config->passes[i], make, e))
             return false;
     return true;
 }

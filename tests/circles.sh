@@ -11,7 +11,7 @@ build="${1:?usage: circles.sh BUILD_DIR}"
 remain=(
     'cpu alignment.c arm64_gdb.c arm64_registers.c arm64_state.c arm64_vcpu.c debug.c exception.c illegal.c mmio.c pmu.c step.c sysreg.c translate.c waiting.c withheld.c|exceptions, faults and what decides on them call each other'
     'cpu engine_unicorn.c interpose.c unicorn_arm64.c unicorn_blocks.c unicorn_checks.c unicorn_event.c unicorn_exits.c unicorn_icache.c unicorn_inside.c unicorn_pages.c unicorn_run.c unicorn_sides.c unicorn_yield.c|the engine hands the library callbacks of files that ask it again'
-    'hv assemble.c blobs.c board_config.c board_state.c chaos.c config_cpu.c config_finish.c config_memory.c config_parse.c config_pass.c config_policy.c config_set.c config_vdev.c exit_arm64.c exits.c ftrace_arm64.c guest_tree.c image.c import_ftrace.c import_verdict.c observed_arm64.c observed_exit.c observed_text.c pass.c placement.c psci.c run.c snapshot.c verdict_arm64.c vm_arch.c vm_arches.c vm_arm64.c|assembly also restarts VMs and delivers interrupts; the parser knows the options; architectures are asked by what they use'
+    'hv ftrace_arm64.c import_ftrace.c import_verdict.c observed_arm64.c observed_exit.c observed_text.c verdict_arm64.c vm_arches.c vm_arm64.c|an architecture asks for the class of an exit by way of the list of architectures'
 )
 
 # Lines "user definer symbol" of a folder's objects.

@@ -291,12 +291,19 @@ const struct option board_options[] = {
     {NULL, NEITHER, 0, NULL, NULL, NULL},
 };
 
+static const struct language board_language = {
+    .options = board_options,
+    .other_option = vdev_type_option,
+    .is_other_somewhere = vdev_some_type_option,
+    .nearest_other = vdev_nearest_option,
+};
+
 bool board_config_parse(struct board_config *board, const char *const *words, size_t count,
                         const struct config_reader *reader, struct error *e)
 {
     struct config_errors errors = {0};
     *board = (struct board_config){.cpu_count = 1};
-    struct parser p = {.options = board_options, .board = board, .errors = &errors};
+    struct parser p = {.language = &board_language, .board = board, .errors = &errors};
     p.words = (struct words){.arguments = words,
                              .count = count,
                              .reader = reader,

@@ -43,9 +43,9 @@ enum option_class {
 
 struct parser {
     struct words words;
-    const struct option *options; /* the language: ends with a NULL name */
-    struct vm_config *config;     /* the result, of a VM */
-    struct board_config *board;   /* or of a board */
+    const struct language *language;
+    struct vm_config *config;   /* the result, of a VM */
+    struct board_config *board; /* or of a board */
     struct config_errors *errors;
     enum context context;
     struct place opened; /* the option that opened it */
@@ -72,9 +72,20 @@ struct option {
     const char *summary; /* one line; "" for rows that only skip */
 };
 
-/* config_parse.c */
+/* What the driver reads: rows, and what is none. */
+struct language {
+    const struct option *options; /* ends with a NULL name */
+    /* Before the arguments of an option are read; NULL: nothing is to be done. */
+    void (*before)(struct parser *p, const struct option *option);
+    /* A word that no row has: takes it, and its argument, if it is an option all the same. */
+    bool (*other_option)(struct parser *p, const struct word *word);
+    bool (*is_other_somewhere)(const char *name); /* or would be in some context */
+    void (*nearest_other)(const struct parser *p, struct nearest *nearest);
+};
+
+/* config_language.c: the rows of a VM's configuration. */
 extern const struct option config_options[];
-/* Reads every word and calls the handlers of `options`. */
+/* config_parse.c: reads every word and calls the handlers of the language's options. */
 void parser_run(struct parser *p);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -128,8 +139,7 @@ void parser_finish(struct parser *p);
 /* Handlers, one group a file. */
 #define HANDLER(name)                                                                              \
     void name(struct parser *p, const struct word *option, const struct word *arguments)
-HANDLER(handle_system); /* config_parse.c */
-HANDLER(handle_ram);    /* config_memory.c */
+HANDLER(handle_ram); /* config_memory.c */
 HANDLER(handle_rom);
 HANDLER(handle_blob);
 HANDLER(handle_load);

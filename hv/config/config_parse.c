@@ -1,73 +1,11 @@
-/* The driver: words become options with their arguments, options find their handlers. */
+/* The driver: words become options with their arguments, options find their handlers. Which options
+ * there are is in the language (config_language.c, board_config.c). */
 #include "hv/config/config_internal.h"
-#include "hv/vm_arch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OPENS(context)   OPTION_OPENS, context
-#define APPLIES(context) OPTION_APPLIES, context
-#define NEITHER          OPTION_NEITHER, CONTEXT_NONE
-
-const struct option config_options[] = {
-    {"system", NEITHER, 1, handle_system, "NAME", "names the VM; the first option"},
-    {"ram", NEITHER, 1, handle_ram, "[START,]LENGTH", "memory, zeroed; repeatable"},
-    {"rom", NEITHER, 1, handle_rom, "[START,]LENGTH", "memory the guest cannot write; repeatable"},
-    {"cpu", OPENS(CONTEXT_CPU), 0, handle_cpu, "", "one vCPU; repeatable, one if there is none"},
-    {"sched", APPLIES(CONTEXT_CPU), 1, handle_sched, "PRIO[r|f|o] or HI,LO,REPL,PERIOD,BUDGETs",
-     "priority 1 to 255 (default 10): round-robin, FIFO, other; or sporadic, times in ns"},
-    {"s", APPLIES(CONTEXT_CPU), 0, handle_sched_suffix, "", "the end of a sporadic sched"},
-    {"runmask", APPLIES(CONTEXT_CPU), 1, handle_runmask, "N{,N}",
-     "physical CPUs it may use; default all"},
-    {"cluster", APPLIES(CONTEXT_CPU), 1, handle_cluster, "NAME",
-     "the same by name: _all, _cpu-N, clusters of the board"},
-    {"partition", APPLIES(CONTEXT_CPU), 1, handle_partition, "NAME", "accepted without effect"},
-    {"guest", NEITHER, 0, handle_blob, "", "before load: a guest image"},
-    {"initrd", NEITHER, 0, handle_blob, "", "before load: an initial ramdisk"},
-    {"fdt", NEITHER, 0, handle_blob, "", "before load: a device tree, merged with the VM's own"},
-    {"acpi", NEITHER, 0, handle_blob, "", "before load: an ACPI table; x86 guests only"},
-    {"data", NEITHER, 0, handle_blob, "", "before load: a plain copy"},
-    {"load", NEITHER, 1, handle_load, "[ADDRESS,]FILE", "a file into guest memory; repeatable"},
-    {"cmdline", NEITHER, 1, handle_cmdline, "\"STRING\"", "handed to the guest"},
-    {"vdev", OPENS(CONTEXT_VDEV), 1, handle_vdev, "TYPE", "a virtual device; repeatable"},
-    {"loc", APPLIES(CONTEXT_VDEV), 1, handle_vdev_loc, "[mem:]ADDRESS", "where it answers"},
-    {"intr", APPLIES(CONTEXT_VDEV), 1, handle_vdev_intr, "PIC:LINE", "its interrupt"},
-    {"name", APPLIES(CONTEXT_VDEV), 1, handle_vdev_name, "NAME",
-     "its name; of the interrupt controller the one that intr uses"},
-    {"log", APPLIES(CONTEXT_VDEV), 2, handle_vdev_log, "FILTER{,FILTER} DESTINATION",
-     "what it logs where, instead of the VM's logger; repeatable"},
-    {"hostvector", APPLIES(CONTEXT_VDEV), 1, handle_hostvector, "N",
-     "interrupt controllers: host vector of line 0"},
-    {"loc", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
-    {"intr", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
-    {"name", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
-    {"log", APPLIES(CONTEXT_SKIPPED), 2, handle_skipped, "", ""},
-    {"hostvector", APPLIES(CONTEXT_SKIPPED), 1, handle_skipped, "", ""},
-    {"pass", OPENS(CONTEXT_PASS), 0, handle_pass, "",
-     "memory and interrupts of the host for the guest; repeatable"},
-    {"loc", APPLIES(CONTEXT_PASS), 1, handle_pass_loc, "[mem:]START[,LENGTH],ATTRS[=HOST]",
-     "a range of host memory; repeatable"},
-    {"intr", APPLIES(CONTEXT_PASS), 1, handle_pass_intr, "PIC:LINE[,FLAGS][=VECTOR]",
-     "a host interrupt; repeatable"},
-    {"reserve", OPENS(CONTEXT_RESERVE), 0, handle_reserve, "",
-     "keeps automatic placement away; repeatable"},
-    {"loc", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_loc, "[mem:]START,LENGTH",
-     "from a range; repeatable"},
-    {"intr", APPLIES(CONTEXT_RESERVE), 1, handle_reserve_intr, "NUMBER",
-     "from an interrupt line; repeatable"},
-    {"logger", NEITHER, 2, handle_logger, "FILTER{,FILTER} DESTINATION",
-     "which messages go where: stdout, stderr, slog, none; repeatable"},
-    {"unsupported", NEITHER, 2, handle_unsupported, "TYPE ACTION",
-     "what follows an instruction, reference or register nobody has: abort, fail, ignore"},
-    {"set", NEITHER, 2, handle_set, "VARIABLE VALUE", "sets a variable (qvm set ?)"},
-    {"dryrun", NEITHER, 0, handle_dryrun, "", "assemble everything, then stop"},
-    {"debug", NEITHER, 0, handle_debug, "", "accepted without effect"},
-    {"dump", NEITHER, 1, handle_dump, "DIRECTORY or \"|COMMAND\"", "where guest dumps go"},
-    {"safety", NEITHER, 1, handle_safety, "none|warn|required", "accepted without effect"},
-    {NULL, NEITHER, 0, NULL, NULL, NULL},
-};
 
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
 {
@@ -103,21 +41,6 @@ void parser_note(struct parser *p, const struct word *word, const char *format, 
     va_start(args, format);
     add_line(p, word, &p->config->notes, &p->config->note_count, format, args);
     va_end(args);
-}
-
-bool config_memory(const struct vm_config *c, size_t i, struct memory_range *range)
-{
-    if (i < c->ram_count) {
-        *range = (struct memory_range){c->rams[i].start, c->rams[i].length, c->rams[i].is_rom};
-        return true;
-    }
-    i -= c->ram_count;
-    for (size_t k = 0; k < c->pass_count; k++)
-        if (c->passes[k].m && i-- == 0) {
-            *range = (struct memory_range){c->passes[k].guest, c->passes[k].length, false};
-            return true;
-        }
-    return false;
 }
 
 struct piece word_piece(const struct word *word)
@@ -185,27 +108,10 @@ enum location_space location_space(struct piece *text)
     return SPACE_MEMORY;
 }
 
-HANDLER(handle_system)
-{
-    if (p->started) {
-        parser_error(p, option, "'system' must be the first option");
-        return;
-    }
-    if (arguments->bad)
-        return;
-    const char *equals = strchr(arguments->text, '=');
-    if (equals && equals[1])
-        parser_error(p, arguments, "'%s' is not a name for a system (write `system %s`)",
-                     arguments->text, equals + 1);
-    else if (!arguments->text[0] || strpbrk(arguments->text, "/="))
-        parser_error(p, arguments, "'%s' is not a name for a system", arguments->text);
-    p->config->system = parser_keep(p, word_piece(arguments));
-}
-
 /* The option of this name in the current context, or outside of all contexts. */
 static const struct option *option_find(const struct parser *p, const char *name)
 {
-    for (const struct option *o = p->options; o->name; o++)
+    for (const struct option *o = p->language->options; o->name; o++)
         if (!strcmp(o->name, name) && (o->class != OPTION_APPLIES || o->context == p->context))
             return o;
     return NULL;
@@ -213,7 +119,7 @@ static const struct option *option_find(const struct parser *p, const char *name
 
 static const char *context_opener(const struct parser *p, enum context context)
 {
-    for (const struct option *o = p->options; o->name; o++)
+    for (const struct option *o = p->language->options; o->name; o++)
         if (o->class == OPTION_OPENS && o->context == context)
             return o->name;
     return NULL;
@@ -223,7 +129,7 @@ static const char *context_opener(const struct parser *p, enum context context)
 static bool explain_misplaced(struct parser *p, const struct word *word)
 {
     char openers[64] = "";
-    for (const struct option *o = p->options; o->name; o++) {
+    for (const struct option *o = p->language->options; o->name; o++) {
         const char *opener = o->class == OPTION_APPLIES ? context_opener(p, o->context) : NULL;
         if (!opener || strcmp(o->name, word->text))
             continue;
@@ -245,22 +151,13 @@ static void report_unknown(struct parser *p, const struct word *word)
         return;
     }
     struct nearest nearest = nearest_to(word->text);
-    for (const struct option *o = p->options; o->name; o++)
+    for (const struct option *o = p->language->options; o->name; o++)
         if (o->class != OPTION_APPLIES || o->context == p->context)
             nearest_try(&nearest, o->name);
-    vdev_nearest_option(p, &nearest);
+    p->language->nearest_other(p, &nearest);
     char suggestion[NEAREST_TEXT];
     parser_error(p, word, "unknown option '%.64s'%s", word->text,
                  nearest_text(&nearest, suggestion));
-}
-
-/* A waiting blob-type word is used up by `load` and `pass`; anything else is wrong. */
-static void check_blob_word(struct parser *p, const struct option *option)
-{
-    if (!p->blob_word.text || option->handle == handle_load || option->handle == handle_pass)
-        return;
-    parser_error(p, &p->blob_word, "'%s' must be followed by 'load' or 'pass'", p->blob_word.text);
-    p->blob_word.text = NULL;
 }
 
 /* An option of a later line is no argument: the one of this line has been forgotten. */
@@ -279,7 +176,8 @@ static bool take_argument(struct parser *p, const struct word *option, struct wo
 static void run_option(struct parser *p, const struct option *option, const struct word *word)
 {
     struct word arguments[2] = {{0}};
-    check_blob_word(p, option);
+    if (p->language->before)
+        p->language->before(p, option);
     for (unsigned i = 0; i < option->arguments; i++)
         if (!take_argument(p, word, &arguments[i])) {
             parser_error(p, word, "missing argument of '%s' (%s)", option->name, option->form);
@@ -300,7 +198,7 @@ static bool may_be_skipped(const struct parser *p, const struct word *word)
 {
     bool is_its_line = p->opened.file == word->place.file && p->opened.line == word->place.line;
     return p->context == CONTEXT_SKIPPED &&
-           (is_its_line || !p->words.file || vdev_some_type_option(word->text));
+           (is_its_line || !p->words.file || p->language->is_other_somewhere(word->text));
 }
 
 /* After an unknown word the words behind it on the line are probably its arguments: nothing is said
@@ -313,7 +211,7 @@ void parser_run(struct parser *p)
         bool is_known = true;
         if (!word.bad && option)
             run_option(p, option, &word);
-        else if (word.bad || !vdev_type_option(p, &word))
+        else if (word.bad || !p->language->other_option(p, &word))
             is_known = false;
         if (is_known) {
             unknown.place.file = NULL;
@@ -326,60 +224,4 @@ void parser_run(struct parser *p)
             report_unknown(p, &word);
         unknown = word;
     }
-}
-
-bool config_parse(struct vm_config *config, const char *const *words, size_t count,
-                  const struct config_reader *reader, struct error *e)
-{
-    struct config_errors errors = {0};
-    struct parser p = {.options = config_options,
-                       .config = config,
-                       .errors = &errors,
-                       .pic = vdev_default_pic,
-                       .pic_name = vdev_default_pic->name};
-    *config = (struct vm_config){
-        .unsupported_instruction = UNSUPPORTED_FAIL,
-        .unsupported_reference = UNSUPPORTED_IGNORE,
-        .unsupported_register = UNSUPPORTED_FAIL,
-        .clock_rate_hz = 1000000000,
-        .counter_offset = UINT64_MAX,
-    };
-    config->cpu_model = strings_keep(&config->strings, vm_arches[0]->cpu->models[0].name,
-                                     strlen(vm_arches[0]->cpu->models[0].name));
-    p.words = (struct words){.arguments = words,
-                             .count = count,
-                             .reader = reader,
-                             .strings = &config->strings,
-                             .errors = &errors};
-    parser_run(&p);
-    parser_finish(&p);
-    words_free(&p.words);
-    bool ok = errors.lines.count == 0;
-    if (!ok) {
-        errors_report(&errors, e);
-        config_free(config);
-    }
-    strings_free(&errors.lines);
-    return ok;
-}
-
-void config_free(struct vm_config *config)
-{
-    for (size_t i = 0; i < config->vdev_count; i++) {
-        free(config->vdevs[i].options);
-        free(config->vdevs[i].loggers);
-    }
-    free(config->rams);
-    free(config->cpus);
-    free(config->loads);
-    free(config->vdevs);
-    free(config->passes);
-    free(config->pass_intrs);
-    free(config->reserves);
-    free(config->reserve_intrs);
-    free(config->loggers);
-    free(config->accepted);
-    free(config->notes);
-    strings_free(&config->strings);
-    *config = (struct vm_config){0};
 }

@@ -30,6 +30,21 @@ __attribute__((format(printf, 6, 7))) static void add(struct list *list, uint64_
     va_end(args);
 }
 
+bool config_memory(const struct vm_config *c, size_t i, struct memory_range *range)
+{
+    if (i < c->ram_count) {
+        *range = (struct memory_range){c->rams[i].start, c->rams[i].length, c->rams[i].is_rom};
+        return true;
+    }
+    i -= c->ram_count;
+    for (size_t k = 0; k < c->pass_count; k++)
+        if (c->passes[k].m && i-- == 0) {
+            *range = (struct memory_range){c->passes[k].guest, c->passes[k].length, false};
+            return true;
+        }
+    return false;
+}
+
 bool config_vdev_ranges(const struct vdev_config *c, size_t vcpus, struct vdev *v, struct error *e)
 {
     *v = (struct vdev){

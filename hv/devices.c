@@ -1,0 +1,78 @@
+/* A VM's devices: made in the order of its configuration, the interrupt controller first, and freed
+ * in reverse. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "emu/check.h"
+#include "hv/hv_internal.h"
+
+static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e)
+{
+    if (vm->vdev_count == VM_VDEVS_MAX)
+        return error_at(e, c->place.file, c->place.line, "more than %d vdevs", VM_VDEVS_MAX);
+    const struct vdev_type *pic = vm->config->vdevs[0].type;
+    if (c->has_intr && c->intr_line < pic->pic->first_shared)
+        return error_at(e, c->place.file, c->place.line,
+                        "vdev %s: line %u of the %s belongs to each vCPU; devices use %u and up",
+                        c->type->name, c->intr_line, pic->name, pic->pic->first_shared);
+    struct vdev *v = calloc(1, c->type->size);
+    CHECK_ROOM(v);
+    v->type = c->type;
+    v->env = vdev_env_init(vm, vm->vdev_count, loggers_of_vdev(vm, vm->vdev_count, c));
+    v->channel = (unsigned)vm->vdev_count;
+    v->loc = c->loc;
+    v->options = c->options;
+    v->option_count = c->option_count;
+    v->irq_line = c->intr_line;
+    snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
+    if (c->type->masters)
+        v->dma = guest_dma_port(vm, v->channel);
+    if (c->has_intr && vm->pic)
+        v->irq = pic_wire(vm->pic, c->intr_line);
+    if (!vm->pending[vm->vdev_count].data)
+        vm->pending[vm->vdev_count].data =
+            malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
+    CHECK_ROOM(vm->pending[vm->vdev_count].data);
+    vm->vdevs[vm->vdev_count++] = v;
+    return vdev_create(v, e) && bus_add(&vm->bus, v, e);
+}
+
+/* An Arm CPU has these two. */
+static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
+{
+    struct vm *vm = context;
+    bool irq = signals & CPU_SIGNAL_IRQ, fiq = signals & CPU_SIGNAL_FIQ;
+    if (!vm->vcpus[vcpu])
+        return;
+    if (vm->delays[vcpu].vm)
+        chaos_signal(vm, vcpu, irq, fiq);
+    else
+        deliver_interrupts(vm, vcpu, irq, fiq);
+}
+
+bool devices_make(struct vm *vm, struct error *e)
+{
+    for (size_t i = 0; i < vm->config->vdev_count; i++) {
+        if (!make_one(vm, &vm->config->vdevs[i], e))
+            return false;
+        if (i > 0)
+            continue;
+        /* The first is the interrupt controller; the others' wires go to it. */
+        vm->pic = pic_of(vm->vdevs[0]);
+        pic_connect(vm->pic, (struct pic_outputs){.set = signal_interrupts, .context = vm});
+        vm->world.pic_registers = pic_has_cpu_registers(vm->pic);
+    }
+    return pass_devices(vm, make_one, e);
+}
+
+void devices_free(struct vm *vm)
+{
+    for (size_t i = vm->vdev_count; i-- > 0;) {
+        if (vm->vdevs[i]->type->destroy)
+            vm->vdevs[i]->type->destroy(vm->vdevs[i]);
+        free(vm->vdevs[i]);
+    }
+    vm->vdev_count = 0;
+    vm->pic = NULL;
+    bus_free(&vm->bus);
+}

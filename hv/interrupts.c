@@ -1,0 +1,25 @@
+/* The interrupt controller's outputs on their way into a vCPU, and what else lets one run that
+ * could not before. */
+#include "hv/exitlog/exit_log.h"
+#include "hv/hv_internal.h"
+
+void vcpu_has_woken(struct board *b)
+{
+    engine_stop_soon(b->engine);
+    chaos_woken(b);
+}
+
+void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+{
+    struct vcpu *v = vm->vcpus[vcpu];
+    bool was_runnable = vcpu_is_runnable(v);
+    if ((irq && !v->irq) || (fiq && !v->fiq))
+        event_interrupt(vm->board, vm, vcpu, irq, fiq);
+    if (irq != v->irq || fiq != v->fiq)
+        exit_log_lines(vm, vcpu, irq, fiq);
+    vcpu_set_interrupts(v, irq, fiq);
+    if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
+        vcpu_has_woken(vm->board);
+    else if (was_runnable && !vcpu_is_runnable(v) && !v->loaded)
+        engine_stop_soon(vm->board->engine); /* whether others wait decides where a turn ends */
+}
