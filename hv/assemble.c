@@ -173,7 +173,7 @@ static bool make_vcpus(struct vm *vm, struct error *e)
         .counter_offset = offset == UINT64_MAX ? 0 : offset,
         .vcpus = vm->vcpus,
         .vcpu_count = (unsigned)vm->config->cpu_count,
-        .exit = dispatch_exit,
+        .exit = exit_dispatch,
         .set_line = set_line,
         .pmu_due = note_pmu_due,
         .timer = note_timer,
@@ -209,7 +209,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     vm_name(config, vm->number, vm->name, sizeof vm->name);
     loggers_init(vm);
     sha256_init(&vm->output);
-    vm->input_retry = (struct event){.name = "input retry", .fire = retry_input, .context = vm};
+    vm->input_retry = (struct event){.name = "input retry", .fire = input_retry, .context = vm};
     event_add(&b->events, &vm->input_retry);
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)

@@ -206,7 +206,7 @@ static enum exit_result handle(struct vm *vm, struct vcpu *v, struct guest_exit 
     return handlers[x->reason] ? handlers[x->reason](vm, v, x) : on_nothing(vm, v, x);
 }
 
-enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x)
+enum exit_result exit_dispatch(void *context, struct vcpu *v, struct guest_exit *x)
 {
     struct vm *vm = context;
     struct board *b = vm->board;
@@ -219,7 +219,7 @@ enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit 
         b->sinks.exit_begins(b->sinks.context);
     exit_log_exit(vm, v, x);
     enum exit_result result = handle(vm, v, x);
-    if (next_due(b) < b->run_until || b->pause_wanted || b->snapshot_wanted)
+    if (run_next_due(b) < b->run_until || b->pause_wanted || b->snapshot_wanted)
         engine_stop_soon(vm->world.engine);
     exit_log_result(vm, v, x, result);
     if (b->sinks.exit_ends)

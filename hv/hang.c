@@ -16,7 +16,7 @@ static bool can_run(const struct sched_entity *t)
     return !t->vm->ended && vcpu_is_runnable(t->vcpu);
 }
 
-bool nobody_gets_on(const struct board *b)
+bool hang_nobody_gets_on(const struct board *b)
 {
     for (size_t i = 0; i < b->schedule.turn_count; i++)
         if (can_run(&b->schedule.turns[i]) && !b->schedule.turns[i].vcpu->repeats)
@@ -24,7 +24,7 @@ bool nobody_gets_on(const struct board *b)
     return true;
 }
 
-void try_again(struct board *b)
+void hang_try_again(struct board *b)
 {
     for (size_t i = 0; i < b->schedule.turn_count; i++)
         b->schedule.turns[i].vcpu->repeats = false;
@@ -111,7 +111,7 @@ static bool may_be_helped(const struct vm *vm)
     return vm->board->shmem && vm->board->vm_count > 1;
 }
 
-void note_repetition(struct vm *vm, struct vcpu *v)
+void hang_note_repetition(struct vm *vm, struct vcpu *v)
 {
     char text[sizeof vm->ending];
     if (vm->ended)
@@ -127,7 +127,7 @@ void note_repetition(struct vm *vm, struct vcpu *v)
     }
 }
 
-void end_waiting(struct board *b)
+void hang_end_waiting(struct board *b)
 {
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
@@ -161,7 +161,7 @@ static void say_where(struct vm *vm, char *text, size_t size)
         add_whereabouts(vm, vm->vcpus[i], text, size);
 }
 
-void end_by_button(struct vm *vm, bool told)
+void hang_end_by_button(struct vm *vm, bool told)
 {
     char text[sizeof vm->ending];
     say_where(vm, text, sizeof text);
@@ -172,7 +172,7 @@ void end_by_button(struct vm *vm, bool told)
     vm->was_stopped = true;
 }
 
-void end_by_power_cut(struct vm *vm)
+void hang_end_by_power_cut(struct vm *vm)
 {
     char text[sizeof vm->ending];
     say_where(vm, text, sizeof text);
@@ -180,7 +180,7 @@ void end_by_power_cut(struct vm *vm)
     vm->was_stopped = true;
 }
 
-void end_by_limit(struct board *b, const char *which)
+void hang_end_by_limit(struct board *b, const char *which)
 {
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
@@ -191,10 +191,10 @@ void end_by_limit(struct board *b, const char *which)
         if (!all)
             say_where(vm, text, sizeof text);
         vm_end(vm, STATUS_LIMIT, "%s%s%s", which,
-               !*text || !all      ? ""
-               : any_repeats(vm)   ? ": "
-               : nobody_gets_on(b) ? " while every vCPU waits: "
-                                   : ": ",
+               !*text || !all           ? ""
+               : any_repeats(vm)        ? ": "
+               : hang_nobody_gets_on(b) ? " while every vCPU waits: "
+                                        : ": ",
                text);
         vm->was_stopped = true;
         vm->may_restart = false;

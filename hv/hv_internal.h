@@ -7,24 +7,24 @@
 #include "mmu/memory_image.h"
 
 /* exits.c: the one table through which guest exits are dispatched. */
-enum exit_result dispatch_exit(void *context, struct vcpu *v, struct guest_exit *x);
+enum exit_result exit_dispatch(void *context, struct vcpu *v, struct guest_exit *x);
 
 /* run.c: the tick of the next event or input. */
-uint64_t next_due(const struct board *b);
+uint64_t run_next_due(const struct board *b);
 
 /* hang.c: everybody who could run takes the same exception for ever, if anybody could. */
-bool nobody_gets_on(const struct board *b);
+bool hang_nobody_gets_on(const struct board *b);
 /* Something happened that may have changed memory: their next attempt may be another one. */
-void try_again(struct board *b);
+void hang_try_again(struct board *b);
 /* A vCPU takes the same exception for ever: its VM ends, or the user is told. */
-void note_repetition(struct vm *vm, struct vcpu *v);
+void hang_note_repetition(struct vm *vm, struct vcpu *v);
 /* Nothing will happen any more. */
-void end_waiting(struct board *b);
+void hang_end_waiting(struct board *b);
 /* The power button: the guest was `told` of it before, or cannot be. */
-void end_by_button(struct vm *vm, bool told);
-void end_by_power_cut(struct vm *vm);
+void hang_end_by_button(struct vm *vm, bool told);
+void hang_end_by_power_cut(struct vm *vm);
 /* "instruction limit reached", and what nobody would have ended. */
-void end_by_limit(struct board *b, const char *which);
+void hang_end_by_limit(struct board *b, const char *which);
 
 /* interrupts.c: the vCPU sees these; and another vCPU of the board can run that could not before.
  */
@@ -107,10 +107,10 @@ void loggers_init(struct vm *vm);
 const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_config *config);
 
 /* inputs.c: what an input does, and the event that offers devices their pending input again. */
-void deliver_input(struct board *b, const struct push *p);
-void retry_input(void *context, uint64_t due_ticks);
+void input_deliver(struct board *b, const struct push *p);
+void input_retry(void *context, uint64_t due_ticks);
 /* Are these bytes frames, one after the other, as they wait for a device? */
-bool are_pending_frames(const uint8_t *data, size_t size);
+bool inputs_are_frames(const uint8_t *data, size_t size);
 
 /* vm.c: a VM's output goes to its sink and its digest; so does a frame that it sends. */
 void vm_output(void *vm, unsigned channel, const void *data, size_t size);

@@ -12,7 +12,7 @@
 /* How frames wait: each behind its size. */
 #define FRAME_HEAD 4
 
-bool are_pending_frames(const uint8_t *data, size_t size)
+bool inputs_are_frames(const uint8_t *data, size_t size)
 {
     size_t at = 0;
     while (size - at > FRAME_HEAD) {
@@ -55,7 +55,7 @@ static void offer_pending(struct vm *vm)
                  vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
 }
 
-void retry_input(void *context, uint64_t due_ticks)
+void input_retry(void *context, uint64_t due_ticks)
 {
     (void)due_ticks;
     offer_pending(context);
@@ -120,7 +120,7 @@ static void press_button(struct vm *vm)
     /* ARM has no standard button: immediate termination unless a device handles it. A second press
      * is not for the guest. */
     if (!told || vm->button_pressed)
-        end_by_button(vm, told);
+        hang_end_by_button(vm, told);
     vm->button_pressed = true;
 }
 
@@ -131,7 +131,7 @@ static void deliver_to(struct vm *vm, const struct push *p)
         press_button(vm);
         break;
     case PUSH_POWER_CUT:
-        end_by_power_cut(vm);
+        hang_end_by_power_cut(vm);
         break;
     case PUSH_STATUS:
         vm_log_status(vm);
@@ -165,7 +165,7 @@ static bool is_for_a_device(unsigned kind)
 }
 
 /* Signals are for every VM. */
-void deliver_input(struct board *b, const struct push *p)
+void input_deliver(struct board *b, const struct push *p)
 {
     unsigned number = p->target >> 8, channel = p->target & 0xff;
     if (is_for_a_device(p->kind)) {

@@ -40,7 +40,7 @@ static void send_events(struct board *b, const struct vcpu *but)
 static void wake_all(struct board *b)
 {
     send_events(b, NULL);
-    try_again(b);
+    hang_try_again(b);
 }
 
 /* Inputs ------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ static bool poll_inputs(struct board *b)
     struct push p;
     b->next_poll = now + POLL_TICKS;
     while (journal_push(b->journal, now, &p)) {
-        deliver_input(b, &p);
+        input_deliver(b, &p);
         any = true;
     }
     if (any)
@@ -80,7 +80,7 @@ static void fire_events(struct board *b)
     wake_all(b);
 }
 
-uint64_t next_due(const struct board *b)
+uint64_t run_next_due(const struct board *b)
 {
     return least(event_next(&b->events), journal_next_tick(b->journal));
 }
@@ -96,7 +96,7 @@ static enum engine_fetch fetch_for(const struct board *b, bool is_users)
 static struct engine_budget budget_for(struct board *b, const struct choice *c)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    b->run_until = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
+    b->run_until = least(run_next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     uint64_t exact = b->run_until > now ? b->run_until - now : 0;
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
@@ -181,7 +181,7 @@ static bool wait_for_ever(struct board *b, uint64_t passed_ns)
 static bool idle(struct board *b)
 {
     uint64_t now = vtime_ticks(&b->vtime);
-    uint64_t next = least(next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
+    uint64_t next = least(run_next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
     next = least(next, next_stream_event(b));
     uint64_t reached = least(next, b->end_ticks);
     uint64_t ticks = reached > now ? reached - now : 0;
@@ -250,9 +250,9 @@ static bool limit_is_reached(struct board *b)
     bool is_end = vtime_ticks(&b->vtime) >= b->end_ticks;
     if (!insns && !is_end && vtime_ticks(&b->vtime) < b->options.limit_ticks)
         return false;
-    end_by_limit(b, insns    ? "instruction limit reached"
-                    : is_end ? "virtual time is at its end"
-                             : "time limit reached");
+    hang_end_by_limit(b, insns    ? "instruction limit reached"
+                         : is_end ? "virtual time is at its end"
+                                  : "time limit reached");
     return true;
 }
 
@@ -280,7 +280,7 @@ static void check_vm(struct board *b, struct vm *vm, struct vcpu *v, enum engine
     } else if (why == ENGINE_FAILED) {
         vm_safe_state(vm, "vCPU %u: the engine cannot go on at PC %#" PRIx64, v->index, pc);
     } else if (v->repeats) {
-        note_repetition(vm, v);
+        hang_note_repetition(vm, v);
     }
 }
 
@@ -375,10 +375,10 @@ bool board_run_to(struct board *b, uint64_t instructions)
         struct choice next = schedule_choose(&b->schedule);
         if (next.turn && next.turn == b->pause_before)
             return false;
-        if (next.turn && !(next.turn->vcpu->repeats && nobody_gets_on(b)))
+        if (next.turn && !(next.turn->vcpu->repeats && hang_nobody_gets_on(b)))
             run_turn(b, &next);
         else if (!idle(b))
-            end_waiting(b);
+            hang_end_waiting(b);
         finish_ended(b);
     }
     finish_ended(b);

@@ -75,7 +75,7 @@ static bool restore_device(struct vm *vm, size_t i, struct reader *in)
     uint64_t size = reader_int(in, 8);
     uint64_t most = type->frame ? PENDING_FRAMES_MAX : type->input ? PENDING_INPUT_MAX : 0;
     const uint8_t *data = size <= most ? reader_bytes(in, (size_t)size) : NULL;
-    if (size > most || (type->frame && data && !are_pending_frames(data, (size_t)size)))
+    if (size > most || (type->frame && data && !inputs_are_frames(data, (size_t)size)))
         return reader_refuse(in, "pending input");
     p->size = data ? (size_t)size : 0;
     if (p->size)

@@ -293,7 +293,7 @@ static bool memory_differs(struct board *a, struct board *b, struct difference *
     }
 }
 
-bool board_first_difference(struct board *a, struct board *b, struct difference *d)
+bool compare_boards(struct board *a, struct board *b, struct difference *d)
 {
     *d = (struct difference){.has_values = false};
     return time_differs(a, b, d) || shape_differs(a, b, d) || schedule_differs(a, b, d) ||

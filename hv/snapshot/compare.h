@@ -12,7 +12,7 @@ struct difference {
 };
 
 /* False: there is none. Only between runs. */
-bool board_first_difference(struct board *a, struct board *b, struct difference *d);
+bool compare_boards(struct board *a, struct board *b, struct difference *d);
 /* ", vm NAME, gpa 0x..." of the VM that has this page; "" if none has. */
 void compare_name_owner(struct board *b, hpa_t at, char *text, size_t size);
 /* What is at this byte of a device's saved state: its name; where that begins, and its size. */

@@ -91,7 +91,7 @@ static bool put_snapshot(struct divergence *d, struct bytes *out)
     recorded.board = NULL;
     recorded.options.exit_log = NULL;
     bool differ = player_start(&recorded, s->instructions, &sinks, &e) &&
-                  board_first_difference(recorded.board, board_of(d), &difference);
+                  compare_boards(recorded.board, board_of(d), &difference);
     if (differ) {
         text_put(out, "%s", difference.where);
         if (difference.has_values)

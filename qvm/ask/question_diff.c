@@ -302,7 +302,7 @@ static void put_code(struct comparison *c, unsigned side)
 static void put_difference(struct comparison *c, const char *introduction)
 {
     struct difference d;
-    if (!board_first_difference(board_of(c, 0), board_of(c, 1), &d))
+    if (!compare_boards(board_of(c, 0), board_of(c, 1), &d))
         snprintf(d.where, sizeof d.where, "something without a name");
     text_put(&c->out, "%s: %s", introduction, d.where);
     if (d.has_values)

@@ -366,7 +366,7 @@ START_TEST(pending_frames_are_looked_at)
         {"\1\0\0\0a\xff\xff\xff\xff\1", 10, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        ck_assert_msg(are_pending_frames((const uint8_t *)cases[i].data, cases[i].size) ==
+        ck_assert_msg(inputs_are_frames((const uint8_t *)cases[i].data, cases[i].size) ==
                           cases[i].good,
                       "case %zu", i);
 }
