@@ -31,7 +31,7 @@ enum machine_quirk {
     QUIRK_ONE_PAGE = 1u << 17, /* of an access over two pages, the engine not getting one of them,
                                   only that one is looked at: watchpoints, Device memory */
     QUIRK_INITRDS = 1u << 18,  /* a second initrd that has an address replaces the first */
-    QUIRK_STXR = 1u << 19, /* STXR that fails does not mind where its address and SP are */
+    QUIRK_STXR = 1u << 19,     /* STXR that fails does not mind where its address and SP are */
     QUIRK_FETCHES_FIRST = 1u << 20, /* what is due where the next instruction cannot be fetched,
                                        such as an event or an interrupt, comes behind the attempt */
 };
