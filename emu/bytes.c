@@ -37,25 +37,34 @@ void bytes_reserve(struct bytes *b, size_t size)
     CHECK_ROOM(bytes_try_reserve(b, size));
 }
 
+static void grow(struct bytes *b, size_t size)
+{
+    size_t capacity = b->capacity ? b->capacity : 256;
+    CHECK_ROOM(size <= PTRDIFF_MAX / 2 - b->size);
+    while (size > capacity - b->size)
+        capacity *= 2;
+    CHECK_ROOM(set_capacity(b, capacity));
+}
+
 void bytes_put(struct bytes *b, const void *data, size_t size)
 {
-    if (size > b->capacity - b->size) {
-        size_t capacity = b->capacity ? b->capacity : 256;
-        CHECK_ROOM(size <= PTRDIFF_MAX / 2 - b->size);
-        while (size > capacity - b->size)
-            capacity *= 2;
-        CHECK_ROOM(set_capacity(b, capacity));
-    }
+    if (size > b->capacity - b->size)
+        grow(b, size);
     if (size)
         memcpy(b->data + b->size, data, size);
     b->size += size;
 }
 
+/* States are long rows of integers: all 8 bytes are stored, which is one instruction, and what is
+ * too much is written over by what comes next. */
 void bytes_put_int(struct bytes *b, uint64_t value, size_t size)
 {
-    uint8_t le[8];
-    store_le(le, value, size);
-    bytes_put(b, le, size);
+    if (b->capacity - b->size < 8)
+        grow(b, 8);
+    uint8_t *to = b->data + b->size;
+    for (unsigned i = 0; i < 8; i++)
+        to[i] = (uint8_t)(value >> (8 * i));
+    b->size += size;
 }
 
 void bytes_put_varint(struct bytes *b, uint64_t value)
@@ -105,12 +114,6 @@ bool reader_refuse(struct reader *r, const char *what)
         r->refused = what;
     r->failed = true;
     return false;
-}
-
-bool reader_bool(struct reader *r, const char *what)
-{
-    uint64_t value = reader_int(r, 1);
-    return value > 1 ? reader_refuse(r, what) : value == 1;
 }
 
 uint64_t reader_varint(struct reader *r)
