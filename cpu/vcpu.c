@@ -214,46 +214,19 @@ const struct field vcpu_event_fields[] = {
     FIELD(struct vcpu, wait.until_ticks),   FIELD_END,
 };
 
-static void save(struct vcpu *v, struct vcpu *loaded, struct state *s)
+void vcpu_visit(struct vcpu *v, struct vcpu *loaded, struct state *s)
 {
+    struct engine *e = v->world->engine;
+    if (state_restores(s)) {
+        v->loaded = false;
+        engine_context_load(e, v->context);
+        v->world->arch->visit(v, s);
+        engine_context_save(e, v->context);
+        return;
+    }
     bool borrowed = borrow(v, loaded);
     v->world->arch->visit(v, s);
     give_back(loaded, borrowed);
-}
-
-void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out)
-{
-    struct state s = state_saving(out);
-    save(v, loaded, &s);
-}
-
-void vcpu_state_items(struct vcpu *v, struct vcpu *loaded,
-                      void (*item)(void *context, const struct state_item *item), void *context)
-{
-    struct bytes scratch = {0};
-    struct state s = state_saving(&scratch);
-    s.item = item;
-    s.context = context;
-    save(v, loaded, &s);
-    bytes_free(&scratch);
-}
-
-void vcpu_state_item_at(struct vcpu *v, struct vcpu *loaded, size_t offset, struct state_item *item)
-{
-    struct state_search search = {.offset = offset};
-    vcpu_state_items(v, loaded, state_search_item, &search);
-    *item = search.found;
-}
-
-bool vcpu_restore(struct vcpu *v, struct reader *in)
-{
-    struct engine *e = v->world->engine;
-    struct state s = state_restoring(in);
-    v->loaded = false;
-    engine_context_load(e, v->context);
-    v->world->arch->visit(v, &s);
-    engine_context_save(e, v->context);
-    return !in->failed;
 }
 
 void vcpu_resume(struct vcpu *v, bool in_engine)

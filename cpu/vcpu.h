@@ -15,7 +15,6 @@
 #include "cpu/points.h"
 #include "emu/cpu_lines.h"
 #include "emu/event.h"
-#include "emu/fields.h"
 #include "emu/log.h"
 #include "emu/state.h"
 #include "emu/vtime.h"
@@ -151,21 +150,12 @@ void vcpu_counters_due(struct vcpu *v, uint64_t tick);
 /* The interrupt controller's outputs. */
 void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
 
-/* Every register as bytes, the same for every build: for digests and snapshots. `loaded` is the
- * vCPU that is in the engine now, or NULL; it still is afterwards. */
-void vcpu_save(struct vcpu *v, struct vcpu *loaded, struct bytes *out);
-/* What is in it, item by item. */
-void vcpu_state_items(struct vcpu *v, struct vcpu *loaded,
-                      void (*item)(void *context, const struct state_item *item), void *context);
-/* The one that holds this byte. */
-void vcpu_state_item_at(struct vcpu *v, struct vcpu *loaded, size_t offset,
-                        struct state_item *item);
+/* Every register, for digests and snapshots. Saving: `loaded` is the vCPU that is in the engine
+ * now, or NULL; it still is afterwards. Restoring, of a vCPU of the same model: none is in the
+ * engine afterwards. */
+void vcpu_visit(struct vcpu *v, struct vcpu *loaded, struct state *s);
 /* Parts of every vCPU's state, for its architecture. */
 extern const struct field vcpu_fields[], vcpu_event_fields[];
-
-/* Restores what vcpu_save wrote, into a vCPU of the same model; no vCPU is in the engine
- * afterwards. False: the data is not that. */
-bool vcpu_restore(struct vcpu *v, struct reader *in);
 /* After every vCPU, device and the time are restored: timers run again, and one vCPU is put back
  * into the engine. */
 void vcpu_resume(struct vcpu *v, bool in_engine);

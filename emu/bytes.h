@@ -44,8 +44,6 @@ const uint8_t *reader_bytes(struct reader *r, size_t size);
 bool reader_string(struct reader *r, char *to, size_t room);
 /* What was read cannot be a value of that: as if the data ended here. Returns false. */
 bool reader_refuse(struct reader *r, const char *what);
-/* A byte that is 0 or 1; anything else is refused. */
-bool reader_bool(struct reader *r, const char *what);
 bool reader_at_end(const struct reader *r);
 
 /* Little-endian integers in memory, 1 to 8 bytes wide. */

@@ -66,3 +66,8 @@ void event_fire_due(struct event_queue *q, uint64_t now_ticks)
         e->fire(e->context, due);
     }
 }
+
+void event_visit(struct event_queue *q, struct event *e, struct state *s, const char *name)
+{
+    event_at(q, e, state_value(s, name, e->when_ticks, 8));
+}

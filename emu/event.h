@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "emu/state.h"
+
 #define EVENT_NEVER UINT64_MAX
 
 struct event {
@@ -38,5 +40,7 @@ uint64_t event_next(const struct event_queue *q);
 /* Fires everything due at or before `now_ticks`, in order; an event is disarmed before it fires and
  * may arm itself again. */
 void event_fire_due(struct event_queue *q, uint64_t now_ticks);
+/* Its place in time, as state. */
+void event_visit(struct event_queue *q, struct event *e, struct state *s, const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 /* Field tables: one table per stateful thing lists what a snapshot needs, as scalars or arrays of
- * one scalar. Save, restore, digest and diff all come from it; nothing is written twice.
+ * one scalar, for state visitors (state_fields). Restoring only copies; wires and caches are the
+ * owner's to recompute.
  *
  *     static const struct field uart_fields[] = {
  *         FIELD(struct pl011, imsc),
@@ -13,9 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "emu/bytes.h"
-#include "emu/error.h"
 
 struct field {
     const char *name;
@@ -43,14 +41,5 @@ struct field {
 /* A bool of another value is undefined behaviour to read. */
 #define FIELD_MOST(member) _Generic((member), bool: (uint64_t)1, default: UINT64_MAX)
 /* clang-format on */
-
-/* Appends every field, little-endian, in table order. */
-void fields_save(const struct field *table, const void *object, struct bytes *out);
-/* Only copies; wires and caches are the owner's to recompute. False if the data is too short, or a
- * value is larger than its field may be, which in->refused then names. */
-bool fields_restore(const struct field *table, void *object, struct reader *in);
-/* The first field that differs: its name, or NULL. `index` gets the element. */
-const char *fields_first_difference(const struct field *table, const void *a, const void *b,
-                                    size_t *index);
 
 #endif

@@ -81,6 +81,16 @@ bool journal_seek(struct journal *j, struct journal_position position)
     return true;
 }
 
+void journal_visit(struct journal *j, struct state *s)
+{
+    struct journal_position at = journal_position(j);
+    at.pulls = state_value(s, "bytes of pulled inputs that were used", at.pulls, 8);
+    at.pushes = state_value(s, "bytes of pushed inputs that were used", at.pushes, 8);
+    at.last_push_tick = state_value(s, "when the last input was pushed", at.last_push_tick, 8);
+    if (state_restores(s) && state_is_good(s) && !journal_seek(j, at))
+        state_refuse(s, "how much of the journal was used");
+}
+
 void journal_begins_here(struct journal *j)
 {
     j->begins_here = true;

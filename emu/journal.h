@@ -17,11 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "emu/bytes.h"
 #include "emu/digest_index.h"
 #include "emu/error.h"
 #include "emu/event.h"
 #include "emu/hash.h"
+#include "emu/state.h"
 
 enum journal_mode { JOURNAL_LIVE, JOURNAL_RECORD, JOURNAL_REPLAY };
 
@@ -165,6 +165,7 @@ struct journal_position journal_position(const struct journal *j);
 /* Replay: goes on from there. False: there is no such place. Live: the next push counts from its
  * tick. */
 bool journal_seek(struct journal *j, struct journal_position position);
+void journal_visit(struct journal *j, struct state *s);
 /* Replay: the next journal_seek is to the snapshot that the recording began with, whose position
  * may be one of another recording: only its tick counts, and what assembly pulled. */
 void journal_begins_here(struct journal *j);

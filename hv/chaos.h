@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "emu/bytes.h"
 #include "emu/event.h"
+#include "emu/state.h"
 
 struct board;
 struct vm;
@@ -53,8 +53,7 @@ void chaos_woken(struct board *b);
 void chaos_forget(struct vm *vm);
 
 /* What is on its way, and what has arrived. Restored last: what devices signal while they are
- * restored is on no way. False: the data is not that. */
-void chaos_save(const struct board *b, struct bytes *out);
-bool chaos_restore(struct board *b, struct reader *in);
+ * restored is on no way. */
+void chaos_visit(struct board *b, struct state *s);
 
 #endif

@@ -53,30 +53,24 @@ void chaos_forget(struct vm *vm)
 /* State -------------------------------------------------------------------------------------------
  */
 
-void chaos_save(const struct board *b, struct bytes *out)
+static void visit_delay(struct chaos_delay *d, struct state *s)
 {
-    for (size_t i = 0; i < b->vm_count && b->options.chaos.on; i++)
-        for (unsigned k = 0; k < b->vms[i]->vcpu_count; k++) {
-            const struct chaos_delay *d = &b->vms[i]->delays[k];
-            bytes_put_int(out, d->irq, 1);
-            bytes_put_int(out, d->fiq, 1);
-            bytes_put_int(out, b->vms[i]->vcpus[k]->irq, 1);
-            bytes_put_int(out, b->vms[i]->vcpus[k]->fiq, 1);
-            bytes_put_int(out, d->event.when_ticks, 8);
-        }
+    struct vcpu *v = d->vm->vcpus[d->vcpu];
+    d->irq = state_bool(s, "a delayed interrupt", d->irq);
+    d->fiq = state_bool(s, "a delayed fast interrupt", d->fiq);
+    bool irq = state_bool(s, "an interrupt line", v->irq);
+    bool fiq = state_bool(s, "a fast interrupt line", v->fiq);
+    if (state_restores(s))
+        vcpu_set_interrupts(v, irq, fiq);
+    event_visit(&d->vm->board->events, &d->event, s, "when an interrupt arrives");
 }
 
-bool chaos_restore(struct board *b, struct reader *in)
+void chaos_visit(struct board *b, struct state *s)
 {
-    for (size_t i = 0; i < b->vm_count && b->options.chaos.on; i++)
-        for (unsigned k = 0; k < b->vms[i]->vcpu_count; k++) {
-            struct chaos_delay *d = &b->vms[i]->delays[k];
-            d->irq = reader_bool(in, "a delayed interrupt");
-            d->fiq = reader_bool(in, "a delayed interrupt");
-            bool irq = reader_bool(in, "an interrupt line"),
-                 fiq = reader_bool(in, "an interrupt line");
-            vcpu_set_interrupts(b->vms[i]->vcpus[k], irq, fiq);
-            event_at(&b->events, &d->event, reader_int(in, 8));
-        }
-    return !in->failed;
+    for (unsigned i = 0; i < b->schedule.turn_count && b->options.chaos.on; i++) {
+        const struct sched_entity *t = &b->schedule.turns[i];
+        state_within(s, "turn %u: ", i);
+        visit_delay(&t->vm->delays[t->vcpu->index], s);
+    }
+    state_within(s, NULL, 0);
 }

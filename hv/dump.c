@@ -36,26 +36,23 @@ struct dump {
  */
 
 /* Every register by its name, so that another version finds those that it knows. */
-struct named_state {
-    struct bytes state, items;
-};
-
 static void put_item(void *context, const struct state_item *item)
 {
-    struct named_state *n = context;
-    bytes_put_string(&n->items, item->name);
-    bytes_put_varint(&n->items, item->size);
-    bytes_put(&n->items, n->state.data + item->offset, item->size);
+    struct bytes *items = context;
+    bytes_put_string(items, item->name);
+    bytes_put_varint(items, item->size);
+    bytes_put(items, item->data, item->size);
 }
 
 static void put_state(struct bytes *out, struct vcpu *v, struct vcpu *loaded)
 {
-    struct named_state n = {{0}, {0}};
-    vcpu_save(v, loaded, &n.state);
-    vcpu_state_items(v, loaded, put_item, &n);
-    elf_put_note(out, IMPORT_NOTE_OWNER, IMPORT_NOTE_VCPU, &n.items);
-    bytes_free(&n.items);
-    bytes_free(&n.state);
+    struct bytes items = {0}, state = {0};
+    const struct state_listener listener = {.item = put_item, .context = &items};
+    struct state s = state_telling(&state, &listener);
+    vcpu_visit(v, loaded, &s);
+    elf_put_note(out, IMPORT_NOTE_OWNER, IMPORT_NOTE_VCPU, &items);
+    bytes_free(&items);
+    bytes_free(&state);
 }
 
 static void put_vcpus(struct dump *d)

@@ -63,9 +63,8 @@ const char *psci_call_name(uint32_t function);
 /* semihosting.c */
 struct semihosting *semihosting_new(const char *folder);
 void semihosting_free(struct semihosting *s);
-/* Appends the open handles, for digests. `s` may be NULL. */
-void semihosting_save(const struct semihosting *s, struct bytes *out);
-bool semihosting_restore(struct semihosting *s, struct reader *in);
+/* The open handles, with the contents of files. */
+void semihosting_visit(struct semihosting *sh, struct state *s);
 enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
 
 /* vm.c: calls `terminate` of each device of a VM that has ended. */
@@ -73,13 +72,16 @@ void vm_finish(struct vm *vm);
 /* restart.c: the same VM anew; ends again, with a sentence, if that fails. */
 void vm_restart(struct vm *vm);
 
-/* state.c: all but memory, for digests and snapshots. False: the data is not of such a board. */
-void board_save_state(struct board *b, struct bytes *out);
-bool board_restore_state(struct board *b, struct reader *in);
+/* board_state.c: all but memory, for digests and snapshots. A board that could not be restored is
+ * of no use. */
+void board_visit(struct board *b, struct state *s);
+/* The value at an offset of it, or of a name. */
+void board_search(struct board *b, struct state_search *search);
 
 /* snapshot.c: when the next one is due, from now on; and all of the machine but the contents of its
  * memory. */
 void snapshot_plan(struct board *b);
+void snapshot_visit_machine(struct board *b, struct state *s);
 void snapshot_save_machine(struct board *b, struct bytes *out);
 bool snapshot_restore_machine(struct board *b, struct reader *in);
 /* The board becomes what it was when its machine was saved and the image of its memory was taken.

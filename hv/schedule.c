@@ -306,63 +306,51 @@ void schedule_account(struct schedule *s, struct sched_entity *turn, uint64_t in
     s->current_is_over = over;
 }
 
-void schedule_save(const struct schedule *s, struct bytes *out)
+/* State -------------------------------------------------------------------------------------------
+ */
+
+static void visit_sporadic(struct sporadic *p, struct state *s)
 {
-    bytes_put_int(out, s->quantum_end, 8);
-    bytes_put_int(out, s->current_is_over, 1);
-    bytes_put_int(out, s->current, 4);
-    bytes_put_int(out, s->current_pcpu, 4);
-    for (unsigned i = 0; i < s->pcpu_count; i++)
-        bytes_put_int(out, s->on_pcpu[i], 4);
-    for (size_t i = 0; i < s->turn_count; i++) {
-        const struct sporadic *p = &s->turns[i].sporadic;
-        if (!is_sporadic(&s->turns[i]))
-            continue;
-        bytes_put_int(out, p->budget, 8);
-        bytes_put_int(out, p->active_from, 8);
-        bytes_put_int(out, p->used, 8);
-        bytes_put_int(out, p->pending_count, 1);
-        for (unsigned r = 0; r < p->pending_count; r++) {
-            bytes_put_int(out, p->pending[r].when_ticks, 8);
-            bytes_put_int(out, p->pending[r].amount, 8);
-        }
+    p->budget = state_value(s, "budget", p->budget, 8);
+    p->active_from = state_value(s, "since when it uses that", p->active_from, 8);
+    p->used = state_value(s, "what it used since then", p->used, 8);
+    p->pending_count = (uint32_t)state_count(s, "a sporadic budget's replenishments",
+                                             p->pending_count, 1, SPORADIC_PENDING_MAX);
+    for (unsigned i = 0; i < p->pending_count; i++) {
+        struct replenishment *r = &p->pending[i];
+        r->when_ticks = state_numbered(s, "when replenishment %u comes", i, r->when_ticks, 8);
+        r->amount = state_numbered(s, "what replenishment %u gives", i, r->amount, 8);
     }
 }
 
-static bool restore_sporadic(struct sporadic *p, struct reader *in)
+/* A turn, or SCHEDULE_NONE. */
+static void check_turn(const struct schedule *schedule, struct state *s, uint32_t turn,
+                       const char *name)
 {
-    p->budget = reader_int(in, 8);
-    p->active_from = reader_int(in, 8);
-    p->used = reader_int(in, 8);
-    p->pending_count = (uint32_t)reader_int(in, 1);
-    if (p->pending_count > SPORADIC_PENDING_MAX)
-        return reader_refuse(in, "a sporadic budget's replenishments");
-    for (unsigned r = 0; r < p->pending_count; r++) {
-        p->pending[r].when_ticks = reader_int(in, 8);
-        p->pending[r].amount = reader_int(in, 8);
-    }
-    return true;
+    if (turn != SCHEDULE_NONE && turn >= schedule->turn_count)
+        state_refuse(s, name);
 }
 
-bool schedule_restore(struct schedule *s, struct reader *in)
+void schedule_visit(struct schedule *schedule, struct state *s)
 {
-    s->quantum_end = reader_int(in, 8);
-    s->current_is_over = reader_bool(in, "whether the turn is over");
-    s->current = (uint32_t)reader_int(in, 4);
-    s->current_pcpu = (uint32_t)reader_int(in, 4);
-    if ((s->current != SCHEDULE_NONE && s->current >= s->turn_count) ||
-        s->current_pcpu >= s->pcpu_count)
-        return reader_refuse(in, "whose turn it is");
-    bool ok = true;
-    for (unsigned i = 0; i < s->pcpu_count; i++) {
-        s->on_pcpu[i] = (uint32_t)reader_int(in, 4);
-        if (s->on_pcpu[i] != SCHEDULE_NONE && s->on_pcpu[i] >= s->turn_count)
-            return reader_refuse(in, "who is on a CPU");
+    schedule->quantum_end = state_value(s, "end of the quantum", schedule->quantum_end, 8);
+    schedule->current_is_over =
+        state_bool(s, "whether the turn is over", schedule->current_is_over);
+    schedule->current = (uint32_t)state_value(s, "whose turn it is", schedule->current, 4);
+    check_turn(schedule, s, schedule->current, "whose turn it is");
+    schedule->current_pcpu = (uint32_t)state_up_to(s, "on which CPU", schedule->current_pcpu, 4,
+                                                   schedule->pcpu_count - 1);
+    for (unsigned i = 0; i < schedule->pcpu_count; i++) {
+        uint32_t *turn = &schedule->on_pcpu[i];
+        *turn = (uint32_t)state_numbered(s, "who is on CPU %u", i, *turn, 4);
+        check_turn(schedule, s, *turn, "who is on a CPU");
     }
-    for (size_t i = 0; i < s->turn_count; i++) {
-        s->turns[i].in_guest = false;
-        if (is_sporadic(&s->turns[i]))
-            ok &= restore_sporadic(&s->turns[i].sporadic, in);
+    for (unsigned i = 0; i < schedule->turn_count; i++) {
+        struct sched_entity *t = &schedule->turns[i];
+        t->in_guest &= !state_restores(s);
+        state_within(s, "turn %u: ", i);
+        if (is_sporadic(t))
+            visit_sporadic(&t->sporadic, s);
     }
-    return ok && !in->failed;
+    state_within(s, NULL, 0);
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "emu/bytes.h"
+#include "emu/state.h"
 #include "emu/vtime.h"
 #include "hv/config/config.h"
 
@@ -86,8 +86,6 @@ uint64_t schedule_budget(const struct schedule *s, const struct sched_entity *tu
 /* It ran so many, up to now; `over`: it ended at the end of its quantum. */
 void schedule_account(struct schedule *s, struct sched_entity *turn, uint64_t instructions,
                       bool over);
-void schedule_save(const struct schedule *s, struct bytes *out);
-/* False: it is not of such a board. */
-bool schedule_restore(struct schedule *s, struct reader *in);
+void schedule_visit(struct schedule *schedule, struct state *s);
 
 #endif

@@ -291,36 +291,38 @@ void memory_clear(struct memory *m)
         memset(memory_at(m, page, PAGE_SIZE, MEMORY_WRITE), 0, PAGE_SIZE);
 }
 
-void memory_save(const struct memory *m, struct bytes *out)
+static void visit_bank(struct memory_bank *b, struct state *s)
 {
-    bytes_put_int(out, m->bank_count, 1);
-    bytes_put_int(out, m->scatter_turn, 8);
-    bytes_put_int(out, m->free_pages, 8);
-    for (size_t i = 0; i < m->bank_count; i++) {
-        const struct memory_bank *b = &m->banks[i];
-        bytes_put_int(out, b->base.v, 8);
-        bytes_put_int(out, b->size, 8);
-        for (size_t w = 0; w < b->group_count * GROUP_WORDS; w++)
-            bytes_put_int(out, b->used[w], 8);
-    }
+    state_fixed(s, "where a memory bank begins", b->base.v, 8);
+    state_fixed(s, "the size of a memory bank", b->size, 8);
+    state_row(s, "which pages are taken", b->used, sizeof b->used[0], b->group_count * GROUP_WORDS);
+    if (state_restores(s))
+        bank_trim(b); /* what is outside the bank stays outside, whatever the data says */
 }
 
-bool memory_restore(struct memory *m, struct reader *in)
+static uint64_t count_free(const struct memory *m)
 {
-    bool same = reader_int(in, 1) == m->bank_count;
-    m->scatter_turn = reader_int(in, 8);
-    uint64_t free_pages = reader_int(in, 8), counted = 0;
-    for (size_t i = 0; i < m->bank_count && same; i++) {
-        struct memory_bank *b = &m->banks[i];
-        same = reader_int(in, 8) == b->base.v && reader_int(in, 8) == b->size;
-        for (size_t w = 0; same && w < b->group_count * GROUP_WORDS; w++)
-            b->used[w] = reader_int(in, 8);
-        bank_trim(b); /* what is outside the bank stays outside, whatever the data says */
+    uint64_t pages = 0;
+    for (const struct memory_bank *b = m->banks; b < m->banks + m->bank_count; b++)
         for (size_t w = 0; w < b->group_count * GROUP_WORDS; w++)
-            counted += 64 - (unsigned)__builtin_popcountll(b->used[w]);
+            pages += 64 - (unsigned)__builtin_popcountll(b->used[w]);
+    return pages;
+}
+
+void memory_visit(struct memory *m, struct state *s)
+{
+    state_fixed(s, "the number of memory banks", m->bank_count, 1);
+    m->scatter_turn = state_value(s, "whose turn it is to give memory", m->scatter_turn, 8);
+    m->free_pages = state_value(s, "the number of free pages", m->free_pages, 8);
+    for (size_t i = 0; i < m->bank_count; i++) {
+        state_within(s, "bank %u: ", (unsigned)i);
+        visit_bank(&m->banks[i], s);
     }
-    m->free_pages = counted;
-    return same && !in->failed && counted == free_pages;
+    state_within(s, NULL, 0);
+    if (!state_restores(s) || m->free_pages == count_free(m))
+        return;
+    m->free_pages = count_free(m);
+    state_refuse(s, "the number of free pages");
 }
 
 bool memory_is_touched(const struct memory *m, hpa_t page)

@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 #include "emu/addr.h"
-#include "emu/bytes.h"
 #include "emu/error.h"
 #include "emu/hash.h"
+#include "emu/state.h"
 
 enum memory_access { MEMORY_READ, MEMORY_WRITE };
 
@@ -125,10 +125,8 @@ bool memory_is_touched(const struct memory *m, hpa_t page);
 /* The first page at or after `*page` that was ever written, in `*page`; false when there is none.
  * A snapshot holds exactly these. */
 bool memory_next_touched(const struct memory *m, hpa_t *page);
-/* The allocator's state, without contents: for snapshots. memory_restore wants the same banks;
- * false if the data is of another board. */
-void memory_save(const struct memory *m, struct bytes *out);
-bool memory_restore(struct memory *m, struct reader *in);
+/* The allocator's state, without contents: for snapshots. The banks must be the same. */
+void memory_visit(struct memory *m, struct state *s);
 /* All pages become zero. */
 void memory_clear(struct memory *m);
 /* Pages that come later. The memory behaves as if it held them already: memory_at has them loaded,

@@ -317,52 +317,58 @@ bool tlb_invalidate_va_all_asids(struct stage1_tlb *t, gva_t va)
     return large;
 }
 
-void tlb_save(const struct stage1_tlb *t, struct bytes *out)
+static void visit_entry(struct entry *e, struct state *s)
 {
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < t->count; i++)
-        live += is_live(t, &t->entries[i]);
-    bytes_put_int(out, t->inserted, 4);
-    bytes_put_int(out, live, 4);
+    const uint8_t permits = PERMIT_R | PERMIT_W | PERMIT_X;
+    e->key = state_value(s, "a TLB entry's page", e->key, 8);
+    e->base = state_value(s, "a TLB entry's gpa", e->base, 8);
+    e->asid = (uint16_t)state_value(s, "a TLB entry's ASID", e->asid, 2);
+    e->size_bits = (uint8_t)state_up_to(s, "a TLB entry's size", e->size_bits, 1, 30);
+    if (!(LEAF_SIZES >> e->size_bits & 1))
+        state_refuse(s, "a TLB entry's size");
+    e->level = (uint8_t)state_up_to(s, "a TLB entry's level", e->level, 1, 3);
+    e->attr = (uint8_t)state_value(s, "a TLB entry's memory type", e->attr, 1);
+    e->el1 = (uint8_t)state_up_to(s, "a TLB entry's rights", e->el1, 1, permits);
+    e->el0 = (uint8_t)state_up_to(s, "a TLB entry's rights at EL0", e->el0, 1, permits);
+    e->flags = (uint8_t)state_up_to(s, "a TLB entry's flags", e->flags, 1, FLAGS_ALL);
+}
+
+static void save_entries(struct stage1_tlb *t, struct state *s)
+{
     for (uint32_t i = 0; i < t->count; i++) {
-        const struct entry *e = &t->entries[i];
-        if (!is_live(t, e))
-            continue;
-        bytes_put_int(out, e->key, 8);
-        bytes_put_int(out, e->base, 8);
-        bytes_put_int(out, e->asid, 2);
-        const uint8_t rest[6] = {e->size_bits, e->level, e->attr, e->el1, e->el0, e->flags};
-        bytes_put(out, rest, sizeof rest);
+        state_within(s, "entry %u: ", i);
+        if (is_live(t, &t->entries[i]))
+            visit_entry(&t->entries[i], s);
+    }
+    state_within(s, NULL, 0);
+}
+
+static void restore_entries(struct stage1_tlb *t, uint32_t live, struct state *s)
+{
+    for (uint32_t i = 0; i < live; i++) {
+        struct entry e = {0};
+        visit_entry(&e, s);
+        if (!state_is_good(s))
+            return;
+        push(t, &e);
     }
 }
 
-static bool restore_entry(struct stage1_tlb *t, struct reader *in)
+void tlb_visit(struct stage1_tlb *t, struct state *s)
 {
-    struct entry e = {.key = reader_int(in, 8), .base = reader_int(in, 8)};
-    e.asid = (uint16_t)reader_int(in, 2);
-    const uint8_t *rest = reader_bytes(in, 6);
-    if (!rest || rest[0] > 30 || !(LEAF_SIZES >> rest[0] & 1) || rest[1] > 3 || rest[5] > FLAGS_ALL)
-        return false;
-    e.size_bits = rest[0];
-    e.level = rest[1];
-    e.attr = rest[2];
-    e.el1 = rest[3] & 7;
-    e.el0 = rest[4] & 7;
-    e.flags = rest[5];
-    push(t, &e);
-    return true;
-}
-
-bool tlb_restore(struct stage1_tlb *t, struct reader *in)
-{
+    uint32_t inserted = t->inserted, live = 0;
+    for (uint32_t i = 0; i < t->count && !state_restores(s); i++)
+        live += is_live(t, &t->entries[i]);
+    inserted = (uint32_t)state_up_to(s, "how often a TLB took an entry", inserted, 4, TLB_ENTRIES);
+    live = (uint32_t)state_count(s, "how many entries a TLB has", live, 4, inserted);
+    if (!state_restores(s)) {
+        save_entries(t, s);
+        return;
+    }
     tlb_invalidate_all(t);
-    uint64_t inserted = reader_int(in, 4), live = reader_int(in, 4);
-    bool good = !in->failed && live <= inserted && inserted <= TLB_ENTRIES;
-    for (uint64_t i = 0; good && i < live; i++)
-        good = restore_entry(t, in);
-    if (good)
-        t->inserted = (uint32_t)inserted;
+    restore_entries(t, live, s);
+    if (state_is_good(s))
+        t->inserted = inserted;
     else
         tlb_invalidate_all(t);
-    return good;
 }

@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #include "emu/addr.h"
-#include "emu/bytes.h"
+#include "emu/state.h"
 #include "mmu/walk.h"
 
 /* What a walk of the guest's own tables gives for a page. */
@@ -82,9 +82,8 @@ bool tlb_invalidate_va(struct stage1_tlb *t, gva_t va,
 bool tlb_invalidate_va_all_asids(struct stage1_tlb *t, gva_t va); /* VAAE1, VAALE1 */
 
 /* The state for snapshots and digests: the live entries in the order of insertion, and how many
- * insertions there were. Equal states give equal bytes, restored or not. */
-void tlb_save(const struct stage1_tlb *t, struct bytes *out);
-/* False, and the TLB empty, when the data is not what tlb_save writes. */
-bool tlb_restore(struct stage1_tlb *t, struct reader *in);
+ * insertions there were. Equal states give equal bytes, restored or not. A TLB that cannot be
+ * restored is empty. */
+void tlb_visit(struct stage1_tlb *t, struct state *s);
 
 #endif

@@ -549,61 +549,41 @@ enum exit_result semihosting_call(struct vm *vm, struct vcpu *v)
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
 
-void semihosting_save(const struct semihosting *s, struct bytes *out)
+/* What no operation makes: another name or position, more in all files than they may have. */
+static void check_handle(const struct semihosting *sh, const struct handle *h, struct state *s)
 {
-    for (size_t i = 0; s && i < HANDLES; i++) {
-        const struct handle *h = &s->handles[i];
-        bytes_put_int(out, h->kind, 1);
-        if (h->kind == HANDLE_FREE)
-            continue;
-        bytes_put_int(out,
-                      h->readable | (unsigned)h->writable << 1 | (unsigned)h->appends << 2 |
-                          (unsigned)h->changed << 3,
-                      1);
-        bytes_put_int(out, h->at, 8);
-        bytes_put_string(out, h->name);
-        bytes_put_varint(out, h->contents.size);
-        bytes_put(out, h->contents.data, h->contents.size);
-    }
-    if (s)
-        bytes_put_int(out, s->error, 4);
+    bool may_be = name_is_safe(h->name) || (strcmp(h->name, FEATURES) == 0 && !h->writable);
+    if (h->kind == HANDLE_FILE && !may_be)
+        state_refuse(s, "the name of a semihosting file");
+    if (h->at > h->contents.size)
+        state_refuse(s, "the position in a semihosting file");
+    if (open_bytes(sh) > OPEN_MAX)
+        state_refuse(s, "the size of all semihosting files");
 }
 
-bool semihosting_restore(struct semihosting *s, struct reader *in)
+static void visit_handle(const struct semihosting *sh, struct handle *h, struct state *s)
 {
-    for (size_t i = 0; s && i < HANDLES; i++) {
-        struct handle *h = &s->handles[i];
-        bytes_free(&h->contents);
-        *h = (struct handle){.kind = (enum handle_kind)reader_int(in, 1)};
-        if (h->kind == HANDLE_FREE)
-            continue;
-        if (h->kind > HANDLE_FILE) {
-            h->kind = HANDLE_FREE;
-            return reader_refuse(in, "the kind of a semihosting file");
-        }
-        unsigned flags = (unsigned)reader_int(in, 1);
-        h->readable = flags & 1;
-        h->writable = flags >> 1 & 1;
-        h->appends = flags >> 2 & 1;
-        h->changed = flags >> 3 & 1;
-        h->at = reader_int(in, 8);
-        uint64_t length = reader_varint(in);
-        const uint8_t *name = length < NAME_ROOM ? reader_bytes(in, (size_t)length) : NULL;
-        uint64_t size = reader_varint(in);
-        const uint8_t *contents = size <= in->size - in->at ? reader_bytes(in, (size_t)size) : NULL;
-        if (!name || !contents || flags > 15 || h->at > size) {
-            h->kind = HANDLE_FREE;
-            return reader_refuse(in, "a semihosting file");
-        }
-        memcpy(h->name, name, (size_t)length);
-        bool may_be = name_is_safe(h->name) || (strcmp(h->name, FEATURES) == 0 && !h->writable);
-        if (h->kind == HANDLE_FILE && !may_be) {
-            h->kind = HANDLE_FREE;
-            return reader_refuse(in, "the name of a semihosting file");
-        }
-        bytes_put(&h->contents, contents, (size_t)size);
+    bool *const rights[] = {&h->readable, &h->writable, &h->appends, &h->changed};
+    h->kind =
+        (enum handle_kind)state_up_to(s, "the kind of a semihosting file", h->kind, 1, HANDLE_FILE);
+    if (h->kind == HANDLE_FREE && state_restores(s))
+        release(h);
+    if (h->kind == HANDLE_FREE)
+        return;
+    state_bits(s, "the rights to a semihosting file", rights, 4);
+    h->at = state_value(s, "the position in a semihosting file", h->at, 8);
+    state_text(s, "the name of a semihosting file", h->name, sizeof h->name);
+    state_contents(s, "the contents of a semihosting file", &h->contents, (size_t)FILE_MAX);
+    if (state_restores(s))
+        check_handle(sh, h, s);
+}
+
+void semihosting_visit(struct semihosting *sh, struct state *s)
+{
+    for (unsigned i = 0; i < HANDLES; i++) {
+        state_within(s, "handle %u: ", i + 1);
+        visit_handle(sh, &sh->handles[i], s);
     }
-    if (s)
-        s->error = (unsigned)reader_int(in, 4);
-    return !in->failed;
+    state_within(s, NULL, 0);
+    sh->error = (unsigned)state_value(s, "what SYS_ERRNO says", sh->error, 4);
 }

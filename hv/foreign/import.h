@@ -53,7 +53,7 @@ bool import_traceprinter(struct import *i, const char *text, size_t size, struct
 
 struct import_core_vcpu {
     struct vcpu_registers r;
-    const uint8_t *state; /* of our own cores: every register by name (vcpu_state_items); or NULL */
+    const uint8_t *state; /* of our own cores: every register by name (vcpu_visit); or NULL */
     size_t state_size;
 };
 

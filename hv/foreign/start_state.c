@@ -1,6 +1,7 @@
 #include "hv/foreign/start_state.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hv/hv_internal.h"
@@ -83,17 +84,37 @@ static bool put_general(struct vm *vm, const struct import_core *core, struct er
 
 #define ITEMS_MAX 1000 /* more than a vCPU has */
 
-/* Where each register is in what vcpu_save writes. */
+/* Where each register of a vCPU is in the board's state. */
 struct items {
+    char vcpu[160]; /* the part of the state that it is */
+    bool are_here;  /* in the part that is told */
     struct state_item list[ITEMS_MAX];
     size_t count;
 };
 
+static void begin_part(void *context, const char *name, size_t offset)
+{
+    struct items *items = context;
+    (void)offset;
+    items->are_here = strcmp(name, items->vcpu) == 0;
+}
+
 static void add_item(void *context, const struct state_item *item)
 {
     struct items *items = context;
-    if (items->count < ITEMS_MAX)
+    if (items->are_here && items->count < ITEMS_MAX)
         items->list[items->count++] = *item;
+}
+
+static void find_items(struct board *b, const struct vm *vm, unsigned vcpu, struct items *items)
+{
+    const struct state_listener listener = {begin_part, add_item, items};
+    struct bytes state = {0};
+    struct state s = state_telling(&state, &listener);
+    snprintf(items->vcpu, sizeof items->vcpu, "vm %s, vcpu %u", vm->name, vcpu);
+    items->count = 0;
+    board_visit(b, &s);
+    bytes_free(&state);
 }
 
 /* NULL: there is none of the name and size. */
@@ -151,41 +172,47 @@ static bool put_given(const struct start_register *given, const struct items *it
     return true;
 }
 
+static void put_time(struct board *b, const char *name, uint64_t value, struct bytes *state)
+{
+    struct state_search time = {.whole_name = name};
+    board_search(b, &time);
+    store_le(state->data + time.found.offset, value, time.found.size);
+}
+
+static bool restore(struct board *b, const struct bytes *state, struct error *e)
+{
+    struct reader in = reader_of(state->data, state->size);
+    struct state s = state_restoring(&in);
+    board_visit(b, &s);
+    return state_is_good(&s) ||
+           error_set(e, "the core's registers make no state of this machine%s%s",
+                     in.refused ? ": no vCPU can have that " : "", in.refused ? in.refused : "");
+}
+
 /* The state as a whole, changed where vCPUs are in it. */
 static bool put_system(struct board *b, const struct import_core *core,
                        const struct start_register *given, size_t given_count,
                        struct start_state *s, struct error *e)
 {
     struct vm *vm = b->vms[0];
-    struct bytes state = {0}, before = {0}, one = {0};
+    struct bytes state = {0};
     struct items items;
     bool ok = true;
-    board_save_state(b, &state);
-    schedule_save(&b->schedule, &before);
-    size_t at = 16 + before.size; /* board_save_state: the time, the schedule, vCPUs */
+    struct state saved = state_saving(&state);
+    board_visit(b, &saved);
     if (core->has_time) {
-        store_le(state.data, core->instructions, 8);
-        store_le(state.data + 8, core->idle_ticks, 8);
+        put_time(b, "time: instructions", core->instructions, &state);
+        put_time(b, "time: idle ticks", core->idle_ticks, &state);
     }
     for (unsigned i = 0; i < vm->vcpu_count && ok; i++) {
-        bytes_clear(&one);
-        vcpu_save(vm->vcpus[i], b->current, &one);
-        items.count = 0;
-        vcpu_state_items(vm->vcpus[i], b->current, add_item, &items);
-        uint8_t *own = state.data + at;
+        find_items(b, vm, i, &items);
         if (i < core->vcpu_count && core->vcpus[i].state)
-            ok = put_named(&core->vcpus[i], &items, own, s, e);
+            ok = put_named(&core->vcpus[i], &items, state.data, s, e);
         for (size_t k = 0; k < given_count && ok; k++)
-            ok = put_given(&given[k], &items, own, e);
-        at += one.size;
+            ok = put_given(&given[k], &items, state.data, e);
     }
-    struct reader in = reader_of(state.data, state.size);
-    if (ok && !board_restore_state(b, &in))
-        ok = error_set(e, "the core's registers make no state of this machine%s%s",
-                       in.refused ? ": no vCPU can have that " : "", in.refused ? in.refused : "");
+    ok = ok && restore(b, &state, e);
     bytes_free(&state);
-    bytes_free(&before);
-    bytes_free(&one);
     return ok;
 }
 

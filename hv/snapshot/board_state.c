@@ -1,157 +1,75 @@
 /* The state of the whole machine: everything that decides what happens next, in a fixed order;
  * saved for digests and snapshots, and restored. What is derived from it (wires, events, the
  * engine's translations) is recomputed. */
-#include <string.h>
-
-#include "hv/config/config_strings.h"
 #include "hv/hv_internal.h"
-#include "hv/snapshot/state_parts.h"
-
-/* Parts -------------------------------------------------------------------------------------------
- */
-
-/* What was appended since the part before is one. */
-static void part(struct state_parts *parts, enum state_part_kind kind, struct vm *vm,
-                 unsigned index, const struct bytes *out)
-{
-    if (!parts)
-        return;
-    size_t begin = parts->count ? parts->list[parts->count - 1].end : 0;
-    parts->list = array_grow(parts->list, parts->count, sizeof *parts->list);
-    parts->list[parts->count++] = (struct state_part){kind, vm, index, begin, out->size};
-}
 
 /* VMs ---------------------------------------------------------------------------------------------
  */
 
-static void save_output(const struct vm *vm, struct bytes *out)
+static void visit_device(struct vm *vm, size_t i, struct state *s)
 {
-    size_t waiting = vm->output.length_bytes % sizeof vm->output.block;
-    for (unsigned i = 0; i < 8; i++)
-        bytes_put_int(out, vm->output.h[i], 4);
-    bytes_put_int(out, vm->output.length_bytes, 8);
-    bytes_put(out, vm->output.block, waiting);
-}
-
-static void restore_output(struct vm *vm, struct reader *in)
-{
-    for (unsigned i = 0; i < 8; i++)
-        vm->output.h[i] = (uint32_t)reader_int(in, 4);
-    vm->output.length_bytes = reader_int(in, 8);
-    size_t waiting = vm->output.length_bytes % sizeof vm->output.block;
-    const uint8_t *block = reader_bytes(in, waiting);
-    if (block)
-        memcpy(vm->output.block, block, waiting);
-}
-
-static void save_vm(struct vm *vm, struct bytes *out, struct state_parts *parts)
-{
-    for (unsigned i = 0; i < vm->vdev_count; i++) {
-        fields_save(vm->vdevs[i]->type->fields, vm->vdevs[i], out);
-        bytes_put_int(out, vm->pending[i].size, 8);
-        bytes_put(out, vm->pending[i].data, vm->pending[i].size);
-        part(parts, STATE_PART_VDEV, vm, i, out);
-    }
-    bytes_put_int(out, vm->input_retry.when_ticks, 8);
-    semihosting_save(vm->semihosting, out);
-    bytes_put_int(out, vm->ended, 1);
-    bytes_put_int(out, vm->finished, 1);
-    bytes_put_int(out, vm->may_restart, 1);
-    bytes_put_int(out, vm->button_pressed, 1);
-    bytes_put_int(out, vm->restarts, 4);
-    bytes_put_int(out, (uint64_t)vm->exit_status, 4);
-    bytes_put_int(out, vm->entropy_pulls, 8);
-    part(parts, STATE_PART_VM, vm, 0, out);
-    save_output(vm, out);
-    part(parts, STATE_PART_OUTPUT, vm, 0, out);
-}
-
-static bool restore_device(struct vm *vm, size_t i, struct reader *in)
-{
-    struct pending_input *p = &vm->pending[i];
-    if (!fields_restore(vm->vdevs[i]->type->fields, vm->vdevs[i], in))
-        return false;
     const struct vdev_type *type = vm->vdevs[i]->type;
-    uint64_t size = reader_int(in, 8);
-    uint64_t most = type->frame ? PENDING_FRAMES_MAX : type->input ? PENDING_INPUT_MAX : 0;
-    const uint8_t *data = size <= most ? reader_bytes(in, (size_t)size) : NULL;
-    if (size > most || (type->frame && data && !inputs_are_frames(data, (size_t)size)))
-        return reader_refuse(in, "pending input");
-    p->size = data ? (size_t)size : 0;
-    if (p->size)
-        memcpy(p->data, data, p->size);
-    return data != NULL;
+    struct pending_input *p = &vm->pending[i];
+    size_t most = type->frame ? PENDING_FRAMES_MAX : type->input ? PENDING_INPUT_MAX : 0;
+    state_part(s, "vm %s, vdev %s", vm->name, vm->vdevs[i]->name);
+    state_fields(s, type->fields, vm->vdevs[i]);
+    p->size = state_count(s, "bytes of input that wait", p->size, 8, most);
+    state_bytes(s, "input that waits", p->data, p->size);
+    if (state_restores(s) && type->frame && p->size && !inputs_are_frames(p->data, p->size))
+        state_refuse(s, "input that waits");
 }
 
-static bool restore_vm(struct vm *vm, struct reader *in)
+/* The digest of all output so far, before its end. */
+static void visit_output(struct sha256 *output, struct state *s)
 {
-    for (size_t i = 0; i < vm->vdev_count; i++)
-        if (!restore_device(vm, i, in))
-            return false;
-    event_at(&vm->board->events, &vm->input_retry, reader_int(in, 8));
-    if (!semihosting_restore(vm->semihosting, in))
-        return false;
-    vm->ended = reader_bool(in, "whether the VM has ended");
-    vm->finished = reader_bool(in, "whether the VM is finished");
-    vm->may_restart = reader_bool(in, "whether the VM may restart");
-    vm->button_pressed = reader_bool(in, "whether the power button was pressed");
-    vm->restarts = (unsigned)reader_int(in, 4);
-    vm->exit_status = (int)(reader_int(in, 4) & 0xff);
-    vm->entropy_pulls = reader_int(in, 8);
-    restore_output(vm, in);
-    return !in->failed;
+    state_row(s, "SHA-256 so far", output->h, sizeof output->h[0], 8);
+    output->length_bytes = state_value(s, "bytes", output->length_bytes, 8);
+    state_bytes(s, "last bytes", output->block, output->length_bytes % sizeof output->block);
+}
+
+static void visit_vm(struct vm *vm, struct state *s)
+{
+    for (size_t i = 0; i < vm->vdev_count && state_is_good(s); i++)
+        visit_device(vm, i, s);
+    state_part(s, "vm %s, its power state and counts", vm->name);
+    event_visit(&vm->board->events, &vm->input_retry, s, "when input is offered again");
+    if (vm->semihosting)
+        semihosting_visit(vm->semihosting, s);
+    vm->ended = state_bool(s, "whether the VM has ended", vm->ended);
+    vm->finished = state_bool(s, "whether the VM is finished", vm->finished);
+    vm->may_restart = state_bool(s, "whether the VM may restart", vm->may_restart);
+    vm->button_pressed = state_bool(s, "whether the power button was pressed", vm->button_pressed);
+    vm->restarts = (unsigned)state_value(s, "restarts", vm->restarts, 4);
+    vm->exit_status = (int)state_up_to(s, "exit status", (uint64_t)vm->exit_status, 4, UINT8_MAX);
+    vm->entropy_pulls = state_value(s, "pulls of entropy", vm->entropy_pulls, 8);
+    state_part(s, "vm %s, what it printed", vm->name);
+    visit_output(&vm->output, s);
 }
 
 /* The board ---------------------------------------------------------------------------------------
  */
 
-/* vCPU registers are in the engine while loaded and in a context otherwise; looking at the others
- * loads them in passing, which changes nothing as no instruction runs. */
-void board_save_parts(struct board *b, struct bytes *out, struct state_parts *parts)
-{
-    bytes_put_int(out, b->vtime.instructions, 8);
-    bytes_put_int(out, b->vtime.idle_ticks, 8);
-    part(parts, STATE_PART_TIME, NULL, 0, out);
-    schedule_save(&b->schedule, out);
-    part(parts, STATE_PART_SCHEDULE, NULL, 0, out);
-    for (size_t i = 0; i < b->schedule.turn_count; i++) {
-        const struct sched_entity *t = &b->schedule.turns[i];
-        vcpu_save(t->vcpu, b->current, out);
-        part(parts, STATE_PART_VCPU, t->vm, t->vcpu->index, out);
-    }
-    for (size_t i = 0; i < b->vm_count; i++)
-        save_vm(b->vms[i], out, parts);
-    if (b->shmem)
-        shmem_regions_save(b->shmem, out);
-    part(parts, STATE_PART_SHARED, NULL, 0, out);
-    chaos_save(b, out);
-    part(parts, STATE_PART_CHAOS, NULL, 0, out);
-}
-
-void board_save_state(struct board *b, struct bytes *out)
-{
-    board_save_parts(b, out, NULL);
-}
-
 /* No run comes there, and sums do not overflow. */
 #define TICKS_MAX (UINT64_MAX >> 2)
 
-static bool restore_parts(struct board *b, struct reader *in)
+static void visit_time(struct board *b, struct state *s)
 {
-    b->vtime.instructions = reader_int(in, 8);
-    b->vtime.idle_ticks = reader_int(in, 8);
-    if (b->vtime.instructions > TICKS_MAX || b->vtime.idle_ticks > TICKS_MAX)
-        return reader_refuse(in, "the virtual time");
-    engine_set_executed(b->engine, b->vtime.instructions);
-    if (!schedule_restore(&b->schedule, in))
-        return false;
-    for (size_t i = 0; i < b->schedule.turn_count; i++)
-        if (!vcpu_restore(b->schedule.turns[i].vcpu, in))
-            return false;
-    for (size_t i = 0; i < b->vm_count; i++)
-        if (!restore_vm(b->vms[i], in))
-            return false;
-    return !b->shmem || shmem_regions_restore(b->shmem, in);
+    state_part(s, "time");
+    b->vtime.instructions = state_up_to(s, "instructions", b->vtime.instructions, 8, TICKS_MAX);
+    b->vtime.idle_ticks = state_up_to(s, "idle ticks", b->vtime.idle_ticks, 8, TICKS_MAX);
+    if (state_restores(s))
+        engine_set_executed(b->engine, b->vtime.instructions);
+}
+
+/* Registers are in the engine while their vCPU is loaded and in a context otherwise; looking at the
+ * others loads them in passing, which changes nothing as no instruction runs. */
+static void visit_vcpus(struct board *b, struct state *s)
+{
+    for (size_t i = 0; i < b->schedule.turn_count && state_is_good(s); i++) {
+        const struct sched_entity *t = &b->schedule.turns[i];
+        state_part(s, "vm %s, vcpu %u", t->vm->name, t->vcpu->index);
+        vcpu_visit(t->vcpu, b->current, s);
+    }
 }
 
 /* Wires and events follow from what was restored. Interrupt controllers first: wires end there. */
@@ -175,28 +93,54 @@ static void resume(struct board *b)
     }
 }
 
-bool board_restore_state(struct board *b, struct reader *in)
+static void plan_digest(struct board *b)
 {
-    if (!restore_parts(b, in))
-        return false;
-    resume(b);
-    if (!chaos_restore(b, in))
-        return false;
+    uint64_t every = b->options.digest_every;
+    if (every)
+        b->next_digest = (b->vtime.instructions / every + 1) * every;
+}
+
+void board_visit(struct board *b, struct state *s)
+{
+    visit_time(b, s);
+    state_part(s, "schedule");
+    schedule_visit(&b->schedule, s);
+    visit_vcpus(b, s);
+    for (size_t i = 0; i < b->vm_count; i++)
+        visit_vm(b->vms[i], s);
+    state_part(s, "regions of shared memory");
+    if (b->shmem)
+        shmem_regions_visit(b->shmem, s);
+    if (!state_is_good(s))
+        return;
+    if (state_restores(s))
+        resume(b);
+    state_part(s, "chaos");
+    chaos_visit(b, s);
+    if (!state_restores(s))
+        return;
     b->last_tick = b->turns_at_tick = b->next_poll = 0;
-    if (b->options.digest_every)
-        b->next_digest =
-            (b->vtime.instructions / b->options.digest_every + 1) * b->options.digest_every;
-    return true;
+    plan_digest(b);
+}
+
+void board_search(struct board *b, struct state_search *search)
+{
+    const struct state_listener listener = state_searching(search);
+    struct bytes bytes = {0};
+    struct state s = state_telling(&bytes, &listener);
+    board_visit(b, &s);
+    bytes_free(&bytes);
 }
 
 struct digest board_digest(struct board *b)
 {
-    struct bytes state = {0};
-    board_save_state(b, &state);
+    struct bytes bytes = {0};
+    struct state state = state_saving(&bytes);
+    board_visit(b, &state);
     struct sha256 s;
     sha256_init(&s);
-    sha256_add(&s, state.data, state.size);
-    bytes_free(&state);
+    sha256_add(&s, bytes.data, bytes.size);
+    bytes_free(&bytes);
     memory_digest(&b->memory, &s);
     engine_flush_tlb(b->engine); /* pages are clean again: their next write must be seen */
     return sha256_end(&s);

@@ -33,201 +33,73 @@ static size_t first_byte(const struct bytes *a, const struct bytes *b)
     return a->size == b->size ? SIZE_MAX : size;
 }
 
-/* Frees both. */
-static bool bytes_differ(struct difference *d, struct bytes *a, struct bytes *b, const char *vm,
-                         const char *what)
-{
-    bool differ = first_byte(a, b) != SIZE_MAX;
-    if (differ)
-        snprintf(d->where, sizeof d->where, "%s%s%s", vm, *vm ? ": " : "", what);
-    bytes_free(a);
-    bytes_free(b);
-    return differ;
-}
-
-/* Time, schedule ----------------------------------------------------------------------------------
+/* Shape: what decides which values there are
+ * --------------------------------------------------------------------------------
  */
 
-static bool time_differs(const struct board *a, const struct board *b, struct difference *d)
+static bool devices_differ(const struct vm *a, const struct vm *b, struct difference *d)
 {
-    return differs(d, a->vtime.instructions, b->vtime.instructions, "instructions") ||
-           differs(d, a->vtime.idle_ticks, b->vtime.idle_ticks, "idle ticks");
+    for (size_t i = 0; i < a->vdev_count; i++) {
+        const struct vdev *v = a->vdevs[i], *w = b->vdevs[i];
+        if (v->type == w->type)
+            continue;
+        snprintf(d->where, sizeof d->where, "vm %s: device %zu is %s in one, %s in the other",
+                 a->name, i, v->type->name, w->type->name);
+        return true;
+    }
+    return false;
 }
 
 static bool shape_differs(const struct board *a, const struct board *b, struct difference *d)
 {
-    if (differs(d, a->vm_count, b->vm_count, "number of VMs"))
+    if (differs(d, a->vm_count, b->vm_count, "number of VMs") ||
+        differs(d, a->options.chaos.on, b->options.chaos.on, "chaos"))
         return true;
     for (size_t i = 0; i < a->vm_count; i++)
         if (differs(d, a->vms[i]->vcpu_count, b->vms[i]->vcpu_count, "vm %s: number of vCPUs",
                     a->vms[i]->name) ||
             differs(d, a->vms[i]->vdev_count, b->vms[i]->vdev_count, "vm %s: number of devices",
-                    a->vms[i]->name))
+                    a->vms[i]->name) ||
+            devices_differ(a->vms[i], b->vms[i], d))
             return true;
     return false;
 }
 
-static bool schedule_differs(const struct board *a, const struct board *b, struct difference *d)
-{
-    const struct schedule *s = &a->schedule, *t = &b->schedule;
-    struct bytes x = {0}, y = {0};
-    if (differs(d, s->current, t->current, "schedule: which vCPU runs") ||
-        differs(d, s->quantum_end, t->quantum_end, "schedule: end of the quantum") ||
-        differs(d, s->current_is_over, t->current_is_over, "schedule: whether the turn is over"))
-        return true;
-    schedule_save(s, &x);
-    schedule_save(t, &y);
-    return bytes_differ(d, &x, &y, "", "schedule: CPUs and budgets of vCPUs");
-}
-
-/* vCPUs, devices, VMs -----------------------------------------------------------------------------
+/* State -------------------------------------------------------------------------------------------
  */
 
-static bool vcpu_differs(struct vm *a, struct vm *b, unsigned i, struct difference *d)
+static uint64_t value_at(const struct bytes *state, const struct state_item *item)
+{
+    return state_item_value(item, state->data + item->offset);
+}
+
+/* Up to that byte both have the same values, so what has it is the same thing in both, unless their
+ * configurations have made them different in more than shape_differs looks at. */
+static void name_difference(struct board *a, const struct bytes *x, struct board *b,
+                            const struct bytes *y, size_t at, struct difference *d)
+{
+    struct state_search in_a = {.offset = at}, in_b = {.offset = at};
+    board_search(a, &in_a);
+    board_search(b, &in_b);
+    if (strcmp(in_a.found_name, in_b.found_name) == 0)
+        differs(d, value_at(x, &in_a.found), value_at(y, &in_b.found), "%s", in_a.found_name);
+    else
+        snprintf(d->where, sizeof d->where, "%.100s in one, %.100s in the other", in_a.found_name,
+                 in_b.found_name);
+}
+
+static bool state_differs(struct board *a, struct board *b, struct difference *d)
 {
     struct bytes x = {0}, y = {0};
-    vcpu_save(a->vcpus[i], a->board->current, &x);
-    vcpu_save(b->vcpus[i], b->board->current, &y);
+    struct state of_a = state_saving(&x), of_b = state_saving(&y);
+    board_visit(a, &of_a);
+    board_visit(b, &of_b);
     size_t at = first_byte(&x, &y);
-    if (at != SIZE_MAX) {
-        struct state_item item;
-        vcpu_state_item_at(a->vcpus[i], a->board->current, at, &item);
-        differs(d, load_le(x.data + item.offset, item.size),
-                load_le(y.data + item.offset, item.size), "vm %s, vcpu %u: %s", a->name, i,
-                item.name);
-    }
+    if (at != SIZE_MAX)
+        name_difference(a, &x, b, &y, at, d);
     bytes_free(&x);
     bytes_free(&y);
     return at != SIZE_MAX;
-}
-
-static uint64_t field_value(const struct field *f, const void *object, size_t index)
-{
-    const struct field one[] = {*f, FIELD_END};
-    struct bytes all = {0};
-    fields_save(one, object, &all);
-    uint64_t value = load_le(all.data + index * f->size, f->size);
-    bytes_free(&all);
-    return value;
-}
-
-size_t vdev_state_item(const struct vdev *v, size_t at, char *name, size_t name_size,
-                       size_t *item_size)
-{
-    size_t begin = 0;
-    for (const struct field *f = v->type->fields; f->name; f++) {
-        *item_size = f->size;
-        if (at - begin < f->size * f->count) {
-            size_t index = (at - begin) / f->size;
-            char element[24] = "";
-            if (f->count > 1)
-                snprintf(element, sizeof element, "[%zu]", index);
-            snprintf(name, name_size, "%s%s", f->name, element);
-            return begin + index * f->size;
-        }
-        begin += f->size * f->count;
-    }
-    bool is_count = at - begin < 8;
-    *item_size = is_count ? 8 : 1;
-    snprintf(name, name_size, is_count ? "bytes of input that wait" : "input that waits");
-    return is_count ? begin : at;
-}
-
-static bool device_differs(const struct vm *a, const struct vm *b, size_t i, struct difference *d)
-{
-    const struct vdev *v = a->vdevs[i], *w = b->vdevs[i];
-    size_t index;
-    if (v->type != w->type) {
-        snprintf(d->where, sizeof d->where, "vm %s: device %zu is %s in one, %s in the other",
-                 a->name, i, v->type->name, w->type->name);
-        return true;
-    }
-    const char *name = fields_first_difference(v->type->fields, v, w, &index);
-    for (const struct field *f = v->type->fields; name && f->name; f++)
-        if (strcmp(f->name, name) == 0) {
-            char element[24] = "";
-            if (f->count > 1)
-                snprintf(element, sizeof element, "[%zu]", index);
-            return differs(d, field_value(f, v, index), field_value(f, w, index),
-                           "vm %s, vdev %s: %s%s", a->name, v->name, name, element);
-        }
-    return differs(d, a->pending[i].size, b->pending[i].size,
-                   "vm %s, vdev %s: bytes of input that wait", a->name, v->name) ||
-           (a->pending[i].size &&
-            memcmp(a->pending[i].data, b->pending[i].data, a->pending[i].size) != 0 &&
-            differs(d, 0, 1, "vm %s, vdev %s: input that waits", a->name, v->name));
-}
-
-static bool semihosting_differs(const struct vm *a, const struct vm *b, struct difference *d)
-{
-    struct bytes x = {0}, y = {0};
-    semihosting_save(a->semihosting, &x);
-    semihosting_save(b->semihosting, &y);
-    return bytes_differ(d, &x, &y, a->name, "open semihosting files");
-}
-
-static bool output_differs(const struct vm *a, const struct vm *b, struct difference *d)
-{
-    struct sha256 s = a->output, t = b->output;
-    struct digest x = sha256_end(&s), y = sha256_end(&t);
-    if (differs(d, a->output.length_bytes, b->output.length_bytes, "vm %s: bytes of output",
-                a->name))
-        return true;
-    if (memcmp(x.b, y.b, sizeof x.b) == 0)
-        return false;
-    snprintf(d->where, sizeof d->where, "vm %s: output", a->name);
-    return true;
-}
-
-static bool rest_of_vm_differs(const struct vm *a, const struct vm *b, struct difference *d)
-{
-    return differs(d, a->input_retry.when_ticks, b->input_retry.when_ticks,
-                   "vm %s: when input is offered again", a->name) ||
-           differs(d, a->ended, b->ended, "vm %s: whether it has ended", a->name) ||
-           differs(d, a->finished, b->finished, "vm %s: whether it has let go", a->name) ||
-           differs(d, a->may_restart, b->may_restart, "vm %s: whether it may restart", a->name) ||
-           differs(d, a->button_pressed, b->button_pressed, "vm %s: power button", a->name) ||
-           differs(d, a->restarts, b->restarts, "vm %s: restarts", a->name) ||
-           differs(d, (uint64_t)a->exit_status, (uint64_t)b->exit_status, "vm %s: exit status",
-                   a->name) ||
-           differs(d, a->entropy_pulls, b->entropy_pulls, "vm %s: pulls of entropy", a->name) ||
-           semihosting_differs(a, b, d) || output_differs(a, b, d);
-}
-
-static bool vms_differ(struct board *a, struct board *b, struct difference *d)
-{
-    for (size_t i = 0; i < a->vm_count; i++)
-        for (unsigned k = 0; k < a->vms[i]->vcpu_count; k++)
-            if (vcpu_differs(a->vms[i], b->vms[i], k, d))
-                return true;
-    for (size_t i = 0; i < a->vm_count; i++) {
-        for (size_t k = 0; k < a->vms[i]->vdev_count; k++)
-            if (device_differs(a->vms[i], b->vms[i], k, d))
-                return true;
-        if (rest_of_vm_differs(a->vms[i], b->vms[i], d))
-            return true;
-    }
-    return false;
-}
-
-static bool chaos_differs(const struct board *a, const struct board *b, struct difference *d)
-{
-    struct bytes x = {0}, y = {0};
-    if (differs(d, a->options.chaos.on, b->options.chaos.on, "chaos"))
-        return true;
-    chaos_save(a, &x);
-    chaos_save(b, &y);
-    return bytes_differ(d, &x, &y, "", "chaos: interrupts on their way");
-}
-
-static bool regions_differ(const struct board *a, const struct board *b, struct difference *d)
-{
-    struct bytes x = {0}, y = {0};
-    if (a->shmem)
-        shmem_regions_save(a->shmem, &x);
-    if (b->shmem)
-        shmem_regions_save(b->shmem, &y);
-    return bytes_differ(d, &x, &y, "", "regions of shared memory");
 }
 
 /* Memory ------------------------------------------------------------------------------------------
@@ -296,7 +168,5 @@ static bool memory_differs(struct board *a, struct board *b, struct difference *
 bool compare_boards(struct board *a, struct board *b, struct difference *d)
 {
     *d = (struct difference){.has_values = false};
-    return time_differs(a, b, d) || shape_differs(a, b, d) || schedule_differs(a, b, d) ||
-           vms_differ(a, b, d) || regions_differ(a, b, d) || chaos_differs(a, b, d) ||
-           memory_differs(a, b, d);
+    return shape_differs(a, b, d) || state_differs(a, b, d) || memory_differs(a, b, d);
 }

@@ -26,61 +26,38 @@ void snapshot_plan(struct board *b)
 /* Contents ----------------------------------------------------------------------------------------
  */
 
-static void save_rest(struct board *b, struct bytes *out)
+static void visit_rest(struct board *b, struct state *s)
 {
-    struct journal_position at = journal_position(b->journal);
-    bytes_put_int(out, at.pulls, 8);
-    bytes_put_int(out, at.pushes, 8);
-    bytes_put_int(out, at.last_push_tick, 8);
-    bytes_put_int(out, b->wall_clock_s, 8);
-    for (size_t i = 0; i < b->vm_count; i++) {
-        for (unsigned k = 0; k < EXIT_REASONS; k++)
-            bytes_put_varint(out, b->vms[i]->exits[k]);
-        bytes_put_string(out, b->vms[i]->ending);
-    }
-}
-
-static void save_tlbs(const struct board *b, struct bytes *out)
-{
-    for (size_t i = 0; i < b->schedule.turn_count; i++)
-        tlb_save(b->schedule.turns[i].vcpu->tlb, out);
-}
-
-static bool restore_tlbs(struct board *b, struct reader *in)
-{
-    bool ok = true;
-    for (size_t i = 0; ok && i < b->schedule.turn_count; i++)
-        ok = tlb_restore(b->schedule.turns[i].vcpu->tlb, in);
-    return ok;
-}
-
-static bool restore_ending(struct vm *vm, struct reader *in)
-{
-    uint64_t size = reader_varint(in);
-    const uint8_t *text = size < sizeof vm->ending ? reader_bytes(in, (size_t)size) : NULL;
-    if (!text)
-        return false;
-    memset(vm->ending, 0, sizeof vm->ending);
-    memcpy(vm->ending, text, (size_t)size);
-    return true;
-}
-
-static bool restore_rest(struct board *b, struct reader *in)
-{
-    struct journal_position at = {.pulls = reader_int(in, 8),
-                                  .pushes = reader_int(in, 8),
-                                  .last_push_tick = reader_int(in, 8)};
-    bool ok = journal_seek(b->journal, at);
-    b->wall_clock_s = reader_int(in, 8);
+    state_part(s, "inputs and counts");
+    journal_visit(b->journal, s);
+    b->wall_clock_s = state_value(s, "the wall clock at tick 0", b->wall_clock_s, 8);
     for (size_t i = 0; i < b->vm_count; i++)
         for (size_t k = 0; k < b->vms[i]->vdev_count; k++)
             b->vms[i]->envs[k].wall_clock_s = b->wall_clock_s;
     for (size_t i = 0; i < b->vm_count; i++) {
+        struct vm *vm = b->vms[i];
         for (unsigned k = 0; k < EXIT_REASONS; k++)
-            b->vms[i]->exits[k] = reader_varint(in);
-        ok &= restore_ending(b->vms[i], in);
+            vm->exits[k] = state_numbered(s, "exits of reason %u", k, vm->exits[k], STATE_VARINT);
+        state_text(s, "how a VM ended", vm->ending, sizeof vm->ending);
     }
-    return ok && !in->failed;
+}
+
+/* The state behind memory: its devices look at memory tables and make regions. The TLBs last:
+ * registers of translation that are restored empty them. */
+void snapshot_visit_machine(struct board *b, struct state *s)
+{
+    if (state_restores(s))
+        engine_flush_tlb(b->engine);
+    visit_rest(b, s);
+    state_part(s, "memory, what is taken");
+    memory_visit(&b->memory, s);
+    if (state_is_good(s))
+        board_visit(b, s);
+    state_part(s, "TLBs");
+    for (size_t i = 0; i < b->schedule.turn_count; i++)
+        tlb_visit(b->schedule.turns[i].vcpu->tlb, s);
+    if (state_restores(s))
+        snapshot_plan(b);
 }
 
 /* Snapshots ---------------------------------------------------------------------------------------
@@ -88,21 +65,15 @@ static bool restore_rest(struct board *b, struct reader *in)
 
 void snapshot_save_machine(struct board *b, struct bytes *out)
 {
-    save_rest(b, out);
-    memory_save(&b->memory, out);
-    board_save_state(b, out);
-    save_tlbs(b, out);
+    struct state s = state_saving(out);
+    snapshot_visit_machine(b, &s);
 }
 
-/* The state behind memory: its devices look at memory tables and make regions. The TLBs last:
- * registers of translation that are restored empty them. */
 bool snapshot_restore_machine(struct board *b, struct reader *in)
 {
-    engine_flush_tlb(b->engine);
-    bool ok = restore_rest(b, in) && memory_restore(&b->memory, in) && board_restore_state(b, in) &&
-              restore_tlbs(b, in);
-    snapshot_plan(b);
-    return ok;
+    struct state s = state_restoring(in);
+    snapshot_visit_machine(b, &s);
+    return state_is_good(&s);
 }
 
 static void drop_code(void *context, hpa_t page)

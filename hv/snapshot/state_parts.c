@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "hv/snapshot/compare.h"
 #include "emu/text.h"
 #include "hv/hv_internal.h"
@@ -14,6 +15,25 @@
 /* A moment
  * -----------------------------------------------------------------------------------------
  */
+
+static void add_part(void *context, const char *name, size_t offset)
+{
+    struct state_parts *parts = context;
+    if (parts->count)
+        parts->list[parts->count - 1].end = offset;
+    parts->list = array_grow(parts->list, parts->count, sizeof *parts->list);
+    struct state_part *part = &parts->list[parts->count++];
+    *part = (struct state_part){.begin = offset};
+    snprintf(part->name, sizeof part->name, "%s", name);
+}
+
+void state_parts_save(struct board *b, struct bytes *out, struct state_parts *parts)
+{
+    const struct state_listener listener = {.part = add_part, .context = parts};
+    struct state s = state_telling(out, &listener);
+    board_visit(b, &s);
+    parts->list[parts->count - 1].end = out->size - s.start;
+}
 
 struct checkpoint {
     struct bytes state;
@@ -50,7 +70,7 @@ static void take(struct board *b, struct checkpoint *now)
     struct digest memory;
     struct sha256 s;
     *now = (struct checkpoint){0};
-    board_save_parts(b, &now->state, &now->parts);
+    state_parts_save(b, &now->state, &now->parts);
     sha256_init(&s);
     memory_digest(&b->memory, &s);
     engine_flush_tlb(b->engine); /* pages are clean again: their next write must be seen */
@@ -71,45 +91,9 @@ static uint32_t hash_of(const struct checkpoint *now, size_t i)
     return short_hash(now->state.data + p->begin, p->end - p->begin);
 }
 
-static void name_part(const struct state_part *p, char *name, size_t size)
+static const char *name_of(const struct checkpoint *now, size_t i)
 {
-    const char *vm = p->vm ? p->vm->name : "";
-    switch (p->kind) {
-    case STATE_PART_TIME:
-        snprintf(name, size, "time");
-        break;
-    case STATE_PART_SCHEDULE:
-        snprintf(name, size, "schedule");
-        break;
-    case STATE_PART_VCPU:
-        snprintf(name, size, "vm %s, vcpu %u", vm, p->index);
-        break;
-    case STATE_PART_VDEV:
-        snprintf(name, size, "vm %s, vdev %s", vm, p->vm->vdevs[p->index]->name);
-        break;
-    case STATE_PART_VM:
-        snprintf(name, size, "vm %s, its power state and counts", vm);
-        break;
-    case STATE_PART_OUTPUT:
-        snprintf(name, size, "vm %s, what it printed", vm);
-        break;
-    case STATE_PART_SHARED:
-        snprintf(name, size, "regions of shared memory");
-        break;
-    case STATE_PART_CHAOS:
-        snprintf(name, size, "chaos");
-        break;
-    case STATE_PART_MEMORY:
-        snprintf(name, size, "memory");
-        break;
-    }
-}
-
-static const struct state_part memory_part = {.kind = STATE_PART_MEMORY};
-
-static const struct state_part *part_of(const struct checkpoint *now, size_t i)
-{
-    return i < now->parts.count ? &now->parts.list[i] : &memory_part;
+    return i < now->parts.count ? now->parts.list[i].name : "memory";
 }
 
 /* Writing and reading
@@ -120,11 +104,9 @@ enum { FLAG_START = 1 };
 
 static void put_part(const struct checkpoint *now, size_t i, bool with_name, struct bytes *out)
 {
-    char name[192];
     bytes_put_int(out, i < now->parts.count ? hash_of(now, i) : now->memory_hash, 4);
-    name_part(part_of(now, i), name, sizeof name);
     if (with_name)
-        bytes_put_string(out, name);
+        bytes_put_string(out, name_of(now, i));
 }
 
 void state_parts_put(struct board *b, bool is_start, uint64_t before, struct bytes *out)
@@ -212,31 +194,6 @@ static void put(struct bytes *text, const char *what)
     text_put(text, "%s%s", text->size ? "; " : "", what);
 }
 
-/* What is at that byte of the part, and where it begins there. */
-static size_t name_item(const struct state_part *p, size_t at, char *name, size_t size,
-                        size_t *item_size)
-{
-    struct state_item item = {.size = 1, .offset = at};
-    char part[192];
-    name_part(p, part, sizeof part);
-    if (p->kind == STATE_PART_VCPU) {
-        vcpu_state_item_at(p->vm->vcpus[p->index], p->vm->board->current, at, &item);
-        snprintf(name, size, "%s: %s", part, item.name);
-    } else if (p->kind == STATE_PART_VDEV) {
-        item.offset =
-            vdev_state_item(p->vm->vdevs[p->index], at, item.name, sizeof item.name, &item.size);
-        snprintf(name, size, "%s: %s", part, item.name);
-    } else if (p->kind == STATE_PART_TIME) {
-        item.offset = at & ~(size_t)7;
-        item.size = 8;
-        snprintf(name, size, "%s", at < 8 ? "instructions" : "idle ticks");
-    } else {
-        snprintf(name, size, "%s", part);
-    }
-    *item_size = item.size;
-    return item.offset;
-}
-
 /* With that word changed, is the part as it was recorded? */
 static bool explains(struct checkpoint *now, size_t i, uint64_t number, uint64_t change,
                      const struct state_parts_entry *recorded)
@@ -261,35 +218,40 @@ static unsigned first_byte_of(uint64_t change)
     return byte;
 }
 
+/* The bytes of an item as they were recorded, if that word is all that differs. */
+static uint64_t recorded_value(const struct checkpoint *now, const struct state_item *item,
+                               uint64_t number, uint64_t change)
+{
+    uint8_t value[10], word[8];
+    memcpy(value, now->state.data + item->offset, item->size);
+    store_le(word, change, 8);
+    for (size_t i = 0; i < item->size; i++)
+        if ((item->offset + i) / 8 == number)
+            value[i] ^= word[(item->offset + i) % 8];
+    return state_item_value(item, value);
+}
+
 /* The one word of the state that differs, as a register or field. */
-static bool name_word(struct checkpoint *now, const struct state_parts_entry *recorded,
-                      struct bytes *text)
+static bool name_word(struct board *b, struct checkpoint *now,
+                      const struct state_parts_entry *recorded, struct bytes *text)
 {
     struct word_code ours = {0};
     uint64_t number, change;
-    char name[320], sentence[400];
     word_code_add_bytes(&ours, now->state.data, now->state.size);
     if (!word_code_find(&recorded->state, &ours, &number, &change))
         return false;
-    uint64_t at = number * 8 + first_byte_of(change);
-    size_t i = 0, item_size;
-    while (i < now->parts.count && at >= now->parts.list[i].end)
+    struct state_search search = {.offset = (size_t)number * 8 + first_byte_of(change)};
+    size_t i = 0;
+    while (i < now->parts.count && search.offset >= now->parts.list[i].end)
         i++;
     if (i == now->parts.count || !explains(now, i, number, change, recorded))
         return false;
-    const struct state_part *p = &now->parts.list[i];
-    size_t begin = p->begin + name_item(p, (size_t)at - p->begin, name, sizeof name, &item_size);
-    if (p->kind != STATE_PART_VCPU && p->kind != STATE_PART_VDEV && p->kind != STATE_PART_TIME)
-        return false;
-    uint8_t value[8] = {0}, word[8];
-    memcpy(value, now->state.data + begin, item_size);
-    store_le(word, change, 8);
-    for (size_t k = 0; k < item_size; k++)
-        if ((begin + k) / 8 == number)
-            value[k] ^= word[(begin + k) % 8];
-    snprintf(sentence, sizeof sentence, "%s: recorded 0x%" PRIx64 ", now 0x%" PRIx64, name,
-             load_le(value, 8), load_le(now->state.data + begin, item_size));
-    put(text, sentence);
+    board_search(b, &search);
+    const struct state_item *item = &search.found;
+    put(text, search.found_name);
+    text_put(text, ": recorded 0x%" PRIx64 ", now 0x%" PRIx64,
+             recorded_value(now, item, number, change),
+             state_item_value(item, now->state.data + item->offset));
     return true;
 }
 
@@ -335,9 +297,9 @@ static bool name_byte(struct board *b, const struct state_parts_entry *recorded,
 static bool shape_differs(const struct checkpoint *now, const struct state_parts_entry *recorded,
                           struct bytes *text)
 {
-    char sentence[400], name[192];
+    char sentence[400];
     for (size_t i = 0; recorded->names && i < recorded->count && i <= now->parts.count; i++) {
-        name_part(part_of(now, i), name, sizeof name);
+        const char *name = name_of(now, i);
         if (strcmp(name, recorded->names[i]) == 0)
             continue;
         snprintf(sentence, sizeof sentence, "the recorded machine has %.100s where this one has %s",
@@ -356,14 +318,12 @@ static bool shape_differs(const struct checkpoint *now, const struct state_parts
 static void name_parts(const struct checkpoint *now, const struct state_parts_entry *recorded,
                        struct bytes *text)
 {
-    char name[192];
     unsigned shown = 0, more = 0;
     for (size_t i = 0; i < now->parts.count; i++) {
         if (hash_of(now, i) == recorded->hashes[i])
             continue;
-        name_part(part_of(now, i), name, sizeof name);
         if (shown++ < NAMES_SHOWN)
-            put(text, name);
+            put(text, name_of(now, i));
         else
             more++;
     }
@@ -378,7 +338,7 @@ bool state_parts_differ(struct board *b, const struct state_parts_entry *recorde
     struct bytes found = {0};
     take(b, &now);
     if (!shape_differs(&now, recorded, &found)) {
-        if (!name_word(&now, recorded, &found))
+        if (!name_word(b, &now, recorded, &found))
             name_parts(&now, recorded, &found);
         if (now.memory_hash != recorded->hashes[recorded->count - 1] &&
             !name_byte(b, recorded, &found) && !name_page(b, &now, recorded, &found))

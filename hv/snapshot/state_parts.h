@@ -8,23 +8,9 @@
 #include "emu/word_code.h"
 #include "hv/board.h"
 
-enum state_part_kind {
-    STATE_PART_TIME,
-    STATE_PART_SCHEDULE,
-    STATE_PART_VCPU,
-    STATE_PART_VDEV,
-    STATE_PART_VM,     /* the rest of a VM */
-    STATE_PART_OUTPUT, /* what it printed */
-    STATE_PART_SHARED, /* regions of shared memory */
-    STATE_PART_CHAOS,
-    STATE_PART_MEMORY, /* not among the bytes of the state */
-};
-
-/* In the order in which board_save_state appends them: [begin, end) of the state's bytes. */
+/* In the order in which board_visit goes through them: [begin, end) of the state's bytes. */
 struct state_part {
-    enum state_part_kind kind;
-    struct vm *vm;  /* NULL: the board's */
-    unsigned index; /* of the vCPU or device */
+    char name[160];
     size_t begin, end;
 };
 struct state_parts {
@@ -32,8 +18,8 @@ struct state_parts {
     size_t count;
 };
 
-/* state.c: board_save_state, and where its parts are. */
-void board_save_parts(struct board *b, struct bytes *out, struct state_parts *parts);
+/* Saves the board's state, and finds where its parts are. */
+void state_parts_save(struct board *b, struct bytes *out, struct state_parts *parts);
 
 #define STATE_PARTS_VERSION 1 /* a stream's first byte; entries follow */
 

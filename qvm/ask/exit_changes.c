@@ -3,23 +3,35 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hv/snapshot/compare.h"
+/* The other VMs' devices say whose they are. */
+static void visit_device(struct vm *vm, struct vdev *v, struct state *s)
+{
+    if (vm->board->vm_count > 1)
+        state_part(s, "vm %s, vdev %s", vm->name, v->name);
+    else
+        state_part(s, "vdev %s", v->name);
+    state_fields(s, v->type->fields, v);
+}
 
-static void save(const struct board *b, struct bytes *out)
+static void visit(const struct board *b, struct state *s)
 {
     for (size_t i = 0; i < b->vm_count; i++) {
-        const struct vm *vm = b->vms[i];
+        struct vm *vm = b->vms[i];
         for (size_t k = 0; k < vm->vdev_count; k++)
-            fields_save(vm->vdevs[k]->type->fields, vm->vdevs[k], out);
-        for (unsigned k = 0; k < vm->vcpu_count; k++)
-            bytes_put_int(out, (unsigned)vm->vcpus[k]->irq | (unsigned)vm->vcpus[k]->fiq << 1, 1);
+            visit_device(vm, vm->vdevs[k], s);
+        for (unsigned k = 0; k < vm->vcpu_count; k++) {
+            state_part(s, "vm %s, vcpu %u", vm->name, k);
+            state_value(s, "IRQ line", vm->vcpus[k]->irq, 1);
+            state_value(s, "FIQ line", vm->vcpus[k]->fiq, 1);
+        }
     }
 }
 
 void exit_changes_begin(struct exit_changes *c, const struct board *b)
 {
     bytes_clear(&c->before);
-    save(b, &c->before);
+    struct state s = state_saving(&c->before);
+    visit(b, &s);
 }
 
 void exit_changes_free(struct exit_changes *c)
@@ -28,55 +40,30 @@ void exit_changes_free(struct exit_changes *c)
 }
 
 struct telling {
-    const uint8_t *before, *now;
+    const struct bytes *before;
+    char part[160];
     size_t count, limit;
     void (*tell)(void *context, const char *what, uint64_t from, uint64_t to);
     void *context;
 };
 
-static void tell(struct telling *t, const char *what, uint64_t from, uint64_t to)
+static void begin_part(void *context, const char *name, size_t offset)
 {
-    if (from != to && t->count++ < t->limit)
-        t->tell(t->context, what, from, to);
+    struct telling *t = context;
+    (void)offset;
+    snprintf(t->part, sizeof t->part, "%s", name);
 }
 
-static size_t state_size(const struct vdev *v)
+static void compare_item(void *context, const struct state_item *item)
 {
-    size_t size = 0;
-    for (const struct field *f = v->type->fields; f->name; f++)
-        size += f->size * f->count;
-    return size;
-}
-
-/* Field by field; the other VMs' devices say whose they are. */
-static void compare_device(struct telling *t, const struct vm *vm, const struct vdev *v)
-{
-    size_t size = state_size(v), item;
-    char field[96], what[320];
-    for (size_t at = 0; at < size; at += item) {
-        vdev_state_item(v, at, field, sizeof field, &item);
-        size_t width = item < 8 ? item : 8;
-        if (memcmp(t->before + at, t->now + at, item) == 0)
-            continue;
-        if (vm->board->vm_count > 1)
-            snprintf(what, sizeof what, "vm %s, vdev %s: %s", vm->name, v->name, field);
-        else
-            snprintf(what, sizeof what, "vdev %s: %s", v->name, field);
-        tell(t, what, load_le(t->before + at, width), load_le(t->now + at, width));
-    }
-    t->before += size;
-    t->now += size;
-}
-
-static void compare_lines(struct telling *t, const struct vm *vm)
-{
-    char what[128];
-    for (unsigned k = 0; k < vm->vcpu_count; k++, t->before++, t->now++) {
-        snprintf(what, sizeof what, "vm %s, vcpu %u: IRQ line", vm->name, k);
-        tell(t, what, *t->before & 1, *t->now & 1);
-        snprintf(what, sizeof what, "vm %s, vcpu %u: FIQ line", vm->name, k);
-        tell(t, what, *t->before >> 1, *t->now >> 1);
-    }
+    struct telling *t = context;
+    char what[320];
+    bool was_there = item->offset + item->size <= t->before->size;
+    const uint8_t *before = t->before->data + item->offset;
+    if (!was_there || memcmp(before, item->data, item->size) == 0 || t->count++ >= t->limit)
+        return;
+    snprintf(what, sizeof what, "%s: %s", t->part, item->name);
+    t->tell(t->context, what, state_item_value(item, before), state_item_value(item, item->data));
 }
 
 size_t exit_changes_end(const struct exit_changes *c, const struct board *b, size_t limit,
@@ -85,17 +72,10 @@ size_t exit_changes_end(const struct exit_changes *c, const struct board *b, siz
                         void *context)
 {
     struct bytes now = {0};
-    save(b, &now);
-    struct telling t = {.before = c->before.data,
-                        .now = now.data,
-                        .limit = limit,
-                        .tell = tell_one,
-                        .context = context};
-    for (size_t i = 0; now.size == c->before.size && i < b->vm_count; i++) {
-        for (size_t k = 0; k < b->vms[i]->vdev_count; k++)
-            compare_device(&t, b->vms[i], b->vms[i]->vdevs[k]);
-        compare_lines(&t, b->vms[i]);
-    }
+    struct telling t = {.before = &c->before, .limit = limit, .tell = tell_one, .context = context};
+    const struct state_listener listener = {begin_part, compare_item, &t};
+    struct state s = state_telling(&now, &listener);
+    visit(b, &s);
     bytes_free(&now);
     return t.count;
 }

@@ -32,7 +32,7 @@ static void make_good(void)
     open_machine(&m);
     board_run_to(m.board, 45);
     snapshot_save_machine(m.board, &good);
-    board_save_parts(m.board, &state, &parts);
+    state_parts_save(m.board, &state, &parts);
     for (parts_at = 0; memcmp(good.data + parts_at, state.data, state.size) != 0; parts_at++)
         CHECK(parts_at < good.size - state.size);
     bytes_free(&state);

@@ -365,7 +365,7 @@ static const struct cause causes[] = {
      "now 0x10\n"},
     {"a tick passes", DIGESTS, 35, pass_a_tick,
      "the replay diverged: machine states are equal at instruction 30 and differ at 40 (vm test, "
-     "vcpu 0, next 0x40000070: b.ne #0x40000064): idle ticks: recorded 0x0, now 0x1\n"},
+     "vcpu 0, next 0x40000070: b.ne #0x40000064): time: idle ticks: recorded 0x0, now 0x1\n"},
     {"a tick passes, by the end", 0, 35, pass_a_tick,
      "the replay diverged: it ended at instruction 219, tick 220 with status 0 (the guest powered "
      "off), the recording at instruction 221, tick 221 with status 0 (the guest powered off); "

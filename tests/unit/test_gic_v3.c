@@ -614,11 +614,11 @@ START_TEST(restore_signals_again)
     open_running(2);
     enable_spi(37);
     gic_set_spi(w.v, 37, true);
-    fields_save(w.v->type->fields, w.v, &saved);
+    world_save(&w, &saved);
     close_world();
     world_open(&w, "gic", 2, NULL);
     struct reader in = reader_of(saved.data, saved.size);
-    ck_assert(fields_restore(w.v->type->fields, w.v, &in));
+    ck_assert(world_restore(&w, &in));
     ck_assert_uint_eq(w.signals, 0);
     w.v->type->restored(w.v);
     ck_assert(w.vcpu_irq[0] && !w.vcpu_irq[1]);

@@ -333,6 +333,19 @@ static void compare(struct stage1_tlb *t, const struct model *m, uint64_t a, uin
     ck_assert_uint_eq(got->leaf_size, expected->size);
 }
 
+static void save(struct stage1_tlb *t, struct bytes *out)
+{
+    struct state s = state_saving(out);
+    tlb_visit(t, &s);
+}
+
+static bool restore(struct stage1_tlb *t, struct reader *in)
+{
+    struct state s = state_restoring(in);
+    tlb_visit(t, &s);
+    return state_is_good(&s);
+}
+
 /* Saves, restores into a used TLB, and checks that both save the same. */
 static struct stage1_tlb *reload(struct stage1_tlb *t)
 {
@@ -340,11 +353,11 @@ static struct stage1_tlb *reload(struct stage1_tlb *t)
     struct stage1_tlb *other = fresh();
     struct stage1_leaf l = leaf_of(0, 0x1000, 1, false);
     tlb_insert(other, gva(0x1234000), &l);
-    tlb_save(t, &a);
+    save(t, &a);
     struct reader r = reader_of(a.data, a.size);
-    ck_assert(tlb_restore(other, &r));
+    ck_assert(restore(other, &r));
     ck_assert(reader_at_end(&r));
-    tlb_save(other, &b);
+    save(other, &b);
     ck_assert_uint_eq(a.size, b.size);
     ck_assert_mem_eq(a.data, b.data, a.size);
     bytes_free(&a);
@@ -388,24 +401,32 @@ START_TEST(bad_snapshots_are_refused)
     struct stage1_leaf l = leaf_of(0x5000, 0x1000, 1, false);
     tlb_insert(t, gva(0x1000), &l);
     tlb_insert(t, gva(0x2000), &l);
-    tlb_save(t, &good);
+    save(t, &good);
     for (size_t size = 0; size < good.size; size++) {
         struct reader r = reader_of(good.data, size);
-        ck_assert(!tlb_restore(t, &r));
+        ck_assert(!restore(t, &r));
         ck_assert_ptr_null(tlb_lookup(t, gva(0x1000), 1));
     }
-    /* Byte, and what makes it nonsense: count of insertions, of entries, leaf size, level, flags.
-     */
-    const size_t at[] = {3, 7, 26, 27, 31};
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
-        uint8_t keep = good.data[at[i]];
-        good.data[at[i]] = 0x7f;
+    /* The byte that is nonsense. */
+    static const struct {
+        size_t at;
+        const char *refused;
+    } cases[] = {
+        {3, "how often a TLB took an entry"}, {7, "how many entries a TLB has"},
+        {26, "a TLB entry's size"},           {27, "a TLB entry's level"},
+        {29, "a TLB entry's rights"},         {30, "a TLB entry's rights at EL0"},
+        {31, "a TLB entry's flags"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t keep = good.data[cases[i].at];
+        good.data[cases[i].at] = 0x7f;
         struct reader r = reader_of(good.data, good.size);
-        ck_assert_msg(!tlb_restore(t, &r), "byte %zu", at[i]);
-        good.data[at[i]] = keep;
+        ck_assert_msg(!restore(t, &r), "byte %zu", cases[i].at);
+        ck_assert_str_eq(r.refused, cases[i].refused);
+        good.data[cases[i].at] = keep;
     }
     struct reader r = reader_of(good.data, good.size);
-    ck_assert(tlb_restore(t, &r));
+    ck_assert(restore(t, &r));
     bytes_free(&good);
     tlb_free(t);
 }

@@ -70,9 +70,10 @@ static int chosen(bool *others_wait)
 {
     struct choice c = schedule_choose(&s);
     struct bytes once = {0}, twice = {0};
-    schedule_save(&s, &once);
+    struct state saving = state_saving(&once), again_saving = state_saving(&twice);
+    schedule_visit(&s, &saving);
     struct choice again = schedule_choose(&s);
-    schedule_save(&s, &twice);
+    schedule_visit(&s, &again_saving);
     ck_assert_ptr_eq(again.turn, c.turn);
     ck_assert_int_eq(again.others_wait, c.others_wait);
     ck_assert_uint_eq(once.size, twice.size);

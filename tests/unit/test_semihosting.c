@@ -693,27 +693,52 @@ START_TEST(open_files_are_bounded)
 }
 END_TEST
 
+static bool restore(const struct bytes *saved, const char **why)
+{
+    struct reader in = reader_of(saved->data, saved->size);
+    struct state s = state_restoring(&in);
+    semihosting_visit(vm.semihosting, &s);
+    *why = in.refused;
+    return state_is_good(&s) && reader_at_end(&in);
+}
+
 /* Every kind of open file comes back from a snapshot, and nothing else does. */
 START_TEST(open_files_are_restored)
 {
+    /* Of the features: 1 + 1 + 8 bytes, then the name's length, 21 bytes of it, and the length of 5
+     * bytes. */
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *refused;
+    } cases[] = {
+        {0, 3, "the kind of a semihosting file"},
+        {1, 0x11, "the rights to a semihosting file"},
+        {1, 3, "the name of a semihosting file"}, /* they are not writable */
+        {2, 6, "the position in a semihosting file"},
+        {11, '/', "the name of a semihosting file"},
+        {12, 0, "the name of a semihosting file"},
+        {32, 0xff, "the contents of a semihosting file"},
+    };
     struct bytes saved = {0};
+    const char *why;
     open_world();
     uint64_t features = open_name(":semihosting-features", 0), file = open_name("f", 6);
     open_name(":tt", 4);
     write_text(file, "abcd");
-    semihosting_save(vm.semihosting, &saved);
-    struct reader in = reader_of(saved.data, saved.size);
-    ck_assert(semihosting_restore(vm.semihosting, &in) && reader_at_end(&in));
+    struct state s = state_saving(&saved);
+    semihosting_visit(vm.semihosting, &s);
+    ck_assert(restore(&saved, &why));
     assert_read(features, 100, "SHFB\x03");
     ck_assert_uint_eq(call3(FLEN, file, 0, 0), 4);
-    saved.data[1] |= 2; /* the features, writable */
-    in = reader_of(saved.data, saved.size);
-    ck_assert(!semihosting_restore(vm.semihosting, &in));
-    ck_assert_str_eq(in.refused, "the name of a semihosting file");
-    saved.data[0] = 3;
-    in = reader_of(saved.data, saved.size);
-    ck_assert(!semihosting_restore(vm.semihosting, &in));
-    ck_assert_str_eq(in.refused, "the kind of a semihosting file");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t was = saved.data[cases[i].at];
+        saved.data[cases[i].at] = cases[i].value;
+        ck_assert(!restore(&saved, &why));
+        ck_assert_str_eq(why, cases[i].refused);
+        saved.data[cases[i].at] = was;
+    }
+    ck_assert(restore(&saved, &why));
     bytes_free(&saved);
     close_world();
 }

@@ -635,31 +635,37 @@ END_TEST
 /* State ------------------------------------------------------------------------------------------
  */
 
+static void save_regions(struct bytes *out)
+{
+    struct state s = state_saving(out);
+    shmem_regions_visit(regions, &s);
+}
+
 START_TEST(saved_and_restored)
 {
     must_create(&a, "r", 3);
     uint64_t at_a = place(&a), at_b = must_create(&b, "r", 3);
     control_put(&b, at_b, C_NOTIFY, EVERYBODY);
     struct bytes saved = {0}, before = {0}, after = {0};
-    fields_save(a.w.v->type->fields, a.w.v, &saved);
-    shmem_regions_save(regions, &before);
+    world_save(&a.w, &saved);
+    save_regions(&before);
     reopen(&a, NULL);
     ck_assert(!a.w.irq_level);
     struct reader in = reader_of(saved.data, saved.size);
-    ck_assert(fields_restore(a.w.v->type->fields, a.w.v, &in));
+    ck_assert(world_restore(&a.w, &in));
     a.w.v->type->restored(a.w.v);
     ck_assert(a.w.irq_level);
-    shmem_regions_save(regions, &after);
+    save_regions(&after);
     ck_assert_uint_eq(before.size, after.size);
     ck_assert_int_eq(memcmp(before.data, after.data, before.size), 0);
     ck_assert_uint_eq(control_get(&a, at_a, C_STATUS), 0x30002);
     control_put(&b, at_b, C_NOTIFY, EVERYBODY);
     ck_assert(a.w.irq_level);
     bytes_clear(&after);
-    shmem_regions_save(regions, &after);
+    save_regions(&after);
     control_get(&a, at_a, C_STATUS);
     bytes_clear(&before);
-    shmem_regions_save(regions, &before);
+    save_regions(&before);
     ck_assert_int_ne(memcmp(before.data, after.data, before.size), 0);
     bytes_free(&saved);
     bytes_free(&before);

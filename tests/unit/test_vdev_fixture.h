@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/state.h"
 #include "vdev/bus.h"
 #include "vdev/gic/gic.h"
 #include "vdev/pic.h"
@@ -53,6 +54,20 @@ static inline void world_wire(void *context, unsigned line, bool level)
     (void)line;
     w->irq_changes += level != w->irq_level;
     w->irq_level = level;
+}
+
+/* The state of the device. */
+static inline void world_save(struct world *w, struct bytes *out)
+{
+    struct state s = state_saving(out);
+    state_fields(&s, w->v->type->fields, w->v);
+}
+
+static inline bool world_restore(struct world *w, struct reader *in)
+{
+    struct state s = state_restoring(in);
+    state_fields(&s, w->v->type->fields, w->v);
+    return state_is_good(&s);
 }
 
 static inline void world_signal(void *context, unsigned vcpu, unsigned signals)

@@ -376,7 +376,7 @@ static void exchange(const char *type)
 {
     struct world old = w;
     struct bytes saved = {0};
-    fields_save(w.v->type->fields, w.v, &saved);
+    world_save(&w, &saved);
     struct vdev *before = w.v;
     static struct world next;
     memset(&next, 0, sizeof next);
@@ -390,7 +390,7 @@ static void exchange(const char *type)
     w.output_size = old.output_size;
     w.random = old.random;
     w.random_bytes = old.random_bytes;
-    ck_assert(fields_restore(v->type->fields, v, &in));
+    ck_assert(world_restore(&w, &in));
     v->type->restored(v);
     ck_assert_int_eq(w.irq_level, old.irq_level);
     ck_assert_uint_eq(event_next(&w.events), event_next(&old.events));

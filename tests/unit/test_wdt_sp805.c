@@ -237,11 +237,11 @@ START_TEST(one_bite_over_a_restore)
     static struct world next;
     struct bytes saved = {0};
     starve((const char *[]){"action", "fiq", NULL});
-    fields_save(w.v->type->fields, w.v, &saved);
+    world_save(&w, &saved);
     world_open(&next, "wdt-sp805", 1, (const char *[]){"action", "fiq", NULL});
     struct reader in = reader_of(saved.data, saved.size);
     next.vtime = w.vtime;
-    ck_assert(fields_restore(next.v->type->fields, next.v, &in));
+    ck_assert(world_restore(&next, &in));
     next.v->type->restored(next.v);
     ck_assert(next.irq_level);
     put(&next, CONTROL, INTEN | RESEN); /* looks for the next zero */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "emu/check.h"
-#include "emu/fields.h"
 
 struct region {
     char name[SHMEM_NAME_MAX + 1];
@@ -72,31 +71,33 @@ void shmem_regions_free(struct shmem_regions *r)
     free(r);
 }
 
-void shmem_regions_save(const struct shmem_regions *r, struct bytes *out)
+/* Behind those before it, which use `used` pages. */
+static void check_region(const struct shmem_regions *r, const struct region *region, uint64_t used,
+                         struct state *s)
 {
-    bytes_put_int(out, r->count, 4);
-    for (unsigned i = 0; i < r->count; i++)
-        fields_save(region_fields, &r->regions[i], out);
+    if (region->first != used || !region->pages || region->pages > r->page_count - used)
+        state_refuse(s, "the pages of a shared region");
+    if (!*region->name || !memchr(region->name, 0, sizeof region->name))
+        state_refuse(s, "the name of a shared region");
 }
 
-bool shmem_regions_restore(struct shmem_regions *r, struct reader *in)
+void shmem_regions_visit(struct shmem_regions *r, struct state *s)
 {
-    uint64_t count = reader_int(in, 4), used = 0;
-    if (count > SHMEM_REGIONS_MAX)
-        return false;
-    memset(r->regions, 0, sizeof r->regions);
-    r->count = 0;
-    for (unsigned i = 0; i < count; i++) {
-        struct region *region = &r->regions[i];
-        if (!fields_restore(region_fields, region, in) || region->first != used || !region->pages ||
-            region->pages > r->page_count - used ||
-            memchr(region->name, 0, sizeof region->name) == NULL)
-            return false;
-        used += region->pages;
-        r->count++;
+    uint64_t used = 0;
+    if (state_restores(s))
+        memset(r->regions, 0, sizeof r->regions);
+    r->count = (unsigned)state_count(s, "how many shared regions there are", r->count, 4,
+                                     SHMEM_REGIONS_MAX);
+    for (unsigned i = 0; i < r->count && state_is_good(s); i++) {
+        state_within(s, "region %u: ", i);
+        state_fields(s, region_fields, &r->regions[i]);
+        if (state_restores(s))
+            check_region(r, &r->regions[i], used, s);
+        used += r->regions[i].pages;
     }
-    r->used_pages = used;
-    return true;
+    state_within(s, NULL, 0);
+    if (state_restores(s))
+        r->used_pages = used;
 }
 
 /* Regions -----------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "emu/bytes.h"
 #include "emu/error.h"
+#include "emu/state.h"
 #include "mmu/memory.h"
 
 #define SHMEM_REGIONS_MAX 64 /* our choice */
@@ -36,11 +36,9 @@ struct shmem_listener {
  * set, if there are not so many. The caller frees it before `m`. */
 struct shmem_regions *shmem_regions_new(struct memory *m, uint64_t size, struct error *e);
 void shmem_regions_free(struct shmem_regions *r);
-/* Appends the state of all regions, for digests; their contents are the board's memory. */
-void shmem_regions_save(const struct shmem_regions *r, struct bytes *out);
-
-/* Restores what shmem_regions_save wrote; nobody listens then. False: it is not that. */
-bool shmem_regions_restore(struct shmem_regions *r, struct reader *in);
+/* The state of all regions; their contents are the board's memory. Nobody listens to what is
+ * restored. */
+void shmem_regions_visit(struct shmem_regions *r, struct state *s);
 
 /* The region of that name; false if there is none. */
 bool shmem_regions_find(const struct shmem_regions *r, const char *name, unsigned *region);
