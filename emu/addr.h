@@ -12,6 +12,10 @@
 
 #include <stdint.h>
 
+_Static_assert(sizeof(void *) == 8 && SIZE_MAX == UINT64_MAX,
+               "this program is for 64-bit hosts only: sizes and places in guests' memory are host "
+               "sizes, and a board has up to 2^48 bytes");
+
 typedef struct {
     uint64_t v;
 } gva_t;

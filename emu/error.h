@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "emu/text.h"
+
 struct error {
     int exit_status; /* what the program should end with; 0 = not decided yet */
     char text[1024];
@@ -12,11 +14,11 @@ struct error {
 
 /* Sets the error's text; returns false, so that `return error_set(e, ...)` reads well.
  * An error that is already set is kept: the first one is the cause. */
-bool error_set(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool error_set(struct error *e, const char *format, ...) TEXT_PRINTF(2, 3);
 
 /* The same with the place in a user's file: "[file:line] text". */
 bool error_at(struct error *e, const char *file, unsigned line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    TEXT_PRINTF(4, 5);
 
 /* Prefixes nothing, changes nothing but the exit status. Returns false. */
 bool error_exit_status(struct error *e, int exit_status);

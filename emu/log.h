@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "emu/text.h"
 #include "emu/vtime.h"
 
 /* The severities of the configuration language's `logger`: a set, not a level. */
@@ -28,7 +29,7 @@ struct log {
 };
 
 void log_write(const struct log *log, enum log_severity severity, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    TEXT_PRINTF(3, 4);
 
 /* The guest did something odd (kind two): `debug` severity, so it costs nothing by default. */
 #define log_guest(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)

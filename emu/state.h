@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "emu/bytes.h"
+#include "emu/text.h"
 #include "emu/fields.h"
 
 /* In place of a size: as many bytes as it takes, of 7 bits each (bytes_put_varint). */
@@ -74,7 +75,7 @@ static inline bool state_is_good(const struct state *s)
 void state_refuse(struct state *s, const char *name);
 
 /* What follows, up to the next part, is one by itself. For printf. */
-void state_part(struct state *s, const char *form, ...) __attribute__((format(printf, 2, 3)));
+void state_part(struct state *s, const char *form, ...) TEXT_PRINTF(2, 3);
 /* What follows belongs to one of several that are alike: `form`, for printf with one %u, is put
  * before the items' names. NULL: no more. */
 void state_within(struct state *s, const char *form, unsigned number);

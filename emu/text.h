@@ -7,11 +7,19 @@
 
 #include "emu/bytes.h"
 
+/* Of a function that takes a format of printf as its parameter number `format`, and what belongs to
+ * it from number `first` on. The formats are those of C everywhere: what "printf" means to a
+ * compiler for Windows is an older C library's, which knows no %zu. */
+#ifdef _WIN32
+#define TEXT_PRINTF(format, first) __attribute__((__format__(gnu_printf, format, first)))
+#else
+#define TEXT_PRINTF(format, first) __attribute__((__format__(printf, format, first)))
+#endif
+
 /* Appends, without a NUL. */
-void text_put(struct bytes *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_put(struct bytes *out, const char *format, ...) TEXT_PRINTF(2, 3);
 /* Appends to the text, which has room for `size` bytes in all; what has none is left out. */
-void text_add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void text_add(char *text, size_t size, const char *format, ...) TEXT_PRINTF(3, 4);
 
 /* Control characters become '?': names from files end up on somebody's terminal. */
 void text_make_printable(char *text);

@@ -9,6 +9,7 @@
 #include "emu/compress.h"
 #include "emu/journal_records.h"
 #include "emu/machine.h"
+#include "emu/text.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
@@ -33,7 +34,7 @@ struct chunk {
     size_t stored_size;
 };
 
-__attribute__((format(printf, 2, 3))) static void warn(struct parser *p, const char *format, ...)
+TEXT_PRINTF(2, 3) static void warn(struct parser *p, const char *format, ...)
 {
     char line[256];
     va_list args;

@@ -12,6 +12,7 @@
 #include "emu/hash.h"
 #include "emu/journal.h"
 #include "emu/log.h"
+#include "emu/text.h"
 #include "emu/vtime.h"
 #include "hv/config/board_config.h"
 #include "hv/chaos.h"
@@ -251,12 +252,11 @@ void vm_places_text(struct vm *vm, char *text, size_t size);
 /* SIGUSR1: what it is doing, to its log. */
 void vm_log_status(const struct vm *vm);
 /* Ends a VM: status and sentence; the first ending counts. */
-void vm_end(struct vm *vm, int status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void vm_end(struct vm *vm, int status, const char *format, ...) TEXT_PRINTF(3, 4);
 
 /* The local design safe state: a condition that the model has no answer to, confined to one VM. It
  * ends with status 96, dumped if the configuration wants that; the others go on. */
-void vm_safe_state(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vm_safe_state(struct vm *vm, const char *format, ...) TEXT_PRINTF(2, 3);
 /* A dump of the guest where the configuration wants it, if it does, at the next instruction
  * boundary. `why` is a sentence. */
 void vm_dump(struct vm *vm, const char *why);

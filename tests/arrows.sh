@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # arrows.sh [ROOT]: every folder includes only itself and the folders below it, a third-party library
 # is included by one file only, no two files have the same name, devices reach memory through their
-# ports only, no folder but its own and those of architectures names an interrupt controller, and what
-# an architecture is only its own folders know. Prints each violation; silent when there is none.
+# ports only, no folder but its own and those of architectures names an interrupt controller, what an
+# architecture is only its own folders know, and what C does not have everywhere is asked for in
+# qvm/host/ only. Prints each violation; silent when there is none.
 set -uo pipefail
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
@@ -80,6 +81,26 @@ for library in "${libraries[@]}"; do
     done
     [ "$(wc -w <<<"$users")" -le "$(wc -w <<<"$allowed")" ] || violation "$pattern: included by more files: ${users//$'\n'/ }"
 done
+
+# Headers that C has everywhere, compilers' for x86-64 (under the condition that it is one), and the
+# libraries' above; all others are an operating system's. The linker's part of replacing functions in
+# the engine is for hosts with ELF only, and built there only.
+everywhere='assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string'
+everywhere="($everywhere|immintrin|cpuid|xxhash|zstd_errors)\.h"
+for library in "${libraries[@]}"; do
+    everywhere+="|${library%|*}"
+done
+elf_only='cpu/unicorn/code_buffer\.c|cpu/unicorn/arm64/wrapped\.c'
+while IFS=: read -r file line text; do
+    [ -z "$file" ] || violation "$file:$line: only qvm/host/ knows an operating system: $text"
+done <<<"$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
+    grep -vE "^(qvm/host/host_[a-z]+\.c|$elf_only):|<($everywhere)>")"
+
+# What a format of printf means to a compiler differs between hosts: emu/text.h says it once.
+while IFS=: read -r file line text; do
+    [ -z "$file" ] || violation "$file:$line: TEXT_PRINTF (emu/text.h) says what takes a format: $text"
+done <<<"$(grep -rnE '__attribute__.*\<_*format(_arg)?_*[[:space:]]*\(' --include='*.[ch]' "${!below[@]}" |
+    grep -v '^emu/text\.h:')"
 
 # A device knows neither the board's memory nor how it is translated; regions that guests share are
 # taken from the one, and shown to guests by the assembly. What a span points to is for vdev/dma.c.

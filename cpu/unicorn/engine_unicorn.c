@@ -246,7 +246,7 @@ static void unicorn_free(struct engine *g)
     free(g->sides);
     free(g->part);
     free(g->stub_allocation);
-    free(g);
+    free(g->allocation);
 }
 
 static void unicorn_use(struct engine *e, const struct engine_callbacks *callbacks)
@@ -400,9 +400,12 @@ static bool set_up(struct engine *g, const char *model, struct error *e)
 struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause pause,
                                   struct memory *memory, struct error *e)
 {
-    struct engine *g = aligned_alloc(64, sizeof *g);
-    CHECK_ROOM(g);
-    memset(g, 0, sizeof *g);
+    /* By hand: not every host's library has aligned_alloc. */
+    const uintptr_t aligned = _Alignof(struct engine);
+    void *allocation = calloc(1, sizeof(struct engine) + aligned - 1);
+    CHECK_ROOM(allocation);
+    struct engine *g = (struct engine *)(((uintptr_t)allocation + aligned - 1) & ~(aligned - 1));
+    g->allocation = allocation;
     g->arch = find_arch(arch);
     g->part = calloc(1, g->arch->part_size);
     CHECK_ROOM(g->part);

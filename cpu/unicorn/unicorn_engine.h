@@ -123,6 +123,7 @@ struct engine {
     struct engine_head head;
     struct engine_ops ops;
     const struct unicorn_arch *arch;
+    void *allocation;          /* in which this is */
     struct unicorn_part *part; /* the architecture's; owned */
     _Alignas(64) struct fast fast;
     struct uc_struct *uc;

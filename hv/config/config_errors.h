@@ -3,6 +3,7 @@
 #ifndef HV_CONFIG_CONFIG_ERRORS_H
 #define HV_CONFIG_CONFIG_ERRORS_H
 
+#include "emu/text.h"
 #include "hv/config/config.h"
 
 #define EXIT_CONFIGURATION 65 /* fatal configuration error */
@@ -13,7 +14,7 @@ struct config_errors {
 
 /* Adds one mistake; control characters in it become '?'. Returns false. */
 bool errors_add(struct config_errors *errors, struct place place, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    TEXT_PRINTF(3, 4);
 /* Adds one that has its place already. */
 void errors_keep(struct config_errors *errors, const struct error *e);
 /* Joins the lines into one error with exit status 65; what does not fit is counted in a last line

@@ -3,6 +3,7 @@
 #ifndef HV_CONFIG_CONFIG_INTERNAL_H
 #define HV_CONFIG_CONFIG_INTERNAL_H
 
+#include "emu/text.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config.h"
 #include "hv/config/config_catalogue.h"
@@ -88,7 +89,7 @@ extern const struct option config_options[];
 /* config_parse.c: reads every word and calls the handlers of the language's options. */
 void parser_run(struct parser *p);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    TEXT_PRINTF(3, 4);
 /* One number, or an error at the word. Silent if the word is bad already. */
 bool parser_number(struct parser *p, const struct word *word, struct piece text,
                    enum number_kind kind, uint64_t *value);
@@ -103,10 +104,10 @@ bool parser_aligned(struct parser *p, const struct word *word, const char *what,
 char *parser_keep(struct parser *p, struct piece piece);
 /* Notes something that is understood and has no effect. */
 void parser_accept(struct parser *p, const struct word *word, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    TEXT_PRINTF(3, 4);
 /* Notes something that became other than it was written. */
 void parser_note(struct parser *p, const struct word *word, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    TEXT_PRINTF(3, 4);
 /* Takes `mem:`, `io:` or `pci:` off the front. */
 enum location_space { SPACE_MEMORY, SPACE_IO, SPACE_PCI };
 enum location_space location_space(struct piece *text);

@@ -1,3 +1,4 @@
+#include "emu/text.h"
 #include "hv/config/config_ranges.h"
 
 #include <stdarg.h>
@@ -12,9 +13,9 @@ struct list {
     size_t count;
 };
 
-__attribute__((format(printf, 6, 7))) static void add(struct list *list, uint64_t start,
-                                                      uint64_t size, enum range_kind kind,
-                                                      struct place place, const char *format, ...)
+TEXT_PRINTF(6, 7)
+static void add(struct list *list, uint64_t start, uint64_t size, enum range_kind kind,
+                struct place place, const char *format, ...)
 {
     if (start == ADDRESS_BAD)
         return;

@@ -3,6 +3,7 @@
 #ifndef HV_FOREIGN_IMPORT_VERDICT_H
 #define HV_FOREIGN_IMPORT_VERDICT_H
 
+#include "emu/text.h"
 #include "hv/explain/guest_place.h"
 #include "hv/foreign/observed_arch.h"
 
@@ -27,10 +28,8 @@ void import_verdict_free(struct import_verdict *j);
 
 /* For architectures: what the model gives; that it differs, and in what; that it has nothing to
  * say, and why. */
-void import_verdict_say(struct import_verdict *j, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void import_verdict_differ(struct import_verdict *j, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void import_verdict_say(struct import_verdict *j, const char *format, ...) TEXT_PRINTF(2, 3);
+void import_verdict_differ(struct import_verdict *j, const char *format, ...) TEXT_PRINTF(2, 3);
 void import_verdict_none(struct import_verdict *j, const char *why);
 /* The access is permitted. `is_late`: the other hypervisor has not mapped it so far. */
 void import_verdict_on_mapped(struct import_verdict *j, const struct guest_place *place,

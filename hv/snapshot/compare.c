@@ -1,3 +1,4 @@
+#include "emu/text.h"
 #include "hv/snapshot/compare.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 #include "hv/hv_internal.h"
 
 static bool differs(struct difference *d, uint64_t a, uint64_t b, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    TEXT_PRINTF(4, 5);
 static bool differs(struct difference *d, uint64_t a, uint64_t b, const char *format, ...)
 {
     va_list args;

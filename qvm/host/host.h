@@ -76,6 +76,8 @@ size_t host_input_read(struct host_input *in, void *to, size_t size, bool *ended
 void host_input_close(struct host_input *in);
 
 const char *host_environment(const char *name); /* NULL: unset */
+/* Where files go that nobody has named a place for; without a '/' behind it. */
+const char *host_temporary_folder(void);
 uint64_t host_wall_clock_s(void);
 /* Now as YYYYMMDD-hhmmss, local time, for file names. */
 void host_time_stamp(char text[16]);

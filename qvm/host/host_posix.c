@@ -422,6 +422,12 @@ const char *host_environment(const char *name)
     return getenv(name);
 }
 
+const char *host_temporary_folder(void)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder ? folder : "/tmp";
+}
+
 static uint64_t clock_ns(clockid_t which)
 {
     struct timespec t;

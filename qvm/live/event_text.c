@@ -1,3 +1,4 @@
+#include "emu/text.h"
 #include "qvm/live/event_text.h"
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@ struct line {
     size_t size;
 };
 
-static void put(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct line *l, const char *format, ...) TEXT_PRINTF(2, 3);
 static void put(struct line *l, const char *format, ...)
 {
     va_list args;
