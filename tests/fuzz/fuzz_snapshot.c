@@ -16,10 +16,30 @@ static struct bytes good;     /* the machine's state when half of that has happe
 static struct state_parts parts;
 static size_t parts_at; /* where they begin in `good` */
 
+/* With a sporadic vCPU. */
 static void open_machine(struct fuzz_machine *m)
 {
+    static const char sporadic[] = " cpu sched 10,5,2,1000000,1000s";
+    char words[1024];
     struct error e = {0};
-    CHECK(fuzz_machine_open(m, fuzz_machine_words, &exit_log, NULL, &e));
+    size_t size = strlen(fuzz_machine_words);
+    CHECK(size + sizeof sporadic <= sizeof words);
+    memcpy(words, fuzz_machine_words, size);
+    memcpy(words + size, sporadic, sizeof sporadic);
+    CHECK(fuzz_machine_open(m, words, &exit_log, NULL, &e));
+}
+
+/* Where values begin that are no elements of rows. */
+static struct {
+    size_t at[4096], count;
+} values;
+
+static void add_value(void *context, const struct state_item *item)
+{
+    (void)context;
+    CHECK(values.count < sizeof values.at / sizeof values.at[0]);
+    if (!strchr(item->name, '['))
+        values.at[values.count++] = item->offset;
 }
 
 static void make_good(void)
@@ -31,7 +51,9 @@ static void make_good(void)
     fuzz_put_run(&exit_log);
     open_machine(&m);
     board_run_to(m.board, 45);
-    snapshot_save_machine(m.board, &good);
+    const struct state_listener listener = {.item = add_value};
+    struct state whole = state_telling(&good, &listener);
+    snapshot_visit_machine(m.board, &whole);
     state_parts_save(m.board, &state, &parts);
     for (parts_at = 0; memcmp(good.data + parts_at, state.data, state.size) != 0; parts_at++)
         CHECK(parts_at < good.size - state.size);
@@ -123,17 +145,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* Nothing; the first, second, ... byte of each part another one. */
+static void put_change(struct bytes *out, size_t part, size_t offset, unsigned value)
+{
+    bytes_put_int(out, part, 1);
+    bytes_put_varint(out, offset);
+    bytes_put_int(out, 1, 1);
+    bytes_put_int(out, value, 1);
+}
+
+#define OF_PARTS 12
+
+/* Nothing; the first, second, ... byte of each part another one; each value more than it may be. */
 bool fuzz_seed(unsigned number, struct bytes *out)
 {
     make_good();
-    if (number >= 12)
-        return false;
-    for (unsigned i = 0; number && i < parts.count; i++) {
-        bytes_put_int(out, i, 1);
-        bytes_put_varint(out, 7 * (number - 1));
-        bytes_put_int(out, 1, 1);
-        bytes_put_int(out, number, 1);
-    }
-    return true;
+    for (size_t i = 0; number && number < OF_PARTS && i < parts.count; i++)
+        put_change(out, i, 7 * (size_t)(number - 1), number);
+    if (number >= OF_PARTS && number - OF_PARTS < values.count)
+        put_change(out, parts.count, values.at[number - OF_PARTS], 0xff);
+    return number < OF_PARTS + values.count;
 }
