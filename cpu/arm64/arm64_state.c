@@ -23,7 +23,7 @@ static const struct field own_fields[] = {
     FIELD(struct arm64_vcpu, pmuserenr),
     FIELD(struct arm64_vcpu, pmintenset),
     FIELD(struct arm64_vcpu, pmovsset),
-    FIELD(struct arm64_vcpu, pmselr),
+    FIELD_UP_TO(struct arm64_vcpu, pmselr, PMSELR_MOST),
     FIELD(struct arm64_vcpu, pmccfiltr),
     FIELD(struct arm64_vcpu, pmccntr_base),
     FIELD(struct arm64_vcpu, pmccntr_since),

@@ -171,6 +171,7 @@ void timers_restored(struct arm64_vcpu *v);
 uint64_t timer_next_event(const struct arm64_vcpu *v, uint64_t after_ticks);
 
 /* pmu.c */
+#define PMSELR_MOST 0x1f
 enum pmu_register {
     PMU_CONTROL,
     PMU_ENABLE_SET,

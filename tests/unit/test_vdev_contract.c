@@ -259,6 +259,42 @@ START_TEST(every_variant)
 }
 END_TEST
 
+/* Any bytes that each field may be restored with. */
+static void put_random(const struct field *fields, uint64_t *random, struct bytes *out)
+{
+    for (const struct field *f = fields; f->name; f++)
+        for (size_t i = 0; i < f->count; i++) {
+            uint64_t value = next_random(random);
+            bytes_put_int(out, f->most == UINT64_MAX ? value : value % (f->most + 1), f->size);
+        }
+}
+
+/* What is an index, a count or a bool is refused with more than it may be, by its name. */
+START_TEST(fields_have_their_ranges)
+{
+    for (const struct vdev_type *const *t = vdev_types; *t; t++) {
+        struct run r;
+        struct bytes saved = {0};
+        size_t at = 0;
+        run_open(&r, &(struct subject){(*t)->name, 2, {NULL}}, 1);
+        world_save(&r.w, &saved);
+        for (const struct field *f = (*t)->fields; f->name; at += f->size * f->count, f++) {
+            size_t last = at + f->size * (f->count - 1);
+            uint64_t was = load_le(saved.data + last, f->size);
+            if (f->most == UINT64_MAX)
+                continue;
+            store_le(saved.data + last, f->most + 1, f->size);
+            struct reader in = reader_of(saved.data, saved.size);
+            ck_assert_msg(!world_restore(&r.w, &in), "%s: %s", (*t)->name, f->name);
+            ck_assert_str_eq(in.refused, f->name);
+            store_le(saved.data + last, was, f->size);
+        }
+        bytes_free(&saved);
+        world_close(&r.w);
+    }
+}
+END_TEST
+
 /* A snapshot is a file, and a file may say anything. */
 START_TEST(random_bytes_are_restored_without_harm)
 {
@@ -268,9 +304,7 @@ START_TEST(random_bytes_are_restored_without_harm)
             struct run r;
             struct bytes saved = {0};
             run_open(&r, &(struct subject){(*t)->name, 2, {NULL}}, next_random(&random));
-            world_save(&r.w, &saved);
-            for (size_t i = 0; i < saved.size; i++)
-                saved.data[i] = (uint8_t)next_random(&random);
+            put_random((*t)->fields, &random, &saved);
             struct reader in = reader_of(saved.data, saved.size);
             ck_assert(world_restore(&r.w, &in));
             if ((*t)->restored)
@@ -305,5 +339,6 @@ int main(void)
     tcase_add_test(t, every_type);
     tcase_add_test(t, every_variant);
     tcase_add_test(t, random_bytes_are_restored_without_harm);
+    tcase_add_test(t, fields_have_their_ranges);
     return suite_main("vdev/contract", t);
 }

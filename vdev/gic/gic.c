@@ -30,11 +30,11 @@ static const struct field gic_fields[] = {
     FIELD_ARRAY(struct gic, itargets),
     FIELD_ARRAY(struct gic, sgi_sources),
     FIELD_ARRAY(struct gic, redist_control),
-    FIELD_ARRAY(struct gic, asleep),
+    FIELD_ARRAY_UP_TO(struct gic, asleep, 1),
     FIELD_ARRAY(struct gic, cpu_control),
     FIELD_ARRAY(struct gic, pmr),
-    FIELD_ARRAY(struct gic, bpr0),
-    FIELD_ARRAY(struct gic, bpr1),
+    FIELD_ARRAY_UP_TO(struct gic, bpr0, 7),
+    FIELD_ARRAY_UP_TO(struct gic, bpr1, 7),
     FIELD_ARRAY(struct gic, active_priorities0),
     FIELD_ARRAY(struct gic, active_priorities1),
     FIELD_END,
@@ -147,15 +147,9 @@ static void gic_describe(struct vdev *v, const struct describer *d)
     d->end_node(d->context);
 }
 
-/* A file may claim anything; what is used as a shift is brought into range. */
 static void gic_restored(struct vdev *v)
 {
-    struct gic *g = gic_of(v);
-    for (unsigned vcpu = 0; vcpu < g->vcpu_count; vcpu++) {
-        g->bpr0[vcpu] &= 7;
-        g->bpr1[vcpu] &= 7;
-    }
-    gic_everything_changed(g);
+    gic_everything_changed(gic_of(v));
 }
 
 static const struct vdev_option_type gic_options[] = {

@@ -34,7 +34,7 @@ static const struct field pl031_fields[] = {
     FIELD(struct pl031, mr),
     FIELD(struct pl031, lr),
     FIELD(struct pl031, imsc),
-    FIELD(struct pl031, ris),
+    FIELD_UP_TO(struct pl031, ris, 1),
     FIELD_END,
 };
 

@@ -102,10 +102,10 @@ struct pl011 {
 
 static const struct field pl011_fields[] = {
     FIELD(struct pl011, timeout_ticks),
-    FIELD(struct pl011, rx_head),
-    FIELD(struct pl011, rx_count),
+    FIELD_UP_TO(struct pl011, rx_head, FIFO_DEPTH - 1),
+    FIELD_UP_TO(struct pl011, rx_count, FIFO_DEPTH),
     FIELD_ARRAY(struct pl011, rx),
-    FIELD(struct pl011, overrun),
+    FIELD_UP_TO(struct pl011, overrun, 1),
     FIELD(struct pl011, rsr),
     FIELD(struct pl011, ilpr),
     FIELD(struct pl011, lcr_h),
@@ -117,7 +117,7 @@ static const struct field pl011_fields[] = {
     FIELD(struct pl011, ris),
     FIELD(struct pl011, dmacr),
     FIELD(struct pl011, pause_ticks),
-    FIELD(struct pl011, batch_count),
+    FIELD_UP_TO(struct pl011, batch_count, BATCH_MAX - 1),
     FIELD_ARRAY(struct pl011, batch),
     FIELD_END,
 };
@@ -463,11 +463,8 @@ static bool pl011_create(struct vdev *v, struct error *e)
 static void pl011_restored(struct vdev *v)
 {
     struct pl011 *u = pl011_of(v);
-    u->rx_head %= FIFO_DEPTH;
     if (u->rx_count > rx_depth(u))
         u->rx_count = rx_depth(u);
-    if (u->batch_count >= BATCH_MAX)
-        u->batch_count = 0;
     event_at(v->env->events, &u->timeout, u->timeout_ticks);
     event_at(v->env->events, &u->pause, u->pause_ticks);
     update_irq(u);

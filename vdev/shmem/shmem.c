@@ -68,8 +68,8 @@ static const struct field shmem_fields[] = {
     FIELD(struct shmem, flags),
     FIELD_ARRAY(struct shmem, name),
     FIELD_ARRAY(struct shmem, place),
-    FIELD_ARRAY(struct shmem, region),
-    FIELD_ARRAY(struct shmem, client),
+    FIELD_ARRAY_UP_TO(struct shmem, region, SHMEM_REGIONS_MAX - 1),
+    FIELD_ARRAY_UP_TO(struct shmem, client, SHMEM_CLIENTS_MAX - 1),
     FIELD_END,
 };
 

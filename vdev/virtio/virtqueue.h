@@ -31,7 +31,7 @@ struct virtqueue {
 #define VIRTQUEUE_FIELDS(type, q)                                                                  \
     FIELD(type, q.descriptors), FIELD(type, q.available), FIELD(type, q.used),                     \
         FIELD(type, q.size), FIELD(type, q.next_available), FIELD(type, q.next_used),              \
-        FIELD(type, q.signalled), FIELD(type, q.ready)
+        FIELD(type, q.signalled), FIELD_UP_TO(type, q.ready, 1)
 
 /* What a queue works in: memory and what was negotiated. */
 struct virtq_world {
