@@ -6,6 +6,7 @@
 
 #include "cpu/arch.h"
 #include "emu/state.h"
+#include "emu/text.h"
 
 const char *exit_result_name(enum exit_result result)
 {
@@ -280,9 +281,7 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
 
 static bool is_called(const char *name, const char *wanted)
 {
-    for (; name && *name && (*name | 0x20) == (*wanted | 0x20); name++, wanted++)
-        ;
-    return name && !*name && !*wanted;
+    return name && text_equals_in_any_case(name, wanted, strlen(wanted));
 }
 
 unsigned vcpu_register_find(const struct arch *arch, const char *name)

@@ -34,7 +34,8 @@ enum machine_quirk {
     QUIRK_STXR = 1u << 19,     /* STXR that fails does not mind where its address and SP are */
     QUIRK_FETCHES_FIRST = 1u << 20, /* what is due where the next instruction cannot be fetched,
                                        such as an event or an interrupt, comes behind the attempt */
+    QUIRK_DEVICE_NAMES = 1u << 21, /* semihosting opens files that are called as Windows' devices */
 };
-#define MACHINE_QUIRKS 0x1fffffu /* all of them */
+#define MACHINE_QUIRKS 0x3fffffu /* all of them */
 
 #endif

@@ -25,8 +25,8 @@
 #include <stdint.h>
 
 #include "emu/bytes.h"
-#include "emu/text.h"
 #include "emu/fields.h"
+#include "emu/text.h"
 
 /* In place of a size: as many bytes as it takes, of 7 bits each (bytes_put_varint). */
 #define STATE_VARINT 0

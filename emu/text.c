@@ -36,6 +36,21 @@ void text_add(char *text, size_t size, const char *format, ...)
     va_end(args);
 }
 
+char text_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_equals_in_any_case(const char *word, const char *text, size_t length)
+{
+    if (strlen(word) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text_lower(word[i]) != text_lower(text[i]))
+            return false;
+    return true;
+}
+
 const char *text_plural(uint64_t count, const char *one, const char *many)
 {
     return count == 1 ? one : many;

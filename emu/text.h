@@ -2,6 +2,7 @@
 #ifndef EMU_TEXT_H
 #define EMU_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,12 @@ void text_add(char *text, size_t size, const char *format, ...) TEXT_PRINTF(3, 4
 
 /* Control characters become '?': names from files end up on somebody's terminal. */
 void text_make_printable(char *text);
+
+/* A letter (A to Z) as a small one; others as they are. No locale has a say. */
+char text_lower(char c);
+/* Is it the word, with each letter (A to Z) in either case? The text has `length` bytes, and no NUL
+ * among them. */
+bool text_equals_in_any_case(const char *word, const char *text, size_t length);
 
 /* The word for so many: `one` of 1, `many` of all other numbers. */
 const char *text_plural(uint64_t count, const char *one, const char *many);

@@ -213,7 +213,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     event_add(&b->events, &vm->input_retry);
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
-        vm->semihosting = semihosting_new(config->semihosting_dir);
+        vm->semihosting = semihosting_new(config->semihosting_dir, b->options.quirks);
     if (!map_memory(vm, e) || !make_vcpus(vm, e) || !pass_map(vm, e))
         return false;
     vm->devices_added = b->events.added;

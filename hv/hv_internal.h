@@ -61,7 +61,7 @@ enum exit_result psci_call(struct vm *vm, struct vcpu *v);
 const char *psci_call_name(uint32_t function);
 
 /* semihosting.c */
-struct semihosting *semihosting_new(const char *folder);
+struct semihosting *semihosting_new(const char *folder, uint32_t quirks);
 void semihosting_free(struct semihosting *s);
 /* The open handles, with the contents of files. */
 void semihosting_visit(struct semihosting *sh, struct state *s);

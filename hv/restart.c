@@ -54,7 +54,7 @@ void vm_restart(struct vm *vm)
         vm->pending[i].size = vm->pending[i].frames_lost = 0;
     if (vm->semihosting) {
         semihosting_free(vm->semihosting);
-        vm->semihosting = semihosting_new(vm->config->semihosting_dir);
+        vm->semihosting = semihosting_new(vm->config->semihosting_dir, vm->board->options.quirks);
     }
     log_write(&vm->log, LOG_INFO, "VM %s starts again: %s", vm->name, vm->ending);
     vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;

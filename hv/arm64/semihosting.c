@@ -16,6 +16,8 @@
 
 #include "cpu/arm64/engine_arm64.h"
 #include "emu/check.h"
+#include "emu/machine.h"
+#include "emu/text.h"
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"
 
@@ -82,8 +84,9 @@ struct handle {
 };
 
 struct semihosting {
-    const char *folder; /* borrowed; "" = no files */
-    unsigned error;     /* of the last operation that failed */
+    const char *folder;        /* borrowed; "" = no files */
+    bool may_be_named_devices; /* files may (QUIRK_DEVICE_NAMES) */
+    unsigned error;            /* of the last operation that failed */
     struct handle handles[HANDLES];
 };
 
@@ -96,11 +99,12 @@ struct call {
     uint64_t field[FIELDS_MAX]; /* of the block it points to, where there is one */
 };
 
-struct semihosting *semihosting_new(const char *folder)
+struct semihosting *semihosting_new(const char *folder, uint32_t quirks)
 {
     struct semihosting *s = calloc(1, sizeof *s);
     CHECK_ROOM(s);
     s->folder = folder;
+    s->may_be_named_devices = quirks & QUIRK_DEVICE_NAMES;
     return s;
 }
 
@@ -169,9 +173,31 @@ static void release(struct handle *h)
     *h = (struct handle){0};
 }
 
-/* Stays this name inside the folder on every host? Refused is also what only some hosts read in a
- * second way: drives and streams (':'), '\', a dot or space at the end that Windows drops. */
-static bool name_is_safe(const char *name)
+/* On Windows these are devices in every folder, whatever comes behind a dot or spaces ("Win32
+ * naming conventions" of Microsoft's "Naming Files, Paths, and Namespaces"). */
+static bool is_device_of_windows(const char *part, size_t length)
+{
+    static const char *const whole[] = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"};
+    static const char *const numbered[] = {"COM", "LPT"};
+    const char *dot = memchr(part, '.', length);
+    if (dot)
+        length = (size_t)(dot - part);
+    while (length && part[length - 1] == ' ')
+        length--;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        if (text_equals_in_any_case(whole[i], part, length))
+            return true;
+    bool has_number = length && part[length - 1] >= '0' && part[length - 1] <= '9';
+    for (size_t i = 0; has_number && i < sizeof numbered / sizeof numbered[0]; i++)
+        if (text_equals_in_any_case(numbered[i], part, length - 1))
+            return true;
+    return false;
+}
+
+/* Stays this name inside the folder on every host, and is a file's? Refused is also what only some
+ * hosts read in a second way: drives and streams (':'), '\', a dot or space at the end that Windows
+ * drops, its devices. */
+static bool name_is_safe(const struct semihosting *s, const char *name)
 {
     for (const char *p = name; *p; p++)
         if (*p < 0x20 || *p > 0x7e || strchr("\\:*?\"<>|", *p))
@@ -180,6 +206,8 @@ static bool name_is_safe(const char *name)
         size_t length = strcspn(name, "/");
         if (length == 0 || name[length - 1] == '.' || name[length - 1] == ' ')
             return false; /* "/x", "x//y", "x/", ".", "..", "" */
+        if (!s->may_be_named_devices && is_device_of_windows(name, length))
+            return false;
         if (!name[length])
             return true;
         name += length + 1;
@@ -231,7 +259,7 @@ static uint64_t pull(const struct call *c, struct handle *h, bool must_exist)
 static uint64_t open_file(const struct call *c, struct handle *h, uint64_t mode)
 {
     bool reads = mode < 4, appends = mode >= 8, both = mode & 2;
-    if (!*c->s->folder || !name_is_safe(h->name))
+    if (!*c->s->folder || !name_is_safe(c->s, h->name))
         return fail(c, NOT_ALLOWED);
     h->readable = reads || both;
     h->writable = !reads || both;
@@ -552,7 +580,7 @@ enum exit_result semihosting_call(struct vm *vm, struct vcpu *v)
 /* What no operation makes: another name or position, more in all files than they may have. */
 static void check_handle(const struct semihosting *sh, const struct handle *h, struct state *s)
 {
-    bool may_be = name_is_safe(h->name) || (strcmp(h->name, FEATURES) == 0 && !h->writable);
+    bool may_be = name_is_safe(sh, h->name) || (strcmp(h->name, FEATURES) == 0 && !h->writable);
     if (h->kind == HANDLE_FILE && !may_be)
         state_refuse(s, "the name of a semihosting file");
     if (h->at > h->contents.size)

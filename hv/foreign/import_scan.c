@@ -2,19 +2,16 @@
 
 #include <string.h>
 
+#include "emu/text.h"
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool is_of_word(char c)
 {
-    char l = lower(c);
+    char l = text_lower(c);
     return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
@@ -60,7 +57,7 @@ bool scan_is(const struct scan *word, const char *text)
 static bool stands_at(const char *at, const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (lower(at[i]) != lower(text[i]))
+        if (text_lower(at[i]) != text_lower(text[i]))
             return false;
     return true;
 }
@@ -82,7 +79,7 @@ bool scan_to(struct scan *s, const char *text)
 
 static unsigned digit_of(char c)
 {
-    char l = lower(c);
+    char l = text_lower(c);
     return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
            : l >= 'a' && l <= 'f' ? (unsigned)(l - 'a' + 10)
                                   : 16;
@@ -92,7 +89,7 @@ bool scan_number(struct scan *s, unsigned base, uint64_t *value)
 {
     struct scan in = *s;
     skip_blanks(&in);
-    if (scan_left(&in) > 2 && in.at[0] == '0' && lower(in.at[1]) == 'x') {
+    if (scan_left(&in) > 2 && in.at[0] == '0' && text_lower(in.at[1]) == 'x') {
         base = 16;
         in.at += 2;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/machine.h"
 #include "emu/trace.h"
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"
@@ -210,7 +211,7 @@ static void begin(const char *folder)
     vm.world.engine = (struct engine *)(void *)&fake_engine;
     vm.config = &config;
     board.wall_clock_s = 1700000000;
-    vm.semihosting = semihosting_new(folder);
+    vm.semihosting = semihosting_new(folder, board.options.quirks);
 }
 
 static void end(void)
@@ -472,6 +473,11 @@ static const char *const refused[] = {
     "a:stream", "x*",     "x?",          "a\nb",  "a\x7f", "caf\xc3\xa9", "dot./x",   "x ",
     "x /y",     ":other", "a/.../b",     "\"",    "a|b",   "<",           ">",
 };
+/* Windows' devices: no files there, so none anywhere. */
+static const char *const devices[] = {
+    "CON",    "con",  "Prn",  "aux",    "NUL",     "nul.txt", "Nul  .tar.gz", "COM1",
+    "com9.x", "LPT0", "lpt3", "conin$", "CONOUT$", "a/nul",   "nul/a",        "a/Com4.d/b",
+};
 
 START_TEST(names_stay_inside)
 {
@@ -485,19 +491,40 @@ START_TEST(names_stay_inside)
 }
 END_TEST
 
+/* But old recordings have them. */
+START_TEST(names_of_devices)
+{
+    for (unsigned old = 0; old < 2; old++) {
+        board.options.quirks = old ? QUIRK_DEVICE_NAMES : 0;
+        open_world();
+        uint64_t h = open_name(devices[_i], 4);
+        if (old)
+            ck_assert_uint_ne(h, MINUS_1);
+        else
+            assert_error(13);
+        ck_assert_uint_eq(call3(CLOSE, h, 0, 0), old ? 0 : MINUS_1);
+        ck_assert_uint_eq(host_kept, old);
+        close_world();
+    }
+    board.options.quirks = 0;
+}
+END_TEST
+
 START_TEST(names_that_are_fine)
 {
-    static const char *const names[] = {"a", "a/b/c.txt", ".hidden", "..x", "a b-c_d+e,f", "x.y.z"};
-    open_world();
+    static const char *const names[] = {
+        "a",     "a/b/c.txt", ".hidden", "..x",   "a b-c_d+e,f", "x.y.z", "console", "nul1",
+        "a.con", "com",       "COM10",   "lpt.1", "com1a",       "conin", " nul",    "$"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[64];
+        open_world();
         snprintf(path, sizeof path, "box/%s", names[i]);
         uint64_t h = open_name(names[i], 4);
         ck_assert_uint_ne(h, MINUS_1);
         call3(CLOSE, h, 0, 0);
         ck_assert_ptr_nonnull(host_file(path, false));
+        close_world();
     }
-    close_world();
 }
 END_TEST
 
@@ -943,6 +970,7 @@ static TCase *console_and_files(void)
     tcase_add_test(t, what_is_open_at_the_end_is_dropped);
     tcase_add_test(t, a_full_host_changes_nothing_for_the_guest);
     tcase_add_loop_test(t, names_stay_inside, 0, (int)(sizeof refused / sizeof *refused));
+    tcase_add_loop_test(t, names_of_devices, 0, (int)(sizeof devices / sizeof *devices));
     tcase_add_test(t, names_that_are_fine);
     tcase_add_test(t, name_lengths);
     tcase_add_test(t, no_folder_no_files);
