@@ -9,12 +9,35 @@
 
 #define BOARD_SIZE ((uint64_t)1 << 48)
 
+static void *take_zeroed(size_t size)
+{
+    return calloc(1, size);
+}
+
+static void give_back(void *memory, size_t size)
+{
+    (void)size;
+    free(memory);
+}
+
+static struct memory_host host = {take_zeroed, give_back};
+
+void memory_use_host(const struct memory_host *h)
+{
+    host = *h;
+}
+
+/* With room to begin at a page. */
+static size_t allocation_size(const struct memory_bank *b)
+{
+    return b->size + PAGE_SIZE;
+}
+
 static bool bank_allocate(struct memory_bank *b)
 {
     size_t pages = bank_pages(b);
     bool marks = true;
-    /* calloc leaves large blocks to the operating system, which commits them page by page. */
-    b->allocation = b->size > SIZE_MAX - PAGE_SIZE ? NULL : calloc(1, b->size + PAGE_SIZE);
+    b->allocation = host.take(allocation_size(b));
     b->used = calloc(pages / 64, sizeof *b->used);
     b->touched = calloc(pages / 64, sizeof *b->touched);
     b->seen = calloc(pages / 64, sizeof *b->seen);
@@ -33,7 +56,8 @@ static bool bank_allocate(struct memory_bank *b)
 
 static void bank_free(struct memory_bank *b)
 {
-    free(b->allocation);
+    if (b->allocation)
+        host.give_back(b->allocation, allocation_size(b));
     free(b->used);
     free(b->touched);
     free(b->seen);

@@ -1,9 +1,9 @@
 /* The board's physical memory: banks of RAM at host-physical addresses, with reserved regions and
  * holes between them, and the allocator that assembles a guest's memory from scattered chunks.
  *
- * Host memory behind a bank is zeroed and committed lazily by the operating system, so a bank costs
- * what is touched. memory_at is the one place that turns an hpa_t into a host pointer, for a
- * checked length, and only inside one bank.
+ * Host memory behind a bank is zeroed and committed lazily (memory_use_host), so a bank costs what
+ * is touched. memory_at is the one place that turns an hpa_t into a host pointer, for a checked
+ * length, and only inside one bank.
  *
  * Every page remembers whether it was ever written (touched), and for each of those who follow
  * changes (enum memory_follower) whether it was written since that one last forgot its marks.
@@ -81,6 +81,15 @@ struct memory_chunk {
     hpa_t base;
     uint64_t size;
 };
+
+/* Where the host memory behind banks comes from: zeroed, and committed only where it is touched, or
+ * NULL. For the whole process, and before its first bank; without it calloc and free are asked,
+ * which do so on many hosts. */
+struct memory_host {
+    void *(*take)(size_t size);
+    void (*give_back)(void *memory, size_t size);
+};
+void memory_use_host(const struct memory_host *host);
 
 /* Adds a bank. Fails (error set) when not page aligned, empty, overlapping, beyond 2^48, one too
  * many, or when the host has no address space left. Not after the first memory_at. */

@@ -10,6 +10,7 @@
 #include "hv/config/config_errors.h"
 #include "hv/config/config_help.h"
 #include "hv/config/config_report.h"
+#include "mmu/memory.h"
 #include "qvm/live/chaos_search.h"
 #include "qvm/check_config.h"
 #include "qvm/gdb/gdb_session.h"
@@ -600,6 +601,7 @@ static int answer(int argc, char **argv)
 int main(int argc, char **argv)
 {
     host_start();
+    memory_use_host(&(struct memory_host){host_take_memory, host_give_memory});
     int status = answer(argc, argv);
     host_flush();
     if (fflush(stdout) == 0 && !host_output_is_lost())

@@ -75,6 +75,10 @@ struct host_input *host_input_open(const char *path, struct error *e);
 size_t host_input_read(struct host_input *in, void *to, size_t size, bool *ended);
 void host_input_close(struct host_input *in);
 
+/* For memory_use_host: zeroed memory that is committed where it is touched, or NULL. */
+void *host_take_memory(size_t size);
+void host_give_memory(void *memory, size_t size);
+
 const char *host_environment(const char *name); /* NULL: unset */
 /* Where files go that nobody has named a place for; without a '/' behind it. */
 const char *host_temporary_folder(void);

@@ -414,6 +414,22 @@ void host_input_close(struct host_input *in)
     free(in);
 }
 
+/* Memory ------------------------------------------------------------------------------------------
+ */
+
+/* The libraries leave large blocks to the system, which commits them page by page; and sanitizers
+ * know their ends. */
+void *host_take_memory(size_t size)
+{
+    return calloc(1, size);
+}
+
+void host_give_memory(void *memory, size_t size)
+{
+    (void)size;
+    free(memory);
+}
+
 /* Clock, environment, random numbers
  * ---------------------------------------------------------------- */
 

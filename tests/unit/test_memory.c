@@ -104,6 +104,44 @@ START_TEST(no_more_banks_than_there_is_room_for)
 }
 END_TEST
 
+static struct {
+    size_t taken, given, limit;
+} asked;
+
+static void *take_up_to(size_t size)
+{
+    if (size > asked.limit)
+        return NULL;
+    asked.taken += size;
+    return calloc(1, size);
+}
+
+static void give_up(void *memory, size_t size)
+{
+    asked.given += size;
+    free(memory);
+}
+
+START_TEST(the_host_gives_the_memory)
+{
+    const struct memory_host host = {take_up_to, give_up};
+    struct memory m = {0};
+    struct error e = {0};
+    memory_use_host(&host);
+    asked.limit = 8 * MIB;
+    ck_assert(memory_add_bank(&m, hpa(0x40000000), 4 * MIB, &e));
+    ck_assert(!memory_add_bank(&m, hpa(0x80000000), 16 * MIB, &e));
+    ck_assert_ptr_nonnull(strstr(e.text, "the host has no room"));
+    ck_assert_uint_eq(asked.given, 0);
+    ck_assert_uint_ge(asked.taken, 4 * MIB);
+    ck_assert_uint_lt(asked.taken, 5 * MIB);
+    ck_assert_ptr_nonnull(memory_at(&m, hpa(0x40000000), 4 * MIB, MEMORY_WRITE));
+    memory_free(&m);
+    ck_assert_uint_eq(asked.given, asked.taken);
+    asked.limit = SIZE_MAX;
+}
+END_TEST
+
 START_TEST(pointers_only_inside_one_bank)
 {
     const uint64_t base = 0x40000000, size = 64 * MIB;
@@ -539,6 +577,7 @@ int main(void)
     tcase_add_test(c, banks_are_sorted_and_zero);
     tcase_add_test(c, bad_banks_are_refused);
     tcase_add_test(c, no_more_banks_than_there_is_room_for);
+    tcase_add_test(c, the_host_gives_the_memory);
     tcase_add_test(c, pointers_only_inside_one_bank);
     tcase_add_test(c, writes_mark_exactly_their_pages);
     tcase_add_test(c, followers_forget_alone);
