@@ -1,6 +1,6 @@
 /* An architecture, as everything outside its folders sees it: a table of what its vCPUs do and of
  * the names it gives to what they have. Each VM has one (struct vcpu_world), so that VMs of several
- * can share a board; hv/arch.h lists them. */
+ * can share a board; hv/vm_arches.c lists them. */
 #ifndef CPU_ARCH_H
 #define CPU_ARCH_H
 
@@ -133,5 +133,11 @@ struct arch {
     bool (*read_memory)(struct vcpu *v, gva_t from, void *to, uint64_t size);
     bool (*write_memory)(struct vcpu *v, gva_t to, const void *from, uint64_t size);
 };
+
+/* "?": it has no such exits, and somebody else's log of exits says that there was one. */
+static inline const char *arch_exit_name(const struct arch *a, enum exit_reason reason)
+{
+    return a->exit_names[reason] ? a->exit_names[reason] : "?";
+}
 
 #endif

@@ -65,7 +65,7 @@ static enum exit_result apply_policy(struct vm *vm, enum unsupported_action acti
     case UNSUPPORTED_ABORT:
         vm_end(vm, STATUS_UNSUPPORTED,
                "%s: %s at PC %#" PRIx64 ", guest-physical %#" PRIx64 ", %s of %u %s", x->handler,
-               vm->arch->cpu->exit_names[x->reason], x->pc.v, x->gpa.v,
+               arch_exit_name(vm->arch->cpu, x->reason), x->pc.v, x->gpa.v,
                x->is_write ? "write" : "read", x->size, text_plural(x->size, "byte", "bytes"));
         return EXIT_STOPPED;
     case UNSUPPORTED_FAIL:
@@ -180,13 +180,6 @@ static enum exit_result on_wfi(struct vm *vm, struct vcpu *v, struct guest_exit 
     return EXIT_DONE;
 }
 
-/* A log of exits may have one that the architecture knows nothing of. */
-static enum exit_result on_nothing(struct vm *vm, struct vcpu *v, struct guest_exit *x)
-{
-    (void)vm, (void)v, (void)x;
-    return EXIT_UNDEFINED;
-}
-
 static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu *,
                                                         struct guest_exit *) = {
     [EXIT_MMIO] = on_mmio,
@@ -201,9 +194,11 @@ static enum exit_result (*const handlers[EXIT_REASONS])(struct vm *, struct vcpu
 
 static enum exit_result handle(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
+    if (!vm->arch->cpu->exit_names[x->reason]) /* only a log of exits can say so */
+        return EXIT_UNDEFINED;
     if (vm->arch->exits[x->reason])
         return vm->arch->exits[x->reason](vm, v, x);
-    return handlers[x->reason] ? handlers[x->reason](vm, v, x) : on_nothing(vm, v, x);
+    return handlers[x->reason](vm, v, x);
 }
 
 enum exit_result exit_dispatch(void *context, struct vcpu *v, struct guest_exit *x)

@@ -93,7 +93,7 @@ static void print_exits(const struct vm *vm)
     fprintf(stderr, "qvm: stats: %s%sexits %" PRIu64, name_of(vm), *name_of(vm) ? ": " : "", all);
     for (unsigned i = 0; i < EXIT_REASONS; i++)
         if (vm->exits[i])
-            fprintf(stderr, ", %s %" PRIu64, vm->arch->cpu->exit_names[i], vm->exits[i]);
+            fprintf(stderr, ", %s %" PRIu64, arch_exit_name(vm->arch->cpu, i), vm->exits[i]);
     fputc('\n', stderr);
 }
 

@@ -289,12 +289,6 @@ const char EXIT_LOG_COUNT[] = "the instruction count", EXIT_LOG_MEMORY_BYTE[] = 
             return what;                                                                           \
     } while (0)
 
-/* One that the architecture does not have has no name. */
-static const char *reason_name(const struct arch *arch, enum exit_reason reason)
-{
-    return arch->exit_names[reason] ? arch->exit_names[reason] : "?";
-}
-
 static const char *detail_differs(const struct arch *arch, enum exit_detail i,
                                   const struct guest_exit *a, const struct guest_exit *b,
                                   struct exit_log_values *v)
@@ -308,8 +302,8 @@ static const char *exit_differs(const struct arch *arch, const struct exit_log_e
 {
     const struct guest_exit *x = &a->exit.x, *y = &b->exit.x;
     COMPARE(number("PC", x->pc.v, y->pc.v, v));
-    COMPARE(
-        word("the exit's reason", reason_name(arch, x->reason), reason_name(arch, y->reason), v));
+    COMPARE(word("the exit's reason", arch_exit_name(arch, x->reason),
+                 arch_exit_name(arch, y->reason), v));
     COMPARE(number("the guest-physical address", x->gpa.v, y->gpa.v, v));
     COMPARE(number("the virtual address", x->gva.v, y->gva.v, v));
     COMPARE(

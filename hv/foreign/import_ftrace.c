@@ -78,7 +78,7 @@ bool import_ftrace_recognise(const char *line, size_t size)
 {
     struct scan s = scan_of(line, size), before, arguments;
     for (size_t i = 0; vm_arches[i]; i++)
-        if (find_event(vm_arches[i]->observed, s, &before, &arguments))
+        if (vm_arches[i]->observed && find_event(vm_arches[i]->observed, s, &before, &arguments))
             return true;
     return scan_begins(&s, "# tracer:");
 }

@@ -77,7 +77,7 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
     struct vm *vm = vm_of(d, entry);
     bool is_mmio = x->reason == EXIT_MMIO || x->reason == EXIT_PASS;
     const struct bus_region *region = is_mmio ? bus_find(&vm->bus, x->gpa) : NULL;
-    text_put(out, "%s", vm->arch->cpu->exit_names[x->reason]);
+    text_put(out, "%s", arch_exit_name(vm->arch->cpu, x->reason));
     if (x->size)
         text_put(out, " %s of %u %s at gpa 0x%" PRIx64, x->is_write ? "write" : "read", x->size,
                  text_plural(x->size, "byte", "bytes"), x->gpa.v);

@@ -53,7 +53,7 @@ void exit_record_fill(struct exit_record *r, uint64_t number, const struct board
     v[EXIT_COLUMN_INSN].number = event->instructions;
     v[EXIT_COLUMN_VM].word = event->vm->name;
     v[EXIT_COLUMN_VCPU].number = event->vcpu;
-    v[EXIT_COLUMN_REASON].word = event->vm->arch->cpu->exit_names[x->reason];
+    v[EXIT_COLUMN_REASON].word = arch_exit_name(event->vm->arch->cpu, x->reason);
     v[EXIT_COLUMN_PC].number = x->pc.v;
     v[EXIT_COLUMN_SYNDROME].number = x->detail[EXIT_SYNDROME];
     v[EXIT_COLUMN_GVA].number = x->gva.v;

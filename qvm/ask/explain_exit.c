@@ -38,6 +38,13 @@ static void put_outcome(const struct vm_arch *arch, enum exit_result result, str
     }
 }
 
+static void put_detail(const struct arch *arch, const struct guest_exit *x, enum exit_detail i,
+                       struct bytes *out)
+{
+    if (x->detail[i] && arch->detail_names[i])
+        text_put(out, "  %-9s 0x%" PRIx64 "\n", arch->detail_names[i], x->detail[i]);
+}
+
 static void put_access(const struct vm_arch *arch, const struct guest_exit *x, struct bytes *out)
 {
     if (x->size)
@@ -49,15 +56,14 @@ static void put_access(const struct vm_arch *arch, const struct guest_exit *x, s
         arch->cpu->register_text(x->detail[EXIT_NUMBER], name, sizeof name);
         text_put(out, "  access    %s of %s\n", x->is_write ? "write" : "read", name);
     }
-    if (x->detail[EXIT_SYNDROME]) {
+    if (x->detail[EXIT_SYNDROME] && arch->cpu->detail_names[EXIT_SYNDROME]) {
         char text[400];
         arch->syndrome_text(x->detail[EXIT_SYNDROME], text, sizeof text);
         text_put(out, "  %-9s 0x%08" PRIx64 ": %s\n", arch->cpu->detail_names[EXIT_SYNDROME],
                  x->detail[EXIT_SYNDROME], text);
     }
-    if (x->detail[EXIT_ADDRESS])
-        text_put(out, "  %-9s 0x%" PRIx64 "\n", arch->cpu->detail_names[EXIT_ADDRESS],
-                 x->detail[EXIT_ADDRESS]);
+    put_detail(arch->cpu, x, EXIT_ADDRESS, out);
+    put_detail(arch->cpu, x, EXIT_MORE, out);
 }
 
 static const char *policy(const struct vm_config *c, enum exit_reason reason)
@@ -125,8 +131,9 @@ static void put_exit(uint64_t number, const struct board_event *event,
     instruction_text(vm, event->vcpu, x->pc.v, instruction, sizeof instruction);
     text_put(out, "exit %" PRIu64 " at instruction %" PRIu64 ", vm %s, vcpu %u\n  executed  %s\n",
              number, event->instructions, vm->name, event->vcpu, instruction);
-    text_put(out, "  reason    %s: %s\n", vm->arch->cpu->exit_names[x->reason],
-             vm->arch->exit_whys[x->reason]);
+    const char *why = vm->arch->exit_whys[x->reason];
+    text_put(out, "  reason    %s: %s\n", arch_exit_name(vm->arch->cpu, x->reason),
+             why ? why : "there are no such exits");
     put_access(vm->arch, x, out);
     put_decision(vm, x, out);
     if (x->size || x->detail[EXIT_NUMBER] || x->reason == EXIT_CALL || x->reason == EXIT_FIRMWARE)

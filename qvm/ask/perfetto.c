@@ -232,7 +232,7 @@ static void put_device_access(struct perfetto *p, const struct board_event *e, s
 /* The slice lasts until the vCPU enters the guest again: no time for most, long for waits. */
 static void put_exit(struct perfetto *p, const struct board_event *e, struct bytes *out)
 {
-    const char *name = e->exit ? e->vm->arch->cpu->exit_names[e->exit->reason] : "preempted";
+    const char *name = e->exit ? arch_exit_name(e->vm->arch->cpu, e->exit->reason) : "preempted";
     struct bytes event = begin_named(TYPE_BEGIN, vcpu_track(e->vm, e->vcpu), "exit", name);
     if (e->exit)
         annotate_exit(&event, e->exit);

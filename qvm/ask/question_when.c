@@ -86,7 +86,7 @@ static void on_event(void *context, const struct board_event *event)
     if (event->id != EVENT_GUEST_EXIT || !x)
         return;
     s->exits++;
-    const char *name = event->vm->arch->cpu->exit_names[x->reason];
+    const char *name = arch_exit_name(event->vm->arch->cpu, x->reason);
     if (!is_wanted(s, x, name) || (s->vm && strcmp(s->vm, event->vm->name) != 0))
         return;
     if (!s->is_met || s->begun_at != event->instructions)
@@ -232,7 +232,7 @@ static bool parse_exit(const char *reason, struct error *e)
     const char *name;
     for (unsigned i = 0; (name = vm_arches_exit_name(i)) != NULL; i++) {
         size_t used = strlen(names);
-        if (strcmp(name, vm_arches[0]->cpu->exit_names[EXIT_PASS]) == 0) /* no guest exit */
+        if (strcmp(name, arch_exit_name(vm_arches[0]->cpu, EXIT_PASS)) == 0) /* no guest exit */
             continue;
         if (strcmp(name, reason) == 0)
             return true;

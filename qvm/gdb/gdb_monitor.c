@@ -84,7 +84,7 @@ static void exits(const struct request *r, struct bytes *out)
                  text_plural(vm_exits(vm), "exit", "exits"));
         for (unsigned k = 0; k < EXIT_REASONS; k++)
             if (vm->exits[k])
-                text_put(out, ", %s %" PRIu64, vm->arch->cpu->exit_names[k], vm->exits[k]);
+                text_put(out, ", %s %" PRIu64, arch_exit_name(vm->arch->cpu, k), vm->exits[k]);
         text_put(out, "\n");
     }
 }

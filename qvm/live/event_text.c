@@ -56,7 +56,7 @@ static void put_record(struct line *l, const struct board_event *e)
     const struct arch *arch = e->vm->arch->cpu;
     const struct guest_exit *x = e->exit;
     uint64_t number = x->detail[EXIT_NUMBER];
-    put_name(l, "exit", arch->exit_names[x->reason]);
+    put_name(l, "exit", arch_exit_name(arch, x->reason));
     put_name(l, "handler", x->handler ? x->handler : "nobody");
     put(l, " esr:0x%08" PRIx64, x->detail[EXIT_SYNDROME]);
     if (x->size || x->detail[EXIT_ADDRESS])

@@ -52,7 +52,7 @@ static void print_row(const struct cost_row *r)
 {
     const char *vm = r->vm->board->vm_count > 1 ? r->vm->name : "";
     fprintf(stderr, "qvm: stats: %s%s%s by %s: %" PRIu64 ", mean %" PRIu64 " ns;", vm,
-            *vm ? ": " : "", r->vm->arch->cpu->exit_names[r->reason], r->handler, r->count,
+            *vm ? ": " : "", arch_exit_name(r->vm->arch->cpu, r->reason), r->handler, r->count,
             r->total_ns / r->count);
     for (unsigned i = 0; i < COST_BUCKETS; i++)
         if (r->buckets[i])

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# run.sh QVM_TOY: the program with an architecture that only a test has (toy.h) assembles, runs,
-# exits, records, replays, is snapshotted, explained and asked by gdb.
+# run.sh QVM_TOY CHUNKS: the program with an architecture that only a test has (toy.h) assembles, runs,
+# exits, records, replays, is snapshotted, explained and asked by gdb. CHUNKS is tests/chunks.c.
 set -uo pipefail
-[ $# = 1 ] || { echo "usage: run.sh QVM_TOY" >&2; exit 2; }
+[ $# = 2 ] || { echo "usage: run.sh QVM_TOY CHUNKS" >&2; exit 2; }
 qvm="$(realpath "$1")"
+chunks="$(realpath "$2")"
 cd "$(dirname "$0")/../.." || exit 2
 . tests/support.sh
 cd "$work" || exit 2
@@ -48,6 +49,9 @@ says 'it replays, digest for digest' 0 'the guest wrote' "$qvm" replay --verify 
 says 'its exits replay' 0 '3 guest exits replayed, all as recorded' "$qvm" replay --exits t
 says 'exits have its names' 0 'reason=io pc=0x2 syndrome=0x101 gva=0x4000' "$qvm" exits t
 says 'and details' 0 'WHY       0x00000101: a store' "$qvm" explain t --exit 1
+says 'all of them' 0 'WHERE     0x4000' "$qvm" explain t --exit 1
+says 'exits are searched' 0 '(exit 1: io write gpa 0x4000' "$qvm" when t --exit io
+says 'for those that it has' 2 'none of io, fetch, forbidden, wait' "$qvm" when t --exit hvc
 says 'accesses are explained' 0 'address 0x4004: vdev pl011, offset 0x4' "$qvm" explain t --at 3 0x4004
 says 'the next instruction is' 0 'at level 0' "$qvm" explain t --at 3 --next
 says 'its registers are searched' 0 'A was last written by instruction 7' "$qvm" why t A
@@ -61,6 +65,19 @@ says 'a limit is exact' 67 '4 instructions,' "$qvm" run --limit-insns 4 plain.qv
 says 'a snapshot is saved' 41 'the guest wrote' "$qvm" run --save-at insn=4 snap plain.qvmconf
 says 'and goes on' 41 'the guest wrote' "$qvm" run --from snap
 says 'a chaotic run is the same' 41 'the guest wrote' "$qvm" run --chaos 7 plain.qvmconf
+
+# Exits from elsewhere are of other architectures; so is one of this log, of which the first is
+# given the reason mmio-opaque.
+echo '# tracer: nop' >ftrace
+says 'exits from elsewhere are not its own' 2 'not known for cpu-model toy' "$qvm" import ftrace -o seen plain.qvmconf
+"$chunks" unpack <t >row
+python3 - <<'END'
+row = bytearray(open('row', 'rb').read())
+row[row.index(b'EXIT') + 4 + 8 + 5] = 1  # behind version, kind, VM, vCPU and count
+open('row', 'wb').write(row)
+END
+"$chunks" pack <row >odd
+says 'an exit that it does not have is nobody'"'"'s' 66 'PC 0x2: ? write of 4 bytes at gpa 0x4000: who answers: recorded pl011, now nobody' "$qvm" replay --exits odd
 
 # Input wakes it, recorded and replayed.
 (sleep 0.5; printf x; sleep 0.5) | limited 20 "$qvm" record -o input toy.qvmconf >out 2>err
