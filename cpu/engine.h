@@ -314,8 +314,9 @@ static inline void engine_set_pc(struct engine *e, uint64_t pc)
     ((const struct engine_head *)e)->ops->set_pc(e, pc);
 }
 
-/* A register of the architecture by its id (struct arch); or one that only the engine and its
- * architecture know. Of up to 64 bits; and larger ones, of so many words. */
+/* A register of the architecture by its id (struct arch), but for PC and those of its class
+ * REGISTER_SYSTEM; or one that only the engine and its architecture know. Of up to 64 bits; and
+ * larger ones, of so many words. */
 static inline uint64_t engine_get(struct engine *e, unsigned id)
 {
     return ((const struct engine_head *)e)->ops->get(e, id);
@@ -393,11 +394,12 @@ static inline bool engine_set_checks(struct engine *e, unsigned checks)
     return ((const struct engine_head *)e)->ops->set_checks(e, checks);
 }
 
+/* A copy of what is loaded. */
 static inline struct engine_context *engine_context_new(struct engine *e)
 {
     return ((const struct engine_head *)e)->ops->context_new(e);
 }
-/* a copy of what is loaded */
+
 static inline void engine_context_free(struct engine *e, struct engine_context *c)
 {
     ((const struct engine_head *)e)->ops->context_free(e, c);

@@ -32,8 +32,8 @@ void compress_expander_free(struct expander *x);
 bool compress_expander_expand(struct expander *x, const void *frame, size_t size, void *to,
                               size_t room);
 
-/* Like expand_zstd for gzip (RFC 1952): all members. Bytes behind the last member that do not start
- * another one are ignored (padding, an appended device tree). */
+/* Like compress_expand_zstd for gzip (RFC 1952): all members. Bytes behind the last member that do
+ * not start another one are ignored (padding, an appended device tree). */
 bool compress_expand_gzip(const void *data, size_t size, size_t limit, struct bytes *out,
                           struct error *e);
 

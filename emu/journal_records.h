@@ -11,7 +11,7 @@ struct pull_record {
     bool absent;  /* the host had none */
     const char *key;
     size_t key_size;
-    struct digest digest; /* pull_has_digest */
+    struct digest digest; /* journal_pull_has_digest */
     const uint8_t *data;  /* the others */
     size_t size;
     uint64_t offset, length; /* PULL_RANGE, absent or not */

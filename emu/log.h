@@ -1,5 +1,5 @@
 /* The log: lines stamped with the instruction count, filtered by a set of severities. Where lines
- * go is the program's business (log_set_sink). Logging never changes what the guest sees. */
+ * go is the program's business (struct log). Logging never changes what the guest sees. */
 #ifndef EMU_LOG_H
 #define EMU_LOG_H
 

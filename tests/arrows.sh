@@ -2,8 +2,8 @@
 # arrows.sh [ROOT]: every folder includes only itself and the folders below it, a third-party library
 # is included by one file only, no two files have the same name, devices reach memory through their
 # ports only, no folder but its own and those of architectures names an interrupt controller, what an
-# architecture is only its own folders know, and what C does not have everywhere is asked for in
-# qvm/host/ only. Prints each violation; silent when there is none.
+# architecture is only its own folders know, what C does not have everywhere is asked for in qvm/host/
+# only, and documents and comments name what there is. Prints each violation; silent when there is none.
 set -uo pipefail
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
@@ -140,4 +140,22 @@ while IFS=: read -r file line text; do
     [ -z "$file" ] || violation "$file:$line: only arm64/ speaks of AArch64: $text"
 done <<<"$(grep -rnE "$words" --include='*.[ch]' "${!below[@]}" |
     grep -vE '^[a-z/]+/(arm64|x86)/|^vdev/gic/|^emu/machine\.h:|^mmu/tlb\.[ch]:')"
+
+# Files that documents and comments name are there, but for the one that writing-a-vdev.md writes.
+while IFS=: read -r file line name; do
+    [ -z "$file" ] || [ -e "$name" ] || [ "$name" = vdev/counter.c ] ||
+        violation "$file:$line: there is no $name"
+done < <(grep -rnoE '\<(emu|mmu|cpu|vdev|hv|qvm|tests|docs|cmake)/[a-z0-9_/-]+\.(c|h|S|sh|md|cmake)\>' \
+    --include='*.[ch]' --include='*.md' --exclude-dir=build .)
+# So are functions and the like in documents; what is not ours is another library's, or a format's.
+words="$(grep -rhoE '\<[a-z][a-z0-9]*_[a-z0-9_]+\>' --include='*.[ch]' --include='*.sh' "${!below[@]}" tests | sort -u)"
+while IFS=: read -r file line name; do
+    [ -n "$file" ] || continue
+    name="${name//\`/}"
+    case "$name" in
+    uc_* | tcg_* | tb_* | tlb_reset_* | helper_* | lookup_tb_ptr | check_exit_request) continue ;;
+    e_entry | text_offset) continue ;;
+    esac
+    grep -qx -- "$name" <<<"$words" || violation "$file:$line: nothing is called $name"
+done < <(grep -rnoE '`[a-z][a-z0-9]*_[a-z0-9_]+`' docs)
 exit $bad

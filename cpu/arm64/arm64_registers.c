@@ -41,7 +41,7 @@ unsigned arm64_system_encoding(unsigned n)
     return encodings[n];
 }
 
-/* As arm64_reset makes them. */
+/* As the reset (arm64_vcpu.c) makes them. */
 static void read_after_reset(const struct arm64_vcpu *v, struct vcpu_registers *r)
 {
     r->value[ARM64_X0][0] = v->cpu.reset_argument;

@@ -38,22 +38,22 @@ enum {
     ARM64_SYSREG = 0x10000 /* + SYSREG() */
 };
 
+/* n = 31: zero */
 static inline uint64_t engine_x(struct engine *e, unsigned n)
 {
     return n < 31 ? engine_get(e, ARM64_X0 + n) : 0;
 }
-/* n = 31: zero */
 static inline void engine_set_x(struct engine *e, unsigned n, uint64_t value)
 {
     if (n < 31)
         engine_set(e, ARM64_X0 + n, value);
 }
 
+/* The stack pointer in use. */
 static inline uint64_t engine_sp(struct engine *e)
 {
     return engine_get(e, ARM64_SP);
 }
-/* the stack pointer in use */
 static inline void engine_set_sp(struct engine *e, uint64_t value)
 {
     engine_set(e, ARM64_SP, value);

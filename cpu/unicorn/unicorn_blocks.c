@@ -114,7 +114,7 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 }
 
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
- * only place from where library_stop is exact. */
+ * only place from where unicorn_stop_before_block is exact. */
 void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool pause)
 {
     uint64_t now = blocks_counted_to_end(e);
@@ -178,7 +178,7 @@ void blocks_stop_before_fetch(struct engine *e)
     uint64_t pc = library_pc(e);
     bool is_due = e->exact_at <= blocks_counted_to_end(e);
     if (e->watching || has_place(e, pc, 4)) {
-        e->settled = true; /* as in block_slow */
+        e->settled = true; /* as in block_begin_slowly */
         before = e->callbacks->before_fetch(e->callbacks->cpu, pc);
         e->settled = false;
     }
@@ -191,7 +191,7 @@ void blocks_stop_before_fetch(struct engine *e)
         stop(e, ENGINE_SOFT);
 }
 
-/* Before a block that on_block does not simply let run. Apart from it, or the compiler saves
+/* Before a block that blocks_on_block does not simply let run. Apart from it, or the compiler saves
  * registers there for what is needed here. */
 static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t address,
                                                     uint32_t size)

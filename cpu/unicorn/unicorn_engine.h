@@ -215,7 +215,7 @@ struct engine {
 
 /* engine_unicorn.c ------------------------------------------------------------------------------*/
 
-/* Runs from `pc`, until library_stop or until nothing more can; true: without an error. */
+/* Runs from `pc`, until unicorn_stop_library or until nothing more can; true: without an error. */
 bool unicorn_run_library(struct engine *e, uint64_t pc);
 void unicorn_stop_library(struct engine *e);
 /* In the block hook, as the last thing: it may not return. */
@@ -278,7 +278,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start);
 /* Nothing of that host-physical page in the window stays. */
 void pages_close_window(struct engine *e, uint64_t hpa);
 bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
-/* The same where PC is not right, and fill_tlb comes next if this refuses. */
+/* The same where PC is not right, and pages_fill_tlb comes next if this refuses. */
 bool pages_fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
                        struct engine_page *page);
 /* Where on the board the code lies; false: it may not be fetched. */

@@ -5,7 +5,7 @@
 #include "qvm/session.h"
 
 /* Prints each difference and a verdict on stderr; returns the exit status. Of exits that were seen
- * elsewhere it prints what the model gives for them (seen.h), with `json` as JSON lines. */
+ * elsewhere it prints what the model gives for them (observed.h), with `json` as JSON lines. */
 int exit_replay(const char *path, const struct session_options *options, bool json);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the commands that ask about a recording have in common: their words, a player, a place in
- * the recording, an answer. Each command is a file of its own (info.c, exits.c, explain.c, ...). */
+ * the recording, an answer. Each command is a file of its own (question_info.c, question_exits.c,
+ * question_explain.c, ...). */
 #ifndef QVM_ASK_QUESTION_H
 #define QVM_ASK_QUESTION_H
 

@@ -189,12 +189,12 @@ static void visit(struct vcpu *v, struct state *s)
     struct engine *e = v->world->engine;
     state_fields(s, vcpu_fields, v);
     uint64_t a = state_value(s, "A", engine_get(e, TOY_A), 8);
-    uint64_t pc = state_up_to(s, "PC", engine_get(e, TOY_PC), 2, TOY_ADDRESS);
+    uint64_t pc = state_up_to(s, "PC", engine_pc(e), 2, TOY_ADDRESS);
     uint64_t sequence = state_up_to(s, "how PC was reached", engine_sequence(e), 1, 3);
     if (!state_restores(s) || !state_is_good(s))
         return;
     engine_set(e, TOY_A, a);
-    engine_set(e, TOY_PC, pc);
+    engine_set_pc(e, pc);
     engine_set_sequence(e, (unsigned)sequence);
 }
 

@@ -13,7 +13,7 @@ struct interposed {
     bool fills;        /* pages are handed out without PC */
 };
 struct interposed interposed(void);
-/* Said by cpu/unicorn/wrapped.c. `leave`: what blocks no longer begin with. */
+/* Said by wrapped.c. `leave`: what blocks no longer begin with. */
 void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot));
 void interposed_fills(void);
 
@@ -21,7 +21,7 @@ void interposed_fills(void);
  * else would look for that request before the block runs. */
 void interposed_leave_before_block(void *library);
 
-/* engine_unicorn.c: a system instruction that the library would show to a hook of ours. `record` is
+/* unicorn_arm64.c: a system instruction that the library would show to a hook of ours. `record` is
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
 uint32_t interposed_system_instruction(void *record, uint32_t word);
 
@@ -36,7 +36,7 @@ bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *p
 /* A WFE is being executed, the last instruction of its block. */
 void interposed_wfe(void);
 
-/* unicorn_checks.c: what cpu/unicorn/wrapped.c asks while the library translates, in this order. */
+/* unicorn_checks.c: what wrapped.c asks while the library translates, in this order. */
 extern uint64_t engine_checks_now; /* what translated blocks are found by */
 void interposed_translates_block(void);
 /* The instruction there, or what is translated in its place. */

@@ -1,5 +1,5 @@
 /* Functions of Unicorn that ours stand around: what blocks begin with, how pages are found,
- * and how memory accesses are translated, which cpu/unicorn/unicorn_checks.c decides. The names,
+ * and how memory accesses are translated, which unicorn_checks.c decides. The names,
  * types and numbers are those inside the library; a self-test says whether all of it works, and
  * where it does not, or where this is not linked, cpu/arm64/alignment.c checks alignment. */
 #ifndef QVM_WRAP
