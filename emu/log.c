@@ -22,19 +22,19 @@ void log_write(const struct log *log, enum log_severity severity, const char *fo
 const char *log_severity_name(enum log_severity severity)
 {
     switch (severity) {
-    case LOG_FATAL:
+    case LOG_SEVERITY_FATAL:
         return "fatal";
-    case LOG_INTERNAL:
+    case LOG_SEVERITY_INTERNAL:
         return "internal";
-    case LOG_ERROR:
+    case LOG_SEVERITY_ERROR:
         return "error";
-    case LOG_WARN:
+    case LOG_SEVERITY_WARN:
         return "warn";
-    case LOG_INFO:
+    case LOG_SEVERITY_INFO:
         return "info";
-    case LOG_DEBUG:
+    case LOG_SEVERITY_DEBUG:
         return "debug";
-    case LOG_VERBOSE:
+    case LOG_SEVERITY_VERBOSE:
         return "verbose";
     }
     return "?";

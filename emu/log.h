@@ -11,15 +11,17 @@
 
 /* The severities of the configuration language's `logger`: a set, not a level. */
 enum log_severity {
-    LOG_FATAL = 1 << 0,
-    LOG_INTERNAL = 1 << 1,
-    LOG_ERROR = 1 << 2,
-    LOG_WARN = 1 << 3,
-    LOG_INFO = 1 << 4,
-    LOG_DEBUG = 1 << 5,
-    LOG_VERBOSE = 1 << 6,
+    LOG_SEVERITY_FATAL = 1 << 0,
+    LOG_SEVERITY_INTERNAL = 1 << 1,
+    LOG_SEVERITY_ERROR = 1 << 2,
+    LOG_SEVERITY_WARN = 1 << 3,
+    LOG_SEVERITY_INFO = 1 << 4,
+    LOG_SEVERITY_DEBUG = 1 << 5,
+    LOG_SEVERITY_VERBOSE = 1 << 6,
 };
-#define LOG_DEFAULT (LOG_FATAL | LOG_INTERNAL | LOG_ERROR | LOG_WARN | LOG_INFO)
+#define LOG_SEVERITY_DEFAULT                                                                       \
+    (LOG_SEVERITY_FATAL | LOG_SEVERITY_INTERNAL | LOG_SEVERITY_ERROR | LOG_SEVERITY_WARN |         \
+     LOG_SEVERITY_INFO)
 
 struct log {
     unsigned severities;       /* the set that is written */
@@ -32,7 +34,7 @@ void log_write(const struct log *log, enum log_severity severity, const char *fo
     TEXT_PRINTF(3, 4);
 
 /* The guest did something odd (kind two): `debug` severity, so it costs nothing by default. */
-#define log_guest(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)
+#define log_guest(log, ...) log_write((log), LOG_SEVERITY_DEBUG, __VA_ARGS__)
 
 /* The name the configuration language uses for the severity. */
 const char *log_severity_name(enum log_severity severity);

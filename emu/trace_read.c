@@ -41,7 +41,7 @@ TEXT_PRINTF(2, 3) static void warn(struct parser *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    log_write(p->log, LOG_WARN, "%s", line);
+    log_write(p->log, LOG_SEVERITY_WARN, "%s", line);
     p->t->warnings++;
 }
 

@@ -214,7 +214,7 @@ void dump_write(struct vm *vm, const char *why)
             sinks->dump_write(sinks->context, headers.data, headers.size) && write_ram(&d, sinks);
         sinks->dump_end(sinks->context, vm, ok, why);
     } else if (e.text[0]) {
-        log_write(&vm->log, LOG_ERROR, "no dump of the guest: %s", e.text);
+        log_write(&vm->log, LOG_SEVERITY_ERROR, "no dump of the guest: %s", e.text);
     }
     bytes_free(&headers);
     bytes_free(&d.notes);

@@ -29,7 +29,7 @@ static bool is_first(struct vm *vm, gpa_t page)
         return true;
     }
     if (!l->full)
-        log_write(&vm->log, LOG_WARN,
+        log_write(&vm->log, LOG_SEVERITY_WARN,
                   "no more pages are named where accesses come to nothing: those are only counted");
     l->full = true;
     return false;
@@ -48,7 +48,7 @@ static void note_lost(struct vm *vm, const struct vcpu *v, const struct guest_ex
 {
     ++*count;
     if (is_first(vm, gpa(x->gpa.v & ~PAGE_MASK)))
-        log_write(&vm->log, LOG_WARN,
+        log_write(&vm->log, LOG_SEVERITY_WARN,
                   "vCPU %u, PC %#" PRIx64 ": %s %s of %u %s at guest-physical %#" PRIx64
                   ": %s; further ones of this page are only counted",
                   v->index, x->pc.v, what, x->is_write ? "a write" : "a read", x->size,

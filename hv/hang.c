@@ -123,7 +123,7 @@ void hang_note_repetition(struct vm *vm, struct vcpu *v)
     } else if (!v->repetition_is_said) {
         v->repetition_is_said = true;
         vcpu_loop_text(v, text, sizeof text);
-        log_write(&vm->log, LOG_WARN, "vCPU %u %s", v->index, text);
+        log_write(&vm->log, LOG_SEVERITY_WARN, "vCPU %u %s", v->index, text);
     }
 }
 

@@ -75,7 +75,7 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     size_t room = PENDING_INPUT_MAX - pending->size;
     size_t size = p->size < room ? p->size : room;
     if (size < p->size)
-        log_write(&vm->log, LOG_WARN, "%s: %zu %s of input lost: the guest does not read",
+        log_write(&vm->log, LOG_SEVERITY_WARN, "%s: %zu %s of input lost: the guest does not read",
                   vm->vdevs[channel]->name, p->size - size,
                   text_plural(p->size - size, "byte", "bytes"));
     append(pending, p->data, size);
@@ -92,7 +92,7 @@ static void frame_input(struct vm *vm, unsigned channel, const struct push *p)
     store_le(head, p->size, sizeof head);
     if (p->size + sizeof head > PENDING_FRAMES_MAX - pending->size) {
         if (!pending->frames_lost++)
-            log_write(&vm->log, LOG_WARN,
+            log_write(&vm->log, LOG_SEVERITY_WARN,
                       "%s: a frame of %" PRIu32 " bytes is lost: the guest does not take them; "
                       "others that are lost are counted for the status report",
                       vm->vdevs[channel]->name, p->size);

@@ -53,7 +53,7 @@ static void warn_of_nothing(struct vm *vm, const struct pass_config *pass)
         something |=
             overlaps(board->regions[i].start, board->regions[i].length, pass->host, pass->length);
     if (!something)
-        log_write(&vm->log, LOG_WARN,
+        log_write(&vm->log, LOG_SEVERITY_WARN,
                   "pass of host address %#" PRIx64 ": board %s has nothing there (--board FILE)",
                   pass->host, board->name);
 }

@@ -56,7 +56,7 @@ void vm_restart(struct vm *vm)
         semihosting_free(vm->semihosting);
         vm->semihosting = semihosting_new(vm->config->semihosting_dir, vm->board->options.quirks);
     }
-    log_write(&vm->log, LOG_INFO, "VM %s starts again: %s", vm->name, vm->ending);
+    log_write(&vm->log, LOG_SEVERITY_INFO, "VM %s starts again: %s", vm->name, vm->ending);
     vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
     vm->exit_status = STATUS_OK;
     vm->restarts++;

@@ -170,7 +170,7 @@ static void tell_lost_file(struct vm *vm, unsigned channel, const char *path,
                            enum range_answer answer)
 {
     if (!vm->lost_file[channel])
-        log_write(vm->envs[channel].log, LOG_ERROR, "%s: the file '%s' %s",
+        log_write(vm->envs[channel].log, LOG_SEVERITY_ERROR, "%s: the file '%s' %s",
                   vm->vdevs[channel]->name, path, range_answer_text(answer));
     vm->lost_file[channel] = true;
 }

@@ -58,11 +58,11 @@ uint64_t vm_exits(const struct vm *vm)
 void vm_log_status(const struct vm *vm)
 {
     uint64_t exits = vm_exits(vm);
-    log_write(&vm->log, LOG_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest %s, %u %s", vm->name,
-              vtime_ns(&vm->board->vtime), exits, text_plural(exits, "exit", "exits"),
+    log_write(&vm->log, LOG_SEVERITY_INFO, "VM %s: %" PRIu64 " ns, %" PRIu64 " guest %s, %u %s",
+              vm->name, vtime_ns(&vm->board->vtime), exits, text_plural(exits, "exit", "exits"),
               vm->vcpu_count, text_plural(vm->vcpu_count, "vCPU", "vCPUs"));
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        log_write(&vm->log, LOG_INFO, "  vCPU %u: %s", i, vcpu_activity(vm->vcpus[i]));
+        log_write(&vm->log, LOG_SEVERITY_INFO, "  vCPU %u: %s", i, vcpu_activity(vm->vcpus[i]));
     for (size_t i = 0; i < vm->vdev_count; i++) {
         const struct vdev *v = vm->vdevs[i];
         uint64_t reads, writes;
@@ -75,8 +75,8 @@ void vm_log_status(const struct vm *vm)
         if (vm->pending[i].frames_lost)
             snprintf(lost, sizeof lost, ", %" PRIu64 " lost %s", vm->pending[i].frames_lost,
                      text_plural(vm->pending[i].frames_lost, "frame", "frames"));
-        log_write(&vm->log, LOG_INFO, "  vdev %s: %" PRIu64 " %s, %" PRIu64 " %s%s%s%s", v->name,
-                  reads, text_plural(reads, "read", "reads"), writes,
+        log_write(&vm->log, LOG_SEVERITY_INFO, "  vdev %s: %" PRIu64 " %s, %" PRIu64 " %s%s%s%s",
+                  v->name, reads, text_plural(reads, "read", "reads"), writes,
                   text_plural(writes, "write", "writes"), lost, text[0] ? ", " : "", text);
     }
 }
@@ -84,7 +84,8 @@ void vm_log_status(const struct vm *vm)
 void vm_dump(struct vm *vm, const char *why)
 {
     if (!vm->config->dump)
-        log_write(&vm->log, LOG_WARN, "no dump of the guest: 'dump' is not configured (%s)", why);
+        log_write(&vm->log, LOG_SEVERITY_WARN,
+                  "no dump of the guest: 'dump' is not configured (%s)", why);
     else
         snprintf(vm->dump_why, sizeof vm->dump_why, "%s", why);
     engine_stop_soon(vm->board->engine);

@@ -64,7 +64,7 @@ static void on_log(void *context, unsigned vm, enum log_severity severity, unsig
 {
     const struct checking *c = context;
     (void)vm, (void)outlets;
-    if (c->has_board && severity <= LOG_WARN)
+    if (c->has_board && severity <= LOG_SEVERITY_WARN)
         fprintf(stderr, "qvm: %s: %s\n", log_severity_name(severity), line);
 }
 

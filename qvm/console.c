@@ -104,7 +104,7 @@ static void warn_of(const struct vm *vm)
         for (size_t o = 0; o < v->option_count; o++)
             connected |= strcmp(v->options[o].name, "hostdev") == 0;
         if (!connected)
-            log_write(&vm->log, LOG_INFO,
+            log_write(&vm->log, LOG_SEVERITY_INFO,
                       "%s at %#" PRIx64 " has no hostdev: its output is dropped", v->type->name,
                       v->loc);
     }
@@ -115,7 +115,7 @@ static void warn_of_folder(const struct vm *vm)
 {
     const char *folder = vm->config->semihosting_dir;
     if (folder && *folder && !host_exists(folder))
-        log_write(&vm->log, LOG_WARN,
+        log_write(&vm->log, LOG_SEVERITY_WARN,
                   "set semihosting: there is no folder '%s', so no file in it can be opened "
                   "(`on` is semihosting without files)",
                   folder);
@@ -131,7 +131,7 @@ void console_warn(const struct console *c, const struct board *b)
         return;
     const struct vm *vm = b->vms[c->input_target >> 8];
     const struct vdev *v = vm->vdevs[c->input_target & 0xff];
-    log_write(&vm->log, LOG_INFO,
+    log_write(&vm->log, LOG_SEVERITY_INFO,
               "%s at %#" PRIx64 " gets what is typed: the first of %u with hostdev -",
               v->type->name, v->loc, c->keyboards);
 }

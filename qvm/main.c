@@ -105,7 +105,7 @@ static bool parse_severities(const char *text, unsigned *set, struct error *e)
     while (*text) {
         size_t length = strcspn(text, ",");
         unsigned found = 0;
-        for (unsigned bit = LOG_FATAL; bit <= LOG_VERBOSE; bit <<= 1) {
+        for (unsigned bit = LOG_SEVERITY_FATAL; bit <= LOG_SEVERITY_VERBOSE; bit <<= 1) {
             const char *name = log_severity_name(bit);
             if (strlen(name) == length && memcmp(name, text, length) == 0)
                 found = bit;

@@ -167,7 +167,7 @@ static void recorded_options(struct player *p)
 
 static bool read_trace(struct player *p, const char *path, struct error *e)
 {
-    struct log log = {.severities = LOG_DEFAULT, .sink = write_trace_log};
+    struct log log = {.severities = LOG_SEVERITY_DEFAULT, .sink = write_trace_log};
     struct error why = {0};
     bool ok = host_view_open(path, &p->file, e);
     if (ok && !trace_parse(&p->trace, p->file.data, p->file.size, &log, &why))

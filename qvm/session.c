@@ -559,7 +559,7 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
     if (!console_connect(&s->console, &e))
         return report_error(&e, STATUS_CONFIGURATION);
     if (is_dry(s)) {
-        log_write(&s->board->vms[0]->log, LOG_INFO, "Exiting: dryrun complete");
+        log_write(&s->board->vms[0]->log, LOG_SEVERITY_INFO, "Exiting: dryrun complete");
         return STATUS_OK;
     }
     begin_keeping(s, from);

@@ -34,7 +34,7 @@ static void tell(const struct vdev_env *env, uint8_t events)
     if (events & EVENT_PANICKED && env->request_exit)
         env->request_exit(env->context, EXIT_STATUS_UNEXPECTED, why);
     else if (events & EVENT_CRASH_LOADED)
-        log_write(env->log, LOG_WARN, "%s, and its crash kernel goes on", why);
+        log_write(env->log, LOG_SEVERITY_WARN, "%s, and its crash kernel goes on", why);
 }
 
 static enum bus_answer pvpanic_access(struct vdev *v, unsigned region, struct bus_access *a)

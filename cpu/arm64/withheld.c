@@ -160,7 +160,7 @@ void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change
     char who[40] = "a device";
     if (change->by_guest)
         snprintf(who, sizeof who, "PC 0x%" PRIx64, change->pc);
-    log_write(v->cpu.world->log, LOG_WARN,
+    log_write(v->cpu.world->log, LOG_SEVERITY_WARN,
               "PC 0x%" PRIx64 " runs code that was changed at instruction %" PRIu64
               " by %s without IC IVAU: hardware may run the old",
               pc, change->at, who);

@@ -325,7 +325,8 @@ static uint64_t sys_close(const struct call *c)
     const struct board_sinks *sinks = &c->vm->board->sinks;
     if (h->changed && sinks->file &&
         !sinks->file(sinks->context, c->s->folder, h->name, h->contents.data, h->contents.size, &e))
-        log_write(&c->vm->log, LOG_ERROR, "semihosting: file '%s' is lost: %s", h->name, e.text);
+        log_write(&c->vm->log, LOG_SEVERITY_ERROR, "semihosting: file '%s' is lost: %s", h->name,
+                  e.text);
     release(h);
     return 0;
 }

@@ -264,7 +264,7 @@ static HANDLER(handle_nothing)
     (void)arguments;
 }
 
-const struct option board_options[] = {
+const struct config_option board_options[] = {
     {"board", NEITHER, 1, handle_board, "NAME", "names the board; the first option"},
     {"ram", NEITHER, 1, handle_bank, "START,LENGTH", "a bank of memory; repeatable"},
     {"hole", NEITHER, 1, handle_hole, "START,LENGTH", "neither memory nor device; repeatable"},

@@ -7,7 +7,7 @@
 /* An SMMU whose `loc` was not written, as opposed to ADDRESS_BAD. */
 #define ADDRESS_MISSING (UINT64_MAX - 1)
 
-extern const struct option board_options[];
+extern const struct config_option board_options[];
 
 /* board_config_check.c: what only the whole board can tell. */
 void board_check(struct parser *p);

@@ -24,7 +24,7 @@ static void fill_loggers(struct vm_config *c)
         return;
     c->loggers = array_grow(c->loggers, 0, sizeof *c->loggers);
     c->loggers[c->logger_count++] =
-        (struct logger_config){.severities = LOG_DEFAULT, .destination = LOGGER_STDERR};
+        (struct logger_config){.severities = LOG_SEVERITY_DEFAULT, .destination = LOGGER_STDERR};
 }
 
 /* Resolves what the interrupt controller's own options decide, wherever they were written. */

@@ -11,7 +11,7 @@
 /* Options -----------------------------------------------------------------------------------------
  */
 
-static void put_option(struct bytes *out, const char *indent, const struct option *o)
+static void put_option(struct bytes *out, const char *indent, const struct config_option *o)
 {
     char text[80];
     snprintf(text, sizeof text, "%s%s%s%s", indent, o->name, o->form[0] ? " " : "", o->form);
@@ -22,18 +22,18 @@ static void put_option(struct bytes *out, const char *indent, const struct optio
 }
 
 /* The options that apply to the context which `opener` opens. */
-static void put_context(struct bytes *out, const struct option *options,
-                        const struct option *opener)
+static void put_context(struct bytes *out, const struct config_option *options,
+                        const struct config_option *opener)
 {
-    for (const struct option *o = options; o->name; o++)
+    for (const struct config_option *o = options; o->name; o++)
         if (opener->class == OPTION_OPENS && o->class == OPTION_APPLIES &&
             o->context == opener->context)
             put_option(out, "  ", o);
 }
 
-static void put_all(struct bytes *out, const struct option *options)
+static void put_all(struct bytes *out, const struct config_option *options)
 {
-    for (const struct option *o = options; o->name; o++) {
+    for (const struct config_option *o = options; o->name; o++) {
         if (o->class == OPTION_APPLIES)
             continue;
         put_option(out, "", o);
@@ -44,7 +44,7 @@ static void put_all(struct bytes *out, const struct option *options)
 bool config_is_option(const char *word)
 {
     size_t size = strcspn(word, " \t\n");
-    for (const struct option *o = config_options; o->name; o++)
+    for (const struct config_option *o = config_options; o->name; o++)
         if (o->class != OPTION_APPLIES && strlen(o->name) == size && !memcmp(o->name, word, size))
             return true;
     return false;
@@ -54,7 +54,7 @@ static bool help_option(const char *name, struct bytes *out, struct error *e)
 {
     struct nearest nearest = nearest_to(name);
     bool found = false;
-    for (const struct option *o = config_options; o->name; o++) {
+    for (const struct config_option *o = config_options; o->name; o++) {
         if (!o->summary[0])
             continue;
         nearest_try(&nearest, o->name);

@@ -33,7 +33,7 @@ static bool hint_assignment(const struct parser *p, const char *word, char text[
 {
     const char *equals = strchr(word, '=');
     size_t size = equals ? (size_t)(equals - word) : 0;
-    for (const struct option *o = p->language->options; equals && o->name; o++)
+    for (const struct config_option *o = p->language->options; equals && o->name; o++)
         if (strlen(o->name) == size && memcmp(o->name, word, size) == 0 && o->arguments) {
             snprintf(text, HINT_TEXT, " (write `%s %.60s`)", o->name, equals + 1);
             return true;

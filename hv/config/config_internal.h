@@ -63,7 +63,7 @@ struct parser {
     struct place pic_place; /* of its `vdev`; file NULL before it */
 };
 
-struct option {
+struct config_option {
     const char *name;
     enum option_class class;
     enum context context; /* of OPTION_APPLIES: where; of OPTION_OPENS: what it begins */
@@ -75,9 +75,9 @@ struct option {
 
 /* What the driver reads: rows, and what is none. */
 struct language {
-    const struct option *options; /* ends with a NULL name */
+    const struct config_option *options; /* ends with a NULL name */
     /* Before the arguments of an option are read; NULL: nothing is to be done. */
-    void (*before)(struct parser *p, const struct option *option);
+    void (*before)(struct parser *p, const struct config_option *option);
     /* A word that no row has: takes it, and its argument, if it is an option all the same. */
     bool (*other_option)(struct parser *p, const struct word *word);
     bool (*is_other_somewhere)(const char *name); /* or would be in some context */
@@ -85,7 +85,7 @@ struct language {
 };
 
 /* config_language.c: the rows of a VM's configuration. */
-extern const struct option config_options[];
+extern const struct config_option config_options[];
 /* config_parse.c: reads every word and calls the handlers of the language's options. */
 void parser_run(struct parser *p);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)

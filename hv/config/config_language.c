@@ -27,7 +27,7 @@ static HANDLER(handle_system)
 #define APPLIES(context) OPTION_APPLIES, context
 #define NEITHER          OPTION_NEITHER, CONTEXT_NONE
 
-const struct option config_options[] = {
+const struct config_option config_options[] = {
     {"system", NEITHER, 1, handle_system, "NAME", "names the VM; the first option"},
     {"ram", NEITHER, 1, handle_ram, "[START,]LENGTH", "memory, zeroed; repeatable"},
     {"rom", NEITHER, 1, handle_rom, "[START,]LENGTH", "memory the guest cannot write; repeatable"},
@@ -86,7 +86,7 @@ const struct option config_options[] = {
 };
 
 /* A waiting blob-type word is used up by `load` and `pass`; anything else is wrong. */
-static void check_blob_word(struct parser *p, const struct option *option)
+static void check_blob_word(struct parser *p, const struct config_option *option)
 {
     if (!p->blob_word.text || option->handle == handle_load || option->handle == handle_pass)
         return;

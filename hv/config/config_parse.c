@@ -109,9 +109,9 @@ enum location_space location_space(struct piece *text)
 }
 
 /* The option of this name in the current context, or outside of all contexts. */
-static const struct option *option_find(const struct parser *p, const char *name)
+static const struct config_option *option_find(const struct parser *p, const char *name)
 {
-    for (const struct option *o = p->language->options; o->name; o++)
+    for (const struct config_option *o = p->language->options; o->name; o++)
         if (!strcmp(o->name, name) && (o->class != OPTION_APPLIES || o->context == p->context))
             return o;
     return NULL;
@@ -119,7 +119,7 @@ static const struct option *option_find(const struct parser *p, const char *name
 
 static const char *context_opener(const struct parser *p, enum context context)
 {
-    for (const struct option *o = p->language->options; o->name; o++)
+    for (const struct config_option *o = p->language->options; o->name; o++)
         if (o->class == OPTION_OPENS && o->context == context)
             return o->name;
     return NULL;
@@ -129,7 +129,7 @@ static const char *context_opener(const struct parser *p, enum context context)
 static bool explain_misplaced(struct parser *p, const struct word *word)
 {
     char openers[64] = "";
-    for (const struct option *o = p->language->options; o->name; o++) {
+    for (const struct config_option *o = p->language->options; o->name; o++) {
         const char *opener = o->class == OPTION_APPLIES ? context_opener(p, o->context) : NULL;
         if (!opener || strcmp(o->name, word->text))
             continue;
@@ -151,7 +151,7 @@ static void report_unknown(struct parser *p, const struct word *word)
         return;
     }
     struct nearest nearest = nearest_to(word->text);
-    for (const struct option *o = p->language->options; o->name; o++)
+    for (const struct config_option *o = p->language->options; o->name; o++)
         if (o->class != OPTION_APPLIES || o->context == p->context)
             nearest_try(&nearest, o->name);
     p->language->nearest_other(p, &nearest);
@@ -173,7 +173,8 @@ static bool take_argument(struct parser *p, const struct word *option, struct wo
     return false;
 }
 
-static void run_option(struct parser *p, const struct option *option, const struct word *word)
+static void run_option(struct parser *p, const struct config_option *option,
+                       const struct word *word)
 {
     struct word arguments[2] = {{0}};
     if (p->language->before)
@@ -207,7 +208,7 @@ void parser_run(struct parser *p)
 {
     struct word word, unknown = {0};
     while (words_option(&p->words, &word)) {
-        const struct option *option = option_find(p, word.text);
+        const struct config_option *option = option_find(p, word.text);
         bool is_known = true;
         if (!word.bad && option)
             run_option(p, option, &word);

@@ -37,7 +37,7 @@ void config_text_severities(struct bytes *out, unsigned severities, bool is_vdev
     for (unsigned i = 0; i < 7; i++) {
         if (!(severities >> i & 1))
             continue;
-        bool is_warn = 1u << i == LOG_WARN;
+        bool is_warn = 1u << i == LOG_SEVERITY_WARN;
         text_put(out, "%s%s", separator, is_warn && is_vdev ? "warning" : names[i]);
         separator = ",";
     }

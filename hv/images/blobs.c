@@ -189,7 +189,7 @@ static bool place_fdt(struct vm *vm, const struct plan *plan, uint64_t *at, stru
         ok = !sinks->file ||
              sinks->file(sinks->context, NULL, vm->config->fdt_dump_file, tree.data, tree.size, e);
         if (ok)
-            log_write(&vm->log, LOG_INFO, "FDT saved to '%s'", vm->config->fdt_dump_file);
+            log_write(&vm->log, LOG_SEVERITY_INFO, "FDT saved to '%s'", vm->config->fdt_dump_file);
     }
     bytes_free(&tree);
     return ok;

@@ -238,8 +238,8 @@ static bool load_guest(struct placement *p, const struct load_config *load, cons
         return error_at(e, load->place.file, load->place.line,
                         "'%s': %s (`data load` copies a file as it is)", load->path, foreign);
     if (image_is_text(f))
-        log_write(&p->vm->log, LOG_WARN, "'%s' looks like text, and is loaded as instructions",
-                  load->path);
+        log_write(&p->vm->log, LOG_SEVERITY_WARN,
+                  "'%s' looks like text, and is loaded as instructions", load->path);
     return load_raw(p, load, f, image, e);
 }
 

@@ -47,7 +47,7 @@ void dumps_end(struct dumps *d, const struct vm *vm, bool complete, const char *
     complete = host_close(d->file) && complete;
     d->file = NULL;
     if (complete)
-        log_write(&vm->log, LOG_INFO, "guest dumped to '%s': %s", d->place, why);
+        log_write(&vm->log, LOG_SEVERITY_INFO, "guest dumped to '%s': %s", d->place, why);
     else
-        log_write(&vm->log, LOG_ERROR, "the dump '%s' is not complete", d->place);
+        log_write(&vm->log, LOG_SEVERITY_ERROR, "the dump '%s' is not complete", d->place);
 }

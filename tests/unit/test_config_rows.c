@@ -518,15 +518,16 @@ static const struct {
     const char *filters;
     unsigned severities;
 } severities[] = {
-    {"fatal", LOG_FATAL},
-    {"internal", LOG_INTERNAL},
-    {"error", LOG_ERROR},
-    {"warn", LOG_WARN},
-    {"info", LOG_INFO},
-    {"debug", LOG_DEBUG},
-    {"verbose", LOG_VERBOSE},
-    {"debug,verbose,info,warn,error,fatal",
-     LOG_DEBUG | LOG_VERBOSE | LOG_INFO | LOG_WARN | LOG_ERROR | LOG_FATAL},
+    {"fatal", LOG_SEVERITY_FATAL},
+    {"internal", LOG_SEVERITY_INTERNAL},
+    {"error", LOG_SEVERITY_ERROR},
+    {"warn", LOG_SEVERITY_WARN},
+    {"info", LOG_SEVERITY_INFO},
+    {"debug", LOG_SEVERITY_DEBUG},
+    {"verbose", LOG_SEVERITY_VERBOSE},
+    {"debug,verbose,info,warn,error,fatal", LOG_SEVERITY_DEBUG | LOG_SEVERITY_VERBOSE |
+                                                LOG_SEVERITY_INFO | LOG_SEVERITY_WARN |
+                                                LOG_SEVERITY_ERROR | LOG_SEVERITY_FATAL},
 };
 
 START_TEST(severities_are_a_set)
@@ -537,11 +538,11 @@ START_TEST(severities_are_a_set)
     ck_assert_uint_eq(c.logger_count, 2);
     ck_assert_uint_eq(c.loggers[0].severities, severities[_i].severities);
     ck_assert_int_eq(c.loggers[0].destination, LOGGER_STDOUT);
-    ck_assert_uint_eq(c.loggers[1].severities, LOG_ERROR);
+    ck_assert_uint_eq(c.loggers[1].severities, LOG_SEVERITY_ERROR);
     ck_assert_int_eq(c.loggers[1].destination, LOGGER_NONE);
     config_free(&c);
     /* and behind a vdev, where `warn` is `warning` */
-    bool is_warn = severities[_i].severities == LOG_WARN;
+    bool is_warn = severities[_i].severities == LOG_SEVERITY_WARN;
     snprintf(text, sizeof text, UART "log %s slog log fatal stderr",
              is_warn ? "warning" : severities[_i].filters);
     c = parsed(text);
@@ -550,8 +551,9 @@ START_TEST(severities_are_a_set)
     ck_assert_int_eq(c.vdevs[1].loggers[0].destination, LOGGER_SLOG);
     ck_assert_int_eq(c.vdevs[1].loggers[1].destination, LOGGER_STDERR);
     ck_assert_uint_eq(c.logger_count, 1); /* the default */
-    ck_assert_uint_eq(c.loggers[0].severities,
-                      LOG_FATAL | LOG_INTERNAL | LOG_ERROR | LOG_WARN | LOG_INFO);
+    ck_assert_uint_eq(c.loggers[0].severities, LOG_SEVERITY_FATAL | LOG_SEVERITY_INTERNAL |
+                                                   LOG_SEVERITY_ERROR | LOG_SEVERITY_WARN |
+                                                   LOG_SEVERITY_INFO);
     ck_assert_int_eq(c.loggers[0].destination, LOGGER_STDERR);
     config_free(&c);
 }
@@ -737,7 +739,7 @@ START_TEST(every_row_is_tried)
 {
     for (const struct variable *v = config_variables; v->name; v++)
         ck_assert_msg(is_in_a_row(v->name), "variable %s", v->name);
-    for (const struct option *o = config_options; o->name; o++)
+    for (const struct config_option *o = config_options; o->name; o++)
         ck_assert_msg(is_in_a_row(o->name) || o->handle == handle_blob, "option %s", o->name);
 }
 END_TEST

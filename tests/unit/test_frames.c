@@ -82,7 +82,7 @@ static void keep_line(void *context, unsigned vm, enum log_severity severity, un
                       const char *line)
 {
     (void)context, (void)vm, (void)outlets;
-    network.warnings += severity == LOG_WARN;
+    network.warnings += severity == LOG_SEVERITY_WARN;
     size_t used = strlen(network.status);
     snprintf(network.status + used, sizeof network.status - used, "%s\n", line);
 }

@@ -98,7 +98,7 @@ static void on_log(void *context, unsigned vm, enum log_severity severity, unsig
                    const char *line)
 {
     (void)context, (void)vm, (void)outlets;
-    if (severity == LOG_ERROR)
+    if (severity == LOG_SEVERITY_ERROR)
         snprintf(said, sizeof said, "%s", line);
 }
 

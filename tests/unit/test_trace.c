@@ -43,11 +43,11 @@ static char last_line[1024];
 static void keep_line(void *context, enum log_severity severity, const char *line)
 {
     (void)context;
-    ck_assert_int_eq(severity, LOG_WARN);
+    ck_assert_int_eq(severity, LOG_SEVERITY_WARN);
     snprintf(last_line, sizeof last_line, "%s", line);
 }
 
-static const struct log log_last = {.severities = LOG_DEFAULT, .sink = keep_line};
+static const struct log log_last = {.severities = LOG_SEVERITY_DEFAULT, .sink = keep_line};
 
 static void set_up(void)
 {

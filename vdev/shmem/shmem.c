@@ -345,7 +345,7 @@ static bool create_configured(const struct shmem *s, const struct vdev_option *o
         return true;
     if (shmem_regions_find(regions_of(s), name, &region)) {
         if (shmem_regions_pages(regions_of(s), region) != pages)
-            log_write(s->v.env->log, LOG_WARN,
+            log_write(s->v.env->log, LOG_SEVERITY_WARN,
                       "vdev shmem: create %s has no effect: it has %" PRIu64 " KiB already", name,
                       data_size(s, region) >> 10);
         return true;
