@@ -108,11 +108,12 @@ void import_verdict(struct vm *vm, const struct observed_exit *x, bool lazy,
 {
     const struct observed_arch *arch = vm->arch->observed;
     *j = (struct import_verdict){.is_judged = true, .agrees = true};
-    if (x->kind == arch->kind)
+    if (arch && x->kind == arch->kind)
         arch->verdict(vm, vm->vcpus[x->vcpu < vm->vcpu_count ? x->vcpu : 0], x, lazy, j);
     else
         import_verdict_none(j, x->kind == OBSERVED_INTERRUPT ? "it is not the guest's doing"
-                                                             : "x86 guests are not modelled yet");
+                               : x->kind == OBSERVED_X86     ? "x86 guests are not modelled yet"
+                                                             : "the VM's CPUs have no such exits");
 }
 
 void import_verdict_free(struct import_verdict *j)

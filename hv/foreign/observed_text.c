@@ -40,8 +40,10 @@ void observed_text(const struct observed_exit *x, struct bytes *out)
         put_trap(x, out);
     else if (x->kind == OBSERVED_X86)
         text_put(out, "x86 %s", x->reason);
-    else
+    else if (x->kind == OBSERVED_INTERRUPT)
         text_put(out, "interrupted%s%s", *x->reason ? " by " : "", x->reason);
+    else
+        text_put(out, "a trap of another architecture%s%s", *x->reason ? ", " : "", x->reason);
     if (x->known & OBSERVED_QUALIFICATION)
         text_put(out, ", qualification 0x%" PRIx64 " 0x%" PRIx64, x->info1, x->info2);
     if (x->known & OBSERVED_IPA)

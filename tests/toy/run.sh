@@ -77,7 +77,21 @@ row[row.index(b'EXIT') + 4 + 8 + 5] = 1  # behind version, kind, VM, vCPU and co
 open('row', 'wb').write(row)
 END
 "$chunks" pack <row >odd
+python3 - <<'END'
+import struct
+row, out, at = open('row', 'rb').read(), b'', 0
+while at < len(row):
+    kind, size = row[at:at + 4], struct.unpack('<Q', row[at + 4:at + 12])[0]
+    if kind in (b'HEAD', b'CONF', b'MACH'):
+        out += row[at:at + 12 + size]
+    at += 12 + size
+# version 2; a trap of vCPU 0 with nothing known, line 1, no syndrome, "WHY"
+seen = bytes([2, 1, 0, 0, 1, 0, 0, 3]) + b'WHY'
+open('row', 'wb').write(out + b'EXIT' + struct.pack('<Q', len(seen)) + seen)
+END
+"$chunks" pack <row >seen
 says 'an exit that it does not have is nobody'"'"'s' 66 'PC 0x2: ? write of 4 bytes at gpa 0x4000: who answers: recorded pl011, now nobody' "$qvm" replay --exits odd
+says 'nor are those of another in a trace' 0 "the VM's CPUs have no such exits" "$qvm" explain seen --exit 0
 
 # Input wakes it, recorded and replayed.
 (sleep 0.5; printf x; sleep 0.5) | limited 20 "$qvm" record -o input toy.qvmconf >out 2>err
