@@ -196,9 +196,9 @@ static enum exit_result handle(struct vm *vm, struct vcpu *v, struct guest_exit 
 {
     if (!vm->arch->cpu->exit_names[x->reason]) /* only a log of exits can say so */
         return EXIT_UNDEFINED;
-    if (vm->arch->exits[x->reason])
-        return vm->arch->exits[x->reason](vm, v, x);
-    return handlers[x->reason](vm, v, x);
+    if (handlers[x->reason])
+        return handlers[x->reason](vm, v, x);
+    return vm->arch->exits[x->reason] ? vm->arch->exits[x->reason](vm, v, x) : EXIT_UNDEFINED;
 }
 
 enum exit_result exit_dispatch(void *context, struct vcpu *v, struct guest_exit *x)

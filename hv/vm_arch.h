@@ -37,7 +37,7 @@ enum core_note {
 struct vm_arch {
     const struct arch *cpu;
 
-    /* Guest exits that it handles otherwise than all do (hv/exits.c), or that only it has. */
+    /* Guest exits that not all architectures handle alike (hv/exits.c has the others). */
     enum exit_result (*exits[EXIT_REASONS])(struct vm *vm, struct vcpu *v, struct guest_exit *x);
     /* The device tree of a VM; where none is built, what it would have asked the journal for.
      * NULL: its guests are told otherwise. */

@@ -125,6 +125,9 @@ struct engine {
     const struct unicorn_arch *arch;
     void *allocation;          /* in which this is */
     struct unicorn_part *part; /* the architecture's; owned */
+    /* As the library keeps them: the registers from id 0 on, and PC; NULL: it is asked. */
+    uint64_t *live;
+    const uint64_t *live_pc;
     _Alignas(64) struct fast fast;
     struct uc_struct *uc;
     const struct engine_callbacks *callbacks;
@@ -228,7 +231,7 @@ void unicorn_drop_all_code(struct engine *e);
 void unicorn_flush_library_tlb(struct engine *e);
 static inline uint64_t library_pc(const struct engine *e)
 {
-    return e->arch->pc(e);
+    return e->live_pc ? *e->live_pc : e->arch->pc(e);
 }
 /* The one that the library runs, in its callbacks. */
 struct engine *engine_running(void);

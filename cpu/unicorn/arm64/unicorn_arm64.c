@@ -39,7 +39,7 @@ static void set_reg32(struct engine *e, int id, uint64_t value)
 
 static uint64_t get_pc(const struct engine *e)
 {
-    return e->part->live ? e->part->live->pc : reg(e, UC_ARM64_REG_PC);
+    return reg(e, UC_ARM64_REG_PC);
 }
 
 static void set_pc(struct engine *e, uint64_t pc)
@@ -52,20 +52,16 @@ static int x_id(unsigned n)
     return n < 29 ? UC_ARM64_REG_X0 + (int)n : n == 29 ? UC_ARM64_REG_X29 : UC_ARM64_REG_X30;
 }
 
-static uint64_t get_x(const struct engine *e, unsigned n)
+/* Apart from where they are at hand, or the compiler saves registers there for what is needed here.
+ */
+static __attribute__((noinline)) uint64_t ask_x(const struct engine *e, unsigned n)
 {
-    return e->part->live                  ? e->part->live->x[n]
-           : e->in_exit && n == e->exit_n ? e->exit_x
-                                          : reg(e, x_id(n));
+    return e->in_exit && n == e->exit_n ? e->exit_x : reg(e, x_id(n));
 }
 
-static void set_x(struct engine *e, unsigned n, uint64_t value)
+static inline uint64_t get_x(const struct engine *e, unsigned n)
 {
-    e->exit_n = ARM64_SP; /* none of them */
-    if (e->part->live)
-        e->part->live->x[n] = value;
-    else
-        set_reg(e, x_id(n), value);
+    return e->live ? e->live[n] : ask_x(e, n);
 }
 
 static uc_arm64_cp_reg cp_reg(unsigned encoding)
@@ -131,10 +127,8 @@ static bool is_32_bits(unsigned id)
     return id == ARM64_PSTATE || id == ARM64_FPCR || id == ARM64_FPSR;
 }
 
-static uint64_t get(struct engine *e, unsigned id)
+static __attribute__((noinline)) uint64_t get_other(struct engine *e, unsigned id)
 {
-    if (id <= 30)
-        return get_x(e, id);
     if (id == (ARM64_PSTATE | ENGINE_MODE))
         return e->part->live ? e->part->live->pstate : reg32(e, UC_ARM64_REG_PSTATE);
     if (id == ARM64_SP && e->part->live)
@@ -144,10 +138,15 @@ static uint64_t get(struct engine *e, unsigned id)
     return is_32_bits(id) ? reg32(e, library_id(id)) : reg(e, library_id(id));
 }
 
-static void set(struct engine *e, unsigned id, uint64_t value)
+static uint64_t get(struct engine *e, unsigned id)
+{
+    return id <= 30 ? get_x(e, id) : get_other(e, id);
+}
+
+static __attribute__((noinline)) void set_other(struct engine *e, unsigned id, uint64_t value)
 {
     if (id <= 30)
-        set_x(e, id, value);
+        set_reg(e, x_id(id), value);
     else if (id >= ARM64_SYSREG)
         set_system(e, id - ARM64_SYSREG, value);
     else if (id == ARM64_MONITOR)
@@ -156,6 +155,16 @@ static void set(struct engine *e, unsigned id, uint64_t value)
         set_reg32(e, library_id(id), value);
     else
         set_reg(e, library_id(id), value);
+}
+
+static void set(struct engine *e, unsigned id, uint64_t value)
+{
+    if (id <= 30)
+        e->exit_n = ARM64_SP; /* none of them is known any more */
+    if (id <= 30 && e->live)
+        e->live[id] = value;
+    else
+        set_other(e, id, value);
 }
 
 static void get_wide(struct engine *e, unsigned id, uint64_t *words, size_t count)

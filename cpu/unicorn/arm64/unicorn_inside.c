@@ -125,6 +125,13 @@ static struct live_registers *marked_registers(struct engine *e, uint8_t *at)
     return NULL;
 }
 
+static void note_registers(struct engine *e, struct live_registers *live)
+{
+    e->part->live = live;
+    e->live = live ? live->x : NULL;
+    e->live_pc = live ? &live->pc : NULL;
+}
+
 /* Where the library has them, if an instruction of the stub comes to us with a pointer. */
 bool arm64_find_registers(struct engine *e, struct error *error)
 {
@@ -132,7 +139,7 @@ bool arm64_find_registers(struct engine *e, struct error *error)
     run_stub(e, STUB_MRS);
     bool is_ours = e->part->record, is_understood = !is_ours || e->part->stub_word == EXIT_WORD;
     if (is_ours && is_understood)
-        e->part->live = marked_registers(e, e->part->record);
+        note_registers(e, marked_registers(e, e->part->record));
     engine_context_load(e, before);
     engine_context_free(e, before);
     return is_understood || error_set(error,
