@@ -96,6 +96,16 @@ while IFS=: read -r file line text; do
 done <<<"$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
     grep -vE "^(qvm/host/host_[a-z]+\.c|$elf_only):|<($everywhere)>")"
 
+# Definitions of names that a header of some C library has: what includes what differs between them.
+# (No system call is called as a register of AArch64 is.)
+taken='SYS_[A-Za-z0-9_]+|SIG[A-Z]{3,5}|LOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE|INFO|DEBUG|USER|PID)'
+taken="^[[:space:]]*(#[[:space:]]*define[[:space:]]+)?($taken)[[:space:]]*([=,(0-9]|\$)"
+taken+='|^[[:space:]]*struct (option|stat|tm|time(spec|val)|pollfd|iovec|dirent|passwd|group) \{'
+while IFS=: read -r file line text; do
+    [ -z "$file" ] || violation "$file:$line: a C library has a name like that: $text"
+done <<<"$(grep -rnE "$taken" --include='*.[ch]' "${!below[@]}" |
+    grep -vE '^qvm/host/host_[a-z]+\.c:|SYS_[A-Z0-9]+_EL[0-3]')"
+
 # What a format of printf means to a compiler differs between hosts: emu/text.h says it once.
 while IFS=: read -r file line text; do
     [ -z "$file" ] || violation "$file:$line: TEXT_PRINTF (emu/text.h) says what takes a format: $text"

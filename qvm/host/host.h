@@ -13,7 +13,8 @@
 #include "emu/journal.h"
 
 /* Before anything else: descriptors that this program was started without are taken, so that no
- * file becomes its standard output. */
+ * file becomes its standard output; and standard input, output and error carry bytes as they are,
+ * on hosts that would translate ends of lines, too. */
 void host_start(void);
 
 /* Appends the contents of a file (stdin is not one). What has no size that is known before, such as
