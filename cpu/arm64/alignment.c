@@ -5,16 +5,11 @@
 #include "cpu/arm64/cpu_internal.h"
 #include "emu/machine.h"
 
-static bool all_must_be_aligned(const struct arm64_vcpu *v)
-{
-    return (v->stage1.sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
-}
-
 /* The engine compares registers when it translates, so what it checks may not depend on more. */
 void update_checks(struct arm64_vcpu *v)
 {
     uint64_t sctlr = v->stage1.sctlr;
-    unsigned checks = CHECK_ORDERED | (all_must_be_aligned(v) ? CHECK_ALL : 0u) |
+    unsigned checks = CHECK_ORDERED | (alignment_is_of_all(v) ? CHECK_ALL : 0u) |
                       (sctlr & SCTLR_M ? 0u : CHECK_ZERO) | (sctlr & SCTLR_SA ? CHECK_SP_EL1 : 0u) |
                       (sctlr & SCTLR_SA0 ? CHECK_SP_EL0 : 0u) |
                       (v->cpu.world->quirks & QUIRK_STXR ? 0u : CHECK_STXR);
@@ -22,17 +17,6 @@ void update_checks(struct arm64_vcpu *v)
         checks = 0;
     bool made = engine_set_checks(v->cpu.world->engine, checks);
     v->checks_are_ours = checks && !made;
-}
-
-bool alignment_is_ours(const struct arm64_vcpu *v)
-{
-    return v->checks_are_ours && all_must_be_aligned(v);
-}
-
-bool is_misaligned(const struct insn_memory *m)
-{
-    unsigned alignment = insn_alignment(m);
-    return alignment && (m->address & (alignment - 1));
 }
 
 static bool sp_is_misaligned(const struct arm64_vcpu *v, const struct insn_memory *m)
@@ -59,18 +43,18 @@ bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
     bool is_device = !(v->stage1.sctlr & SCTLR_M);
     if (m->class == INSN_ZERO)
         return is_device;
-    return sp_is_misaligned(v, m) || ((is_device || is_checked(v, m)) && is_misaligned(m));
+    return sp_is_misaligned(v, m) || (is_misaligned(m) && (is_device || is_checked(v, m)));
 }
 
 /* With stage 1 off an address that is too large faults before the type of memory matters
  * (AArch64.S1DisabledOutput). */
-static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m)
+static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m, struct fault *fault)
 {
     struct access access = {.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ};
     struct stage1_leaf leaf;
     return !(v->stage1.sctlr & SCTLR_M) && !is_checked(v, m) &&
            !stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory,
-                        gva(m->address), &access, NULL, &leaf, &v->fault);
+                        gva(m->address), &access, NULL, &leaf, fault);
 }
 
 /* An SP alignment fault comes first, and leaves FAR_EL1 as it is. */
@@ -82,9 +66,10 @@ bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory 
         take_exception(v, VECTOR_SYNC, esr_of(EC_SP_ALIGNMENT, 0), pc, false, 0);
         return true;
     }
-    if (!is_too_large(v, m))
-        v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
-    take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
+    struct refused r = {.fault = {0}};
+    if (!is_too_large(v, m, &r.fault))
+        r.fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+    take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, &r);
     return true;
 }
 

@@ -70,6 +70,14 @@ void arm64_read_registers(struct vcpu *cpu, struct vcpu_registers *r)
     r->value[ARM64_FPCR][0] = engine_get(e, ARM64_FPCR);
 }
 
+/* EL0 and EL1 in AArch64 state are all there is. */
+bool pstate_is_possible(uint64_t pstate)
+{
+    uint64_t mode = pstate & PSTATE_M;
+    return pstate <= UINT32_MAX &&
+           (mode == PSTATE_EL0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H);
+}
+
 /* What software sets at EL1, by MSR or by returning from an exception; the rest of PSTATE is what
  * was executed, or belongs to extensions. */
 bool arm64_registers_are_possible(const struct vcpu *cpu, const struct vcpu_registers *before,

@@ -39,14 +39,6 @@ struct engine_registers {
     struct arm64_monitor monitor;
 };
 
-/* EL0 and EL1 in AArch64 state are all there is. */
-bool pstate_is_possible(uint64_t pstate)
-{
-    uint64_t mode = pstate & PSTATE_M;
-    return pstate <= UINT32_MAX &&
-           (mode == PSTATE_EL0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H);
-}
-
 static void get(struct arm64_vcpu *v, struct engine_registers *r)
 {
     struct engine *e = v->cpu.world->engine;

@@ -105,14 +105,44 @@ static enum engine_before_fetch before_fetch(void *cpu, uint64_t pc)
     return is_point ? ENGINE_BEFORE_POINT : ENGINE_BEFORE_NOTHING;
 }
 
-void update_watch(struct arm64_vcpu *v)
+/* Decides whether blocks must be looked at one by one. */
+static void update_watch(struct arm64_vcpu *v)
 {
+    v->watch_is_stale = false;
     const struct points *points = v->cpu.world->points;
     if (v->cpu.loaded)
         engine_watch(v->cpu.world->engine,
                      v->cpu.irq || v->cpu.fiq || fpen(v) != 3 || debug_is_active(v) ||
                          v->spsr_is_odd || step_is_on(v) || v->pmu_filters,
                      points ? points->code : NULL, points ? points->code_count : 0);
+}
+
+/* What the engine asks for: afterwards the next block is looked at if it has to be. */
+static void settle(struct arm64_vcpu *v)
+{
+    if (v->watch_is_stale)
+        update_watch(v);
+}
+
+static bool asked_system(void *cpu, const struct engine_system *op)
+{
+    bool done = system_operation(cpu, op);
+    settle(cpu);
+    return done;
+}
+
+static bool asked_exception(void *cpu, unsigned number)
+{
+    bool taken = exit_exception(cpu, number);
+    settle(cpu);
+    return taken;
+}
+
+static enum engine_outcome asked_exit(void *cpu, uint64_t pc)
+{
+    enum engine_outcome outcome = exit_inside(cpu, pc);
+    settle(cpu);
+    return outcome;
 }
 
 /* Events (D1.16.1) --------------------------------------------------------------------------------
@@ -146,15 +176,6 @@ static void wait_for_event(struct arm64_vcpu *v)
     vcpu_wait(&v->cpu, &wait);
 }
 
-void end_wait(struct arm64_vcpu *v)
-{
-    if (!v->cpu.wait.is_on)
-        return;
-    v->cpu.wait = (struct vcpu_wait){.is_on = false};
-    engine_clear_event(&v->cpu.event, engine_executed(v->cpu.world->engine));
-    v->cpu.event.is_quiet = true;
-}
-
 /* Life --------------------------------------------------------------------------------------------
  */
 
@@ -178,15 +199,15 @@ static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, str
     v->cpu.callbacks = (struct engine_callbacks){
         .fill = fill_page,
         .fill_as = fill_page_as,
-        .system = system_operation,
-        .exception = take_engine_exception,
+        .system = asked_system,
+        .exception = asked_exception,
         .watch = watch,
         .look = alignment_may_run,
         .regime = &v->regime,
         .before_fetch = before_fetch,
         .ran_changed_code = ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
-        .carry_out = carry_out,
+        .carry_out = asked_exit,
         .event = &v->cpu.event,
         .cpu = v,
     };
@@ -267,6 +288,33 @@ static bool take_pending(struct arm64_vcpu *v)
             (illegal_take_pending(v) || take_fp_trap(v) || alignment_take_pending(v)));
 }
 
+/* The instruction at PC with no page withheld from it. It was counted when it was refused. */
+static enum engine_stop run_alone(struct arm64_vcpu *v)
+{
+    struct engine *e = v->cpu.world->engine;
+    struct engine_budget one = {.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX};
+    bool is_store = v->refused.access.kind == ACCESS_WRITE;
+    if (v->cpu.world->quirks & QUIRK_FETCHES_FIRST)
+        one.fetch = ENGINE_FETCH_FIRST;
+    if (is_store)
+        withheld_stores_begin(v, &v->refused);
+    v->watchpoint_pass = true;
+    engine_uncount_attempt(e);
+    enum engine_stop why = engine_run(e, one);
+    v->watchpoint_pass = false;
+    engine_flush_tlb(e);
+    if (is_store)
+        engine_store_ends(e);
+    return why;
+}
+
+/* What runs alone may fail for another reason, such as its second page. */
+static void handle_refusal(struct arm64_vcpu *v)
+{
+    while (exit_refused(v) == PERFORM_ALONE && run_alone(v) == ENGINE_FILL)
+        ;
+}
+
 static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop *why)
 {
     struct arm64_vcpu *v = arm64_of(cpu);
@@ -293,7 +341,7 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
     *why = engine_run(e, budget);
     switch (*why) {
     case ENGINE_FILL:
-        handle_refused_fill(v);
+        handle_refusal(v);
         break;
     case ENGINE_HALT: {
         struct guest_exit x = {

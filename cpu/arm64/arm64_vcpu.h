@@ -6,6 +6,7 @@
 
 #include "cpu/arch.h"
 #include "cpu/arm64/engine_arm64.h"
+#include "cpu/arm64/insn.h"
 #include "mmu/arm64/stage1.h"
 #include "cpu/vcpu.h"
 
@@ -20,6 +21,24 @@ struct vcpu_timer {
     bool line; /* what the interrupt controller was told */
     struct event event;
     struct arm64_vcpu *vcpu;
+};
+
+/* An access that is not permitted, or that is and that the engine is not to make. */
+struct refused {
+    struct access access;
+    struct fault fault; /* class FAULT_NONE: the memory is withheld */
+    gpa_t gpa_page;     /* where stage 1 leads */
+    bool is_device;     /* stage 1 says Device memory */
+    /* Memory that the engine does not get, although the access is permitted. */
+    struct withheld {
+        uint64_t page_va;
+        hpa_t page;
+        bool is_watched;
+        bool is_device; /* Device memory that is RAM: alignment is checked */
+    } withheld;
+    bool has_word; /* fill_page read the instruction */
+    uint32_t word;
+    struct insn_memory insn; /* what it does, once somebody has decoded it */
 };
 
 struct arm64_vcpu {
@@ -67,20 +86,8 @@ struct arm64_vcpu {
         bool excepted;  /* an exception was taken meanwhile */
     } step;
 
-    /* A refused fill, handled after the engine stopped. */
-    struct fault fault;
-    struct access fault_access;
-    gpa_t fault_gpa_page;
-    bool fault_is_device; /* stage 1 says Device memory */
-    /* Memory that the engine does not get, although the access is permitted. */
-    struct {
-        uint64_t page_va;
-        hpa_t page;
-        bool is_watched;
-        bool is_device; /* Device memory that is RAM: alignment is checked */
-        bool is_any;
-    } withheld;
-    bool watchpoint_pass; /* the next instruction may touch watched pages, and those of code */
+    struct refused refused; /* by fill_page: the engine has stopped for it, or soon will */
+    bool watchpoint_pass;   /* the next instruction may touch watched pages, and those of code */
 
     /* What was found for pages that are used again and again; each is good for one `regime`, a
      * number that changes whenever a translation may. */
@@ -98,11 +105,9 @@ struct arm64_vcpu {
         gpa_t gpa_page;
         bool is_device;
     } device_pages[DEVICE_PAGES];
-    /* The instruction that asked for the refused page, if fill_page read it. */
-    bool fault_has_word;
-    uint32_t fault_word;
 
     bool has_pan;
+    bool watch_is_stale;  /* what update_watch looks at has changed */
     bool checks_are_ours; /* of alignment: the engine does not make them */
     struct sysreg_map *sysregs;
 };

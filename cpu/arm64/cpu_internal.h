@@ -10,11 +10,16 @@ static inline bool at_el0(uint64_t pstate)
     return (pstate & PSTATE_EL) == PSTATE_EL0;
 }
 
+static inline uint32_t esr_of(enum esr_ec ec, uint32_t iss)
+{
+    return (uint32_t)ec << ESR_EC_SHIFT | ESR_IL | iss;
+}
+
 /* arm64_state.c */
 void arm64_visit(struct vcpu *v, struct state *s);
-bool pstate_is_possible(uint64_t pstate);
 
 /* arm64_registers.c */
+bool pstate_is_possible(uint64_t pstate);
 unsigned arm64_system_encoding(unsigned n); /* of the register ARM64_SYSTEM + n */
 void arm64_read_registers(struct vcpu *v, struct vcpu_registers *r);
 void arm64_write_registers(struct vcpu *v, const struct vcpu_registers *before,
@@ -25,10 +30,14 @@ bool arm64_registers_are_possible(const struct vcpu *v, const struct vcpu_regist
 /* arm64_gdb.c */
 void arm64_describe_registers(struct bytes *out);
 
-/* translate.c: gva to hpa for an access with the current regime and EL; a fault is recorded in
- * v->fault. `permits` gets all rights of the page for this EL. */
-bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access, hpa_t *page,
-                    unsigned *permits);
+/* Where a page is on the board. */
+struct found_page {
+    hpa_t page;
+    bool is_device; /* memory that stage 1 maps as Device, where alignment is checked */
+};
+/* translate.c: of an access with the current regime and EL. False: it faults. */
+bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access,
+                    struct found_page *found);
 /* Guest memory by gva, page by page, with the current rights; false at the first fault. */
 bool arm64_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size);
 bool arm64_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size);
@@ -36,21 +45,15 @@ bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine
 bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
                   struct engine_page *page);
 uint16_t current_asid(const struct stage1 *s1);
-/* What an access of the current EL to the page finds. */
+/* What an access of the current EL to the page finds; `r` is filled unless it is plain memory. */
 enum found {
     FOUND_MEMORY,
-    FOUND_WITHHELD, /* memory that the engine does not get: v->withheld */
-    FOUND_DEVICE,   /* it ends at stage 2, in v->fault */
-    FOUND_NOTHING,  /* v->fault */
+    FOUND_WITHHELD, /* memory that the engine does not get */
+    FOUND_DEVICE,   /* it ends at stage 2 */
+    FOUND_NOTHING,
 };
-enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind);
-/* Where the page is on the board; without a trace in what a refused fill left. */
-struct aside {
-    hpa_t page;
-    bool is_device; /* memory that stage 1 maps as Device, where alignment is checked */
-};
-bool translate_aside(struct arm64_vcpu *v, gva_t a, const struct access *access,
-                     struct aside *found);
+enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
+                     struct refused *r);
 /* Translations may have changed. */
 static inline void new_regime(struct arm64_vcpu *v)
 {
@@ -59,29 +62,44 @@ static inline void new_regime(struct arm64_vcpu *v)
 bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
 /* The same without a trace in the TLB: where one build looks, and another need not. */
 bool peek_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
-/* Would a load by the instruction that was refused fail, too? */
-bool read_fails(struct arm64_vcpu *v, gva_t a);
+/* Would a load by the instruction that was refused have succeeded? */
+bool translate_could_read(struct arm64_vcpu *v, gva_t a, const struct refused *r);
 /* AT S1E1R ...: PAR_EL1 for the address. */
 uint64_t address_translation(struct arm64_vcpu *v, gva_t a, const struct access *access);
 
 /* exception.c: enters EL1. `far` is written when `has_far`. PC becomes the vector. */
 void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
                     bool has_far, uint64_t far);
-bool take_engine_exception(void *cpu, unsigned number);
-/* The instruction at `pc` exits, and may be left to carry_out the next time, which asks for Xn. */
-void expect_exit(struct arm64_vcpu *v, uint64_t pc, unsigned n);
-/* An instruction that exits, and that the engine does not try. */
-enum engine_outcome carry_out(void *cpu, uint64_t pc);
 void take_undefined(struct arm64_vcpu *v, uint64_t pc);
-uint32_t esr_of(enum esr_ec ec, uint32_t iss);
-/* The synchronous exception of an abort recorded in v->fault, at the exact address. */
-void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m);
+/* SPSR_EL1 has changed: whether an ERET with it is illegal (illegal.c). */
+void exception_note_spsr(struct arm64_vcpu *v, uint64_t spsr);
+
+/* abort.c: the synchronous exception of what was refused, at the exact address; `m` NULL: of a
+ * fetch. */
+void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m,
+                const struct refused *r);
 /* WnR of that abort, or of one that a hypervisor sees. */
-bool abort_is_by_write(struct arm64_vcpu *v, gva_t a, const struct insn_memory *m);
-/* mmio.c: after ENGINE_FILL. */
-void handle_refused_fill(struct arm64_vcpu *v);
-/* An access to a device or to watched memory that the engine does not try. */
-enum engine_outcome carry_out_access(struct arm64_vcpu *v, uint64_t pc, uint32_t word);
+bool abort_is_by_write(struct arm64_vcpu *v, gva_t a, const struct insn_memory *m,
+                       const struct refused *r);
+
+/* What became of an instruction that exits, or of an access that was refused. */
+enum performed {
+    PERFORM_DONE,  /* it is complete: the guest goes on behind it, once the caller says so */
+    PERFORM_LEFT,  /* PC is where the guest goes on: an exception was taken, or the VM has ended */
+    PERFORM_AGAIN, /* a debugger comes first; then it is tried again */
+    PERFORM_ALONE, /* the engine can make it, alone, with no page withheld */
+};
+/* exit_perform.c: the instruction at `pc`; `r`: the access by it, decoded, or NULL: it is no access
+ * that makes it exit. `r` is used up. */
+enum performed exit_perform(struct arm64_vcpu *v, uint64_t pc, uint32_t word, struct refused *r);
+/* After ENGINE_FILL: PC and the count are as they must be, unless the answer is PERFORM_ALONE. */
+enum performed exit_refused(struct arm64_vcpu *v);
+/* An exception that the engine raises; false: it is none that exists here. */
+bool exit_exception(void *cpu, unsigned number);
+/* An instruction that exits, and that the engine does not try. */
+enum engine_outcome exit_inside(void *cpu, uint64_t pc);
+/* mmio.c: the part of exit_perform that is about accesses. */
+enum performed mmio_perform(struct arm64_vcpu *v, uint64_t pc, struct refused *r);
 
 /* loop.c */
 void arm64_loop_text(const struct vcpu *v, char *text, size_t size);
@@ -98,16 +116,22 @@ struct exception_entry {
 };
 void loop_note(struct arm64_vcpu *v, const struct exception_entry *x);
 
-/* What an access that we carry out does to its base register. */
-void write_back(struct arm64_vcpu *v, const struct insn_memory *m);
-
-uint64_t extended(uint64_t value, const struct insn_memory *m);
-
 /* alignment.c: has the engine check what SCTLR_EL1 asks for (Arm ARM B2.9.2, D1.3.10.2). */
 void update_checks(struct arm64_vcpu *v);
-/* Must all accesses be aligned, whatever memory they are to, and are they ours to check? */
-bool alignment_is_ours(const struct arm64_vcpu *v);
-bool is_misaligned(const struct insn_memory *m);
+/* Must all accesses be aligned, whatever memory they are to; and are they ours to check? */
+static inline bool alignment_is_of_all(const struct arm64_vcpu *v)
+{
+    return (v->stage1.sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
+}
+static inline bool alignment_is_ours(const struct arm64_vcpu *v)
+{
+    return v->checks_are_ours && alignment_is_of_all(v);
+}
+static inline bool is_misaligned(const struct insn_memory *m)
+{
+    unsigned alignment = insn_alignment(m);
+    return alignment && (m->address & (alignment - 1));
+}
 /* Does the access fault before it is translated? */
 bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m);
 /* Then takes the exception. */
@@ -117,16 +141,15 @@ uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum eng
 /* Must the instruction at PC take such a fault? Takes it. Uses one instruction. */
 bool alignment_take_pending(struct arm64_vcpu *v);
 
-/* withheld.c: accesses to memory that fill_page refused without a fault; v->withheld says why. */
-void handle_withheld(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);
-/* Can withheld_carry_out make it? */
-bool withheld_is_simple(const struct arm64_vcpu *v, const struct insn_memory *m);
-bool withheld_faults(const struct arm64_vcpu *v, const struct insn_memory *m);
-void withheld_carry_out(struct arm64_vcpu *v, const struct insn_memory *m);
+/* withheld.c: accesses to memory that fill_page refused without a fault. */
+enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refused *r);
+/* Is it made here, and not by the engine alone? */
+bool withheld_is_simple(const struct arm64_vcpu *v, const struct refused *r);
+/* The engine will make the store alone; engine_store_ends ends it. */
+void withheld_stores_begin(struct arm64_vcpu *v, const struct refused *r);
 void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change);
 
 /* illegal.c: illegal exception returns and PSTATE.IL. */
-void illegal_note_spsr(struct arm64_vcpu *v, uint64_t spsr);
 uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate);
 /* Carries out an illegal return at PC, or takes the Illegal State exception. Uses one instruction.
  */
@@ -153,6 +176,7 @@ void sysregs_restored(struct arm64_vcpu *v);
 uint32_t esr_of_undefined(struct arm64_vcpu *v, uint32_t word);
 
 /* waiting.c */
+void end_wait(struct arm64_vcpu *v); /* a WFE is complete */
 bool arm64_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, char *text,
                         size_t size);
 void arm64_timers_text(const struct vcpu *v, char *text, size_t size);
@@ -210,25 +234,39 @@ void pmu_resume(struct arm64_vcpu *v);
 
 /* debug.c: breakpoints and watchpoints that the guest programs. */
 bool debug_is_active(const struct arm64_vcpu *v);
-/* Must a debug exception be taken before the instruction at PC? Takes it. */
-bool debug_take_pending(struct arm64_vcpu *v);
 uint64_t debug_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes);
 /* Which accesses to the page must be looked at: of PERMIT_R and PERMIT_W. */
 unsigned debug_watched(const struct arm64_vcpu *v, uint64_t page_va);
-/* Of an access to a watched page: is it a guest's watchpoint, or must it wait for the debugger? */
-bool debug_minds_access(struct arm64_vcpu *v, const struct insn_memory *m);
-/* The same when it was refused and counted: takes the exception, or has it tried again. Points of a
- * debugger are looked for in any page. */
-bool debug_stops_access(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);
-/* The instruction at PC, of which the count knows, with no page withheld. */
-void run_alone(struct arm64_vcpu *v);
-/* Must the access that was refused wait for the debugger of the whole board (points.h)? */
-bool debug_waits_for_debugger(struct arm64_vcpu *v, const struct insn_memory *m);
+bool debug_breakpoint_at(const struct arm64_vcpu *v, uint64_t pc, uint64_t pstate);
+/* Atomics read and write (D2.10.4). */
+static inline bool debug_reads(const struct insn_memory *m)
+{
+    return !m->is_write || m->class == INSN_ATOMIC;
+}
+/* Which of LSC sees the access: 1 loads, 2 stores, 0 none. */
+unsigned debug_watchpoint_kind(const struct arm64_vcpu *v, const struct insn_memory *m);
 /* MDSCR_EL1 or the OS Lock were written. */
 void debug_regime_changed(struct arm64_vcpu *v);
 /* Are debug exceptions enabled with that PSTATE? */
 bool debug_enabled_here(const struct arm64_vcpu *v, uint64_t pstate);
 bool debug_os_lock(const struct arm64_vcpu *v);
+
+/* debug_take.c: must a debug exception be taken before the instruction at PC? Takes it. */
+bool debug_take_pending(struct arm64_vcpu *v);
+/* Of an access that was refused and counted. Points of a debugger are looked for in any page. */
+enum debug_answer {
+    DEBUG_PASSES,
+    DEBUG_TAKEN, /* the guest's watchpoint: its exception was taken */
+    DEBUG_WAITS, /* for the debugger of the whole board (points.h) */
+};
+enum debug_answer debug_stops_access(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m,
+                                     const struct refused *r);
+bool debug_is_watched(struct arm64_vcpu *v, const struct insn_memory *m, const struct refused *r);
+static inline bool debug_waits_for_debugger(struct arm64_vcpu *v, const struct insn_memory *m,
+                                            const struct refused *r)
+{
+    return v->cpu.world->points && debug_is_watched(v, m, r);
+}
 
 /* step.c: software step that the guest programs. */
 bool step_is_on(const struct arm64_vcpu *v);
@@ -243,9 +281,11 @@ void step_over_call(struct arm64_vcpu *v);
 /* PSTATE.SS behind an exception return. */
 bool step_ss_after_return(const struct arm64_vcpu *v, uint64_t from, uint64_t spsr, uint64_t to);
 
-/* arm64_vcpu.c: a WFE is complete. */
-void end_wait(struct arm64_vcpu *v);
-/* arm64_vcpu.c: decides whether blocks must be looked at one by one. */
-void update_watch(struct arm64_vcpu *v);
+/* What decides whether blocks are looked at one by one has changed: arm64_vcpu.c looks at it before
+ * the next block. */
+static inline void watch_changed(struct arm64_vcpu *v)
+{
+    v->watch_is_stale = true;
+}
 
 #endif

@@ -18,7 +18,7 @@ void debug_regime_changed(struct arm64_vcpu *v)
     struct engine *e = v->cpu.world->engine;
     engine_set_sysreg(e, SYS_MDSCR_EL1, v->mdscr & ~(uint64_t)MDSCR_SS);
     engine_flush_tlb(e);
-    update_watch(v);
+    watch_changed(v);
 }
 
 /* Under the OS Lock none is: D2.4. */
@@ -57,25 +57,11 @@ static bool breakpoint_matches(const struct arm64_vcpu *v, unsigned n, uint64_t 
            (v->dbgbvr[n] & 0x0001fffffffffffcu) == (pc & 0x0001fffffffffffcu);
 }
 
-/* An Instruction Abort comes first (D1.3.5, synchronous exception prioritization). */
-static bool can_be_fetched(struct arm64_vcpu *v, uint64_t pc)
+bool debug_breakpoint_at(const struct arm64_vcpu *v, uint64_t pc, uint64_t pstate)
 {
-    uint32_t word;
-    return (v->cpu.world->quirks & QUIRK_FETCHES_FIRST) || read_instruction(v, pc, &word);
-}
-
-bool debug_take_pending(struct arm64_vcpu *v)
-{
-    uint64_t pstate = engine_pstate(v->cpu.world->engine), pc = engine_pc(v->cpu.world->engine);
-    if (!debug_is_active(v) || !debug_enabled_here(v, pstate))
-        return false;
-    for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
-        if (!breakpoint_matches(v, i, pc, pstate) || !can_be_fetched(v, pc))
-            continue;
-        enum esr_ec ec = at_el0(pstate) ? EC_BREAKPOINT_LOWER : EC_BREAKPOINT;
-        take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22), pc, false, 0);
-        return true;
-    }
+    for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++)
+        if (breakpoint_matches(v, i, pc, pstate))
+            return true;
     return false;
 }
 
@@ -85,20 +71,13 @@ uint64_t debug_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes)
     if (!debug_enabled_here(v, pstate))
         return UINT64_MAX;
     for (uint64_t at = pc; at < pc + size_bytes; at += 4)
-        for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++)
-            if (breakpoint_matches(v, i, at, pstate))
-                return (at - pc) / 4;
+        if (debug_breakpoint_at(v, at, pstate))
+            return (at - pc) / 4;
     return UINT64_MAX;
 }
 
 /* Watchpoints ------------------------------------------------------------------------------------
  */
-
-/* What an instruction does to the memory that is watched. Atomics read and write (D2.10.4). */
-static bool reads(const struct insn_memory *m)
-{
-    return !m->is_write || m->class == INSN_ATOMIC;
-}
 
 static bool is_old(const struct arm64_vcpu *v)
 {
@@ -168,85 +147,10 @@ static bool watchpoint_hit(const struct arm64_vcpu *v, const struct insn_memory 
 
 /* Which of LSC sees the access: 1 loads, 2 stores, 0 none. An atomic is reported as a read if its
  * read alone would be (ESR_EL1, WnR of a Watchpoint exception). */
-static unsigned watchpoint_kind(const struct arm64_vcpu *v, const struct insn_memory *m)
+unsigned debug_watchpoint_kind(const struct arm64_vcpu *v, const struct insn_memory *m)
 {
-    bool read = is_old(v) ? !m->is_write : reads(m);
+    bool read = is_old(v) ? !m->is_write : debug_reads(m);
     if (read && watchpoint_hit(v, m, 1))
         return 1;
     return m->is_write && watchpoint_hit(v, m, 2) ? 2 : 0;
-}
-
-static void take_watchpoint(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m,
-                            bool write)
-{
-    bool lower = at_el0(engine_pstate(v->cpu.world->engine));
-    enum esr_ec ec = lower ? EC_WATCHPOINT_LOWER : EC_WATCHPOINT;
-    take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)write << 6), pc, true, m->address);
-}
-
-/* The part of the access that lies in the page which its first or its last byte is in; where that
- * is on the board if it is memory. */
-static struct point_access part_of(struct arm64_vcpu *v, const struct insn_memory *m, bool last)
-{
-    uint64_t in_page = PAGE_SIZE - (m->address & PAGE_MASK);
-    uint64_t first_size = m->size < in_page ? m->size : in_page;
-    uint64_t at = last ? m->address + first_size : m->address;
-    struct access access = v->fault_access;
-    struct point_access part = {.address = stage1_strip_tag(&v->stage1, gva(at)).v,
-                                .size = last ? m->size - first_size : first_size,
-                                .reads = reads(m),
-                                .writes = m->is_write};
-    access.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ;
-    struct aside found = {.page = v->withheld.page};
-    if (part.size && v->fault.class == FAULT_NONE)
-        part.has_place = first_size == m->size || translate_aside(v, gva(at), &access, &found);
-    part.place = found.page.v | (at & PAGE_MASK);
-    return part;
-}
-
-/* The refused access was counted: the instruction's own count is one less. */
-bool debug_waits_for_debugger(struct arm64_vcpu *v, const struct insn_memory *m)
-{
-    struct points *points = v->cpu.world->points;
-    if (!points || !points_have_watched(points) || m->class == INSN_CACHE)
-        return false;
-    uint64_t before = engine_executed(v->cpu.world->engine) - 1;
-    bool waits = false;
-    for (unsigned i = 0; i < 2 && !waits; i++) {
-        struct point_access part = part_of(v, m, i);
-        waits = part.size && points_access(points, &v->cpu, &part, before);
-    }
-    return waits;
-}
-
-bool debug_minds_access(struct arm64_vcpu *v, const struct insn_memory *m)
-{
-    return v->withheld.is_watched && (watchpoint_kind(v, m) || debug_waits_for_debugger(v, m));
-}
-
-void run_alone(struct arm64_vcpu *v)
-{
-    struct engine *e = v->cpu.world->engine;
-    v->watchpoint_pass = true;
-    engine_uncount_attempt(e);
-    struct engine_budget one = {.exact = 1, .soft = UINT64_MAX, .turn = UINT64_MAX};
-    if (v->cpu.world->quirks & QUIRK_FETCHES_FIRST)
-        one.fetch = ENGINE_FETCH_FIRST;
-    enum engine_stop why = engine_run(e, one);
-    v->watchpoint_pass = false;
-    engine_flush_tlb(e);
-    if (why == ENGINE_FILL) /* it fails for another reason, such as its second page */
-        handle_refused_fill(v);
-}
-
-bool debug_stops_access(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
-{
-    unsigned kind = v->withheld.is_watched ? watchpoint_kind(v, m) : 0;
-    if (kind)
-        take_watchpoint(v, pc, m, kind == 2);
-    else if (debug_waits_for_debugger(v, m))
-        engine_uncount_attempt(v->cpu.world->engine);
-    else
-        return false;
-    return true;
 }

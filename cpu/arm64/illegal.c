@@ -4,20 +4,6 @@
  * and whatever has PSTATE.IL set takes an Illegal State exception. */
 #include "cpu/arm64/cpu_internal.h"
 
-/* M[4:0] a return from EL1 may have: EL0t, EL1t, EL1h, all AArch64. */
-static bool mode_is_legal(uint64_t spsr)
-{
-    uint64_t mode = spsr & PSTATE_M;
-    return mode == 0 || mode == PSTATE_EL1 || mode == PSTATE_EL1H;
-}
-
-void illegal_note_spsr(struct arm64_vcpu *v, uint64_t spsr)
-{
-    v->spsr_is_illegal = !mode_is_legal(spsr);
-    v->spsr_is_odd = v->spsr_is_illegal || (spsr & PSTATE_IL);
-    update_watch(v);
-}
-
 uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
 {
     uint32_t word;

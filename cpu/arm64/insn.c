@@ -431,12 +431,6 @@ struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t wo
     return m;
 }
 
-unsigned insn_alignment(const struct insn_memory *m)
-{
-    bool whole = m->class == INSN_EXCLUSIVE || m->class == INSN_ATOMIC;
-    return whole ? (unsigned)m->size : m->access_size;
-}
-
 uint32_t insn_syndrome(const struct insn_memory *m)
 {
     uint32_t iss = m->class == INSN_CACHE ? ISS_CM : 0;
@@ -473,4 +467,23 @@ enum insn_event insn_event(uint32_t word)
         return INSN_SETS_EVENT;
     bool is_sys = (word & 0xfff80000) == 0xd5080000; /* DC ZVA is one */
     return is_sys || ((bits(word, 28, 25) & 5) == 4 && may_store(word)) ? INSN_SENDS_EVENT : 0;
+}
+
+uint64_t insn_extended(uint64_t value, const struct insn_memory *m)
+{
+    if (m->sign_extend && m->access_size < 8) {
+        uint64_t sign = (uint64_t)1 << (8 * m->access_size - 1);
+        value = (value ^ sign) - sign;
+    }
+    return m->to_64 ? value : (uint32_t)value;
+}
+
+void insn_write_back(struct engine *e, const struct insn_memory *m)
+{
+    if (!m->writeback)
+        return;
+    if (m->rn == 31)
+        engine_set_sp(e, m->writeback_value);
+    else
+        engine_set_x(e, m->rn, m->writeback_value);
 }

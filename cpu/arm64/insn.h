@@ -46,8 +46,15 @@ struct insn_memory insn_memory_decode(struct engine *e, uint64_t pc, uint32_t wo
  * (D19.2.37). EL1 sees only CM of it. */
 #define ISS_CM (1u << 8)
 uint32_t insn_syndrome(const struct insn_memory *m);
+/* What of a value that was read goes to the register; and what the access does to its base. */
+uint64_t insn_extended(uint64_t value, const struct insn_memory *m);
+void insn_write_back(struct engine *e, const struct insn_memory *m);
 /* What the address must be a multiple of, where alignment is checked at all (Arm ARM B2.9.2). */
-unsigned insn_alignment(const struct insn_memory *m);
+static inline unsigned insn_alignment(const struct insn_memory *m)
+{
+    bool whole = m->class == INSN_EXCLUSIVE || m->class == INSN_ATOMIC;
+    return whole ? (unsigned)m->size : m->access_size;
+}
 /* LDTR*, STTR*: an access with EL0's rights. */
 bool insn_is_unprivileged(uint32_t word);
 /* LDXR*, LDAXR*, LDXP, LDAXP: sets the exclusive monitor. */

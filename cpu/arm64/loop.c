@@ -45,7 +45,7 @@ void loop_note(struct arm64_vcpu *v, const struct exception_entry *x)
         return;
     c->last_esr = x->esr;
     c->last_far = x->far;
-    c->no_memory = v->fault_gpa_page;
+    c->no_memory = v->refused.gpa_page;
     engine_stop_soon(v->cpu.world->engine);
 }
 

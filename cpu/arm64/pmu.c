@@ -214,7 +214,7 @@ static void changed(struct arm64_vcpu *v)
     set_line(v);
     struct now now = counters_now(v);
     arm(v, &now);
-    update_watch(v);
+    watch_changed(v);
 }
 
 /* Where no instruction passed, the board is idle: the vCPU looks again when it runs. With an exit

@@ -503,7 +503,7 @@ static void write_row(struct arm64_vcpu *v, const struct row *r, uint64_t value)
         break;
     }
     if (r->kind >= BANK_BVR && r->kind <= BANK_WCR)
-        update_watch(v);
+        watch_changed(v);
 }
 
 /* The copies we need at once; the engine gets the write too. Changes of TCR, MAIR or SCTLR without
@@ -535,7 +535,7 @@ static void write_translation(struct arm64_vcpu *v, unsigned encoding, uint64_t 
         break;
     case SYS_CPACR_EL1:
         v->cpacr = value;
-        update_watch(v);
+        watch_changed(v);
         break;
     default:
         break;
@@ -641,11 +641,10 @@ static void instruction_cache_operation(struct arm64_vcpu *v, const struct engin
     if (crm != 5 || (el0 && !(v->stage1.sctlr & SCTLR_UCI)))
         return;
     struct access access = {.kind = ACCESS_READ, .privileged = !el0, .cache_op = true};
-    hpa_t page;
-    unsigned permits;
-    if (translate_page(v, gva(op->value & ~PAGE_MASK), &access, &page, &permits))
+    struct found_page at;
+    if (translate_page(v, gva(op->value), &access, &at))
         engine_drop_code(v->cpu.world->engine,
-                         hpa(page.v + (op->value & PAGE_MASK & ~(uint64_t)63)), 64);
+                         hpa(at.page.v + (op->value & PAGE_MASK & ~(uint64_t)63)), 64);
 }
 
 /* SYS instructions, op0 = 1: false = the engine carries them out as well. */
@@ -680,7 +679,7 @@ bool system_operation(void *cpu, const struct engine_system *op)
     if (el0 && !el0_may(v, r, op->is_read))
         return false;
     if (r->kind == SAVED_STATE) {
-        illegal_note_spsr(v, op->value);
+        exception_note_spsr(v, op->value);
         return false;
     }
     if (r->kind == TRANSLATION) {
@@ -880,7 +879,7 @@ void sysreg_restored(struct arm64_vcpu *v, unsigned encoding, uint64_t value)
     if (r->kind == TRANSLATION)
         write_translation(v, encoding, value);
     if (encoding == SYS_SPSR_EL1)
-        illegal_note_spsr(v, value);
+        exception_note_spsr(v, value);
 }
 
 void sysregs_restored(struct arm64_vcpu *v)

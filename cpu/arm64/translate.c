@@ -87,7 +87,7 @@ static void insert_code(struct arm64_vcpu *v)
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
  * flat map has no entries to invalidate. */
 static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access,
-                      struct stage1_leaf *leaf)
+                      struct stage1_leaf *leaf, struct fault *fault)
 {
     bool on = v->stage1.sctlr & SCTLR_M;
     const struct stage1_leaf *cached = on ? cached_leaf(v, a, access) : NULL;
@@ -96,7 +96,7 @@ static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access
         return true;
     }
     if (!stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory, a, access,
-                     NULL, leaf, &v->fault))
+                     NULL, leaf, fault))
         return false;
     if (!on || v->leaves_tlb)
         return true;
@@ -128,38 +128,27 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
 /* Both stages: `page` is to be what the engine needs. A global leaf in the high half is found first
  * whatever the address space is (mmu/tlb.c); everything else is this one's. */
 static bool translate(struct arm64_vcpu *v, gva_t a, const struct access *access,
-                      struct engine_page *page)
+                      struct engine_page *page, struct refused *r)
 {
     struct stage1_leaf leaf;
     struct stage2_leaf below;
-    v->fault = (struct fault){0};
-    v->fault_access = *access;
-    if (!find_leaf(v, a, access, &leaf) || !stage1_permits(&leaf, a, access, &v->fault))
+    r->fault = (struct fault){0};
+    r->access = *access;
+    if (!find_leaf(v, a, access, &leaf, &r->fault) || !stage1_permits(&leaf, a, access, &r->fault))
         return false;
-    v->fault_gpa_page = leaf.page;
-    v->fault_is_device = leaf.device;
+    r->gpa_page = leaf.page;
+    r->is_device = leaf.device;
     bool write = access->kind == ACCESS_WRITE;
     if (!stage2_walk(stage2_of(v->cpu.world->tables), v->cpu.world->memory, leaf.page, write, NULL,
-                     &below, &v->fault) ||
-        !stage2_permits(&below, leaf.page, access, &v->fault)) {
-        v->fault.gva = a;
+                     &below, &r->fault) ||
+        !stage2_permits(&below, leaf.page, access, &r->fault)) {
+        r->fault.gva = a;
         return false;
     }
     page->hpa = below.page.v;
     page->coherent = v->cpu.world->coherent;
     page->permits = page_permits(&leaf, &below, access);
     page->local = !is_high_global(v, a, &leaf) || !is_everybodys(v, a, &leaf);
-    return true;
-}
-
-bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access, hpa_t *page,
-                    unsigned *permits)
-{
-    struct engine_page found;
-    if (!translate(v, a, access, &found))
-        return false;
-    *page = hpa(found.hpa);
-    *permits = found.permits;
     return true;
 }
 
@@ -174,36 +163,31 @@ static struct access current_access(struct arm64_vcpu *v, enum access_kind kind)
 }
 
 /* Stage 1 maps it so. With stage 1 off everything is Device memory (alignment.c). */
-static bool is_device_memory(const struct arm64_vcpu *v)
+static bool is_device_memory(const struct arm64_vcpu *v, const struct refused *r)
 {
-    return v->fault_is_device && (v->stage1.sctlr & SCTLR_M) &&
+    return r->is_device && (v->stage1.sctlr & SCTLR_M) &&
            !(v->cpu.world->quirks & QUIRK_UNALIGNED_DEVICE);
 }
 
-bool translate_aside(struct arm64_vcpu *v, gva_t a, const struct access *access,
-                     struct aside *found)
+bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access,
+                    struct found_page *found)
 {
-    struct fault keep = v->fault;
-    struct access keep_access = v->fault_access;
-    gpa_t keep_page = v->fault_gpa_page;
-    bool keep_device = v->fault_is_device;
-    unsigned permits;
-    bool ok = translate_page(v, gva(a.v & ~PAGE_MASK), access, &found->page, &permits);
-    found->is_device = ok && is_device_memory(v) &&
+    struct refused r;
+    struct engine_page page;
+    if (!translate(v, gva(a.v & ~PAGE_MASK), access, &page, &r))
+        return false;
+    found->page = hpa(page.hpa);
+    found->is_device = is_device_memory(v, &r) &&
                        memory_at(v->cpu.world->memory, found->page, PAGE_SIZE, MEMORY_READ);
-    v->fault = keep;
-    v->fault_access = keep_access;
-    v->fault_gpa_page = keep_page;
-    v->fault_is_device = keep_device;
-    return ok;
+    return true;
 }
 
-bool read_fails(struct arm64_vcpu *v, gva_t a)
+bool translate_could_read(struct arm64_vcpu *v, gva_t a, const struct refused *r)
 {
-    struct access access = v->fault_access;
-    struct aside found;
+    struct access access = r->access;
+    struct found_page found;
     access.kind = ACCESS_READ;
-    return !translate_aside(v, a, &access, &found);
+    return translate_page(v, a, &access, &found);
 }
 
 static bool read_code(struct arm64_vcpu *v, struct code_page *c, uint64_t pc, uint32_t *word)
@@ -211,8 +195,8 @@ static bool read_code(struct arm64_vcpu *v, struct code_page *c, uint64_t pc, ui
     uint64_t page_va = pc & ~PAGE_MASK;
     if (c->regime != v->regime || c->page_va != page_va) {
         struct access access = current_access(v, ACCESS_FETCH);
-        struct aside at;
-        bool found = translate_aside(v, gva(page_va), &access, &at);
+        struct found_page at;
+        bool found = translate_page(v, gva(page_va), &access, &at);
         c->host = found ? memory_at(v->cpu.world->memory, at.page, PAGE_SIZE, MEMORY_READ) : NULL;
         c->page_va = page_va;
         c->regime = found ? v->regime : 0; /* a page may appear without a TLBI */
@@ -242,30 +226,31 @@ static struct device_page *device_slot(struct arm64_vcpu *v, uint64_t page_va)
 }
 
 /* A page that is known to be no memory: the same fault again, without the walks. */
-static bool is_known_device(struct arm64_vcpu *v, uint64_t page_va, const struct access *access)
+static bool is_known_device(struct arm64_vcpu *v, uint64_t page_va, const struct access *access,
+                            struct refused *r)
 {
     const struct device_page *d = device_slot(v, page_va);
     if (d->regime != v->regime || d->page_va != page_va || d->access.kind != access->kind ||
         d->access.privileged != access->privileged || d->access.pan != access->pan)
         return false;
-    v->fault = d->fault;
-    v->fault_access = *access;
-    v->fault_gpa_page = d->gpa_page;
-    v->fault_is_device = d->is_device;
+    r->access = *access;
+    r->fault = d->fault;
+    r->gpa_page = d->gpa_page;
+    r->is_device = d->is_device;
     return true;
 }
 
-static void remember_device(struct arm64_vcpu *v, uint64_t page_va, const struct access *access)
+static void remember_device(struct arm64_vcpu *v, uint64_t page_va, const struct refused *r)
 {
-    bool device = v->fault.class == FAULT_TRANSLATION || v->fault.class == FAULT_EXTERNAL;
-    if (v->fault.stage == 2 && device && !v->fault.s1ptw)
+    bool device = r->fault.class == FAULT_TRANSLATION || r->fault.class == FAULT_EXTERNAL;
+    if (r->fault.stage == 2 && device && !r->fault.s1ptw)
         *device_slot(v, page_va) = (struct device_page){
             .regime = v->regime,
             .page_va = page_va,
-            .access = *access,
-            .fault = v->fault,
-            .gpa_page = v->fault_gpa_page,
-            .is_device = v->fault_is_device,
+            .access = r->access,
+            .fault = r->fault,
+            .gpa_page = r->gpa_page,
+            .is_device = r->is_device,
         };
 }
 
@@ -281,26 +266,29 @@ static unsigned watched_accesses(const struct arm64_vcpu *v, uint64_t page_va, u
 
 /* Where stores are watched reads may be the engine's. */
 static bool is_withheld(struct arm64_vcpu *v, uint64_t page_va, struct engine_page *page,
-                        enum access_kind kind)
+                        struct refused *r)
 {
     hpa_t at = hpa(page->hpa);
+    bool is_write = r->access.kind == ACCESS_WRITE;
     unsigned watched = watched_accesses(v, page_va, page->hpa);
-    v->withheld.page_va = page_va;
-    v->withheld.page = at;
     bool is_memory = memory_at(v->cpu.world->memory, at, PAGE_SIZE, MEMORY_READ);
-    v->withheld.is_watched = is_memory && (watched & (kind == ACCESS_WRITE ? PERMIT_W : PERMIT_R));
-    v->withheld.is_device = is_memory && is_device_memory(v);
-    bool is_code = kind == ACCESS_WRITE && memory_is_code(v->cpu.world->memory, at);
+    r->withheld = (struct withheld){
+        .page_va = page_va,
+        .page = at,
+        .is_watched = is_memory && (watched & (is_write ? PERMIT_W : PERMIT_R)),
+        .is_device = is_memory && is_device_memory(v, r),
+    };
+    bool is_code = is_write && memory_is_code(v->cpu.world->memory, at);
     bool is_checked = is_memory && alignment_is_ours(v);
-    v->withheld.is_any = v->withheld.is_watched || v->withheld.is_device || is_checked || is_code;
     page->permits &= ~watched;
-    return v->withheld.is_any;
+    return r->withheld.is_watched || r->withheld.is_device || is_checked || is_code;
 }
 
 /* What a page that is fetched from does not permit besides, so that accesses to its data are asked
  * for, too. A debugger's points, and who checks alignment, are no matter of the machine: they hold
  * on older ones as well. */
-static unsigned withheld_besides(const struct arm64_vcpu *v, uint64_t page_va, uint64_t page_hpa)
+static unsigned withheld_besides(const struct arm64_vcpu *v, uint64_t page_va, uint64_t page_hpa,
+                                 const struct refused *r)
 {
     const unsigned all = PERMIT_R | PERMIT_W;
     uint64_t untagged = stage1_strip_tag(&v->stage1, gva(page_va)).v;
@@ -308,42 +296,41 @@ static unsigned withheld_besides(const struct arm64_vcpu *v, uint64_t page_va, u
         return all;
     if (v->cpu.world->quirks & QUIRK_FETCHED_READS)
         return v->cpu.world->points ? points_watched(v->cpu.world->points, untagged, page_hpa) : 0;
-    return is_device_memory(v) ? all : watched_accesses(v, page_va, page_hpa);
+    return is_device_memory(v, r) ? all : watched_accesses(v, page_va, page_hpa);
 }
 
 /* The page for an access, with the rights it needs; without them, or of a device: false. */
 static bool find_page(struct arm64_vcpu *v, uint64_t page_va, const struct access *access,
-                      struct engine_page *page)
+                      struct engine_page *page, struct refused *r)
 {
     struct memory *m = v->cpu.world->memory;
     enum access_kind kind = access->kind;
-    v->withheld.is_any = false;
     if (v->cpu.world->footprint && kind != ACCESS_FETCH)
         page_set_add(&v->cpu.world->footprint->data, page_va);
-    if (is_known_device(v, page_va, access))
+    if (is_known_device(v, page_va, access, r))
         return false;
     if (stage1_strip_tag(&v->stage1, gva(page_va)).v != page_va)
         v->tags_seen = true;
-    if (!translate(v, gva(page_va), access, page)) {
-        remember_device(v, page_va, access);
+    if (!translate(v, gva(page_va), access, page, r)) {
+        remember_device(v, page_va, r);
         return false;
     }
     if (kind != ACCESS_FETCH && v->cpu.world->footprint)
         page_set_add(&v->cpu.world->footprint->places, page->hpa);
     if (kind == ACCESS_FETCH)
-        page->permits &= ~withheld_besides(v, page_va, page->hpa);
-    else if (!v->watchpoint_pass && is_withheld(v, page_va, page, kind))
+        page->permits &= ~withheld_besides(v, page_va, page->hpa, r);
+    else if (!v->watchpoint_pass && is_withheld(v, page_va, page, r))
         return false;
     /* A page that digests have not yet to look at again is not writable until it is written. */
     if (!memory_at(m, hpa(page->hpa), PAGE_SIZE,
                    kind == ACCESS_WRITE ? MEMORY_WRITE : MEMORY_READ)) {
         /* Stage 2 lets it through to where the board has no memory: registers of a device. */
-        v->fault = (struct fault){.class = FAULT_EXTERNAL,
+        r->fault = (struct fault){.class = FAULT_EXTERNAL,
                                   .stage = 2,
                                   .write = kind == ACCESS_WRITE,
                                   .gva = gva(page_va),
-                                  .gpa = v->fault_gpa_page};
-        remember_device(v, page_va, access);
+                                  .gpa = r->gpa_page};
+        remember_device(v, page_va, r);
         return false;
     }
     if (kind != ACCESS_WRITE && !memory_is_dirty(m, hpa(page->hpa)))
@@ -358,35 +345,37 @@ bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unpri
     struct access access = current_access(v, kind);
     if (kind != ACCESS_FETCH && tlb_is_full(v->cpu.tlb)) /* insert_code asks for PC */
         return false;
-    v->fault_has_word = false;
+    v->refused.has_word = false;
     access.privileged &= !unprivileged;
-    return find_page(v, page_va, &access, page);
+    return find_page(v, page_va, &access, page, &v->refused);
 }
 
 bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
 {
     struct arm64_vcpu *v = cpu;
     struct access access = current_access(v, kind);
-    v->fault_has_word = false;
+    struct refused *r = &v->refused;
+    r->has_word = false;
     if (kind != ACCESS_FETCH && access.privileged) {
-        v->fault_has_word = read_instruction(v, engine_pc(v->cpu.world->engine), &v->fault_word);
-        if (v->fault_has_word && insn_is_unprivileged(v->fault_word))
+        r->has_word = read_instruction(v, engine_pc(v->cpu.world->engine), &r->word);
+        if (r->has_word && insn_is_unprivileged(r->word))
             access.privileged = false;
     }
-    return find_page(v, page_va, &access, page);
+    return find_page(v, page_va, &access, page, r);
 }
 
-enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind)
+enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
+                     struct refused *r)
 {
     struct access access = current_access(v, kind);
     struct engine_page page;
-    if (!v->cpu.world->footprint && is_known_device(v, page_va, &access))
+    if (!v->cpu.world->footprint && is_known_device(v, page_va, &access, r))
         return FOUND_DEVICE;
-    if (find_page(v, page_va, &access, &page))
+    if (find_page(v, page_va, &access, &page, r))
         return FOUND_MEMORY;
-    if (v->fault.class == FAULT_NONE)
+    if (r->fault.class == FAULT_NONE)
         return FOUND_WITHHELD;
-    return v->fault.stage == 2 && !v->fault.s1ptw ? FOUND_DEVICE : FOUND_NOTHING;
+    return r->fault.stage == 2 && !r->fault.s1ptw ? FOUND_DEVICE : FOUND_NOTHING;
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */
@@ -411,20 +400,19 @@ static bool copy_memory(struct arm64_vcpu *v, gva_t a, uint8_t *bytes, uint64_t 
 {
     while (size) {
         struct access access = current_access(v, kind);
-        hpa_t page;
-        unsigned permits;
+        struct found_page found;
         uint64_t in_page = a.v & PAGE_MASK;
         uint64_t part = PAGE_SIZE - in_page < size ? PAGE_SIZE - in_page : size;
-        if (!translate_page(v, gva(a.v & ~PAGE_MASK), &access, &page, &permits))
+        if (!translate_page(v, a, &access, &found))
             return false;
         bool write = kind == ACCESS_WRITE;
-        uint8_t *at = memory_at(v->cpu.world->memory, hpa(page.v + in_page), part,
+        uint8_t *at = memory_at(v->cpu.world->memory, hpa(found.page.v + in_page), part,
                                 write ? MEMORY_WRITE : MEMORY_READ);
         if (!at)
             return false;
         memcpy(write ? at : bytes, write ? bytes : at, part);
         if (write)
-            engine_drop_code(v->cpu.world->engine, hpa(page.v + in_page), part);
+            engine_drop_code(v->cpu.world->engine, hpa(found.page.v + in_page), part);
         a.v += part;
         bytes += part;
         size -= part;

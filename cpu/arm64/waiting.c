@@ -45,6 +45,15 @@ bool arm64_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, ch
     return v->irq || v->fiq;
 }
 
+void end_wait(struct arm64_vcpu *v)
+{
+    if (!v->cpu.wait.is_on)
+        return;
+    v->cpu.wait = (struct vcpu_wait){.is_on = false};
+    engine_clear_event(&v->cpu.event, engine_executed(v->cpu.world->engine));
+    v->cpu.event.is_quiet = true;
+}
+
 #define INSN_B_ITSELF 0x14000000u
 
 bool arm64_is_parked(struct vcpu *v, const struct vcpu_registers *r)

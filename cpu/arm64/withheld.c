@@ -14,19 +14,20 @@
 
 /* One or two whole registers, as the engine would move them: what it checks before it asks for a
  * page (alignment, of SP too) and forms that are rare are left to it. */
-bool withheld_is_simple(const struct arm64_vcpu *v, const struct insn_memory *m)
+bool withheld_is_simple(const struct arm64_vcpu *v, const struct refused *r)
 {
+    const struct insn_memory *m = &r->insn;
     uint64_t sctlr = v->stage1.sctlr;
-    bool is_checked = m->ordered || v->fault_is_device || (sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
+    bool is_checked = m->ordered || r->is_device || (sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
     if (!m->registers || (m->address & PAGE_MASK) + m->size > PAGE_SIZE ||
         (is_checked && is_misaligned(m)) || (sctlr & (SCTLR_EE | SCTLR_E0E)))
         return false;
     return m->rn != 31 || engine_sp(v->cpu.world->engine) % 16 == 0;
 }
 
-bool withheld_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
+static bool faults(const struct refused *r)
 {
-    return v->withheld.is_device && (is_misaligned(m) || m->class == INSN_ZERO);
+    return r->withheld.is_device && (is_misaligned(&r->insn) || r->insn.class == INSN_ZERO);
 }
 
 static void store_vector(struct engine *e, unsigned n, uint8_t *to, unsigned size)
@@ -71,87 +72,80 @@ static void load(struct arm64_vcpu *v, const struct insn_memory *m, hpa_t at)
         if (m->class == INSN_VECTOR)
             load_vector(e, i ? m->rt2 : m->rt, from, m->access_size);
         else
-            engine_set_x(e, i ? m->rt2 : m->rt, extended(load_le(from, m->access_size), m));
+            engine_set_x(e, i ? m->rt2 : m->rt, insn_extended(load_le(from, m->access_size), m));
 }
 
-void withheld_carry_out(struct arm64_vcpu *v, const struct insn_memory *m)
+static void carry_out(struct arm64_vcpu *v, const struct refused *r)
 {
-    hpa_t at = hpa(v->withheld.page.v | (m->address & PAGE_MASK));
+    const struct insn_memory *m = &r->insn;
+    hpa_t at = hpa(r->withheld.page.v | (m->address & PAGE_MASK));
     (m->is_write ? store : load)(v, m, at);
-    write_back(v, m);
+    insn_write_back(v->cpu.world->engine, m);
 }
 
-static void store_begins(struct arm64_vcpu *v, uint64_t address, uint64_t size)
+static void store_begins(struct arm64_vcpu *v, const struct refused *r, uint64_t address,
+                         uint64_t size)
 {
-    struct aside to = {.page = v->withheld.page};
-    bool is_refused = (address & ~PAGE_MASK) == v->withheld.page_va;
-    if ((is_refused || translate_aside(v, gva(address), &v->fault_access, &to)) &&
+    struct found_page to = {.page = r->withheld.page};
+    bool is_refused = (address & ~PAGE_MASK) == r->withheld.page_va;
+    if ((is_refused || translate_page(v, gva(address), &r->access, &to)) &&
         memory_is_code(v->cpu.world->memory, to.page))
         engine_store_begins(v->cpu.world->engine, hpa(to.page.v | (address & PAGE_MASK)), size,
                             true);
 }
 
 /* Both pages that it is to may have code. */
-static void stores_begin(struct arm64_vcpu *v, const struct insn_memory *m)
+void withheld_stores_begin(struct arm64_vcpu *v, const struct refused *r)
 {
-    uint64_t address = m->size ? m->address : v->withheld.page_va;
+    const struct insn_memory *m = &r->insn;
+    uint64_t address = m->size ? m->address : r->withheld.page_va;
     uint64_t rest = PAGE_SIZE - (address & PAGE_MASK), size = m->size ? m->size : 1;
-    store_begins(v, address, size < rest ? size : rest);
+    store_begins(v, r, address, size < rest ? size : rest);
     if (size > rest)
-        store_begins(v, address + rest, size - rest);
-}
-
-/* It was counted when it was refused. */
-static void let_run(struct arm64_vcpu *v, const struct insn_memory *m)
-{
-    bool is_store = v->fault_access.kind == ACCESS_WRITE;
-    if (is_store)
-        stores_begin(v, m);
-    run_alone(v);
-    if (is_store)
-        engine_store_ends(v->cpu.world->engine);
+        store_begins(v, r, address + rest, size - rest);
 }
 
 /* An access over two pages is looked at in both, though it was refused for one of them. Where the
- * other one is not permitted that comes first, but for what is in this one. Returns what of the
- * access may be watched. */
-static struct insn_memory look_at_both(struct arm64_vcpu *v, const struct insn_memory *m)
+ * other one is not permitted that comes first, but for what is in this one: `part` is what of the
+ * access may be watched then. */
+static const struct insn_memory *look_at_both(struct arm64_vcpu *v, struct refused *r,
+                                              struct insn_memory *part)
 {
-    struct insn_memory part = *m;
+    const struct insn_memory *m = &r->insn;
     uint64_t first_size = PAGE_SIZE - (m->address & PAGE_MASK);
-    bool is_first = (m->address & ~PAGE_MASK) == v->withheld.page_va;
-    struct aside other;
+    bool is_first = (m->address & ~PAGE_MASK) == r->withheld.page_va;
+    struct found_page other;
     if (m->size <= first_size || v->cpu.world->quirks & QUIRK_ONE_PAGE)
-        return part;
+        return m;
     gva_t elsewhere = gva(is_first ? m->address + first_size : m->address);
-    if (translate_aside(v, elsewhere, &v->fault_access, &other)) {
-        v->withheld.is_device |= other.is_device;
-        v->withheld.is_watched = true; /* perhaps it is */
-        return part;
+    if (translate_page(v, elsewhere, &r->access, &other)) {
+        r->withheld.is_device |= other.is_device;
+        r->withheld.is_watched = true; /* perhaps it is */
+        return m;
     }
-    part.address = is_first ? m->address : m->address + first_size;
-    part.size = is_first ? first_size : m->size - first_size;
+    *part = *m;
+    part->address = is_first ? m->address : m->address + first_size;
+    part->size = is_first ? first_size : m->size - first_size;
     return part;
 }
 
-void handle_withheld(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
+enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refused *r)
 {
-    struct engine *e = v->cpu.world->engine;
-    struct insn_memory watched = look_at_both(v, m);
-    if (withheld_faults(v, m)) {
-        v->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
-        take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m);
-    } else if (debug_stops_access(v, pc, &watched)) {
-        return;
-    } else if (withheld_is_simple(v, m)) {
-        withheld_carry_out(v, m);
-        engine_set_pc(e, pc + 4);
-        engine_continue_at(e, pc + 4);
-        if (!m->unprivileged)
-            expect_exit(v, pc, m->rn);
-    } else {
-        let_run(v, m);
+    const struct insn_memory *m = &r->insn;
+    struct insn_memory part;
+    const struct insn_memory *watched = look_at_both(v, r, &part);
+    if (faults(r)) {
+        r->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
+        take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, r);
+        return PERFORM_LEFT;
     }
+    enum debug_answer answer = debug_stops_access(v, pc, watched, r);
+    if (answer != DEBUG_PASSES)
+        return answer == DEBUG_WAITS ? PERFORM_AGAIN : PERFORM_LEFT;
+    if (!withheld_is_simple(v, r))
+        return PERFORM_ALONE;
+    carry_out(v, r);
+    return PERFORM_DONE;
 }
 
 void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)

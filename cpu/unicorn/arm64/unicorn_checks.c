@@ -1,8 +1,8 @@
 /* Alignment checks that the library makes for us. Of itself it checks exclusives and atomics alone;
  * where cpu/unicorn/arm64/wrapped.c is linked, each instruction comes here before it is translated,
  * and then each access that it makes: an access that is to be aligned gets an alignment, which
- * costs nothing when it runs. A misaligned one raises an exception, of which cpu/arm64/exception.c
- * finds out what it is.
+ * costs nothing when it runs. A misaligned one raises an exception, of which
+ * cpu/arm64/exit_perform.c finds out what it is.
  *
  * SP is looked at where an access is based on it. It needs no look where it was looked at earlier
  * in the block and has moved by multiples of 16 since; and where the address is SP plus such a
