@@ -108,13 +108,17 @@ packet() {
 }
 # asks WHAT TEXT PACKET...: a session of these has the answer.
 asks() {
-    local what="$1" text="$2" p
+    local what="$1" text="$2" p answer all= pid
     shift 2
-    for p in "$@" k; do
-        packet "$p"
-        sleep 0.1 # what comes while it runs interrupts it
-    done | limited 20 "$qvm" gdb --pipe t >out 2>err
-    verdict "gdb: $what" "$(grep -qF -- "$text" out || head -c 300 out)"
+    coproc GDB { limited 20 "$qvm" gdb --pipe t 2>err; }
+    pid=$GDB_PID
+    for p in "$@"; do # one by one: what comes while it runs interrupts it
+        packet "$p" >&"${GDB[1]}"
+        IFS= read -r -t 20 -d '#' answer <&"${GDB[0]}" && all+="$answer#"
+    done
+    packet k >&"${GDB[1]}"
+    wait "$pid"
+    verdict "gdb: $what" "$(grep -qF -- "$text" <<<"$all" || head -c 300 <<<"$all")"
 }
 asks 'two registers' '$0000000000000000''0000000000000000#' g
 asks 'a step' '$48000000000000000200000000000000#' s g
