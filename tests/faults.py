@@ -155,8 +155,6 @@ check('exceptions', [o for _, o in at_vector] == [t[3] for t in taken],
 def core(number):
     """Out and in: what comes of the next instruction, and what the tables say of its address."""
     before = at_vector[number][0] - 2
-    if taken[number][0] >> 26 in (0x20, 0x21):
-        before -= 1  # a branch and the fetch behind it are one step
     name = at('core-%d' % number)
     problems = []
 
@@ -189,8 +187,7 @@ def compare_core(number, answer, by_tables):
     if answer.get('esr') != syndrome or answer.get('elr') != elr or answer.get('vector') != vector:
         return '%r instead of %#x at %#x' % (answer, syndrome, elr)
     has_far = kind_of(syndrome) in ('abort', 'alignment')
-    is_fetch = syndrome >> 26 in (0x20, 0x21)
-    if (answer['pc'] != elr and not is_fetch) or (has_far and answer['far'] != far):
+    if answer['pc'] != elr or (has_far and answer['far'] != far):
         return 'PC or FAR: %r instead of %#x, %#x' % (answer, elr, far)
     if by_tables and (not by_tables['fault'] or by_tables['fault']['esr'] != syndrome or
                       by_tables['fault']['far'] != far):

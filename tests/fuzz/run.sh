@@ -25,7 +25,7 @@ c_of() { # FOLDER...: every source there and below
 sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
-    config | board) echo $(c_of hv/config vdev mmu emu) tests/fuzz/arches.c ;;
+    config | board) echo $(c_of hv/config vdev mmu emu) hv/vm_arch.c tests/fuzz/arches.c ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
         echo qvm/gdb/gdb_{answer,hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \
