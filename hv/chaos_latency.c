@@ -6,7 +6,7 @@ static void deliver(void *context, uint64_t due_ticks)
 {
     struct chaos_delay *d = context;
     (void)due_ticks;
-    deliver_interrupts(d->vm, d->vcpu, d->irq, d->fiq);
+    interrupts_deliver(d->vm, d->vcpu, d->irq, d->fiq);
 }
 
 void chaos_signal(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
@@ -16,7 +16,7 @@ void chaos_signal(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
     const struct vcpu *v = vm->vcpus[vcpu];
     d->irq = irq;
     d->fiq = fiq;
-    deliver_interrupts(vm, vcpu, v->irq && irq, v->fiq && fiq);
+    interrupts_deliver(vm, vcpu, v->irq && irq, v->fiq && fiq);
     bool more = (irq && !v->irq) || (fiq && !v->fiq);
     if (!more || d->event.when_ticks != EVENT_NEVER)
         return;

@@ -47,7 +47,7 @@ static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
     if (vm->delays[vcpu].vm)
         chaos_signal(vm, vcpu, irq, fiq);
     else
-        deliver_interrupts(vm, vcpu, irq, fiq);
+        interrupts_deliver(vm, vcpu, irq, fiq);
 }
 
 bool devices_make(struct vm *vm, struct error *e)

@@ -28,8 +28,8 @@ void hang_end_by_limit(struct board *b, const char *which);
 
 /* interrupts.c: the vCPU sees these; and another vCPU of the board can run that could not before.
  */
-void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
-void vcpu_has_woken(struct board *b);
+void interrupts_deliver(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void interrupts_vcpu_has_woken(struct board *b);
 
 /* devices.c: those of the configuration, and of what is passed to the VM; and no more. */
 bool devices_make(struct vm *vm, struct error *e);
@@ -70,7 +70,7 @@ enum exit_result semihosting_call(struct vm *vm, struct vcpu *v);
 /* vm.c: calls `terminate` of each device of a VM that has ended. */
 void vm_finish(struct vm *vm);
 /* restart.c: the same VM anew; ends again, with a sentence, if that fails. */
-void vm_restart(struct vm *vm);
+void restart_vm(struct vm *vm);
 
 /* board_state.c: all but memory, for digests and snapshots. A board that could not be restored is
  * of no use. */

@@ -3,13 +3,13 @@
 #include "hv/exitlog/exit_log.h"
 #include "hv/hv_internal.h"
 
-void vcpu_has_woken(struct board *b)
+void interrupts_vcpu_has_woken(struct board *b)
 {
     engine_stop_soon(b->engine);
     chaos_woken(b);
 }
 
-void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+void interrupts_deliver(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
 {
     struct vcpu *v = vm->vcpus[vcpu];
     bool was_runnable = vcpu_is_runnable(v);
@@ -19,7 +19,7 @@ void deliver_interrupts(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
         exit_log_lines(vm, vcpu, irq, fiq);
     vcpu_set_interrupts(v, irq, fiq);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
-        vcpu_has_woken(vm->board);
+        interrupts_vcpu_has_woken(vm->board);
     else if (was_runnable && !vcpu_is_runnable(v) && !v->loaded)
         engine_stop_soon(vm->board->engine); /* whether others wait decides where a turn ends */
 }

@@ -38,7 +38,7 @@ static bool make_devices_again(struct vm *vm, struct error *e)
 
 /* Device memory, stage 2 tables and vCPUs stay what and where they are; their contents begin
  * anew. */
-void vm_restart(struct vm *vm)
+void restart_vm(struct vm *vm)
 {
     struct error e = {0};
     for (unsigned i = 0; i < vm->vcpu_count; i++)

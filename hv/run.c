@@ -226,7 +226,7 @@ static void finish_ended(struct board *b)
             continue;
         vm_finish(vm);
         if (b->options.on_exit == ON_EXIT_RESTART && vm->may_restart)
-            vm_restart(vm);
+            restart_vm(vm);
         else if (b->options.on_exit == ON_EXIT_STOP)
             end_all(b, STATUS_OK, "stopped, as another VM has ended");
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# prefixes.sh BUILD: every function that others can call begins with a name of its file, or of the header that
-# declares it: words of that name (gic_lines.c: gic_, lines_ or gic_lines_), in the plural or not; or a type that the header defines (bytes.h: reader_); or its architecture. Prints each that does not;
-# silent when there is none.
+# prefixes.sh BUILD: every function that others can call begins with a name of its file, or of the header
+# that declares it: words of that name (gic_lines.c: gic_, lines_ or gic_lines_), in the plural or not; or a
+# type that the header defines (bytes.h: reader_); or its architecture. Prints each that does not.
 set -uo pipefail
 [ $# = 1 ] || { echo "usage: prefixes.sh BUILD" >&2; exit 2; }
 cd "$(dirname "$0")/.." || exit 2
@@ -38,6 +38,9 @@ for folder in emu mmu cpu vdev hv; do
         */arm64/*) own+='|arm64' ;;
         esac
         while read -r name; do
+            case "$name" in
+            load_le | store_le | *_aarch64) continue ;; # everywhere; the library's own names
+            esac
             pattern="$own"
             for header in ${declared_in[$name]:-}; do
                 pattern+="${of_header[$header]}"

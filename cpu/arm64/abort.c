@@ -24,7 +24,7 @@ bool abort_is_by_write(struct arm64_vcpu *v, gva_t a, const struct insn_memory *
     return r->fault.class == FAULT_PERMISSION && translate_could_read(v, a, r);
 }
 
-void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m,
+void abort_take(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m,
                 const struct refused *r)
 {
     bool lower = at_el0(engine_mode(v->cpu.world->engine));
@@ -33,5 +33,5 @@ void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct i
     struct fault fault = r->fault;
     if (m)
         fault.write = abort_is_by_write(v, address, m, r);
-    take_exception(v, VECTOR_SYNC, esr_of(ec, abort_iss(&fault, m)), pc, true, address.v);
+    exception_take(v, VECTOR_SYNC, esr_of(ec, abort_iss(&fault, m)), pc, true, address.v);
 }

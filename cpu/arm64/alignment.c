@@ -6,7 +6,7 @@
 #include "emu/machine.h"
 
 /* The engine compares registers when it translates, so what it checks may not depend on more. */
-void update_checks(struct arm64_vcpu *v)
+void alignment_update_checks(struct arm64_vcpu *v)
 {
     uint64_t sctlr = v->stage1.sctlr;
     unsigned checks = CHECK_ORDERED | (alignment_is_of_all(v) ? CHECK_ALL : 0u) |
@@ -58,18 +58,18 @@ static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m, stru
 }
 
 /* An SP alignment fault comes first, and leaves FAR_EL1 as it is. */
-bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
+bool alignment_take(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m)
 {
     if (!alignment_faults(v, m))
         return false;
     if (sp_is_misaligned(v, m)) {
-        take_exception(v, VECTOR_SYNC, esr_of(EC_SP_ALIGNMENT, 0), pc, false, 0);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_SP_ALIGNMENT, 0), pc, false, 0);
         return true;
     }
     struct refused r = {.fault = {0}};
     if (!is_too_large(v, m, &r.fault))
         r.fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
-    take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, &r);
+    abort_take(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, &r);
     return true;
 }
 
@@ -152,7 +152,7 @@ uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum eng
     uint64_t at = pc;
     uint32_t word;
     *kind = LOOK_AT_NONE;
-    for (; at < pc + size_bytes && peek_instruction(v, at, &word); at += 4) {
+    for (; at < pc + size_bytes && translate_peek(v, at, &word); at += 4) {
         struct insn_memory m;
         if (decode_looked_at(v, at, word, &b, &m)) {
             bool is_easy = m.rn == 31 && !m.ordered && base_is_known(&b, 31);
@@ -175,9 +175,9 @@ bool alignment_take_pending(struct arm64_vcpu *v)
     uint64_t pc = engine_pc(e);
     struct insn_memory m;
     uint32_t word;
-    if (!v->checks_are_ours || !peek_instruction(v, pc, &word) ||
+    if (!v->checks_are_ours || !translate_peek(v, pc, &word) ||
         !decode_looked_at(v, pc, word, &none, &m) || !alignment_faults(v, &m))
         return false;
     engine_count_attempt(e);
-    return take_alignment(v, pc, &m);
+    return alignment_take(v, pc, &m);
 }

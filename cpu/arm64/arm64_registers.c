@@ -71,7 +71,7 @@ void arm64_read_registers(struct vcpu *cpu, struct vcpu_registers *r)
 }
 
 /* EL0 and EL1 in AArch64 state are all there is. */
-bool pstate_is_possible(uint64_t pstate)
+bool arm64_pstate_is_possible(uint64_t pstate)
 {
     uint64_t mode = pstate & PSTATE_M;
     return pstate <= UINT32_MAX &&
@@ -87,7 +87,7 @@ bool arm64_registers_are_possible(const struct vcpu *cpu, const struct vcpu_regi
     uint64_t settable = PSTATE_NZCV | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F | PSTATE_EL |
                         PSTATE_SP | (v->has_pan ? PSTATE_PAN : 0);
     uint64_t from = before->value[ARM64_PSTATE][0], to = r->value[ARM64_PSTATE][0];
-    return pstate_is_possible(to) && !((from ^ to) & ~settable);
+    return arm64_pstate_is_possible(to) && !((from ^ to) & ~settable);
 }
 
 static unsigned stack_pointer(uint64_t pstate)

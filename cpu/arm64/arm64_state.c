@@ -65,7 +65,7 @@ static void visit_engine(struct engine_registers *r, struct state *s)
         r->sp[i] = state_numbered(s, "SP_EL%u", i, r->sp[i], 8);
     r->pc = state_value(s, "PC", r->pc, 8);
     r->pstate = state_value(s, "PSTATE", r->pstate, 8);
-    if (!pstate_is_possible(r->pstate))
+    if (!arm64_pstate_is_possible(r->pstate))
         state_refuse(s, "PSTATE");
     for (unsigned i = 0; i < 32; i++) {
         r->vectors[i][0] = state_numbered(s, "V%u bits 63:0", i, r->vectors[i][0], 8);

@@ -35,7 +35,7 @@ static bool take_interrupt(struct arm64_vcpu *v)
     if (!interrupt_is_deliverable(v, pstate))
         return false;
     bool fiq = v->cpu.fiq && !(pstate & PSTATE_F);
-    take_exception(v, fiq ? VECTOR_FIQ : VECTOR_IRQ, 0, engine_pc(v->cpu.world->engine), false, 0);
+    exception_take(v, fiq ? VECTOR_FIQ : VECTOR_IRQ, 0, engine_pc(v->cpu.world->engine), false, 0);
     return true;
 }
 
@@ -44,11 +44,11 @@ static bool take_fp_trap(struct arm64_vcpu *v)
     struct engine *e = v->cpu.world->engine;
     uint32_t word;
     if (fpen(v) == 3 || !fp_is_trapped(v, engine_pstate(e)) ||
-        !read_instruction(v, engine_pc(e), &word) || !insn_is_fp(word))
+        !translate_read_instruction(v, engine_pc(e), &word) || !insn_is_fp(word))
         return false;
     engine_count_attempt(e);
     /* CV = 1, COND = 0b1110: D19.2.37, EC 0x07. */
-    take_exception(v, VECTOR_SYNC, esr_of(EC_FP, 1u << 24 | 0xeu << 20), engine_pc(e), false, 0);
+    exception_take(v, VECTOR_SYNC, esr_of(EC_FP, 1u << 24 | 0xeu << 20), engine_pc(e), false, 0);
     return true;
 }
 
@@ -56,7 +56,7 @@ static uint64_t fp_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_byte
 {
     uint32_t word;
     for (uint64_t at = pc; at < pc + size_bytes; at += 4)
-        if (read_instruction(v, at, &word) && insn_is_fp(word))
+        if (translate_read_instruction(v, at, &word) && insn_is_fp(word))
             return (at - pc) / 4;
     return UINT64_MAX;
 }
@@ -126,7 +126,7 @@ static void settle(struct arm64_vcpu *v)
 
 static bool asked_system(void *cpu, const struct engine_system *op)
 {
-    bool done = system_operation(cpu, op);
+    bool done = sysreg_operation(cpu, op);
     settle(cpu);
     return done;
 }
@@ -155,7 +155,7 @@ static bool trap_wait(struct arm64_vcpu *v)
     if (!at_el0(engine_mode(e)) || (v->stage1.sctlr & SCTLR_NTWE))
         return false;
     /* CV = 1, COND = 0b1110, TI: D19.2.37, EC 0x01. */
-    take_exception(v, VECTOR_SYNC, esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | 1), engine_pc(e) - 4,
+    exception_take(v, VECTOR_SYNC, esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | 1), engine_pc(e) - 4,
                    false, 0);
     return true;
 }
@@ -197,15 +197,15 @@ static struct vcpu *new_vcpu(const struct vcpu_world *world, unsigned index, str
     v->regime = 1;
     v->sysregs = sysregs_new(world->engine);
     v->cpu.callbacks = (struct engine_callbacks){
-        .fill = fill_page,
-        .fill_as = fill_page_as,
+        .fill = translate_fill,
+        .fill_as = translate_fill_as,
         .system = asked_system,
         .exception = asked_exception,
         .watch = watch,
         .look = alignment_may_run,
         .regime = &v->regime,
         .before_fetch = before_fetch,
-        .ran_changed_code = ran_changed_code,
+        .ran_changed_code = withheld_ran_changed_code,
         .asked = sysregs_asked(v->sysregs),
         .carry_out = asked_exit,
         .event = &v->cpu.event,
@@ -258,7 +258,7 @@ static void reset(struct vcpu *cpu)
 static void load(struct vcpu *cpu, bool restored)
 {
     struct arm64_vcpu *v = arm64_of(cpu);
-    update_checks(v);
+    alignment_update_checks(v);
     if (!restored)
         pmu_load(v);
 }
@@ -322,7 +322,7 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
     if (!vcpu_is_runnable(&v->cpu))
         return false;
     v->cpu.halted = false;
-    end_wait(v);
+    waiting_end(v);
     *why = ENGINE_SOFT;
     bool repeated = v->cpu.repeats;
     v->cpu.repeats = false;
@@ -364,7 +364,7 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
     case ENGINE_UNALIGNED: {
         uint64_t pc = engine_pc(e);
         engine_count_attempt(e);
-        take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
         break;
     }
     default:

@@ -19,7 +19,7 @@ static inline uint32_t esr_of(enum esr_ec ec, uint32_t iss)
 void arm64_visit(struct vcpu *v, struct state *s);
 
 /* arm64_registers.c */
-bool pstate_is_possible(uint64_t pstate);
+bool arm64_pstate_is_possible(uint64_t pstate);
 unsigned arm64_system_encoding(unsigned n); /* of the register ARM64_SYSTEM + n */
 void arm64_read_registers(struct vcpu *v, struct vcpu_registers *r);
 void arm64_write_registers(struct vcpu *v, const struct vcpu_registers *before,
@@ -41,10 +41,10 @@ bool translate_page(struct arm64_vcpu *v, gva_t a, const struct access *access,
 /* Guest memory by gva, page by page, with the current rights; false at the first fault. */
 bool arm64_read_memory(struct vcpu *v, gva_t from, void *to, uint64_t size);
 bool arm64_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t size);
-bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
-bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
-                  struct engine_page *page);
-uint16_t current_asid(const struct stage1 *s1);
+bool translate_fill(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
+bool translate_fill_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                       struct engine_page *page);
+uint16_t translate_asid(const struct stage1 *s1);
 /* What an access of the current EL to the page finds; `r` is filled unless it is plain memory. */
 enum found {
     FOUND_MEMORY,
@@ -52,31 +52,31 @@ enum found {
     FOUND_DEVICE,   /* it ends at stage 2 */
     FOUND_NOTHING,
 };
-enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
-                     struct refused *r);
+enum found translate_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
+                          struct refused *r);
 /* Translations may have changed. */
 static inline void new_regime(struct arm64_vcpu *v)
 {
     v->regime++;
 }
-bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
+bool translate_read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
 /* The same without a trace in the TLB: where one build looks, and another need not. */
-bool peek_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
+bool translate_peek(struct arm64_vcpu *v, uint64_t pc, uint32_t *word);
 /* Would a load by the instruction that was refused have succeeded? */
 bool translate_could_read(struct arm64_vcpu *v, gva_t a, const struct refused *r);
 /* AT S1E1R ...: PAR_EL1 for the address. */
-uint64_t address_translation(struct arm64_vcpu *v, gva_t a, const struct access *access);
+uint64_t translate_address(struct arm64_vcpu *v, gva_t a, const struct access *access);
 
 /* exception.c: enters EL1. `far` is written when `has_far`. PC becomes the vector. */
-void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
+void exception_take(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
                     bool has_far, uint64_t far);
-void take_undefined(struct arm64_vcpu *v, uint64_t pc);
+void exception_take_undefined(struct arm64_vcpu *v, uint64_t pc);
 /* SPSR_EL1 has changed: whether an ERET with it is illegal (illegal.c). */
 void exception_note_spsr(struct arm64_vcpu *v, uint64_t spsr);
 
 /* abort.c: the synchronous exception of what was refused, at the exact address; `m` NULL: of a
  * fetch. */
-void take_abort(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m,
+void abort_take(struct arm64_vcpu *v, uint64_t pc, gva_t address, const struct insn_memory *m,
                 const struct refused *r);
 /* WnR of that abort, or of one that a hypervisor sees. */
 bool abort_is_by_write(struct arm64_vcpu *v, gva_t a, const struct insn_memory *m,
@@ -117,7 +117,7 @@ struct exception_entry {
 void loop_note(struct arm64_vcpu *v, const struct exception_entry *x);
 
 /* alignment.c: has the engine check what SCTLR_EL1 asks for (Arm ARM B2.9.2, D1.3.10.2). */
-void update_checks(struct arm64_vcpu *v);
+void alignment_update_checks(struct arm64_vcpu *v);
 /* Must all accesses be aligned, whatever memory they are to; and are they ours to check? */
 static inline bool alignment_is_of_all(const struct arm64_vcpu *v)
 {
@@ -135,7 +135,7 @@ static inline bool is_misaligned(const struct insn_memory *m)
 /* Does the access fault before it is translated? */
 bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m);
 /* Then takes the exception. */
-bool take_alignment(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);
+bool alignment_take(struct arm64_vcpu *v, uint64_t pc, const struct insn_memory *m);
 /* What is checked though no page is refused, where that is ours: looked at before it runs. */
 uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum engine_look *kind);
 /* Must the instruction at PC take such a fault? Takes it. Uses one instruction. */
@@ -147,7 +147,7 @@ enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refuse
 bool withheld_is_simple(const struct arm64_vcpu *v, const struct refused *r);
 /* The engine will make the store alone; engine_store_ends ends it. */
 void withheld_stores_begin(struct arm64_vcpu *v, const struct refused *r);
-void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change);
+void withheld_ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change);
 
 /* illegal.c: illegal exception returns and PSTATE.IL. */
 uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate);
@@ -159,11 +159,11 @@ bool illegal_take_pending(struct arm64_vcpu *v);
 struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);
 const struct engine_asked *sysregs_asked(const struct sysreg_map *map);
-bool system_operation(void *cpu, const struct engine_system *op);
+bool sysreg_operation(void *cpu, const struct engine_system *op);
 /* Does the engine find it undefined, and is it for undefined_sysreg? */
 bool sysreg_is_undefined(struct arm64_vcpu *v, uint32_t word);
 /* A register access that the engine found undefined. True: done, go on behind it. */
-bool undefined_sysreg(struct arm64_vcpu *v, uint32_t word);
+bool sysreg_undefined(struct arm64_vcpu *v, uint32_t word);
 const char *sysreg_name(unsigned encoding); /* "?": it is in no table */
 void sysregs_reset(struct arm64_vcpu *v);
 /* Of the loaded vCPU, whoever holds it. */
@@ -173,10 +173,10 @@ uint64_t sysreg_value(struct arm64_vcpu *v, unsigned encoding);
 void sysreg_restored(struct arm64_vcpu *v, unsigned encoding, uint64_t value);
 void sysregs_restored(struct arm64_vcpu *v);
 /* What a trapped EL0 access to a system register or instruction is reported as. */
-uint32_t esr_of_undefined(struct arm64_vcpu *v, uint32_t word);
+uint32_t sysreg_esr_of_undefined(struct arm64_vcpu *v, uint32_t word);
 
 /* waiting.c */
-void end_wait(struct arm64_vcpu *v); /* a WFE is complete */
+void waiting_end(struct arm64_vcpu *v); /* a WFE is complete */
 bool arm64_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, char *text,
                         size_t size);
 void arm64_timers_text(const struct vcpu *v, char *text, size_t size);

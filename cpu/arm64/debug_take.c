@@ -8,7 +8,7 @@
 static bool can_be_fetched(struct arm64_vcpu *v, uint64_t pc)
 {
     uint32_t word;
-    return (v->cpu.world->quirks & QUIRK_FETCHES_FIRST) || read_instruction(v, pc, &word);
+    return (v->cpu.world->quirks & QUIRK_FETCHES_FIRST) || translate_read_instruction(v, pc, &word);
 }
 
 bool debug_take_pending(struct arm64_vcpu *v)
@@ -19,7 +19,7 @@ bool debug_take_pending(struct arm64_vcpu *v)
     if (!debug_breakpoint_at(v, pc, pstate) || !can_be_fetched(v, pc))
         return false;
     enum esr_ec ec = at_el0(pstate) ? EC_BREAKPOINT_LOWER : EC_BREAKPOINT;
-    take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22), pc, false, 0);
+    exception_take(v, VECTOR_SYNC, esr_of(ec, 0x22), pc, false, 0);
     return true;
 }
 
@@ -28,7 +28,7 @@ static void take_watchpoint(struct arm64_vcpu *v, uint64_t pc, const struct insn
 {
     bool lower = at_el0(engine_pstate(v->cpu.world->engine));
     enum esr_ec ec = lower ? EC_WATCHPOINT_LOWER : EC_WATCHPOINT;
-    take_exception(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)write << 6), pc, true, m->address);
+    exception_take(v, VECTOR_SYNC, esr_of(ec, 0x22 | (uint32_t)write << 6), pc, true, m->address);
 }
 
 /* The part of the access that lies in the page which its first or its last byte is in; where that

@@ -23,7 +23,7 @@ void exception_note_spsr(struct arm64_vcpu *v, uint64_t spsr)
 }
 
 /* AArch64.TakeException: D1.3.1. */
-void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
+void exception_take(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, uint64_t return_pc,
                     bool has_far, uint64_t far)
 {
     struct engine *e = v->cpu.world->engine;
@@ -57,7 +57,7 @@ void take_exception(struct arm64_vcpu *v, enum vector_kind kind, uint32_t esr, u
     vcpu_send_event(&v->cpu);
 }
 
-void take_undefined(struct arm64_vcpu *v, uint64_t pc)
+void exception_take_undefined(struct arm64_vcpu *v, uint64_t pc)
 {
-    take_exception(v, VECTOR_SYNC, esr_of(EC_UNKNOWN, 0), pc, false, 0);
+    exception_take(v, VECTOR_SYNC, esr_of(EC_UNKNOWN, 0), pc, false, 0);
 }

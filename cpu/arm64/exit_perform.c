@@ -20,10 +20,10 @@ static enum performed finish_exit(struct arm64_vcpu *v, enum exit_result result,
     case EXIT_DONE:
         return PERFORM_DONE;
     case EXIT_UNDEFINED:
-        take_undefined(v, pc);
+        exception_take_undefined(v, pc);
         break;
     case EXIT_ABORT:
-        take_abort(v, pc, gva(pc), NULL, &(struct refused){.fault = {.class = FAULT_EXTERNAL}});
+        abort_take(v, pc, gva(pc), NULL, &(struct refused){.fault = {.class = FAULT_EXTERNAL}});
         break;
     case EXIT_STOPPED:
         engine_set_pc(v->cpu.world->engine, pc + 4);
@@ -47,9 +47,9 @@ static enum performed perform_call(struct arm64_vcpu *v, uint64_t pc, uint32_t w
 
 static enum performed perform_sysreg(struct arm64_vcpu *v, uint64_t pc, uint32_t word)
 {
-    if (undefined_sysreg(v, word))
+    if (sysreg_undefined(v, word))
         return PERFORM_DONE;
-    take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
+    exception_take(v, VECTOR_SYNC, sysreg_esr_of_undefined(v, word), pc, false, 0);
     return PERFORM_LEFT;
 }
 
@@ -75,7 +75,7 @@ static void expect_exit(struct arm64_vcpu *v, uint64_t pc, unsigned n)
 static void fetch_refused(struct arm64_vcpu *v, uint64_t pc, struct refused *r)
 {
     if (pc & 3) {
-        take_exception(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_PC_ALIGNMENT, 0), pc, true, pc);
         return;
     }
     if (r->fault.stage == 2) {
@@ -93,7 +93,7 @@ static void fetch_refused(struct arm64_vcpu *v, uint64_t pc, struct refused *r)
             return;
         r->fault = (struct fault){.class = FAULT_EXTERNAL};
     }
-    take_abort(v, pc, gva(pc), NULL, r);
+    abort_take(v, pc, gva(pc), NULL, r);
 }
 
 static bool is_in_page(const struct insn_memory *m)
@@ -123,9 +123,9 @@ enum performed exit_refused(struct arm64_vcpu *v)
         return PERFORM_LEFT;
     }
     if (!r->has_word)
-        read_instruction(v, pc, &r->word);
+        translate_read_instruction(v, pc, &r->word);
     r->insn = insn_memory_decode(e, pc, r->word);
-    if (take_alignment(v, pc, &r->insn))
+    if (alignment_take(v, pc, &r->insn))
         return PERFORM_LEFT;
     enum performed performed = exit_perform(v, pc, r->word, r);
     if (performed == PERFORM_AGAIN)
@@ -142,7 +142,7 @@ enum performed exit_refused(struct arm64_vcpu *v)
 static struct insn_memory decode_at(struct arm64_vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
-    bool readable = read_instruction(v, pc, &word);
+    bool readable = translate_read_instruction(v, pc, &word);
     return readable ? insn_memory_decode(v->cpu.world->engine, pc, word) : (struct insn_memory){0};
 }
 
@@ -150,17 +150,17 @@ static struct insn_memory decode_at(struct arm64_vcpu *v, uint64_t pc)
 static void take_found_alignment(struct arm64_vcpu *v, uint64_t pc)
 {
     struct insn_memory m = decode_at(v, pc);
-    if (take_alignment(v, pc, &m))
+    if (alignment_take(v, pc, &m))
         return;
     const struct refused r = {.fault = {.class = FAULT_ALIGNMENT, .stage = 1}};
-    take_abort(v, pc, gva(m.address), &m, &r);
+    abort_take(v, pc, gva(m.address), &m, &r);
 }
 
 static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
 {
     uint32_t word = 0;
-    if (!read_instruction(v, pc, &word)) {
-        take_undefined(v, pc);
+    if (!translate_read_instruction(v, pc, &word)) {
+        exception_take_undefined(v, pc);
         return;
     }
     if (word == INSN_HLT_SEMIHOSTING && v->cpu.world->semihosting) {
@@ -173,10 +173,10 @@ static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
     struct insn_memory m = insn_memory_decode(v->cpu.world->engine, pc, word);
     bool is_zero = m.class == INSN_ZERO; /* undefined to the engine where it faults, or at EL0 */
     if (is_zero && (!at_el0(engine_mode(v->cpu.world->engine)) || (v->stage1.sctlr & SCTLR_DZE)) &&
-        take_alignment(v, pc, &m))
+        alignment_take(v, pc, &m))
         return;
     if (!sysreg_is_undefined(v, word)) {
-        take_exception(v, VECTOR_SYNC, esr_of_undefined(v, word), pc, false, 0);
+        exception_take(v, VECTOR_SYNC, sysreg_esr_of_undefined(v, word), pc, false, 0);
     } else if (exit_perform(v, pc, word, NULL) == PERFORM_DONE) {
         engine_set_pc(v->cpu.world->engine, pc + 4);
         expect_exit(v, pc, word & 31);
@@ -190,7 +190,7 @@ static void take_undefined_instruction(struct arm64_vcpu *v, uint64_t pc)
 static void call_stopped(struct arm64_vcpu *v, uint32_t call, uint64_t next_pc)
 {
     uint32_t word = 0;
-    read_instruction(v, next_pc - 4, &word);
+    translate_read_instruction(v, next_pc - 4, &word);
     word = call | (word & CALL_IMMEDIATE);
     if (exit_perform(v, next_pc - 4, word, NULL) == PERFORM_DONE)
         engine_set_pc(v->cpu.world->engine, next_pc);
@@ -204,13 +204,13 @@ bool exit_exception(void *cpu, unsigned number)
     uint32_t word = 0;
     switch (number) {
     case ENGINE_SVC:
-        read_instruction(v, pc - 4, &word);
+        translate_read_instruction(v, pc - 4, &word);
         step_over_call(v);
-        take_exception(v, VECTOR_SYNC, esr_of(EC_SVC, word >> 5 & 0xffff), pc, false, 0);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_SVC, word >> 5 & 0xffff), pc, false, 0);
         break;
     case ENGINE_BREAKPOINT:
-        read_instruction(v, pc, &word);
-        take_exception(v, VECTOR_SYNC, esr_of(EC_BRK, word >> 5 & 0xffff), pc, false, 0);
+        translate_read_instruction(v, pc, &word);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_BRK, word >> 5 & 0xffff), pc, false, 0);
         break;
     case ENGINE_UNDEFINED:
         take_undefined_instruction(v, pc);
@@ -248,7 +248,7 @@ static enum engine_outcome access_inside(struct arm64_vcpu *v, uint64_t pc, uint
     if (!r.insn.registers || r.insn.unprivileged || !is_in_page(&r.insn) ||
         alignment_faults(v, &r.insn))
         return ENGINE_REFUSED;
-    enum found found = find_data(v, r.insn.address & ~PAGE_MASK, kind, &r);
+    enum found found = translate_data(v, r.insn.address & ~PAGE_MASK, kind, &r);
     if ((found != FOUND_DEVICE && found != FOUND_WITHHELD) || !is_easy(v, &r))
         return ENGINE_REFUSED;
     return outcome_of(exit_perform(v, pc, word, &r));
@@ -259,7 +259,7 @@ enum engine_outcome exit_inside(void *cpu, uint64_t pc)
     struct arm64_vcpu *v = cpu;
     struct engine *e = v->cpu.world->engine;
     uint32_t word;
-    if (!read_instruction(v, pc, &word) || step_is_on(v))
+    if (!translate_read_instruction(v, pc, &word) || step_is_on(v))
         return ENGINE_REFUSED;
     if (is_call(word, INSN_HVC) || is_call(word, INSN_SMC)) {
         if (at_el0(engine_mode(e)))

@@ -12,7 +12,7 @@ uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes,
     if (at_el0(pstate)) /* ERET is undefined there */
         return UINT64_MAX;
     for (uint64_t at = pc; v->spsr_is_illegal && at < pc + size_bytes; at += 4)
-        if (read_instruction(v, at, &word) && word == INSN_ERET)
+        if (translate_read_instruction(v, at, &word) && word == INSN_ERET)
             return (at - pc) / 4;
     return UINT64_MAX;
 }
@@ -39,11 +39,11 @@ bool illegal_take_pending(struct arm64_vcpu *v)
     uint64_t pstate = engine_pstate(e);
     if (pstate & PSTATE_IL) {
         engine_count_attempt(e);
-        take_exception(v, VECTOR_SYNC, esr_of(EC_ILLEGAL_STATE, 0), engine_pc(e), false, 0);
+        exception_take(v, VECTOR_SYNC, esr_of(EC_ILLEGAL_STATE, 0), engine_pc(e), false, 0);
         return true;
     }
-    if (!v->spsr_is_illegal || at_el0(pstate) || !read_instruction(v, engine_pc(e), &word) ||
-        word != INSN_ERET)
+    if (!v->spsr_is_illegal || at_el0(pstate) ||
+        !translate_read_instruction(v, engine_pc(e), &word) || word != INSN_ERET)
         return false;
     return_illegally(v, engine_sysreg(e, SYS_SPSR_EL1));
     return true;

@@ -66,7 +66,7 @@ static enum performed perform_at_stage2(struct arm64_vcpu *v, uint64_t pc, gva_t
     unsigned alignment = insn_alignment(m);
     if (alignment && (a.v & (alignment - 1)) && r->is_device) {
         r->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
-        take_abort(v, pc, a, m, r);
+        abort_take(v, pc, a, m, r);
         return PERFORM_LEFT;
     }
     switch (exit_for_access(v, r, a)) {
@@ -74,12 +74,12 @@ static enum performed perform_at_stage2(struct arm64_vcpu *v, uint64_t pc, gva_t
         insn_write_back(v->cpu.world->engine, m);
         return PERFORM_DONE;
     case EXIT_UNDEFINED:
-        take_undefined(v, pc);
+        exception_take_undefined(v, pc);
         v->cpu.repeats = false;
         break;
     case EXIT_ABORT:
         r->fault = (struct fault){.class = FAULT_EXTERNAL};
-        take_abort(v, pc, a, m, r);
+        abort_take(v, pc, a, m, r);
         v->cpu.repeats = false; /* a device was asked, and may answer the next time */
         break;
     case EXIT_STOPPED:
@@ -107,7 +107,7 @@ enum performed mmio_perform(struct arm64_vcpu *v, uint64_t pc, struct refused *r
         return withheld_perform(v, pc, r);
     gva_t a = failing_address(r);
     if (r->fault.stage != 2) {
-        take_abort(v, pc, a, &r->insn, r);
+        abort_take(v, pc, a, &r->insn, r);
         return PERFORM_LEFT;
     }
     if (debug_waits_for_debugger(v, &r->insn, r)) /* registers of devices are watched, too */

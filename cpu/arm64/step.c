@@ -30,7 +30,7 @@ static void take_step(struct arm64_vcpu *v, uint64_t pstate, uint32_t iss)
 {
     struct engine *e = v->cpu.world->engine;
     engine_count_attempt(e);
-    take_exception(v, VECTOR_SYNC, esr_of(at_el0(pstate) ? EC_STEP_LOWER : EC_STEP, iss),
+    exception_take(v, VECTOR_SYNC, esr_of(at_el0(pstate) ? EC_STEP_LOWER : EC_STEP, iss),
                    engine_pc(e), false, 0);
 }
 
@@ -51,7 +51,7 @@ uint64_t step_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, ui
     if (debug_enabled_here(v, pstate))
         return 0;
     for (uint64_t at = pc; at < pc + size_bytes; at += 4)
-        if (read_instruction(v, at, &word) && word == INSN_ERET)
+        if (translate_read_instruction(v, at, &word) && word == INSN_ERET)
             return (at - pc) / 4;
     return UINT64_MAX;
 }
@@ -72,7 +72,8 @@ void step_begin(struct arm64_vcpu *v, struct engine_budget *budget)
         return;
     uint64_t pstate = engine_pstate(e);
     bool active = debug_enabled_here(v, pstate);
-    bool readable = read_instruction(v, engine_pc(e), &word), is_return = word == INSN_ERET;
+    bool readable = translate_read_instruction(v, engine_pc(e), &word),
+         is_return = word == INSN_ERET;
     if (!active && !is_return)
         return;
     v->step = (struct arm64_step){
@@ -107,6 +108,6 @@ void step_end(struct arm64_vcpu *v)
     if (!step.active || !step_is_on(v) || !debug_enabled_here(v, pstate))
         return;
     v->cpu.halted = false; /* a WFI or WFE that is stepped does not wait */
-    end_wait(v);
+    waiting_end(v);
     take_step(v, pstate, ISS_STEP | (step.exclusive ? ISS_EX : 0));
 }

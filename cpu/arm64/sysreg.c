@@ -447,10 +447,10 @@ static uint64_t read_row(struct arm64_vcpu *v, const struct row *r)
 /* TTBR0_EL1, TTBR1_EL1: what the engine has of another address space goes, global pages stay. */
 static void write_table_base(struct arm64_vcpu *v, const struct row *r, uint64_t value)
 {
-    uint16_t before = current_asid(&v->stage1);
+    uint16_t before = translate_asid(&v->stage1);
     memcpy((char *)v + r->value, &value, 8);
     new_regime(v);
-    if (current_asid(&v->stage1) != before)
+    if (translate_asid(&v->stage1) != before)
         engine_change_space(v->cpu.world->engine);
 }
 
@@ -516,7 +516,7 @@ static void write_translation(struct arm64_vcpu *v, unsigned encoding, uint64_t 
         if (v->stage1.sctlr != value)
             tlb_invalidate_all(v->cpu.tlb);
         v->stage1.sctlr = value;
-        update_checks(v);
+        alignment_update_checks(v);
         break;
     case SYS_TCR_EL1:
         if (v->stage1.tcr != value)
@@ -623,7 +623,7 @@ static bool translate_operation(struct arm64_vcpu *v, const struct engine_system
         .translate_only = true,
     };
     engine_set_sysreg(v->cpu.world->engine, SYS_PAR_EL1,
-                      address_translation(v, gva(op->value), &access));
+                      translate_address(v, gva(op->value), &access));
     return true;
 }
 
@@ -668,7 +668,7 @@ static uint64_t implemented_bits(const struct arm64_vcpu *v, unsigned encoding, 
     return has_zen ? value : value & ~(uint64_t)CPACR_ZEN;
 }
 
-bool system_operation(void *cpu, const struct engine_system *op)
+bool sysreg_operation(void *cpu, const struct engine_system *op)
 {
     struct arm64_vcpu *v = cpu;
     struct engine *e = v->cpu.world->engine;
@@ -738,7 +738,7 @@ bool sysreg_is_undefined(struct arm64_vcpu *v, uint32_t word)
     return engine_lacks(r) && el0_may(v, r, word >> 21 & 1);
 }
 
-bool undefined_sysreg(struct arm64_vcpu *v, uint32_t word)
+bool sysreg_undefined(struct arm64_vcpu *v, uint32_t word)
 {
     struct engine *e = v->cpu.world->engine;
     bool is_read = word >> 21 & 1;
@@ -787,7 +787,7 @@ static bool is_trapped_from_el0(const struct arm64_vcpu *v, uint32_t word)
     return op0 == 1 && op1 == 3 && crn == 7 && (crm == 4 || crm == 5 || crm >= 10);
 }
 
-uint32_t esr_of_undefined(struct arm64_vcpu *v, uint32_t word)
+uint32_t sysreg_esr_of_undefined(struct arm64_vcpu *v, uint32_t word)
 {
     if (!at_el0(engine_mode(v->cpu.world->engine)))
         return esr_of(EC_UNKNOWN, 0);

@@ -6,7 +6,7 @@
 #include "emu/bytes.h"
 #include "emu/machine.h"
 
-uint16_t current_asid(const struct stage1 *s1)
+uint16_t translate_asid(const struct stage1 *s1)
 {
     bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
     uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
@@ -17,7 +17,7 @@ static const struct stage1_leaf *cached_leaf(struct arm64_vcpu *v, gva_t a,
                                              const struct access *access)
 {
     const struct stage1_leaf *leaf =
-        tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), current_asid(&v->stage1));
+        tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), translate_asid(&v->stage1));
     bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
     return walk_again ? NULL : leaf;
 }
@@ -52,7 +52,7 @@ static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct stag
         if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
             return false;
         const struct stage1_leaf *there =
-            tlb_lookup(other->cpu.tlb, a, current_asid(&other->stage1));
+            tlb_lookup(other->cpu.tlb, a, translate_asid(&other->stage1));
         if (!there || !same_leaf(leaf, there))
             return false;
     }
@@ -81,7 +81,7 @@ static void offer_to_others(const struct arm64_vcpu *v, gva_t a, const struct st
 static void insert_code(struct arm64_vcpu *v)
 {
     uint32_t word;
-    read_instruction(v, engine_pc(v->cpu.world->engine), &word);
+    translate_read_instruction(v, engine_pc(v->cpu.world->engine), &word);
 }
 
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
@@ -207,12 +207,12 @@ static bool read_code(struct arm64_vcpu *v, struct code_page *c, uint64_t pc, ui
 }
 
 /* The instruction at `pc`, which is about to execute: its page is readable as code. */
-bool read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
+bool translate_read_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
 {
     return read_code(v, &v->code, pc, word);
 }
 
-bool peek_instruction(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
+bool translate_peek(struct arm64_vcpu *v, uint64_t pc, uint32_t *word)
 {
     v->leaves_tlb = true;
     bool found = read_code(v, &v->peeked, pc, word);
@@ -338,8 +338,8 @@ static bool find_page(struct arm64_vcpu *v, uint64_t page_va, const struct acces
     return true;
 }
 
-bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
-                  struct engine_page *page)
+bool translate_fill_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
+                       struct engine_page *page)
 {
     struct arm64_vcpu *v = cpu;
     struct access access = current_access(v, kind);
@@ -350,22 +350,22 @@ bool fill_page_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unpri
     return find_page(v, page_va, &access, page, &v->refused);
 }
 
-bool fill_page(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
+bool translate_fill(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page)
 {
     struct arm64_vcpu *v = cpu;
     struct access access = current_access(v, kind);
     struct refused *r = &v->refused;
     r->has_word = false;
     if (kind != ACCESS_FETCH && access.privileged) {
-        r->has_word = read_instruction(v, engine_pc(v->cpu.world->engine), &r->word);
+        r->has_word = translate_read_instruction(v, engine_pc(v->cpu.world->engine), &r->word);
         if (r->has_word && insn_is_unprivileged(r->word))
             access.privileged = false;
     }
     return find_page(v, page_va, &access, page, r);
 }
 
-enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
-                     struct refused *r)
+enum found translate_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind kind,
+                          struct refused *r)
 {
     struct access access = current_access(v, kind);
     struct engine_page page;
@@ -379,7 +379,7 @@ enum found find_data(struct arm64_vcpu *v, uint64_t page_va, enum access_kind ki
 }
 
 /* PAR_EL1 (D19.2.99) for an AT instruction. */
-uint64_t address_translation(struct arm64_vcpu *v, gva_t a, const struct access *access)
+uint64_t translate_address(struct arm64_vcpu *v, gva_t a, const struct access *access)
 {
     struct stage1_leaf leaf;
     struct fault fault = {0};

@@ -45,7 +45,7 @@ bool arm64_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, ch
     return v->irq || v->fiq;
 }
 
-void end_wait(struct arm64_vcpu *v)
+void waiting_end(struct arm64_vcpu *v)
 {
     if (!v->cpu.wait.is_on)
         return;

@@ -136,7 +136,7 @@ enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refuse
     const struct insn_memory *watched = look_at_both(v, r, &part);
     if (faults(r)) {
         r->fault = (struct fault){.class = FAULT_ALIGNMENT, .stage = 1};
-        take_abort(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, r);
+        abort_take(v, pc, gva(m->class == INSN_ZERO ? m->argument : m->address), m, r);
         return PERFORM_LEFT;
     }
     enum debug_answer answer = debug_stops_access(v, pc, watched, r);
@@ -148,7 +148,7 @@ enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refuse
     return PERFORM_DONE;
 }
 
-void ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)
+void withheld_ran_changed_code(void *cpu, uint64_t pc, const struct engine_change *change)
 {
     const struct arm64_vcpu *v = cpu;
     char who[40] = "a device";

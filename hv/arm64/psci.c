@@ -73,7 +73,7 @@ static int64_t cpu_on(struct vm *vm, uint64_t target, uint64_t entry, uint64_t c
         return INVALID_ADDRESS;
     pic_vcpu_started(vm->pic, v->index);
     vcpu_power_on(v, entry, context_id);
-    vcpu_has_woken(vm->board);
+    interrupts_vcpu_has_woken(vm->board);
     return SUCCESS;
 }
 

@@ -19,7 +19,7 @@ static char *name_of(struct parser *p, const struct word *word)
     if (!word->bad && (size == 0 || size > NAME_MAX_SIZE || strspn(word->text, letters) != size))
         parser_error(p, word, "'%.64s' is not a name: 1 to %zu letters, digits and _-.,:@+",
                      word->text, NAME_MAX_SIZE);
-    return parser_keep(p, word_piece(word));
+    return parser_keep(p, config_parse_word_piece(word));
 }
 
 /* START,LENGTH in whole pages. */
@@ -61,7 +61,7 @@ static void add_range(struct parser *p, const struct word *option, const struct 
                       struct board_range **ranges, size_t *count, size_t most)
 {
     struct board_range range = {.place = option->place};
-    if (!range_of(p, argument, word_piece(argument), &range.start, &range.length) ||
+    if (!range_of(p, argument, config_parse_word_piece(argument), &range.start, &range.length) ||
         !has_room(p, option, *count, most))
         return;
     *ranges = array_grow(*ranges, *count, sizeof range);
@@ -83,7 +83,8 @@ static HANDLER(handle_region)
 {
     struct board_config *b = p->board;
     struct board_region region = {.place = option->place, .name = name_of(p, &arguments[0])};
-    if (!range_of(p, &arguments[1], word_piece(&arguments[1]), &region.start, &region.length) ||
+    if (!range_of(p, &arguments[1], config_parse_word_piece(&arguments[1]), &region.start,
+                  &region.length) ||
         !has_room(p, option, b->region_count, BOARD_REGIONS_MAX))
         return;
     b->regions = array_grow(b->regions, b->region_count, sizeof region);
@@ -94,8 +95,8 @@ static HANDLER(handle_cpus)
 {
     uint64_t count;
     (void)option;
-    if (parser_number_in(p, arguments, "number of CPUs", word_piece(arguments), 1, BOARD_CPUS_MAX,
-                         &count))
+    if (parser_number_in(p, arguments, "number of CPUs", config_parse_word_piece(arguments), 1,
+                         BOARD_CPUS_MAX, &count))
         p->board->cpu_count = (unsigned)count;
 }
 
@@ -109,7 +110,7 @@ static HANDLER(handle_board_cluster)
                      "names that begin with '_' are the board's own: _all, _cpu-0, ...");
         return;
     }
-    for (struct piece rest = word_piece(&arguments[1]); rest.text;) {
+    for (struct piece rest = config_parse_word_piece(&arguments[1]); rest.text;) {
         if (!parser_number_in(p, &arguments[1], "CPU", piece_next(&rest, ','), 0,
                               BOARD_CPUS_MAX - 1, &number))
             return;
@@ -155,7 +156,7 @@ static HANDLER(handle_device_name)
 static HANDLER(handle_device_loc)
 {
     struct board_device *d = device(p);
-    struct piece text = word_piece(arguments), start = text;
+    struct piece text = config_parse_word_piece(arguments), start = text;
     (void)option;
     d->has_loc = true;
     d->start = ADDRESS_BAD;
@@ -178,8 +179,8 @@ static HANDLER(handle_device_intr)
 {
     uint64_t vector;
     (void)option;
-    if (!parser_number_in(p, arguments, "vector", word_piece(arguments), 0, BOARD_VECTOR_MAX,
-                          &vector))
+    if (!parser_number_in(p, arguments, "vector", config_parse_word_piece(arguments), 0,
+                          BOARD_VECTOR_MAX, &vector))
         return;
     device(p)->has_intr = true;
     device(p)->intr = (unsigned)vector;
@@ -189,7 +190,8 @@ static HANDLER(handle_device_stream)
 {
     uint64_t stream;
     (void)option;
-    if (!parser_number_in(p, arguments, "stream", word_piece(arguments), 0, UINT32_MAX, &stream))
+    if (!parser_number_in(p, arguments, "stream", config_parse_word_piece(arguments), 0, UINT32_MAX,
+                          &stream))
         return;
     device(p)->has_stream = true;
     device(p)->stream = (uint32_t)stream;
@@ -229,7 +231,7 @@ static HANDLER(handle_smmu_loc)
     uint64_t start;
     (void)option;
     smmu(p)->start = ADDRESS_BAD;
-    if (!parser_number(p, arguments, word_piece(arguments), NUMBER_ADDRESS, &start) ||
+    if (!parser_number(p, arguments, config_parse_word_piece(arguments), NUMBER_ADDRESS, &start) ||
         !parser_aligned(p, arguments, "address", start))
         return;
     if (range_inside(start, BOARD_SMMU_SIZE, GUEST_SPACE))
@@ -240,7 +242,7 @@ static HANDLER(handle_smmu_loc)
 
 static HANDLER(handle_smmu_streams)
 {
-    struct piece rest = word_piece(arguments), first = piece_next(&rest, ',');
+    struct piece rest = config_parse_word_piece(arguments), first = piece_next(&rest, ',');
     uint64_t from, count;
     (void)option;
     smmu(p)->stream_count = UINT32_MAX; /* not missing */

@@ -5,7 +5,7 @@
 
 #define PRIORITY_MAX 255
 
-HANDLER(handle_cpu)
+HANDLER(config_word_cpu)
 {
     (void)arguments;
     struct vm_config *c = p->config;
@@ -50,10 +50,10 @@ static void sporadic(struct parser *p, const struct word *word, struct piece tex
     *current(p) = cpu;
 }
 
-HANDLER(handle_sched)
+HANDLER(config_word_sched)
 {
     (void)option;
-    struct piece text = word_piece(arguments);
+    struct piece text = config_parse_word_piece(arguments);
     if (arguments->bad)
         return;
     if (text.size && strchr(text.text, ',')) {
@@ -72,18 +72,18 @@ HANDLER(handle_sched)
     cpu->policy = policy;
 }
 
-HANDLER(handle_sched_suffix)
+HANDLER(config_word_sched_suffix)
 {
     (void)arguments;
     if (current(p)->policy != 's')
         parser_error(p, option, "'s' belongs behind 'sched HI,LO,MAXREPL,PERIOD,BUDGET'");
 }
 
-HANDLER(handle_runmask)
+HANDLER(config_word_runmask)
 {
     (void)option;
     const struct board_config *board = p->words.reader->board;
-    struct piece rest = word_piece(arguments);
+    struct piece rest = config_parse_word_piece(arguments);
     uint64_t mask = 0, last = board ? board->cpu_count - 1 : BOARD_CPUS_MAX - 1;
     while (rest.text) {
         uint64_t number;
@@ -109,15 +109,15 @@ static void check_cluster(struct parser *p, const struct word *word,
                  board->cpu_count, word->text, nearest_text(&nearest, suggestion));
 }
 
-HANDLER(handle_cluster)
+HANDLER(config_word_cluster)
 {
     (void)option;
     if (p->words.reader->board)
         check_cluster(p, arguments, p->words.reader->board);
-    current(p)->cluster = parser_keep(p, word_piece(arguments));
+    current(p)->cluster = parser_keep(p, config_parse_word_piece(arguments));
 }
 
-HANDLER(handle_partition)
+HANDLER(config_word_partition)
 {
     parser_accept(p, option, "cpu partition %s", arguments->text);
 }

@@ -96,8 +96,8 @@ bool parser_number(struct parser *p, const struct word *word, struct piece text,
 /* A number from `least` to `most`; `what` it is, for the error. */
 bool parser_number_in(struct parser *p, const struct word *word, const char *what,
                       struct piece text, uint64_t least, uint64_t most, uint64_t *value);
-struct piece word_piece(const struct word *word);
-bool piece_is(struct piece piece, const char *text);
+struct piece config_parse_word_piece(const struct word *word);
+bool config_parse_piece_is(struct piece piece, const char *text);
 /* The value is a multiple of the page size, or an error at the word. */
 bool parser_aligned(struct parser *p, const struct word *word, const char *what, uint64_t value);
 /* A kept copy. */
@@ -110,7 +110,7 @@ void parser_note(struct parser *p, const struct word *word, const char *format, 
     TEXT_PRINTF(3, 4);
 /* Takes `mem:`, `io:` or `pci:` off the front. */
 enum location_space { SPACE_MEMORY, SPACE_IO, SPACE_PCI };
-enum location_space location_space(struct piece *text);
+enum location_space config_parse_location_space(struct piece *text);
 /* PIC:LINE, of a controller that is known here. */
 bool parser_intr(struct parser *p, const struct word *word, struct piece text, char **pic,
                  unsigned *line);
@@ -140,36 +140,36 @@ void parser_finish(struct parser *p);
 /* Handlers, one group a file. */
 #define HANDLER(name)                                                                              \
     void name(struct parser *p, const struct word *option, const struct word *arguments)
-HANDLER(handle_ram); /* config_memory.c */
-HANDLER(handle_rom);
-HANDLER(handle_blob);
-HANDLER(handle_load);
-HANDLER(handle_cmdline);
-HANDLER(handle_reserve);
-HANDLER(handle_reserve_loc);
-HANDLER(handle_reserve_intr);
-HANDLER(handle_cpu); /* config_cpu.c */
-HANDLER(handle_sched);
-HANDLER(handle_sched_suffix);
-HANDLER(handle_runmask);
-HANDLER(handle_cluster);
-HANDLER(handle_partition);
-HANDLER(handle_vdev); /* config_vdev.c */
-HANDLER(handle_vdev_loc);
-HANDLER(handle_vdev_intr);
-HANDLER(handle_vdev_name);
-HANDLER(handle_vdev_log);
-HANDLER(handle_hostvector);
-HANDLER(handle_skipped);
-HANDLER(handle_pass); /* config_pass.c */
-HANDLER(handle_pass_loc);
-HANDLER(handle_pass_intr);
-HANDLER(handle_set);    /* config_set.c */
-HANDLER(handle_logger); /* config_policy.c */
-HANDLER(handle_unsupported);
-HANDLER(handle_dryrun);
-HANDLER(handle_debug);
-HANDLER(handle_dump);
-HANDLER(handle_safety);
+HANDLER(config_word_ram); /* config_memory.c */
+HANDLER(config_word_rom);
+HANDLER(config_word_blob);
+HANDLER(config_word_load);
+HANDLER(config_word_cmdline);
+HANDLER(config_word_reserve);
+HANDLER(config_word_reserve_loc);
+HANDLER(config_word_reserve_intr);
+HANDLER(config_word_cpu); /* config_cpu.c */
+HANDLER(config_word_sched);
+HANDLER(config_word_sched_suffix);
+HANDLER(config_word_runmask);
+HANDLER(config_word_cluster);
+HANDLER(config_word_partition);
+HANDLER(config_word_vdev); /* config_vdev.c */
+HANDLER(config_word_vdev_loc);
+HANDLER(config_word_vdev_intr);
+HANDLER(config_word_vdev_name);
+HANDLER(config_word_vdev_log);
+HANDLER(config_word_hostvector);
+HANDLER(config_word_skipped);
+HANDLER(config_word_pass); /* config_pass.c */
+HANDLER(config_word_pass_loc);
+HANDLER(config_word_pass_intr);
+HANDLER(config_word_set);    /* config_set.c */
+HANDLER(config_word_logger); /* config_policy.c */
+HANDLER(config_word_unsupported);
+HANDLER(config_word_dryrun);
+HANDLER(config_word_debug);
+HANDLER(config_word_dump);
+HANDLER(config_word_safety);
 
 #endif

@@ -55,7 +55,7 @@ static bool ends_in_unit(struct piece text)
 static void add_memory(struct parser *p, const struct word *option, const struct word *argument,
                        bool is_rom)
 {
-    struct piece length_text = word_piece(argument), start_text = {0};
+    struct piece length_text = config_parse_word_piece(argument), start_text = {0};
     if (!argument->bad && strchr(argument->text, '=')) {
         parser_error(p, argument, "'%s' is not [START,]LENGTH (write `%s 0x80000000,64M`)",
                      argument->text, option->text);
@@ -83,19 +83,19 @@ static void add_memory(struct parser *p, const struct word *option, const struct
     c->rams[c->ram_count++] = ram;
 }
 
-HANDLER(handle_ram)
+HANDLER(config_word_ram)
 {
     p->said_memory = true;
     add_memory(p, option, arguments, false);
 }
 
-HANDLER(handle_rom)
+HANDLER(config_word_rom)
 {
     p->said_memory = true;
     add_memory(p, option, arguments, true);
 }
 
-HANDLER(handle_reserve)
+HANDLER(config_word_reserve)
 {
     (void)p;
     (void)option;
@@ -149,10 +149,10 @@ static void reserve_memory(struct parser *p, const struct word *option, const st
     c->reserves[c->reserve_count++] = reserve;
 }
 
-HANDLER(handle_reserve_loc)
+HANDLER(config_word_reserve_loc)
 {
-    struct piece text = word_piece(arguments);
-    switch (location_space(&text)) {
+    struct piece text = config_parse_word_piece(arguments);
+    switch (config_parse_location_space(&text)) {
     case SPACE_MEMORY:
         reserve_memory(p, option, arguments, text);
         return;
@@ -166,10 +166,10 @@ HANDLER(handle_reserve_loc)
     }
 }
 
-HANDLER(handle_reserve_intr)
+HANDLER(config_word_reserve_intr)
 {
     uint64_t number;
-    if (!parser_number_in(p, arguments, "interrupt line", word_piece(arguments), 0,
+    if (!parser_number_in(p, arguments, "interrupt line", config_parse_word_piece(arguments), 0,
                           BOARD_VECTOR_MAX, &number))
         return;
     struct vm_config *c = p->config;
@@ -179,7 +179,7 @@ HANDLER(handle_reserve_intr)
         (struct reserve_intr_config){option->place, (unsigned)number};
 }
 
-HANDLER(handle_blob)
+HANDLER(config_word_blob)
 {
     (void)arguments;
     p->blob_word = *option;
@@ -218,7 +218,7 @@ static bool load_address(struct parser *p, const struct word *word, struct piece
     return true;
 }
 
-HANDLER(handle_load)
+HANDLER(config_word_load)
 {
     struct load_config load = {.place = option->place};
     if (p->blob_word.text)
@@ -226,7 +226,7 @@ HANDLER(handle_load)
     p->blob_word.text = NULL;
     if (!p->said_memory)
         parser_error(p, option, "'load' before any 'ram' or 'rom': there is nowhere to load to");
-    struct piece path = word_piece(arguments);
+    struct piece path = config_parse_word_piece(arguments);
     if (arguments->bad || !load_address(p, arguments, &path, &load))
         return;
     if (path.size == 0)
@@ -237,8 +237,8 @@ HANDLER(handle_load)
     c->loads[c->load_count++] = load;
 }
 
-HANDLER(handle_cmdline)
+HANDLER(config_word_cmdline)
 {
     (void)option;
-    p->config->cmdline = parser_keep(p, word_piece(arguments));
+    p->config->cmdline = parser_keep(p, config_parse_word_piece(arguments));
 }

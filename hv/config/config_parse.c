@@ -43,12 +43,12 @@ void parser_note(struct parser *p, const struct word *word, const char *format, 
     va_end(args);
 }
 
-struct piece word_piece(const struct word *word)
+struct piece config_parse_word_piece(const struct word *word)
 {
     return (struct piece){word->text, strlen(word->text)};
 }
 
-bool piece_is(struct piece piece, const char *text)
+bool config_parse_piece_is(struct piece piece, const char *text)
 {
     return piece.size == strlen(text) && (piece.size == 0 || !memcmp(piece.text, text, piece.size));
 }
@@ -94,7 +94,7 @@ bool parser_aligned(struct parser *p, const struct word *word, const char *what,
                         (unsigned long long)value);
 }
 
-enum location_space location_space(struct piece *text)
+enum location_space config_parse_location_space(struct piece *text)
 {
     static const char *const prefixes[] = {"mem:", "io:", "pci:"};
     for (unsigned i = 0; i < 3; i++) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-HANDLER(handle_pass)
+HANDLER(config_word_pass)
 {
     (void)option;
     (void)arguments;
@@ -153,12 +153,12 @@ static bool is_given(struct parser *p, struct pass_config *pass)
     return false;
 }
 
-HANDLER(handle_pass_loc)
+HANDLER(config_word_pass_loc)
 {
     struct pass_config pass = {
         .place = option->place, .statement = p->pass_statements - 1, .type = p->pass_blob};
-    struct piece text = word_piece(arguments);
-    enum location_space space = location_space(&text);
+    struct piece text = config_parse_word_piece(arguments);
+    enum location_space space = config_parse_location_space(&text);
     if (arguments->bad)
         return;
     if (space != SPACE_MEMORY) {
@@ -189,10 +189,10 @@ static bool flags(struct parser *p, const struct word *word, struct piece text,
     return true;
 }
 
-HANDLER(handle_pass_intr)
+HANDLER(config_word_pass_intr)
 {
     struct pass_intr_config intr = {.place = option->place, .statement = p->pass_statements - 1};
-    struct piece vector = word_piece(arguments), guest = piece_next(&vector, '=');
+    struct piece vector = config_parse_word_piece(arguments), guest = piece_next(&vector, '=');
     struct piece line = piece_next(&guest, ',');
     uint64_t number = VECTOR_OF_LINE;
     if (arguments->bad || !parser_intr(p, arguments, line, &intr.pic, &intr.line))

@@ -13,7 +13,7 @@ static bool choose(struct parser *p, const struct word *word, struct piece piece
     if (word->bad)
         return false;
     for (*index = 0; names[*index]; ++*index)
-        if (piece_is(piece, names[*index]))
+        if (config_parse_piece_is(piece, names[*index]))
             return true;
     const char *text = parser_keep(p, piece);
     struct nearest nearest = nearest_to(text);
@@ -33,12 +33,12 @@ static bool severities(struct parser *p, const struct word *word, bool is_vdev, 
     static const char *const names[] = {"fatal", "internal", "error",   "warn",
                                         "info",  "debug",    "verbose", NULL};
     enum { WARN = 3 };
-    struct piece rest = word_piece(word);
+    struct piece rest = config_parse_word_piece(word);
     bool ok = !word->bad;
     while (rest.text) {
         unsigned i = WARN;
         struct piece piece = piece_next(&rest, ',');
-        bool is_known = piece_is(piece, "warning");
+        bool is_known = config_parse_piece_is(piece, "warning");
         if (!is_known)
             is_known = choose(p, word, piece, "severity", names, &i);
         else if (!is_vdev)
@@ -57,13 +57,14 @@ bool parser_logger(struct parser *p, const struct word *arguments, bool is_vdev,
     unsigned i;
     *logger = (struct logger_config){0};
     bool ok = severities(p, &arguments[0], is_vdev, &logger->severities);
-    if (!choose(p, &arguments[1], word_piece(&arguments[1]), "log destination", names, &i))
+    if (!choose(p, &arguments[1], config_parse_word_piece(&arguments[1]), "log destination", names,
+                &i))
         return false;
     logger->destination = i;
     return ok;
 }
 
-HANDLER(handle_logger)
+HANDLER(config_word_logger)
 {
     (void)option;
     struct logger_config logger;
@@ -74,7 +75,7 @@ HANDLER(handle_logger)
     c->loggers[c->logger_count++] = logger;
 }
 
-HANDLER(handle_unsupported)
+HANDLER(config_word_unsupported)
 {
     static const char *const types[] = {"instruction", "reference", "register", NULL};
     static const char *const actions[] = {"abort", "fail", "ignore", NULL};
@@ -83,36 +84,39 @@ HANDLER(handle_unsupported)
     enum unsupported_action *const policies[] = {
         &c->unsupported_instruction, &c->unsupported_reference, &c->unsupported_register};
     unsigned type, action;
-    bool ok = choose(p, &arguments[0], word_piece(&arguments[0]), "case", types, &type);
-    if (choose(p, &arguments[1], word_piece(&arguments[1]), "action", actions, &action) && ok)
+    bool ok =
+        choose(p, &arguments[0], config_parse_word_piece(&arguments[0]), "case", types, &type);
+    if (choose(p, &arguments[1], config_parse_word_piece(&arguments[1]), "action", actions,
+               &action) &&
+        ok)
         *policies[type] = (enum unsupported_action)action;
 }
 
-HANDLER(handle_dryrun)
+HANDLER(config_word_dryrun)
 {
     (void)option;
     (void)arguments;
     p->config->dryrun = true;
 }
 
-HANDLER(handle_debug)
+HANDLER(config_word_debug)
 {
     (void)arguments;
     parser_accept(p, option, "debug");
 }
 
-HANDLER(handle_dump)
+HANDLER(config_word_dump)
 {
     (void)option;
     if (!arguments->bad && !arguments->text[0])
         parser_error(p, arguments, "'dump' needs a directory or a command");
-    p->config->dump = parser_keep(p, word_piece(arguments));
+    p->config->dump = parser_keep(p, config_parse_word_piece(arguments));
 }
 
-HANDLER(handle_safety)
+HANDLER(config_word_safety)
 {
     static const char *const names[] = {"none", "warn", "required", NULL};
     unsigned i;
-    if (choose(p, arguments, word_piece(arguments), "safety level", names, &i))
+    if (choose(p, arguments, config_parse_word_piece(arguments), "safety level", names, &i))
         parser_accept(p, option, "safety %s", names[i]);
 }

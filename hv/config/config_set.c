@@ -17,7 +17,7 @@ static void set_counter_offset(struct parser *p, const struct word *word, uint64
 static void set_fdt_dump_file(struct parser *p, const struct word *word, uint64_t value)
 {
     (void)value;
-    p->config->fdt_dump_file = parser_keep(p, word_piece(word));
+    p->config->fdt_dump_file = parser_keep(p, config_parse_word_piece(word));
 }
 
 unsigned config_address_bits(const struct vm_config *c)
@@ -46,7 +46,7 @@ static void set_cpu_model(struct parser *p, const struct word *word, uint64_t va
     char names[256];
     (void)value;
     if (find_model(word->text, &nearest, names, sizeof names))
-        p->config->cpu_model = parser_keep(p, word_piece(word));
+        p->config->cpu_model = parser_keep(p, config_parse_word_piece(word));
     else
         parser_error(p, word, "unknown CPU model '%.64s' (%s)", word->text, names);
 }
@@ -62,7 +62,7 @@ static void set_clock_rate(struct parser *p, const struct word *word, uint64_t v
 static void set_semihosting(struct parser *p, const struct word *word, uint64_t value)
 {
     (void)value;
-    p->config->semihosting_dir = parser_keep(p, word_piece(word));
+    p->config->semihosting_dir = parser_keep(p, config_parse_word_piece(word));
     if (!strcmp(word->text, "on"))
         p->config->semihosting_dir[0] = '\0';
     if (!strcmp(word->text, "off"))
@@ -163,9 +163,9 @@ static bool value_has_type(struct parser *p, const struct word *word, enum varia
         return is_one_of(word->text, tristates) ||
                parser_error(p, word, "'%.64s' is not on, off or auto", word->text);
     case VARIABLE_NUMBER:
-        return parser_number(p, word, word_piece(word), NUMBER_PLAIN, value);
+        return parser_number(p, word, config_parse_word_piece(word), NUMBER_PLAIN, value);
     case VARIABLE_ADDRESS:
-        return parser_number(p, word, word_piece(word), NUMBER_ADDRESS, value);
+        return parser_number(p, word, config_parse_word_piece(word), NUMBER_ADDRESS, value);
     default:
         return true;
     }
@@ -186,7 +186,7 @@ static const struct variable *variable_find(struct parser *p, const struct word 
     return NULL;
 }
 
-HANDLER(handle_set)
+HANDLER(config_word_set)
 {
     if (arguments[0].bad)
         return;

@@ -6,7 +6,7 @@
 /* `vdev-pl011.so`, `vdev-pl011` and `pl011` are the same. */
 static const char *type_name(struct parser *p, const struct word *word)
 {
-    struct piece name = word_piece(word);
+    struct piece name = config_parse_word_piece(word);
     if (name.size > 5 && !memcmp(name.text, "vdev-", 5)) {
         name.text += 5;
         name.size -= 5;
@@ -66,7 +66,7 @@ static void add_vdev(struct parser *p, const struct vdev_type *type, struct plac
     c->vdevs[c->vdev_count++] = (struct vdev_config){.place = place, .type = type};
 }
 
-HANDLER(handle_vdev)
+HANDLER(config_word_vdev)
 {
     const struct vdev_type *type = parser_type(p, arguments);
     if (!type) {
@@ -101,19 +101,19 @@ void parser_add_pic(struct parser *p)
     c->vdevs[0] = pic;
 }
 
-HANDLER(handle_skipped)
+HANDLER(config_word_skipped)
 {
     (void)p;
     (void)option;
     (void)arguments;
 }
 
-HANDLER(handle_vdev_loc)
+HANDLER(config_word_vdev_loc)
 {
     (void)option;
     struct vdev_config *vdev = current(p);
-    struct piece text = word_piece(arguments);
-    enum location_space space = location_space(&text);
+    struct piece text = config_parse_word_piece(arguments);
+    enum location_space space = config_parse_location_space(&text);
     vdev->has_loc = true;
     vdev->loc = ADDRESS_BAD;
     uint64_t address;
@@ -138,7 +138,7 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
     uint64_t number;
     if (!rest.text)
         return parser_error(p, word, "'%s' is not PIC:LINE", word->text);
-    if (!piece_is(name, p->pic_name))
+    if (!config_parse_piece_is(name, p->pic_name))
         return parser_error(p, word, "unknown interrupt controller '%.*s' (known here: '%s')",
                             (int)name.size, name.text, p->pic_name);
     if (!parser_number_in(p, word, "interrupt line", rest, p->pic->pic->first_line,
@@ -149,16 +149,17 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
     return true;
 }
 
-HANDLER(handle_vdev_intr)
+HANDLER(config_word_vdev_intr)
 {
     (void)option;
     struct vdev_config *vdev = current(p);
     vdev->has_intr = true;
     vdev->intr_pic = NULL;
-    parser_intr(p, arguments, word_piece(arguments), &vdev->intr_pic, &vdev->intr_line);
+    parser_intr(p, arguments, config_parse_word_piece(arguments), &vdev->intr_pic,
+                &vdev->intr_line);
 }
 
-HANDLER(handle_vdev_name)
+HANDLER(config_word_vdev_name)
 {
     /* `intr` must be able to refer to it */
     static const char pic_letters[] =
@@ -177,12 +178,12 @@ HANDLER(handle_vdev_name)
                      "the name of an interrupt controller has letters, digits, '_', '-', '.' only");
         return;
     }
-    vdev->name = parser_keep(p, word_piece(arguments));
+    vdev->name = parser_keep(p, config_parse_word_piece(arguments));
     if (is_pic(vdev))
         p->pic_name = vdev->name;
 }
 
-HANDLER(handle_vdev_log)
+HANDLER(config_word_vdev_log)
 {
     (void)option;
     struct vdev_config *vdev = current(p);
@@ -193,7 +194,7 @@ HANDLER(handle_vdev_log)
     vdev->loggers[vdev->logger_count++] = logger;
 }
 
-HANDLER(handle_hostvector)
+HANDLER(config_word_hostvector)
 {
     struct vdev_config *vdev = current(p);
     uint64_t number;
@@ -201,8 +202,8 @@ HANDLER(handle_hostvector)
         parser_error(p, option, "'hostvector' is for interrupt controllers only");
         return;
     }
-    if (!parser_number_in(p, arguments, "vector", word_piece(arguments), 0, UINT32_MAX / 2,
-                          &number))
+    if (!parser_number_in(p, arguments, "vector", config_parse_word_piece(arguments), 0,
+                          UINT32_MAX / 2, &number))
         return;
     vdev->has_hostvector = true;
     vdev->hostvector = (unsigned)number;

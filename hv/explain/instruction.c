@@ -8,7 +8,7 @@
 #include "hv/images/symbols.h"
 
 /* As much of it as is there: it may end before its page does, and the next is not mapped. */
-static size_t read_instruction(struct vm *vm, struct vcpu *v, uint64_t pc, uint8_t *bytes)
+static size_t translate_read_instruction(struct vm *vm, struct vcpu *v, uint64_t pc, uint8_t *bytes)
 {
     size_t size = vm->arch->cpu->instruction_most;
     while (size && !inspect_memory(vm, v, gva(pc), bytes, size))
@@ -24,7 +24,7 @@ void instruction_text(struct vm *vm, unsigned vcpu, uint64_t pc, char *text, siz
     if (vm->world.plays_exit_log) /* no code was loaded */
         snprintf(instruction, sizeof instruction, "an instruction that was not recorded");
     else if (vcpu < vm->vcpu_count)
-        length = read_instruction(vm, vm->vcpus[vcpu], pc, bytes);
+        length = translate_read_instruction(vm, vm->vcpus[vcpu], pc, bytes);
     if (length)
         disasm_text(vm->arch->cpu->name, pc, bytes, length, instruction, sizeof instruction);
     struct symbol s;

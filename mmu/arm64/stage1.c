@@ -212,7 +212,7 @@ static void decode_permissions(const struct walk *w, uint64_t desc, struct stage
         (uint8_t)((el0 ? PERMIT_R : 0) | (el0 && writable ? PERMIT_W : 0) | (x0 ? PERMIT_X : 0));
 }
 
-static uint16_t current_asid(const struct stage1 *s1)
+static uint16_t translate_asid(const struct stage1 *s1)
 {
     uint64_t asid = (s1->tcr & TCR_A1 ? s1->ttbr1 : s1->ttbr0) >> 48;
     return (uint16_t)(s1->tcr & TCR_AS ? asid : asid & 0xff);
@@ -226,7 +226,7 @@ static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct s
         .level = (uint8_t)level,
         .attr = (uint8_t)(w->s1->mair >> (8 * bits(desc, 4, 2))),
         .global = !(desc & DESC_NG),
-        .asid = current_asid(w->s1),
+        .asid = translate_asid(w->s1),
     };
     leaf->device = leaf->attr >> 4 == 0;
     decode_permissions(w, desc, leaf);
@@ -304,7 +304,7 @@ static bool flat_leaf(const struct walk *w, struct stage1_leaf *leaf)
                                          : 0x44,
         .device = !fetch,
         .global = true,
-        .asid = current_asid(w->s1),
+        .asid = translate_asid(w->s1),
         .el1 = all,
         .el0 = all,
     };

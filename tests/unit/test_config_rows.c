@@ -740,7 +740,7 @@ START_TEST(every_row_is_tried)
     for (const struct variable *v = config_variables; v->name; v++)
         ck_assert_msg(is_in_a_row(v->name), "variable %s", v->name);
     for (const struct config_option *o = config_options; o->name; o++)
-        ck_assert_msg(is_in_a_row(o->name) || o->handle == handle_blob, "option %s", o->name);
+        ck_assert_msg(is_in_a_row(o->name) || o->handle == config_word_blob, "option %s", o->name);
 }
 END_TEST
 
