@@ -1,6 +1,6 @@
 /* An architecture, as everything outside its folders sees it: a table of what its vCPUs do and of
- * the names it gives to what they have. Each VM has one (struct vcpu_world), so that VMs of several
- * can share a board; hv/vm_arches.c lists them. */
+ * the names it gives to what they have. Each VM has one (struct vcpu_world); hv/vm_arches.c lists
+ * them. */
 #ifndef CPU_ARCH_H
 #define CPU_ARCH_H
 
@@ -79,8 +79,9 @@ struct arch {
     unsigned instruction_each;              /* and of each; 0: they differ */
     const char *exit_names[EXIT_REASONS];   /* NULL: it has no such exits */
     const char *detail_names[EXIT_DETAILS]; /* as the manual has them; NULL: there is none */
-    unsigned
-        argument_ids[ARCH_ARGUMENTS_MAX]; /* the registers of a call; the first has its result */
+    /* The registers of a call, the first of which gets its result. */
+    unsigned argument_count;
+    unsigned argument_ids[ARCH_ARGUMENTS_MAX];
     const char *argument_names[ARCH_ARGUMENTS_MAX];
     /* The register that EXIT_NUMBER says. */
     void (*register_text)(uint64_t number, char *text, size_t size);

@@ -35,7 +35,8 @@ enum machine_quirk {
     QUIRK_FETCHES_FIRST = 1u << 20, /* what is due where the next instruction cannot be fetched,
                                        such as an event or an interrupt, comes behind the attempt */
     QUIRK_DEVICE_NAMES = 1u << 21, /* semihosting opens files that are called as Windows' devices */
+    QUIRK_INPUT_WAITS = 1u << 22,  /* input that no device has room for keeps a VM waiting */
 };
-#define MACHINE_QUIRKS 0x3fffffu /* all of them */
+#define MACHINE_QUIRKS 0x7fffffu /* all of them */
 
 #endif

@@ -126,13 +126,14 @@ static enum exit_result on_pass(struct vm *vm, struct vcpu *v, struct guest_exit
     return vm->ended ? EXIT_STOPPED : EXIT_DONE;
 }
 
-/* A write to ROM, or whatever else stage 2 forbids on mapped memory. */
+/* A write to ROM, or whatever else the guest's tables forbid on mapped memory. */
 static enum exit_result on_stage2(struct vm *vm, struct vcpu *v, struct guest_exit *x)
 {
     if (vm->arch->table_is_damaged(x)) { /* the hypervisor's own */
-        vm_safe_state(
-            vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged (%s %#" PRIx64 ")",
-            x->gpa.v, vm->arch->cpu->detail_names[EXIT_SYNDROME], x->detail[EXIT_SYNDROME]);
+        vm_safe_state(vm,
+                      "the %s table of guest-physical %#" PRIx64 " is damaged (%s %#" PRIx64 ")",
+                      vm->tables->type->name, x->gpa.v, vm->arch->cpu->detail_names[EXIT_SYNDROME],
+                      x->detail[EXIT_SYNDROME]);
         return EXIT_STOPPED;
     }
     note_lost(vm, v, x, &vm->lost.refused, "the guest's memory there does not permit");

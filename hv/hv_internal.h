@@ -111,6 +111,10 @@ const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_con
 /* inputs.c: what an input does, and the event that offers devices their pending input again. */
 void input_deliver(struct board *b, const struct push *p);
 void input_retry(void *context, uint64_t due_ticks);
+/* No event is due but those. */
+bool input_is_all_that_waits(const struct board *b);
+/* Offers it now; true if a device has taken some. */
+bool input_offer_again(struct board *b);
 /* Are these bytes frames, one after the other, as they wait for a device? */
 bool inputs_are_frames(const uint8_t *data, size_t size);
 

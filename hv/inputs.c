@@ -37,9 +37,10 @@ static size_t offer_frames(struct vdev *v, const struct pending_input *p)
     return at;
 }
 
-static void offer_pending(struct vm *vm)
+/* True if a device has taken some of it. */
+static bool offer_pending(struct vm *vm)
 {
-    bool more = false;
+    bool any = false, more = false;
     for (size_t i = 0; i < vm->vdev_count; i++) {
         struct pending_input *p = &vm->pending[i];
         struct vdev *v = vm->vdevs[i];
@@ -48,17 +49,35 @@ static void offer_pending(struct vm *vm)
         size_t taken = v->type->frame ? offer_frames(v, p) : v->type->input(v, p->data, p->size);
         p->size -= taken;
         memmove(p->data, p->data + taken, p->size);
+        any |= taken != 0;
         more |= p->size != 0;
     }
     if (more)
         event_at(&vm->board->events, &vm->input_retry,
                  vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
+    return any;
 }
 
 void input_retry(void *context, uint64_t due_ticks)
 {
     (void)due_ticks;
     offer_pending(context);
+}
+
+bool input_offer_again(struct board *b)
+{
+    bool any = false;
+    for (size_t i = 0; i < b->vm_count; i++)
+        any |= offer_pending(b->vms[i]);
+    return any;
+}
+
+bool input_is_all_that_waits(const struct board *b)
+{
+    for (const struct event *e = b->events.first; e; e = e->next)
+        if (e->fire != input_retry)
+            return false;
+    return b->events.first != NULL;
 }
 
 static void append(struct pending_input *to, const void *data, size_t size)

@@ -175,13 +175,27 @@ static bool wait_for_ever(struct board *b, uint64_t passed_ns)
     return true;
 }
 
+/* Nothing will happen but that input is offered again to devices that have no room for it: since
+ * nobody runs who could make some, that is nothing. */
+static bool is_stuck_with_input(const struct board *b)
+{
+    return !(b->options.quirks & QUIRK_INPUT_WAITS) && input_is_all_that_waits(b) &&
+           next_stream_event(b) == EVENT_NEVER;
+}
+
 /* Everybody is halted: to the next thing that happens. False: nothing ever will. A live host may
  * say that only part of the time has passed (it has input to offer), or let the wait take none at
  * all: then one tick goes by, because inputs are asked for once per tick. */
 static bool idle(struct board *b)
 {
+    bool is_stuck = is_stuck_with_input(b);
+    if (is_stuck && input_offer_again(b)) {
+        wake_all(b);
+        return true;
+    }
     uint64_t now = vtime_ticks(&b->vtime);
-    uint64_t next = least(run_next_due(b), least(b->options.limit_ticks, b->next_snapshot_ticks));
+    uint64_t next = is_stuck ? journal_next_tick(b->journal) : run_next_due(b);
+    next = least(next, least(b->options.limit_ticks, b->next_snapshot_ticks));
     next = least(next, next_stream_event(b));
     uint64_t reached = least(next, b->end_ticks);
     uint64_t ticks = reached > now ? reached - now : 0;

@@ -28,7 +28,8 @@ static bool tables_are_sound(struct vm *vm, gpa_t at, uint64_t size)
 {
     if (guest_tables_are_sound(vm->tables, &vm->board->memory, at, size))
         return true;
-    vm_safe_state(vm, "the stage 2 table of guest-physical %#" PRIx64 " is damaged", at.v);
+    vm_safe_state(vm, "the %s table of guest-physical %#" PRIx64 " is damaged",
+                  vm->tables->type->name, at.v);
     return false;
 }
 

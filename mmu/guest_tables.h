@@ -23,6 +23,7 @@ struct guest_page {
 #define GUEST_TABLES_DEVICE 8u
 
 struct guest_tables_type {
+    const char *name; /* "stage 2" */
     struct guest_tables *(*make)(struct memory *m, unsigned address_bits, struct error *e);
     void (*free)(struct guest_tables *t);
     bool (*map)(struct guest_tables *t, struct memory *m, gpa_t from, hpa_t to, uint64_t size,

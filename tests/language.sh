@@ -358,7 +358,7 @@ PYTHON
     refused old "not a flattened device tree of version 17 (FDT_ERR_BADVERSION)"
     refused none "cannot open '$work/none.dtb'"
     says 65 "does not fit at 0x83fffff0" run "$work/vm.qvmconf" fdt load "0x83fffff0,$work/all.dtb"
-    says 65 "[cmdline:3] 'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')" \
+    says 65 "[cmdline:3] 'acpi load' is for x86 guests; this one has a device tree ('fdt load')" \
         run "$work/vm.qvmconf" acpi load "$work/all.dtb"
 }
 

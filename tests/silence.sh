@@ -34,12 +34,13 @@ def same(what, first, *command):
     verdict(what, Run([qvm, *command]).differs(first))
 
 
-def stuck(does, *needles, status=7, options=()):
+def stuck(does, *needles, status=7, options=(), typed=b''):
     """Ends like that, wherever it was stopped on the way."""
     machine = guest(does, *(['cpu', 'cpu'] if does.startswith('other') else []), *options)
-    first = Run([qvm, 'record', '--exits', '-o', TRACE, *machine])
+    first = Run([qvm, 'record', '--exits', '-o', TRACE, *machine], input=typed)
     verdict(does, first.problem(status, *needles))
-    same(does + ', stopped often', first, 'run', '--no-record', '--digest-every', '7', *machine)
+    often = Run([qvm, 'run', '--no-record', '--digest-every', '7', *machine], input=typed)
+    verdict(does + ', stopped often', often.differs(first))
     same(does + ', replayed', first, 'replay', TRACE)
     alone = Run([qvm, 'replay', '--exits', TRACE])
     verdict(does + ', its exits alone', alone.problem(0, 'all as recorded'))
@@ -132,6 +133,9 @@ for does, why in (
         ('imask', 'its virtual timer is masked (IMASK)'),
         ('nothing', 'no interrupt is pending, and none is enabled, its timers are off')):
     stuck(does, WAITS, why)
+
+# Input that the device has no room for wakes nobody either.
+stuck('nothing', WAITS, typed=b'a' * 300)
 
 # Limits.
 stuck('off', 'time limit reached while every vCPU waits: vCPU 0 waits at PC 0x4', 'its timers are off',

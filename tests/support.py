@@ -34,9 +34,10 @@ class Run:
 
     def __init__(self, command, **options):
         self.command = command
+        if 'input' not in options:
+            options['stdin'] = subprocess.DEVNULL
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=SECONDS, **options)
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, **options)
             self.take(done.returncode, done.stdout, done.stderr)
         except subprocess.TimeoutExpired as e:
             self.take('none in %d s' % SECONDS, e.stdout or b'', e.stderr or b'')

@@ -441,6 +441,7 @@ const struct arch arch_arm64 = {
     .detail_names = {[EXIT_SYNDROME] = "ESR_EL2",
                      [EXIT_ADDRESS] = "HPFAR_EL2",
                      [EXIT_NUMBER] = "the system register"},
+    .argument_count = 8,
     .argument_ids = {0, 1, 2, 3, 4, 5, 6, 7},
     .argument_names = {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"},
     .register_text = register_text,

@@ -233,7 +233,7 @@ void exit_log_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit 
     struct exit_log_entry entry = entry_of(vm, v->index, EXIT_LOG_EXIT);
     entry.exit.x = *x;
     entry.exit.x.handler = NULL;
-    for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
+    for (unsigned i = 0; exit_log_is_call(x->reason) && i < vm->arch->cpu->argument_count; i++)
         entry.exit.call[i] = engine_get(vm->board->engine, vm->arch->cpu->argument_ids[i]);
     s->exit = entry;
     s->in_exit = true;

@@ -315,7 +315,7 @@ static const char *exit_differs(const struct arch *arch, const struct exit_log_e
     COMPARE(detail_differs(arch, EXIT_ADDRESS, x, y, v));
     COMPARE(detail_differs(arch, EXIT_MORE, x, y, v));
     COMPARE(number("where the guest goes on", x->next_pc.v, y->next_pc.v, v));
-    for (unsigned i = 0; exit_log_is_call(x->reason) && i < EXIT_LOG_CALL_REGISTERS; i++)
+    for (unsigned i = 0; exit_log_is_call(x->reason) && i < arch->argument_count; i++)
         COMPARE(number(arch->argument_names[i], a->exit.call[i], b->exit.call[i], v));
     return NULL;
 }

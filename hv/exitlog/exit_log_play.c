@@ -51,8 +51,9 @@ static void do_exits(struct exit_log *s, struct vcpu *v)
     do {
         struct exit_log_entry entry = s->head;
         engine_set_pc(e, entry.exit.x.pc.v);
-        for (unsigned i = 0; i < EXIT_LOG_CALL_REGISTERS; i++)
-            engine_set(e, v->world->arch->argument_ids[i], entry.exit.call[i]);
+        const struct arch *arch = v->world->arch;
+        for (unsigned i = 0; i < arch->argument_count; i++)
+            engine_set(e, arch->argument_ids[i], entry.exit.call[i]);
         v->world->exit(v->world->context, v, &entry.exit.x);
     } while (s->has_head && s->head.kind == EXIT_LOG_EXIT && s->head.instructions == instructions &&
              s->head.exit.x.reason != EXIT_HALT && is_of_running(s));

@@ -107,7 +107,7 @@ static bool load_one(struct vm *vm, const struct load_config *load, struct plan 
         keep_tree(load, file, plan);
     } else if (load->type == BLOB_ACPI) {
         ok = error_at(e, load->place.file, load->place.line,
-                      "'acpi load' is for x86 guests; an Arm guest has a device tree ('fdt load')");
+                      "'acpi load' is for x86 guests; this one has a device tree ('fdt load')");
     } else {
         ok = load_sniffed(load, file, plan, e);
     }

@@ -321,6 +321,7 @@ static bool tables_find(const struct guest_tables *t, struct memory *m, gpa_t a,
 }
 
 const struct guest_tables_type stage2_tables = {
+    .name = "stage 2",
     .make = tables_make,
     .free = tables_free,
     .map = tables_map,
