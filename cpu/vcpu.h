@@ -102,7 +102,7 @@ struct vcpu {
     bool irq, fiq;           /* what the interrupt controller signals */
     bool repeats;            /* the last attempt was an exception that left all as it was */
     bool repetition_is_said; /* for whoever reports it: no state */
-    struct stage1_tlb *tlb;
+    struct tlb *tlb;
 };
 
 struct vcpu *vcpu_new(const struct vcpu_world *world, unsigned index, struct error *e);

@@ -12,7 +12,7 @@
 enum {
     FLAG_GLOBAL = 1,
     FLAG_DEVICE = 2,
-    FLAG_EL0_ANY = 4,
+    FLAG_UNPRIVILEGED_ANY = 4,
     FLAG_CLEAN = 8,
     FLAGS_ALL = 15,
 };
@@ -25,7 +25,7 @@ struct entry {
     uint32_t next_of_va; /* the same in the bucket by VA alone; unused if global */
     uint16_t asid;
     uint8_t size_bits; /* 0 = dropped */
-    uint8_t level, attr, el1, el0, flags;
+    uint8_t level, attr, privileged, unprivileged, flags;
 };
 
 /* A chain head that counts only while `epoch` is the TLB's, so that all can be emptied at once. */
@@ -38,8 +38,8 @@ struct asid_state {
     uint64_t large_born;  /* when the last entry larger than 4 KiB was inserted */
 };
 
-struct stage1_tlb {
-    struct stage1_leaf answer;
+struct tlb {
+    struct tlb_leaf answer;
     uint64_t clock;    /* invalidations by ASID and of all, from 1 */
     uint64_t all_born; /* the clock at the last emptying */
     uint32_t epoch;    /* of buckets */
@@ -52,15 +52,15 @@ struct stage1_tlb {
     struct asid_state asids[65536];
 };
 
-struct stage1_tlb *tlb_new(void)
+struct tlb *tlb_new(void)
 {
-    struct stage1_tlb *t = calloc(1, sizeof *t);
+    struct tlb *t = calloc(1, sizeof *t);
     if (t)
         t->clock = t->epoch = 1;
     return t;
 }
 
-void tlb_free(struct stage1_tlb *t)
+void tlb_free(struct tlb *t)
 {
     free(t);
 }
@@ -74,20 +74,20 @@ static struct bucket *bucket_in(struct bucket *table, uint64_t key, unsigned siz
 
 /* Entries of each ASID and the global ones are hashed apart: many processes use the same addresses.
  */
-static struct bucket *bucket_by_key(struct stage1_tlb *t, uint64_t key, unsigned size_bits,
-                                    uint16_t asid, bool global)
+static struct bucket *bucket_by_key(struct tlb *t, uint64_t key, unsigned size_bits, uint16_t asid,
+                                    bool global)
 {
     return bucket_in(t->by_key, key, size_bits, global ? 0 : asid + 1u);
 }
 
-static uint32_t *bucket_first(const struct stage1_tlb *t, struct bucket *b)
+static uint32_t *bucket_first(const struct tlb *t, struct bucket *b)
 {
     if (b->epoch != t->epoch)
         *b = (struct bucket){t->epoch, 0};
     return &b->first;
 }
 
-static bool is_live(const struct stage1_tlb *t, const struct entry *e)
+static bool is_live(const struct tlb *t, const struct entry *e)
 {
     return e->size_bits && (e->flags & FLAG_GLOBAL || e->birth >= t->asids[e->asid].invalidated);
 }
@@ -99,7 +99,7 @@ static bool is_for(const struct entry *e, uint64_t key, unsigned size_bits, uint
            (global || e->asid == asid);
 }
 
-static const struct entry *find(struct stage1_tlb *t, gva_t a, unsigned size_bits, uint16_t asid,
+static const struct entry *find(struct tlb *t, gva_t a, unsigned size_bits, uint16_t asid,
                                 bool global)
 {
     uint64_t key = a.v >> size_bits;
@@ -114,7 +114,7 @@ static const struct entry *find(struct stage1_tlb *t, gva_t a, unsigned size_bit
     return NULL;
 }
 
-static const struct entry *find_any_size(struct stage1_tlb *t, gva_t a, uint16_t asid, bool global)
+static const struct entry *find_any_size(struct tlb *t, gva_t a, uint16_t asid, bool global)
 {
     for (uint32_t sizes = t->sizes[global]; sizes; sizes &= sizes - 1) {
         const struct entry *e = find(t, a, (unsigned)__builtin_ctz(sizes), asid, global);
@@ -124,10 +124,10 @@ static const struct entry *find_any_size(struct stage1_tlb *t, gva_t a, uint16_t
     return NULL;
 }
 
-static const struct stage1_leaf *answer(struct stage1_tlb *t, const struct entry *e, gva_t a)
+static const struct tlb_leaf *answer(struct tlb *t, const struct entry *e, gva_t a)
 {
     uint64_t inside = (((uint64_t)1 << e->size_bits) - 1) & ~PAGE_MASK;
-    t->answer = (struct stage1_leaf){
+    t->answer = (struct tlb_leaf){
         .page = gpa(e->base | (a.v & inside)),
         .leaf_size = (uint64_t)1 << e->size_bits,
         .level = e->level,
@@ -135,16 +135,16 @@ static const struct stage1_leaf *answer(struct stage1_tlb *t, const struct entry
         .device = e->flags & FLAG_DEVICE,
         .global = e->flags & FLAG_GLOBAL,
         .asid = e->asid,
-        .el1 = e->el1,
-        .el0 = e->el0,
-        .el0_any = e->flags & FLAG_EL0_ANY,
+        .privileged = e->privileged,
+        .unprivileged = e->unprivileged,
+        .unprivileged_any = e->flags & FLAG_UNPRIVILEGED_ANY,
         .writable_clean = e->flags & FLAG_CLEAN,
     };
     return &t->answer;
 }
 
 /* Kernels live in the high half, mostly global; so look there first for what is likely. */
-const struct stage1_leaf *tlb_lookup(struct stage1_tlb *t, gva_t a, uint16_t asid)
+const struct tlb_leaf *tlb_lookup(struct tlb *t, gva_t a, uint16_t asid)
 {
     bool high = a.v >> 63;
     const struct entry *e = find_any_size(t, a, asid, high);
@@ -154,7 +154,7 @@ const struct stage1_leaf *tlb_lookup(struct stage1_tlb *t, gva_t a, uint16_t asi
 }
 
 /* Drops the entry, and unlinks the dead ones on the way. Was there a live one? */
-static bool drop_key(struct stage1_tlb *t, gva_t a, unsigned size_bits, uint16_t asid, bool global)
+static bool drop_key(struct tlb *t, gva_t a, unsigned size_bits, uint16_t asid, bool global)
 {
     uint64_t key = a.v >> size_bits;
     uint32_t *link = bucket_first(t, bucket_by_key(t, key, size_bits, asid, global));
@@ -174,7 +174,7 @@ static bool drop_key(struct stage1_tlb *t, gva_t a, unsigned size_bits, uint16_t
 }
 
 /* Drops what translates `a` for `asid`: true if that was larger than a page. */
-static bool drop_va(struct stage1_tlb *t, gva_t a, uint16_t asid)
+static bool drop_va(struct tlb *t, gva_t a, uint16_t asid)
 {
     bool large = false;
     for (int global = 0; global < 2; global++)
@@ -186,7 +186,7 @@ static bool drop_va(struct stage1_tlb *t, gva_t a, uint16_t asid)
     return large;
 }
 
-static void push(struct stage1_tlb *t, const struct entry *made)
+static void push(struct tlb *t, const struct entry *made)
 {
     bool global = made->flags & FLAG_GLOBAL;
     uint32_t number = ++t->count;
@@ -206,7 +206,7 @@ static void push(struct stage1_tlb *t, const struct entry *made)
         t->asids[e->asid].large_born = t->clock;
 }
 
-static void insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+static void insert(struct tlb *t, gva_t a, const struct tlb_leaf *leaf)
 {
     unsigned size_bits = (unsigned)__builtin_ctzll(leaf->leaf_size);
     struct entry e = {
@@ -216,22 +216,22 @@ static void insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf
         .size_bits = (uint8_t)size_bits,
         .level = leaf->level,
         .attr = leaf->attr,
-        .el1 = leaf->el1,
-        .el0 = leaf->el0,
-        .flags =
-            (uint8_t)((leaf->global ? FLAG_GLOBAL : 0) | (leaf->device ? FLAG_DEVICE : 0) |
-                      (leaf->el0_any ? FLAG_EL0_ANY : 0) | (leaf->writable_clean ? FLAG_CLEAN : 0)),
+        .privileged = leaf->privileged,
+        .unprivileged = leaf->unprivileged,
+        .flags = (uint8_t)((leaf->global ? FLAG_GLOBAL : 0) | (leaf->device ? FLAG_DEVICE : 0) |
+                           (leaf->unprivileged_any ? FLAG_UNPRIVILEGED_ANY : 0) |
+                           (leaf->writable_clean ? FLAG_CLEAN : 0)),
     };
     push(t, &e);
     t->inserted++;
 }
 
-bool tlb_is_full(const struct stage1_tlb *t)
+bool tlb_is_full(const struct tlb *t)
 {
     return t->inserted == TLB_ENTRIES;
 }
 
-bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+bool tlb_insert(struct tlb *t, gva_t a, const struct tlb_leaf *leaf)
 {
     bool flush = drop_va(t, a, leaf->asid);
     if (tlb_is_full(t)) {
@@ -242,7 +242,7 @@ bool tlb_insert(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
     return flush;
 }
 
-bool tlb_offer(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
+bool tlb_offer(struct tlb *t, gva_t a, const struct tlb_leaf *leaf)
 {
     if (tlb_is_full(t) || tlb_lookup(t, a, leaf->asid))
         return false;
@@ -250,7 +250,7 @@ bool tlb_offer(struct stage1_tlb *t, gva_t a, const struct stage1_leaf *leaf)
     return true;
 }
 
-bool tlb_invalidate_all(struct stage1_tlb *t)
+bool tlb_invalidate_all(struct tlb *t)
 {
     const uint32_t page = 1u << PAGE_BITS;
     bool large = (t->sizes[0] | t->sizes[1]) & ~page;
@@ -265,7 +265,7 @@ bool tlb_invalidate_all(struct stage1_tlb *t)
     return large;
 }
 
-bool tlb_invalidate_asid(struct stage1_tlb *t, uint16_t asid)
+bool tlb_invalidate_asid(struct tlb *t, uint16_t asid)
 {
     struct asid_state *s = &t->asids[asid];
     bool large = s->large_born && s->large_born >= s->invalidated && s->large_born >= t->all_born;
@@ -273,20 +273,20 @@ bool tlb_invalidate_asid(struct stage1_tlb *t, uint16_t asid)
     return large;
 }
 
-/* TLBI gives VA[55:12]; the address is the one that bit 55 extends. */
+/* Only VA[55:12] counts; the address is the one that bit 55 extends. */
 static gva_t va_of_operand(gva_t va)
 {
     uint64_t low = va.v << 8 >> 8;
     return gva(low >> 55 ? low | (uint64_t)0xff << 56 : low);
 }
 
-bool tlb_invalidate_va(struct stage1_tlb *t, gva_t va, uint16_t asid)
+bool tlb_invalidate_va(struct tlb *t, gva_t va, uint16_t asid)
 {
     return drop_va(t, va_of_operand(va), asid);
 }
 
 /* Drops every ASID's own entry for `a` at one size; unlinks dropped ones on the way. */
-static bool drop_all_asids(struct stage1_tlb *t, gva_t a, unsigned size_bits)
+static bool drop_all_asids(struct tlb *t, gva_t a, unsigned size_bits)
 {
     uint64_t key = a.v >> size_bits;
     uint32_t *link = bucket_first(t, bucket_in(t->by_va, key, size_bits, 0));
@@ -305,7 +305,7 @@ static bool drop_all_asids(struct stage1_tlb *t, gva_t a, unsigned size_bits)
     return dropped;
 }
 
-bool tlb_invalidate_va_all_asids(struct stage1_tlb *t, gva_t va)
+bool tlb_invalidate_va_all_asids(struct tlb *t, gva_t va)
 {
     gva_t a = va_of_operand(va);
     bool large = drop_va(t, a, 0); /* the global ones */
@@ -328,12 +328,13 @@ static void visit_entry(struct entry *e, struct state *s)
         state_refuse(s, "a TLB entry's size");
     e->level = (uint8_t)state_up_to(s, "a TLB entry's level", e->level, 1, 3);
     e->attr = (uint8_t)state_value(s, "a TLB entry's memory type", e->attr, 1);
-    e->el1 = (uint8_t)state_up_to(s, "a TLB entry's rights", e->el1, 1, permits);
-    e->el0 = (uint8_t)state_up_to(s, "a TLB entry's rights at EL0", e->el0, 1, permits);
+    e->privileged = (uint8_t)state_up_to(s, "a TLB entry's rights", e->privileged, 1, permits);
+    e->unprivileged =
+        (uint8_t)state_up_to(s, "a TLB entry's unprivileged rights", e->unprivileged, 1, permits);
     e->flags = (uint8_t)state_up_to(s, "a TLB entry's flags", e->flags, 1, FLAGS_ALL);
 }
 
-static void save_entries(struct stage1_tlb *t, struct state *s)
+static void save_entries(struct tlb *t, struct state *s)
 {
     for (uint32_t i = 0; i < t->count; i++) {
         state_within(s, "entry %u: ", i);
@@ -343,7 +344,7 @@ static void save_entries(struct stage1_tlb *t, struct state *s)
     state_within(s, NULL, 0);
 }
 
-static void restore_entries(struct stage1_tlb *t, uint32_t live, struct state *s)
+static void restore_entries(struct tlb *t, uint32_t live, struct state *s)
 {
     for (uint32_t i = 0; i < live; i++) {
         struct entry e = {0};
@@ -354,7 +355,7 @@ static void restore_entries(struct stage1_tlb *t, uint32_t live, struct state *s
     }
 }
 
-void tlb_visit(struct stage1_tlb *t, struct state *s)
+void tlb_visit(struct tlb *t, struct state *s)
 {
     uint32_t inserted = t->inserted, live = 0;
     for (uint32_t i = 0; i < t->count && !state_restores(s); i++)

@@ -51,7 +51,7 @@ bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m)
 static bool is_too_large(struct arm64_vcpu *v, const struct insn_memory *m, struct fault *fault)
 {
     struct access access = {.kind = m->is_write ? ACCESS_WRITE : ACCESS_READ};
-    struct stage1_leaf leaf;
+    struct tlb_leaf leaf;
     return !(v->stage1.sctlr & SCTLR_M) && !is_checked(v, m) &&
            !stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory,
                         gva(m->address), &access, NULL, &leaf, fault);

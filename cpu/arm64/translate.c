@@ -13,23 +13,24 @@ uint16_t translate_asid(const struct stage1 *s1)
     return as ? asid : asid & 0xff;
 }
 
-static const struct stage1_leaf *cached_leaf(struct arm64_vcpu *v, gva_t a,
-                                             const struct access *access)
+static const struct tlb_leaf *cached_leaf(struct arm64_vcpu *v, gva_t a,
+                                          const struct access *access)
 {
-    const struct stage1_leaf *leaf =
+    const struct tlb_leaf *leaf =
         tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), translate_asid(&v->stage1));
     bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
     return walk_again ? NULL : leaf;
 }
 
-static bool same_leaf(const struct stage1_leaf *a, const struct stage1_leaf *b)
+static bool same_leaf(const struct tlb_leaf *a, const struct tlb_leaf *b)
 {
     return a->page.v == b->page.v && a->attr == b->attr && a->device == b->device &&
-           a->global == b->global && a->el1 == b->el1 && a->el0 == b->el0 &&
-           a->el0_any == b->el0_any && a->writable_clean == b->writable_clean;
+           a->global == b->global && a->privileged == b->privileged &&
+           a->unprivileged == b->unprivileged && a->unprivileged_any == b->unprivileged_any &&
+           a->writable_clean == b->writable_clean;
 }
 
-static bool is_high_global(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static bool is_high_global(const struct arm64_vcpu *v, gva_t a, const struct tlb_leaf *leaf)
 {
     return leaf->global && a.v >> 63 && stage1_strip_tag(&v->stage1, a).v == a.v;
 }
@@ -43,7 +44,7 @@ static bool controls_alike(const struct arm64_vcpu *v, const struct arm64_vcpu *
 /* Has every other vCPU of the VM that runs the same translation in its own TLB? Then what the
  * engine has of it may stay when they take turns. Whatever drops it there makes the engine drop it,
  * too: TLB maintenance, and the changes of a regime, which flush. */
-static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct tlb_leaf *leaf)
 {
     for (unsigned i = 0; i < v->cpu.world->vcpu_count; i++) {
         const struct arm64_vcpu *other = arm64_of_const(v->cpu.world->vcpus[i]);
@@ -51,7 +52,7 @@ static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct stag
             continue;
         if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
             return false;
-        const struct stage1_leaf *there =
+        const struct tlb_leaf *there =
             tlb_lookup(other->cpu.tlb, a, translate_asid(&other->stage1));
         if (!there || !same_leaf(leaf, there))
             return false;
@@ -64,7 +65,7 @@ static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct stag
 /* What one vCPU walked, those that would walk the same tables in the same way may hold as well:
  * translations may be cached at any time, whoever needs them (D8, "Translation Lookaside
  * Buffers"). So pages of a kernel stay in the engine when its vCPUs take turns. */
-static void offer_to_others(const struct arm64_vcpu *v, gva_t a, const struct stage1_leaf *leaf)
+static void offer_to_others(const struct arm64_vcpu *v, gva_t a, const struct tlb_leaf *leaf)
 {
     if (!is_high_global(v, a, leaf) || v->cpu.world->quirks & QUIRK_TLBS_APART)
         return;
@@ -87,10 +88,10 @@ static void insert_code(struct arm64_vcpu *v)
 /* The stage 1 leaf, from the TLB or by a walk that fills it. Without stage 1 nothing is cached: a
  * flat map has no entries to invalidate. */
 static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access,
-                      struct stage1_leaf *leaf, struct fault *fault)
+                      struct tlb_leaf *leaf, struct fault *fault)
 {
     bool on = v->stage1.sctlr & SCTLR_M;
-    const struct stage1_leaf *cached = on ? cached_leaf(v, a, access) : NULL;
+    const struct tlb_leaf *cached = on ? cached_leaf(v, a, access) : NULL;
     if (cached) {
         *leaf = *cached;
         return true;
@@ -111,11 +112,11 @@ static bool find_leaf(struct arm64_vcpu *v, gva_t a, const struct access *access
     return true;
 }
 
-static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_leaf *s2,
+static unsigned page_permits(const struct tlb_leaf *s1, const struct stage2_leaf *s2,
                              const struct access *access)
 {
-    unsigned permits = access->privileged ? s1->el1 : s1->el0;
-    if (access->privileged && access->pan && s1->el0_any)
+    unsigned permits = access->privileged ? s1->privileged : s1->unprivileged;
+    if (access->privileged && access->pan && s1->unprivileged_any)
         permits &= ~(unsigned)(PERMIT_R | PERMIT_W);
     if (s1->writable_clean)
         permits &= ~(unsigned)PERMIT_W;
@@ -130,7 +131,7 @@ static unsigned page_permits(const struct stage1_leaf *s1, const struct stage2_l
 static bool translate(struct arm64_vcpu *v, gva_t a, const struct access *access,
                       struct engine_page *page, struct refused *r)
 {
-    struct stage1_leaf leaf;
+    struct tlb_leaf leaf;
     struct stage2_leaf below;
     r->fault = (struct fault){0};
     r->access = *access;
@@ -381,7 +382,7 @@ enum found translate_data(struct arm64_vcpu *v, uint64_t page_va, enum access_ki
 /* PAR_EL1 (D19.2.99) for an AT instruction. */
 uint64_t translate_address(struct arm64_vcpu *v, gva_t a, const struct access *access)
 {
-    struct stage1_leaf leaf;
+    struct tlb_leaf leaf;
     struct fault fault = {0};
     if (!stage1_walk(&v->stage1, stage2_of(v->cpu.world->tables), v->cpu.world->memory, a, access,
                      NULL, &leaf, &fault) ||

@@ -91,9 +91,9 @@ static void combine(struct explanation *x)
     x->type = memory_type_of_memattr(x->stage2.memattr);
     if (!x->has_stage1)
         return;
-    x->el1 &= x->stage1.el1;
-    x->el0 &= x->stage1.el0;
-    if (x->access.privileged && x->access.pan && x->stage1.el0_any)
+    x->el1 &= x->stage1.privileged;
+    x->el0 &= x->stage1.unprivileged;
+    if (x->access.privileged && x->access.pan && x->stage1.unprivileged_any)
         x->el1 &= ~(unsigned)(PERMIT_R | PERMIT_W);
     x->type = memory_type_combine(memory_type_of_mair(x->stage1.attr), x->type);
 }

@@ -29,7 +29,7 @@ struct explanation {
     struct explain_step steps[EXPLAIN_STEPS_MAX];
     size_t step_count;
     bool has_stage1, has_stage2; /* the walks came to a leaf: */
-    struct stage1_leaf stage1;
+    struct tlb_leaf stage1;
     struct stage2_leaf stage2;
     bool has_gpa, has_hpa;
     gpa_t gpa;

@@ -126,8 +126,8 @@ static void put_leaves(const struct explanation *x, struct bytes *out)
     if (x->has_stage1) {
         memory_type_text(memory_type_of_mair(x->stage1.attr), type, sizeof type);
         text_put(out, "stage 1 permits");
-        put_permits("EL1", x->stage1.el1, out);
-        put_permits("EL0", x->stage1.el0, out);
+        put_permits("EL1", x->stage1.privileged, out);
+        put_permits("EL0", x->stage1.unprivileged, out);
         text_put(out, ", %s", type);
         if (x->regime.sctlr & 1)
             text_put(out, " (MAIR attribute 0x%02x), %s", x->stage1.attr,

@@ -18,7 +18,7 @@ struct stage1 arm64_regime(const struct vcpu *v)
 bool arm64_locate(struct vm *vm, const struct vcpu *v, gva_t at, gpa_t *place)
 {
     struct stage1 regime = arm64_regime(v);
-    struct stage1_leaf leaf;
+    struct tlb_leaf leaf;
     struct fault fault = {0};
     if (!stage1_walk(&regime, stage2_of(vm->tables), &vm->board->memory, at, &look, NULL, &leaf,
                      &fault))
@@ -50,7 +50,7 @@ static bool each_of_half(struct vm *vm, const struct stage1 *s1, bool upper,
     uint64_t size = (uint64_t)1 << (64 - txsz), base = upper ? -size : 0, step, walks = 0;
     bool more = true;
     for (uint64_t at = 0; at < size && more && walks < WALKS_MAX; at += step, walks++) {
-        struct stage1_leaf leaf;
+        struct tlb_leaf leaf;
         struct fault fault = {0};
         if (stage1_walk(s1, stage2_of(vm->tables), &vm->board->memory, gva(base + at), &look, NULL,
                         &leaf, &fault)) {

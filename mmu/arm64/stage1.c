@@ -198,7 +198,7 @@ static bool is_dirtiable(const struct walk *w, uint64_t desc)
 /* D8.4 "Memory access control": AP with APTable, UXN and PXN with their table bits, WXN. EL1 never
  * executes what EL0 can write. A page whose dirty state hardware manages counts as writable here.
  */
-static void decode_permissions(const struct walk *w, uint64_t desc, struct stage1_leaf *leaf)
+static void decode_permissions(const struct walk *w, uint64_t desc, struct tlb_leaf *leaf)
 {
     uint64_t h = w->hierarchy;
     bool el0 = desc & DESC_AP_EL0 && !(h & TABLE_NO_EL0);
@@ -206,9 +206,9 @@ static void decode_permissions(const struct walk *w, uint64_t desc, struct stage
     bool wxn = w->s1->sctlr & SCTLR_WXN;
     bool x1 = !(desc & DESC_PXN || h & TABLE_PXN) && !(writable && (el0 || wxn));
     bool x0 = !(desc & DESC_UXN || h & TABLE_UXN) && !(writable && el0 && wxn);
-    leaf->el0_any = el0;
-    leaf->el1 = (uint8_t)(PERMIT_R | (writable ? PERMIT_W : 0) | (x1 ? PERMIT_X : 0));
-    leaf->el0 =
+    leaf->unprivileged_any = el0;
+    leaf->privileged = (uint8_t)(PERMIT_R | (writable ? PERMIT_W : 0) | (x1 ? PERMIT_X : 0));
+    leaf->unprivileged =
         (uint8_t)((el0 ? PERMIT_R : 0) | (el0 && writable ? PERMIT_W : 0) | (x0 ? PERMIT_X : 0));
 }
 
@@ -218,9 +218,9 @@ static uint16_t translate_asid(const struct stage1 *s1)
     return (uint16_t)(s1->tcr & TCR_AS ? asid : asid & 0xff);
 }
 
-static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct stage1_leaf *leaf)
+static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct tlb_leaf *leaf)
 {
-    *leaf = (struct stage1_leaf){
+    *leaf = (struct tlb_leaf){
         .page = gpa(leaf_page(&w->shape, level, desc, w->a.v)),
         .leaf_size = (uint64_t)1 << level_shift(&w->shape, level),
         .level = (uint8_t)level,
@@ -233,18 +233,18 @@ static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct s
 }
 
 /* The page is clean: take back the W that decode_permissions gave in advance. */
-static void mark_clean(struct stage1_leaf *leaf)
+static void mark_clean(struct tlb_leaf *leaf)
 {
     leaf->writable_clean = true;
-    leaf->el1 &= (uint8_t)~PERMIT_W;
-    leaf->el0 &= (uint8_t)~PERMIT_W;
+    leaf->privileged &= (uint8_t)~PERMIT_W;
+    leaf->unprivileged &= (uint8_t)~PERMIT_W;
 }
 
 /* Hardware management of the access flag and of dirty state (AArch64.SettingAccessFlagPermitted,
  * AArch64.SettingDirtyStatePermitted). Dirty state changes only for
  * a write that stage 1 permits; the access flag may change even so. A permission fault comes before
  * a fault on the update. */
-static bool finish_leaf(const struct walk *w, gpa_t table, uint64_t desc, struct stage1_leaf *leaf)
+static bool finish_leaf(const struct walk *w, gpa_t table, uint64_t desc, struct tlb_leaf *leaf)
 {
     const struct access *access = w->access;
     struct fault ignored;
@@ -260,7 +260,7 @@ static bool finish_leaf(const struct walk *w, gpa_t table, uint64_t desc, struct
     return now == desc || access->inspect || write_entry(w, table, leaf->level, now) || !permitted;
 }
 
-static bool walk_levels(struct walk *w, uint64_t table, struct stage1_leaf *leaf)
+static bool walk_levels(struct walk *w, uint64_t table, struct tlb_leaf *leaf)
 {
     const struct shape *s = &w->shape;
     for (int level = s->start;; level++) {
@@ -287,7 +287,7 @@ static bool walk_levels(struct walk *w, uint64_t table, struct stage1_leaf *leaf
 
 /* Stage 1 off (AArch64.S1DisabledOutput): flat; data is Device-nGnRnE, instructions are Normal,
  * write-through cacheable or not as SCTLR_EL1.I says. A tag is still no part of the address. */
-static bool flat_leaf(const struct walk *w, struct stage1_leaf *leaf)
+static bool flat_leaf(const struct walk *w, struct tlb_leaf *leaf)
 {
     const uint8_t all = PERMIT_R | PERMIT_W | PERMIT_X;
     uint64_t a = w->a.v;
@@ -296,7 +296,7 @@ static bool flat_leaf(const struct walk *w, struct stage1_leaf *leaf)
     if (a >> w->s1->pa_bits)
         return fail(w, FAULT_ADDRESS_SIZE, 0);
     bool fetch = w->access->kind == ACCESS_FETCH;
-    *leaf = (struct stage1_leaf){
+    *leaf = (struct tlb_leaf){
         .page = gpa_if_stage1_off(gva(a & ~PAGE_MASK)),
         .leaf_size = PAGE_SIZE,
         .attr = !fetch                   ? 0
@@ -305,15 +305,15 @@ static bool flat_leaf(const struct walk *w, struct stage1_leaf *leaf)
         .device = !fetch,
         .global = true,
         .asid = translate_asid(w->s1),
-        .el1 = all,
-        .el0 = all,
+        .privileged = all,
+        .unprivileged = all,
     };
     return true;
 }
 
 bool stage1_walk(const struct stage1 *s1, const struct stage2 *s2, struct memory *m, gva_t a,
                  const struct access *access, const struct walk_observer *observer,
-                 struct stage1_leaf *leaf, struct fault *fault)
+                 struct tlb_leaf *leaf, struct fault *fault)
 {
     struct walk w = {
         .s1 = s1, .s2 = s2, .m = m, .a = a, .access = access, .observer = observer, .fault = fault};
@@ -333,22 +333,23 @@ bool stage1_walk(const struct stage1 *s1, const struct stage2 *s2, struct memory
 
 /* PSTATE.PAN: EL1 data accesses to what EL0 may read or write ("Privileged Access Never"); cache
  * maintenance is exempt. */
-static bool pan_refuses(const struct stage1_leaf *leaf, const struct access *access)
+static bool pan_refuses(const struct tlb_leaf *leaf, const struct access *access)
 {
-    return access->privileged && access->pan && leaf->el0_any && !access->cache_op;
+    return access->privileged && access->pan && leaf->unprivileged_any && !access->cache_op;
 }
 
 /* Would the write be allowed, had hardware made the clean page dirty? Cache maintenance and AT ask
  * without making it so. */
-static bool clean_write_allowed(const struct stage1_leaf *leaf, const struct access *access)
+static bool clean_write_allowed(const struct tlb_leaf *leaf, const struct access *access)
 {
     bool no_dirty = access->cache_op || access->translate_only || access->inspect;
-    return no_dirty && leaf->writable_clean && (access->privileged || leaf->el0 & PERMIT_R);
+    return no_dirty && leaf->writable_clean &&
+           (access->privileged || leaf->unprivileged & PERMIT_R);
 }
 
-static bool is_permitted(const struct stage1_leaf *leaf, const struct access *access)
+static bool is_permitted(const struct tlb_leaf *leaf, const struct access *access)
 {
-    uint8_t permits = access->privileged ? leaf->el1 : leaf->el0;
+    uint8_t permits = access->privileged ? leaf->privileged : leaf->unprivileged;
     if (access->kind == ACCESS_FETCH)
         return permits & PERMIT_X;
     if (pan_refuses(leaf, access))
@@ -358,7 +359,7 @@ static bool is_permitted(const struct stage1_leaf *leaf, const struct access *ac
     return permits & PERMIT_W || clean_write_allowed(leaf, access);
 }
 
-bool stage1_permits(const struct stage1_leaf *leaf, gva_t a, const struct access *access,
+bool stage1_permits(const struct tlb_leaf *leaf, gva_t a, const struct access *access,
                     struct fault *fault)
 {
     if (is_permitted(leaf, access))

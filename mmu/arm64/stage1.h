@@ -26,8 +26,8 @@ struct stage1 {
  * access flag, not permissions. `a` may carry a tag (TBI). observer may be NULL. */
 bool stage1_walk(const struct stage1 *s1, const struct stage2 *s2, struct memory *m, gva_t a,
                  const struct access *access, const struct walk_observer *observer,
-                 struct stage1_leaf *leaf, struct fault *fault);
-bool stage1_permits(const struct stage1_leaf *leaf, gva_t a, const struct access *access,
+                 struct tlb_leaf *leaf, struct fault *fault);
+bool stage1_permits(const struct tlb_leaf *leaf, gva_t a, const struct access *access,
                     struct fault *fault);
 /* The granule of the tables of the high (TTBR1) or low half: 12, 14 or 16 bits. */
 unsigned stage1_granule_bits(const struct stage1 *s1, bool high);

@@ -58,7 +58,7 @@ static struct memory board;
 static struct stage1 s1;
 static struct stage2 s2;
 static struct fault fault;
-static struct stage1_leaf leaf;
+static struct tlb_leaf leaf;
 static const struct access el1_read = {.kind = ACCESS_READ, .privileged = true};
 static const struct access el1_write = {.kind = ACCESS_WRITE, .privileged = true};
 static const struct access el1_fetch = {.kind = ACCESS_FETCH, .privileged = true};
@@ -618,8 +618,8 @@ START_TEST(dirty_state)
         ck_assert(walk(0, &accesses[n]));
         ck_assert_uint_eq(get(at), dirties ? desc & ~AP(2) : desc);
         ck_assert_int_eq(leaf.writable_clean, managed && !dirties);
-        ck_assert_int_eq((leaf.el1 & PERMIT_W) != 0, dirties);
-        ck_assert_int_eq((leaf.el0 & PERMIT_W) != 0, dirties && user);
+        ck_assert_int_eq((leaf.privileged & PERMIT_W) != 0, dirties);
+        ck_assert_int_eq((leaf.unprivileged & PERMIT_W) != 0, dirties && user);
         bool reads = n == READ_1 || (n == READ_0 && user);
         bool writes =
             managed && (n == WRITE_1 || (user && (n == WRITE_0 || n == AT_0)) || n >= AT_1);

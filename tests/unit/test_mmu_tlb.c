@@ -16,44 +16,44 @@ static uint64_t random_below(uint64_t limit)
     return (random_state >> 20) % limit;
 }
 
-static struct stage1_leaf leaf_of(uint64_t page, uint64_t size, uint16_t asid, bool global)
+static struct tlb_leaf leaf_of(uint64_t page, uint64_t size, uint16_t asid, bool global)
 {
-    return (struct stage1_leaf){.page = gpa(page),
-                                .leaf_size = size,
-                                .level = size == 0x1000 ? 3 : 2,
-                                .attr = 0xff,
-                                .global = global,
-                                .asid = asid,
-                                .el1 = PERMIT_R | PERMIT_W,
-                                .el0 = PERMIT_R};
+    return (struct tlb_leaf){.page = gpa(page),
+                             .leaf_size = size,
+                             .level = size == 0x1000 ? 3 : 2,
+                             .attr = 0xff,
+                             .global = global,
+                             .asid = asid,
+                             .privileged = PERMIT_R | PERMIT_W,
+                             .unprivileged = PERMIT_R};
 }
 
-static struct stage1_tlb *fresh(void)
+static struct tlb *fresh(void)
 {
-    struct stage1_tlb *t = tlb_new();
+    struct tlb *t = tlb_new();
     ck_assert_ptr_nonnull(t);
     return t;
 }
 
 START_TEST(leaf_comes_back_whole)
 {
-    struct stage1_tlb *t = fresh();
+    struct tlb *t = fresh();
     for (unsigned i = 0; i < 16; i++) {
-        struct stage1_leaf l = {.page = gpa(0x123456789000),
-                                .leaf_size = 0x1000,
-                                .level = 3,
-                                .attr = 0x44,
-                                .device = i & 1,
-                                .global = i & 2,
-                                .asid = 0xfffe,
-                                .el1 = 5,
-                                .el0 = 2,
-                                .el0_any = i & 4,
-                                .writable_clean = i & 8};
+        struct tlb_leaf l = {.page = gpa(0x123456789000),
+                             .leaf_size = 0x1000,
+                             .level = 3,
+                             .attr = 0x44,
+                             .device = i & 1,
+                             .global = i & 2,
+                             .asid = 0xfffe,
+                             .privileged = 5,
+                             .unprivileged = 2,
+                             .unprivileged_any = i & 4,
+                             .writable_clean = i & 8};
         gva_t a = gva(0x7000 + i * PAGE_SIZE);
         ck_assert_ptr_null(tlb_lookup(t, a, 0xfffe));
         ck_assert(!tlb_insert(t, a, &l));
-        const struct stage1_leaf *got = tlb_lookup(t, a, 0xfffe);
+        const struct tlb_leaf *got = tlb_lookup(t, a, 0xfffe);
         ck_assert_ptr_nonnull(got);
         ck_assert_uint_eq(got->page.v, l.page.v);
         ck_assert_uint_eq(got->leaf_size, l.leaf_size);
@@ -62,9 +62,9 @@ START_TEST(leaf_comes_back_whole)
         ck_assert_int_eq(got->device, l.device);
         ck_assert_int_eq(got->global, l.global);
         ck_assert_uint_eq(got->asid, l.asid);
-        ck_assert_uint_eq(got->el1, l.el1);
-        ck_assert_uint_eq(got->el0, l.el0);
-        ck_assert_int_eq(got->el0_any, l.el0_any);
+        ck_assert_uint_eq(got->privileged, l.privileged);
+        ck_assert_uint_eq(got->unprivileged, l.unprivileged);
+        ck_assert_int_eq(got->unprivileged_any, l.unprivileged_any);
         ck_assert_int_eq(got->writable_clean, l.writable_clean);
     }
     tlb_free(t);
@@ -74,10 +74,10 @@ END_TEST
 START_TEST(entry_covers_its_leaf_and_no_more)
 {
     for (size_t i = 0; i < SIZES; i++) {
-        struct stage1_tlb *t = fresh();
+        struct tlb *t = fresh();
         uint64_t size = sizes[i], base = 0xffff800000000000 + 3 * size, to = 5 * size;
         uint64_t inside = size - PAGE_SIZE;
-        struct stage1_leaf l = leaf_of(to + inside, size, 1, false);
+        struct tlb_leaf l = leaf_of(to + inside, size, 1, false);
         tlb_insert(t, gva(base + inside + 0x123), &l);
         ck_assert_uint_eq(tlb_lookup(t, gva(base), 1)->page.v, to);
         ck_assert_uint_eq(tlb_lookup(t, gva(base + size - 1), 1)->page.v, to + inside);
@@ -94,8 +94,8 @@ END_TEST
 
 START_TEST(global_entries_serve_every_asid)
 {
-    struct stage1_tlb *t = fresh();
-    struct stage1_leaf l = leaf_of(0x5000, 0x1000, 7, true);
+    struct tlb *t = fresh();
+    struct tlb_leaf l = leaf_of(0x5000, 0x1000, 7, true);
     tlb_insert(t, gva(0x1000), &l);
     ck_assert_ptr_nonnull(tlb_lookup(t, gva(0x1000), 0));
     ck_assert_ptr_nonnull(tlb_lookup(t, gva(0x1000), 65535));
@@ -109,10 +109,10 @@ END_TEST
 
 START_TEST(offer_takes_nothing_away)
 {
-    struct stage1_tlb *t = fresh();
+    struct tlb *t = fresh();
     gva_t a = gva(0xffff800000201000);
-    struct stage1_leaf block = leaf_of(0x40200000, 0x200000, 1, true);
-    struct stage1_leaf page = leaf_of(0x5000, 0x1000, 2, true);
+    struct tlb_leaf block = leaf_of(0x40200000, 0x200000, 1, true);
+    struct tlb_leaf page = leaf_of(0x5000, 0x1000, 2, true);
     ck_assert(tlb_offer(t, a, &block));
     ck_assert(!tlb_offer(t, a, &page)); /* what is there stays, be it another translation */
     ck_assert_uint_eq(tlb_lookup(t, a, 9)->page.v, 0x40201000);
@@ -129,10 +129,10 @@ START_TEST(tlbi_drops_the_whole_leaf)
 {
     for (size_t i = 0; i < SIZES; i++)
         for (int kind = 0; kind < 4; kind++) {
-            struct stage1_tlb *t = fresh();
+            struct tlb *t = fresh();
             uint64_t size = sizes[i], base = 0x0000400000000000, other = base + 2 * size;
-            struct stage1_leaf mine = leaf_of(0, size, 3, false);
-            struct stage1_leaf theirs = leaf_of(0, 0x1000, 4, false);
+            struct tlb_leaf mine = leaf_of(0, size, 3, false);
+            struct tlb_leaf theirs = leaf_of(0, 0x1000, 4, false);
             tlb_insert(t, gva(base), &mine);
             tlb_insert(t, gva(other), &theirs);
             gva_t middle = gva(base + size / 2);
@@ -151,8 +151,8 @@ END_TEST
 
 START_TEST(tlbi_of_another_asid_or_va_drops_nothing)
 {
-    struct stage1_tlb *t = fresh();
-    struct stage1_leaf l = leaf_of(0, 0x200000, 3, false);
+    struct tlb *t = fresh();
+    struct tlb_leaf l = leaf_of(0, 0x200000, 3, false);
     tlb_insert(t, gva(0x200000), &l);
     ck_assert(!tlb_invalidate_asid(t, 4));
     ck_assert(!tlb_invalidate_va(t, gva(0x200000), 4));
@@ -165,8 +165,8 @@ END_TEST
 
 START_TEST(tlbi_operand_is_extended_from_bit_55)
 {
-    struct stage1_tlb *t = fresh();
-    struct stage1_leaf l = leaf_of(0, 0x1000, 3, false);
+    struct tlb *t = fresh();
+    struct tlb_leaf l = leaf_of(0, 0x1000, 3, false);
     tlb_insert(t, gva(0xffff800000001000), &l);
     tlb_invalidate_va(t, gva(0x0000800000001000), 3); /* another address */
     ck_assert_ptr_nonnull(tlb_lookup(t, gva(0xffff800000001000), 3));
@@ -178,9 +178,9 @@ END_TEST
 
 START_TEST(all_asids_of_an_address)
 {
-    struct stage1_tlb *t = fresh();
+    struct tlb *t = fresh();
     for (unsigned asid = 0; asid < 500; asid++) {
-        struct stage1_leaf l = leaf_of(asid * 0x1000ul, 0x1000, (uint16_t)(asid * 131), false);
+        struct tlb_leaf l = leaf_of(asid * 0x1000ul, 0x1000, (uint16_t)(asid * 131), false);
         tlb_insert(t, gva(0x400000), &l);
         tlb_insert(t, gva(0x401000), &l);
     }
@@ -198,14 +198,14 @@ END_TEST
 
 START_TEST(insert_replaces)
 {
-    struct stage1_tlb *t = fresh();
-    struct stage1_leaf clean = leaf_of(0x5000, 0x1000, 1, false), dirty = clean;
+    struct tlb *t = fresh();
+    struct tlb_leaf clean = leaf_of(0x5000, 0x1000, 1, false), dirty = clean;
     clean.writable_clean = true;
     tlb_insert(t, gva(0x1000), &clean);
     ck_assert(!tlb_insert(t, gva(0x1000), &dirty));
     ck_assert(!tlb_lookup(t, gva(0x1000), 1)->writable_clean);
     /* A page in place of a block: the engine may still hold the block's other pages. */
-    struct stage1_leaf block = leaf_of(0x200000, 0x200000, 1, false);
+    struct tlb_leaf block = leaf_of(0x200000, 0x200000, 1, false);
     ck_assert(!tlb_insert(t, gva(0x600000), &block));
     ck_assert(tlb_insert(t, gva(0x601000), &dirty));
     ck_assert_uint_eq(tlb_lookup(t, gva(0x601000), 1)->page.v, 0x5000);
@@ -216,8 +216,8 @@ END_TEST
 
 START_TEST(full_means_emptied_whole)
 {
-    struct stage1_tlb *t = fresh();
-    struct stage1_leaf l = leaf_of(0, 0x1000, 1, false);
+    struct tlb *t = fresh();
+    struct tlb_leaf l = leaf_of(0, 0x1000, 1, false);
     for (uint64_t i = 0; i < TLB_ENTRIES; i++)
         ck_assert(!tlb_insert(t, gva(i << PAGE_BITS), &l));
     for (uint64_t i = 0; i < TLB_ENTRIES; i++)
@@ -283,11 +283,11 @@ static const struct line *model_lookup(const struct model *m, uint64_t a, uint16
     return best;
 }
 
-static void random_insert(struct stage1_tlb *t, struct model *m, uint64_t a, uint16_t asid)
+static void random_insert(struct tlb *t, struct model *m, uint64_t a, uint16_t asid)
 {
     uint64_t size = sizes[random_below(SIZES)], to = random_below(1000) * size;
     bool global = random_below(3) == 0;
-    struct stage1_leaf l = leaf_of(to + ((a & (size - 1)) & ~PAGE_MASK), size, asid, global);
+    struct tlb_leaf l = leaf_of(to + ((a & (size - 1)) & ~PAGE_MASK), size, asid, global);
     bool flush = model_drop(m, true, a, true, asid, true);
     if (m->inserted == TLB_ENTRIES) {
         m->count = m->inserted = 0;
@@ -305,7 +305,7 @@ static void ck_large(bool said, bool was)
     ck_assert(said || !was);
 }
 
-static void random_invalidate(struct stage1_tlb *t, struct model *m, uint64_t a, uint16_t asid)
+static void random_invalidate(struct tlb *t, struct model *m, uint64_t a, uint16_t asid)
 {
     uint64_t kind = random_below(40);
     if (kind == 0) {
@@ -322,9 +322,9 @@ static void random_invalidate(struct stage1_tlb *t, struct model *m, uint64_t a,
     }
 }
 
-static void compare(struct stage1_tlb *t, const struct model *m, uint64_t a, uint16_t asid)
+static void compare(struct tlb *t, const struct model *m, uint64_t a, uint16_t asid)
 {
-    const struct stage1_leaf *got = tlb_lookup(t, gva(a), asid);
+    const struct tlb_leaf *got = tlb_lookup(t, gva(a), asid);
     const struct line *expected = model_lookup(m, a, asid);
     ck_assert_int_eq(got != NULL, expected != NULL);
     if (!got)
@@ -333,13 +333,13 @@ static void compare(struct stage1_tlb *t, const struct model *m, uint64_t a, uin
     ck_assert_uint_eq(got->leaf_size, expected->size);
 }
 
-static void save(struct stage1_tlb *t, struct bytes *out)
+static void save(struct tlb *t, struct bytes *out)
 {
     struct state s = state_saving(out);
     tlb_visit(t, &s);
 }
 
-static bool restore(struct stage1_tlb *t, struct reader *in)
+static bool restore(struct tlb *t, struct reader *in)
 {
     struct state s = state_restoring(in);
     tlb_visit(t, &s);
@@ -347,11 +347,11 @@ static bool restore(struct stage1_tlb *t, struct reader *in)
 }
 
 /* Saves, restores into a used TLB, and checks that both save the same. */
-static struct stage1_tlb *reload(struct stage1_tlb *t)
+static struct tlb *reload(struct tlb *t)
 {
     struct bytes a = {0}, b = {0};
-    struct stage1_tlb *other = fresh();
-    struct stage1_leaf l = leaf_of(0, 0x1000, 1, false);
+    struct tlb *other = fresh();
+    struct tlb_leaf l = leaf_of(0, 0x1000, 1, false);
     tlb_insert(other, gva(0x1234000), &l);
     save(t, &a);
     struct reader r = reader_of(a.data, a.size);
@@ -375,7 +375,7 @@ static uint64_t random_address(void)
 START_TEST(random_operations_match_the_model)
 {
     static struct model m;
-    struct stage1_tlb *t = fresh();
+    struct tlb *t = fresh();
     memset(&m, 0, sizeof m);
     random_state = (uint64_t)_i;
     for (int i = 0; i < 60000; i++) {
@@ -396,9 +396,9 @@ END_TEST
 
 START_TEST(bad_snapshots_are_refused)
 {
-    struct stage1_tlb *t = fresh();
+    struct tlb *t = fresh();
     struct bytes good = {0};
-    struct stage1_leaf l = leaf_of(0x5000, 0x1000, 1, false);
+    struct tlb_leaf l = leaf_of(0x5000, 0x1000, 1, false);
     tlb_insert(t, gva(0x1000), &l);
     tlb_insert(t, gva(0x2000), &l);
     save(t, &good);
@@ -414,7 +414,7 @@ START_TEST(bad_snapshots_are_refused)
     } cases[] = {
         {3, "how often a TLB took an entry"}, {7, "how many entries a TLB has"},
         {26, "a TLB entry's size"},           {27, "a TLB entry's level"},
-        {29, "a TLB entry's rights"},         {30, "a TLB entry's rights at EL0"},
+        {29, "a TLB entry's rights"},         {30, "a TLB entry's unprivileged rights"},
         {31, "a TLB entry's flags"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
