@@ -36,7 +36,8 @@ enum machine_quirk {
                                        such as an event or an interrupt, comes behind the attempt */
     QUIRK_DEVICE_NAMES = 1u << 21, /* semihosting opens files that are called as Windows' devices */
     QUIRK_INPUT_WAITS = 1u << 22,  /* input that no device has room for keeps a VM waiting */
+    QUIRK_ILLEGAL_FIRST = 1u << 23, /* an Illegal State exception comes before those of fetching */
 };
-#define MACHINE_QUIRKS 0x7fffffu /* all of them */
+#define MACHINE_QUIRKS 0xffffffu /* all of them */
 
 #endif

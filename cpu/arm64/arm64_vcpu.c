@@ -98,7 +98,8 @@ static enum engine_before_fetch before_fetch(void *cpu, uint64_t pc)
     uint64_t pstate = engine_pstate(e);
     if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate) ||
         (step_is_on(v) && step_may_run(v, pc, 0, pstate) == 0) ||
-        (v->spsr_is_odd && illegal_may_run(v, pc, 0, pstate) == 0))
+        (v->cpu.world->quirks & QUIRK_ILLEGAL_FIRST && v->spsr_is_odd &&
+         illegal_may_run(v, pc, 0, pstate) == 0))
         return ENGINE_BEFORE_MACHINE;
     const struct points *points = v->cpu.world->points;
     bool is_point = points && points_may_run(points, pc, 4, 4, engine_executed(e)) == 0;

@@ -3,6 +3,7 @@
  * IL set puts blocks under watch until it is replaced: the ERET that uses it is carried out here,
  * and whatever has PSTATE.IL set takes an Illegal State exception. */
 #include "cpu/arm64/cpu_internal.h"
+#include "emu/machine.h"
 
 uint64_t illegal_may_run(struct arm64_vcpu *v, uint64_t pc, unsigned size_bytes, uint64_t pstate)
 {
@@ -30,6 +31,14 @@ static void return_illegally(struct arm64_vcpu *v, uint64_t spsr)
     engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
 }
 
+/* A misaligned PC and Instruction Aborts come first (D1.3.5): the engine raises those. */
+static bool comes_first(struct arm64_vcpu *v, uint64_t pc)
+{
+    uint32_t word;
+    return v->cpu.world->quirks & QUIRK_ILLEGAL_FIRST ||
+           (pc % 4 == 0 && translate_peek(v, pc, &word));
+}
+
 bool illegal_take_pending(struct arm64_vcpu *v)
 {
     struct engine *e = v->cpu.world->engine;
@@ -38,6 +47,8 @@ bool illegal_take_pending(struct arm64_vcpu *v)
         return false;
     uint64_t pstate = engine_pstate(e);
     if (pstate & PSTATE_IL) {
+        if (!comes_first(v, engine_pc(e)))
+            return false;
         engine_count_attempt(e);
         exception_take(v, VECTOR_SYNC, esr_of(EC_ILLEGAL_STATE, 0), engine_pc(e), false, 0);
         return true;

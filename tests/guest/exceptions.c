@@ -438,6 +438,18 @@ static void illegal_state(void)
     trap_eret(&t, (uint64_t)el0_return, SPSR_EL0T | SPSR_IL, 0);
     CHECK_TRAP("EL0 with IL", t, ESR(EC_ILLEGAL, 0), EL0_VECTOR, (uint64_t)el0_return);
     check_spsr(&t, SPSR_EL0T | SPSR_IL);
+    /* What is wrong with the PC, or with fetching there, comes before it (D1.3.5, priorities of
+     * synchronous exceptions). */
+    t = (struct trap){.x = {0}};
+    trap_eret(&t, PAGE(UNMAPPED), 0x3c9, 0);
+    CHECK_TRAP("IL where nothing is mapped", t, ESR(EC_IABORT_EL1, FSC_TRANSLATION + 3), EL1_VECTOR,
+               PAGE(UNMAPPED));
+    check_spsr(&t, SPSR_EL1H | SPSR_IL);
+    t = (struct trap){.x = {0}};
+    trap_eret(&t, (uint64_t)after_return + 2, 0x3c9, 0);
+    CHECK_TRAP("IL at half an instruction", t, ESR(EC_PC_ALIGNMENT, 0), EL1_VECTOR,
+               (uint64_t)after_return + 2);
+    check_spsr(&t, SPSR_EL1H | SPSR_IL);
 }
 
 int main(void)
