@@ -112,7 +112,9 @@ static bool base_is_known(const struct bases *b, unsigned n)
 
 static uint64_t base(struct engine *e, const struct bases *b, unsigned n)
 {
-    return b->known >> n & 1 ? b->value[n] : n == 31 ? engine_sp(e) : engine_x(e, n);
+    if (n == 31) /* SP is never known */
+        return engine_sp(e);
+    return b->known >> n & 1 ? b->value[n] : engine_x(e, n);
 }
 
 /* An addition of a constant to a base that is known gives another one. */

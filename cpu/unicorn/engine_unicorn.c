@@ -190,11 +190,12 @@ static bool add_hook(struct engine *g, int type, void *function, uint64_t from, 
     return check_uc(uc_hook_add(g->uc, &hook, type, function, g, from, to), "hook", e);
 }
 
-bool unicorn_hook_instruction(struct engine *g, void *function, int instruction, struct error *e)
+bool unicorn_hook_instruction(struct engine *e, void *function, int instruction,
+                              struct error *error)
 {
     uc_hook hook;
-    return check_uc(uc_hook_add(g->uc, &hook, UC_HOOK_INSN, function, g, 1, 0, instruction), "hook",
-                    e);
+    return check_uc(uc_hook_add(e->uc, &hook, UC_HOOK_INSN, function, e, 1, 0, instruction), "hook",
+                    error);
 }
 
 /* Never called, as everything outside of the board's memory is refused by on_fill. That it exists
