@@ -102,7 +102,7 @@ const uint8_t *reader_bytes(struct reader *r, size_t size)
     return from;
 }
 
-uint64_t reader_int(struct reader *r, size_t size)
+uint64_t reader_int_by_bytes(struct reader *r, size_t size)
 {
     const uint8_t *from = reader_bytes(r, size);
     return from ? load_le(from, size) : 0;

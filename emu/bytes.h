@@ -35,7 +35,6 @@ struct reader {
 };
 
 struct reader reader_of(const void *data, size_t size);
-uint64_t reader_int(struct reader *r, size_t size);
 uint64_t reader_varint(struct reader *r);
 /* Borrows `size` bytes from the underlying data; NULL (and failed) past the end. */
 const uint8_t *reader_bytes(struct reader *r, size_t size);
@@ -59,6 +58,18 @@ static inline uint64_t load_le64(const void *from)
 {
     const uint8_t *b = (const uint8_t *)from;
     return load_le32(b) | (uint64_t)load_le32(b + 4) << 32;
+}
+
+/* An integer of 1 to 8 bytes. States are long rows of them: all 8 bytes are loaded, which is one
+ * instruction, without those that are too much; but for the last ones. */
+uint64_t reader_int_by_bytes(struct reader *r, size_t size);
+static inline uint64_t reader_int(struct reader *r, size_t size)
+{
+    if (r->failed || r->size - r->at < 8)
+        return reader_int_by_bytes(r, size);
+    uint64_t value = load_le64(r->data + r->at) & UINT64_MAX >> (64 - 8 * size);
+    r->at += size;
+    return value;
 }
 
 #endif

@@ -91,20 +91,6 @@ uint64_t state_numbered(struct state *s, const char *form, unsigned number, uint
     return value;
 }
 
-uint64_t state_value(struct state *s, const char *name, uint64_t value, size_t size)
-{
-    return state_numbered(s, name, 0, value, size);
-}
-
-uint64_t state_up_to(struct state *s, const char *name, uint64_t value, size_t size, uint64_t most)
-{
-    uint64_t now = state_value(s, name, value, size);
-    if (!s->in || now <= most)
-        return now;
-    state_refuse(s, name);
-    return 0;
-}
-
 bool state_bool(struct state *s, const char *name, bool value)
 {
     return state_up_to(s, name, value, 1, 1);

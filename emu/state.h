@@ -81,13 +81,26 @@ void state_part(struct state *s, const char *form, ...) TEXT_PRINTF(2, 3);
 void state_within(struct state *s, const char *form, unsigned number);
 
 /* Each gives back what the value is from now on: the same, or what was saved. `size` bytes of it
- * are kept. */
-uint64_t state_value(struct state *s, const char *name, uint64_t value, size_t size);
-/* One of a row: `form` is for printf, with one %u. */
+ * are kept. This one is of a row: `form` is for printf, with one %u. */
 uint64_t state_numbered(struct state *s, const char *form, unsigned number, uint64_t value,
                         size_t size);
+/* In the header for its constant sizes: going back a step restores thousands. */
+static inline uint64_t state_value(struct state *s, const char *name, uint64_t value, size_t size)
+{
+    if (s->in && size != STATE_VARINT)
+        return reader_int(s->in, size);
+    return state_numbered(s, name, 0, value, size);
+}
 /* It may not be restored with more than `most`: it is 0 then, and the reader failed. */
-uint64_t state_up_to(struct state *s, const char *name, uint64_t value, size_t size, uint64_t most);
+static inline uint64_t state_up_to(struct state *s, const char *name, uint64_t value, size_t size,
+                                   uint64_t most)
+{
+    uint64_t now = state_value(s, name, value, size);
+    if (!s->in || now <= most)
+        return now;
+    state_refuse(s, name);
+    return 0;
+}
 /* In a byte. */
 bool state_bool(struct state *s, const char *name, bool value);
 /* Up to 8 of them in a byte, the first in bit 0; the other bits are zero. */
