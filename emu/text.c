@@ -17,12 +17,10 @@ void text_put(struct bytes *out, const char *format, ...)
     CHECK(size >= 0);
     if (size < (int)sizeof text) {
         bytes_put(out, text, (size_t)size);
-    } else { /* room for the text and its NUL, which is then cut off */
-        size_t at = out->size;
-        for (int i = 0; i <= size; i++)
-            bytes_put(out, "", 1);
-        vsnprintf((char *)out->data + at, (size_t)size + 1, format, again);
-        out->size--;
+    } else { /* the NUL behind it is no part of it */
+        bytes_reserve(out, (size_t)size + 1);
+        vsnprintf((char *)out->data + out->size, (size_t)size + 1, format, again);
+        out->size += (size_t)size;
     }
     va_end(again);
 }

@@ -207,11 +207,6 @@ static bool read_parts(struct parser *p, const struct chunk *c, struct reader *r
 static bool read_digests(struct parser *p, const struct chunk *c, struct reader *r)
 {
     struct trace *t = p->t;
-    /* An entry has 33 bytes or more, so this many will do. */
-    size_t room = t->digest_count + r->size / 33;
-    struct trace_digest *digests = realloc(t->digests, (room + 1) * sizeof *digests);
-    CHECK_ROOM(digests);
-    t->digests = digests;
     uint64_t last = 0;
     while (!reader_at_end(r)) {
         uint64_t delta = reader_varint(r);
@@ -220,10 +215,11 @@ static bool read_digests(struct parser *p, const struct chunk *c, struct reader 
             return damaged(p, c->offset, "a list of digests is cut off");
         if (delta > UINT64_MAX - last)
             return damaged(p, c->offset, "a digest's instruction count is too large");
-        if (t->digest_count && d.instructions <= digests[t->digest_count - 1].instructions)
+        if (t->digest_count && d.instructions <= t->digests[t->digest_count - 1].instructions)
             return damaged(p, c->offset, "the instruction counts of the digests do not rise");
         last = d.instructions;
-        digests[t->digest_count++] = d;
+        t->digests = array_grow(t->digests, t->digest_count, sizeof *t->digests);
+        t->digests[t->digest_count++] = d;
     }
     return true;
 }
@@ -267,8 +263,7 @@ static bool read_snapshot(struct parser *p, const struct chunk *c, struct reader
         return damaged(p, c->offset, "a snapshot is cut off");
     if (t->snapshot_count == TRACE_SNAPSHOTS_MAX)
         return damaged(p, c->offset, "there are more snapshots than are ever written");
-    t->snapshots = realloc(t->snapshots, (t->snapshot_count + 1) * sizeof *t->snapshots);
-    CHECK_ROOM(t->snapshots);
+    t->snapshots = array_grow(t->snapshots, t->snapshot_count, sizeof *t->snapshots);
     struct trace_snapshot *s = &t->snapshots[t->snapshot_count++];
     *s = (struct trace_snapshot){.instructions = reader_int(r, 8)};
     s->before = t->snapshot_count - 1;

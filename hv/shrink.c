@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/check.h"
+#include "emu/array.h"
 #include "emu/journal_records.h"
 #include "hv/hv_internal.h"
 #include "mmu/tlb.h"
@@ -136,8 +136,7 @@ static void list_pages(struct search *s)
     for (hpa_t page = {0}; memory_next_touched(m, &page); page.v += PAGE_SIZE) {
         if (memory_page_is_zero(memory_at(m, page, PAGE_SIZE, MEMORY_READ)))
             continue;
-        s->pages = realloc(s->pages, (s->page_count + 1) * sizeof *s->pages);
-        CHECK_ROOM(s->pages);
+        s->pages = array_grow(s->pages, s->page_count, sizeof *s->pages);
         s->pages[s->page_count++] = page.v;
     }
     s->result->pages = s->result->pages_kept = s->page_count;

@@ -7,7 +7,6 @@
 
 #include "emu/check.h"
 
-/* Arrays are enlarged when their count is zero or a power of two, so no capacity is stored. */
 static char *room_for(struct config_strings *strings, size_t size)
 {
     strings->items = array_grow(strings->items, strings->count, sizeof *strings->items);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/check.h"
+#include "emu/array.h"
 #include "hv/foreign/observed_arch.h"
 
 void observed_stream_free(struct observed_stream *s)
@@ -16,14 +16,8 @@ struct observed_exit *observed_stream_add(struct observed_stream *s)
 {
     if (s->count == OBSERVED_EXITS_MAX)
         return NULL;
-    if (s->count == s->capacity) {
-        s->capacity = s->capacity ? 2 * s->capacity : 64;
-        s->exits = realloc(s->exits, s->capacity * sizeof *s->exits);
-        CHECK_ROOM(s->exits);
-    }
-    struct observed_exit *x = &s->exits[s->count++];
-    *x = (struct observed_exit){.known = 0};
-    return x;
+    s->exits = array_grow(s->exits, s->count, sizeof *s->exits);
+    return &s->exits[s->count++];
 }
 
 /* Encoding ----------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ struct observed_exit {
 
 struct observed_stream {
     struct observed_exit *exits; /* owned */
-    size_t count, capacity;
+    size_t count;
 };
 
 void observed_stream_free(struct observed_stream *s);

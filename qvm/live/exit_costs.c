@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/check.h"
+#include "emu/array.h"
 #include "qvm/host/host.h"
 
 void exit_costs_begin(struct exit_costs *c)
@@ -29,8 +29,7 @@ static struct cost_row *row_of(struct exit_costs *c, const struct vm *vm,
     for (c->last = 0; c->last < c->count; c->last++)
         if (is_row(&c->rows[c->last], vm, x, handler))
             return &c->rows[c->last];
-    c->rows = realloc(c->rows, (c->count + 1) * sizeof *c->rows);
-    CHECK_ROOM(c->rows);
+    c->rows = array_grow(c->rows, c->count, sizeof *c->rows);
     c->rows[c->count] = (struct cost_row){.vm = vm, .reason = x->reason, .handler = handler};
     return &c->rows[c->count++];
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "emu/check.h"
 
 struct region {
@@ -39,9 +40,7 @@ struct shmem_regions {
 
 static void add_chunk(struct shmem_regions *r, struct memory_chunk chunk)
 {
-    size_t size = (r->chunk_count + 1) * sizeof r->chunks[0];
-    r->chunks = realloc(r->chunks, size);
-    CHECK_ROOM(r->chunks);
+    r->chunks = array_grow(r->chunks, r->chunk_count, sizeof *r->chunks);
     r->chunks[r->chunk_count++] = chunk;
     r->page_count += chunk.size >> PAGE_BITS;
 }
