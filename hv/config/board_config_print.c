@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hv/config/config_strings.h"
+#include "emu/array.h"
 #include "emu/text.h"
 #include "hv/config/config_text.h"
 

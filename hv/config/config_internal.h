@@ -3,6 +3,7 @@
 #ifndef HV_CONFIG_CONFIG_INTERNAL_H
 #define HV_CONFIG_CONFIG_INTERNAL_H
 
+#include "emu/array.h"
 #include "emu/text.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config.h"

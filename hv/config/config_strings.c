@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "emu/check.h"
 
 static char *room_for(struct config_strings *strings, size_t size)

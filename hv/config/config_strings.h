@@ -2,7 +2,6 @@
 #ifndef HV_CONFIG_CONFIG_STRINGS_H
 #define HV_CONFIG_CONFIG_STRINGS_H
 
-#include "emu/array.h"
 #include "emu/text.h"
 #include "hv/config/config.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/array.h"
 #include "emu/machine.h"
-#include "hv/config/config_strings.h"
 #include "hv/tree/fdt.h"
 #include "hv/images/image.h"
 

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
+#include "emu/array.h"
 #include "emu/machine.h"
-#include "hv/config/config_strings.h"
 #include "hv/hv_internal.h"
 
 void placement_init(struct placement *p, struct vm *vm)

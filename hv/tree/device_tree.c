@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/bytes.h"
+#include "emu/array.h"
 #include "emu/check.h"
-#include "hv/config/config_strings.h"
 
 static void *copy(const void *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* The nodes of a tree by their phandles. */
 #include <stdlib.h>
 
-#include "hv/config/config_strings.h"
+#include "emu/array.h"
 #include "hv/tree/device_tree.h"
 
 static bool read_phandle(struct dt_index *index, struct dt_node *node, struct error *e)
