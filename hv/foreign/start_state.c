@@ -18,17 +18,8 @@ static bool is_zero(const uint8_t *data, size_t size)
 static void put_part(struct vm *vm, gpa_t to, const uint8_t *data, size_t size,
                      struct start_state *s)
 {
-    struct memory *m = &vm->board->memory;
-    struct guest_page leaf;
-    if (is_zero(data, size)) /* as memory is that nobody wrote */
+    if (is_zero(data, size) || vm_write(vm, to, data, size)) /* memory that nobody wrote is zero */
         return;
-    uint8_t *host = guest_tables_find(vm->tables, m, gpa(to.v & ~PAGE_MASK), &leaf)
-                        ? memory_at(m, hpa(leaf.page.v | (to.v & PAGE_MASK)), size, MEMORY_WRITE)
-                        : NULL;
-    if (host) {
-        memcpy(host, data, size);
-        return;
-    }
     if (!s->bytes_outside)
         s->first_outside = to.v;
     s->bytes_outside += size;
