@@ -36,18 +36,12 @@ static int by_phandle(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static int compare(const void *key, const void *element)
-{
-    uint32_t phandle = *(const uint32_t *)key;
-    uint32_t other = (*(struct dt_node *const *)element)->old_phandle;
-    return (phandle > other) - (phandle < other);
-}
-
 struct dt_node *dt_node_of_phandle(const struct dt_index *index, uint32_t phandle)
 {
-    struct dt_node **found = index->count ? bsearch(&phandle, index->nodes, index->count,
-                                                    sizeof index->nodes[0], compare)
-                                          : NULL;
+    const struct dt_node key = {.old_phandle = phandle}, *at = &key;
+    struct dt_node **found =
+        index->count ? bsearch(&at, index->nodes, index->count, sizeof index->nodes[0], by_phandle)
+                     : NULL;
     return found ? *found : NULL;
 }
 
