@@ -1,12 +1,13 @@
 /* What the syndrome of a guest exit says (ESR_EL2, Arm ARM D19.2.37). */
 #include "cpu/arm64/engine_arm64.h"
+#include "hv/arm64/observed_arm64.h"
 #include "hv/arm64/vm_arm64.h"
 #include "hv/hv_internal.h"
 
 /* Address size faults and external aborts on a walk. */
 bool arm64_table_is_damaged(const struct guest_exit *x)
 {
-    unsigned dfsc = x->detail[EXIT_SYNDROME] & 0x3f;
+    unsigned dfsc = x->detail[EXIT_SYNDROME] & ISS_STATUS;
     return dfsc < 4 || (dfsc >= 0x14 && dfsc <= 0x17);
 }
 
@@ -16,7 +17,7 @@ void arm64_trace_arguments(const struct guest_exit *x, uint32_t *reason, uint64_
     uint64_t esr = x->detail[EXIT_SYNDROME];
     *reason = (uint32_t)(esr >> ESR_EC_SHIFT);
     bool is_abort = *reason == EC_DATA_ABORT_LOWER || *reason == EC_INSN_ABORT_LOWER;
-    *payload = is_abort ? x->gpa.v : esr & 0x1ffffff;
+    *payload = is_abort ? x->gpa.v : esr & ISS_ALL;
 }
 
 enum exit_result arm64_call(struct vm *vm, struct vcpu *v, struct guest_exit *x)

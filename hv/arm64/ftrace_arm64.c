@@ -21,7 +21,7 @@ bool arm64_take_kvm_exit(struct ftrace_reading *r, struct ftrace_line *v, struct
     if (!scan_word(&at, &kind) || !scan_after(v->arguments, "PC:", 16, &pc) ||
         !(scan_after(v->arguments, "HSR_EC:", 16, &class) ||
           scan_after(v->arguments, "ESR_EC:", 16, &class)) ||
-        class > 0x3f)
+        class > CLASS_MAX)
         return import_ftrace_refuse(
             r, v,
             "kvm_exit wants `TRAP: HSR_EC: 0x.. (NAME), PC: 0x...`, or x86's `reason "
@@ -80,7 +80,7 @@ static bool take_hvc(struct ftrace_reading *r, struct ftrace_line *v, struct err
 {
     uint64_t pc, x0, immediate;
     if (!scan_after(v->arguments, "HVC at", 16, &pc) || !scan_after(v->arguments, "r0:", 16, &x0) ||
-        !scan_after(v->arguments, "imm:", 16, &immediate) || immediate > 0xffff)
+        !scan_after(v->arguments, "imm:", 16, &immediate) || immediate > ISS_IMMEDIATE)
         return import_ftrace_refuse(
             r, v, "kvm_hvc_arm64 wants `HVC at 0x... (r0: 0x..., imm: 0x...)`", e);
     struct observed_exit *x = import_ftrace_trap(r, v, EC_HVC, e);
@@ -173,6 +173,7 @@ static void put_fault(const struct board_event *e, struct bytes *out)
 /* What the hypervisor traces when it has looked at the syndrome. HVC's PC is behind it. */
 static void put_more(const struct board_event *e, uint64_t pc, uint64_t x0, struct bytes *out)
 {
+    uint32_t syndrome = (uint32_t)e->exit->detail[EXIT_SYNDROME];
     switch (e->reason) {
     case EC_DATA_ABORT_LOWER:
     case EC_INSN_ABORT_LOWER:
@@ -181,16 +182,16 @@ static void put_more(const struct board_event *e, uint64_t pc, uint64_t x0, stru
     case EC_HVC:
         export_ftrace_begin(e, "kvm_hvc_arm64", out);
         text_put(out, "HVC at 0x%016" PRIx64 " (r0: 0x%016" PRIx64 ", imm: 0x%" PRIx32 ")\n", pc,
-                 x0, (uint32_t)e->exit->detail[EXIT_SYNDROME] & 0xffff);
+                 x0, syndrome & ISS_IMMEDIATE);
         break;
     case EC_WFX:
         export_ftrace_begin(e, "kvm_wfx_arm64", out);
-        text_put(out, "guest executed wf%c at: 0x%016" PRIx64 "\n",
-                 (uint32_t)e->exit->detail[EXIT_SYNDROME] & 1 ? 'e' : 'i', pc);
+        text_put(out, "guest executed wf%c at: 0x%016" PRIx64 "\n", syndrome & ISS_WFE ? 'e' : 'i',
+                 pc);
         break;
     case EC_SYSREG:
         export_ftrace_begin(e, "kvm_handle_sys_reg", out);
-        text_put(out, "HSR 0x%08" PRIx32 "\n", (uint32_t)e->exit->detail[EXIT_SYNDROME]);
+        text_put(out, "HSR 0x%08" PRIx32 "\n", syndrome);
         break;
     default:
         break;

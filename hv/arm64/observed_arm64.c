@@ -8,8 +8,6 @@
 #include "emu/text.h"
 #include "hv/arm64/vm_arm64.h"
 
-#define CLASS_MAX 0x3fu
-
 static bool is_abort(unsigned class)
 {
     return class == EC_DATA_ABORT_LOWER || class == EC_INSN_ABORT_LOWER;

@@ -5,6 +5,8 @@
 #include "hv/foreign/import_verdict.h"
 #include "hv/foreign/observed_arch.h"
 
+#define CLASS_MAX 0x3fu /* of the exception class */
+
 /* Fields of the ISS, of which an exit may know some only. */
 #define ISS_ALL       0x1ffffffu
 #define ISS_STATUS    0x3fu /* IFSC, DFSC */
