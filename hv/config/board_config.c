@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPENS(context)   OPTION_OPENS, context
-#define APPLIES(context) OPTION_APPLIES, context
-#define NEITHER          OPTION_NEITHER, CONTEXT_NONE
-
 #define NAME_MAX_SIZE (sizeof((struct vdev *)0)->name - 1)
 
 /* A name that is one word in every message and file. */
@@ -259,13 +255,6 @@ static HANDLER(handle_smmu_streams)
     smmu(p)->stream_count = (uint32_t)count;
 }
 
-static HANDLER(handle_nothing)
-{
-    (void)p;
-    (void)option;
-    (void)arguments;
-}
-
 const struct config_option board_options[] = {
     {"board", NEITHER, 1, handle_board, "NAME", "names the board; the first option"},
     {"ram", NEITHER, 1, handle_bank, "START,LENGTH", "a bank of memory; repeatable"},
@@ -284,12 +273,12 @@ const struct config_option board_options[] = {
     {"loc", APPLIES(CONTEXT_SMMU), 1, handle_smmu_loc, "START", "its registers, 128 KiB"},
     {"streams", APPLIES(CONTEXT_SMMU), 1, handle_smmu_streams, "FIRST,COUNT",
      "the ids whose DMA it translates"},
-    {"name", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
-    {"loc", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
-    {"intr", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
-    {"stream", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
-    {"dma", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
-    {"streams", APPLIES(CONTEXT_SKIPPED), 1, handle_nothing, "", ""},
+    {"name", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
+    {"loc", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
+    {"intr", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
+    {"stream", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
+    {"dma", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
+    {"streams", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
     {NULL, NEITHER, 0, NULL, NULL, NULL},
 };
 

@@ -74,6 +74,11 @@ struct config_option {
     const char *summary; /* one line; "" for rows that only skip */
 };
 
+/* Class and context of a row. */
+#define OPENS(context)   OPTION_OPENS, context
+#define APPLIES(context) OPTION_APPLIES, context
+#define NEITHER          OPTION_NEITHER, CONTEXT_NONE
+
 /* What the driver reads: rows, and what is none. */
 struct language {
     const struct config_option *options; /* ends with a NULL name */

@@ -23,10 +23,6 @@ static HANDLER(handle_system)
     p->config->system = parser_keep(p, config_parse_word_piece(arguments));
 }
 
-#define OPENS(context)   OPTION_OPENS, context
-#define APPLIES(context) OPTION_APPLIES, context
-#define NEITHER          OPTION_NEITHER, CONTEXT_NONE
-
 const struct config_option config_options[] = {
     {"system", NEITHER, 1, handle_system, "NAME", "names the VM; the first option"},
     {"ram", NEITHER, 1, config_word_ram, "[START,]LENGTH", "memory, zeroed; repeatable"},
