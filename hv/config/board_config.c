@@ -287,28 +287,21 @@ static const struct language board_language = {
     .other_option = vdev_type_option,
     .is_other_somewhere = vdev_some_type_option,
     .nearest_other = vdev_nearest_option,
+    .finish = board_check,
 };
 
 bool board_config_parse(struct board_config *board, const char *const *words, size_t count,
                         const struct config_reader *reader, struct error *e)
 {
-    struct config_errors errors = {0};
+    struct parser p = {
+        .language = &board_language,
+        .board = board,
+        .words = {.arguments = words, .count = count, .reader = reader, .strings = &board->strings},
+    };
     *board = (struct board_config){.cpu_count = 1};
-    struct parser p = {.language = &board_language, .board = board, .errors = &errors};
-    p.words = (struct words){.arguments = words,
-                             .count = count,
-                             .reader = reader,
-                             .strings = &board->strings,
-                             .errors = &errors};
-    parser_run(&p);
-    board_check(&p);
-    words_free(&p.words);
-    bool ok = errors.lines.count == 0;
-    if (!ok) {
-        errors_report(&errors, e);
+    bool ok = parser_run(&p, e);
+    if (!ok)
         board_config_free(board);
-    }
-    strings_free(&errors.lines);
     return ok;
 }
 

@@ -88,12 +88,14 @@ struct language {
     bool (*other_option)(struct parser *p, const struct word *word);
     bool (*is_other_somewhere)(const char *name); /* or would be in some context */
     void (*nearest_other)(const struct parser *p, struct nearest *nearest);
+    void (*finish)(struct parser *p); /* behind the last word: what only the whole can tell */
 };
 
 /* config_language.c: the rows of a VM's configuration. */
 extern const struct config_option config_options[];
-/* config_parse.c: reads every word and calls the handlers of the language's options. */
-void parser_run(struct parser *p);
+/* config_parse.c: reads every word, calls the handlers of the language's options, and finishes.
+ * False, with all mistakes in the error. */
+bool parser_run(struct parser *p, struct error *e);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
     TEXT_PRINTF(3, 4);
 /* One number, or an error at the word. Silent if the word is bad already. */

@@ -103,15 +103,18 @@ static const struct language vm_language = {
     .other_option = vdev_type_option,
     .is_other_somewhere = vdev_some_type_option,
     .nearest_other = vdev_nearest_option,
+    .finish = parser_finish,
 };
 
 bool config_parse(struct vm_config *config, const char *const *words, size_t count,
                   const struct config_reader *reader, struct error *e)
 {
-    struct config_errors errors = {0};
     struct parser p = {.language = &vm_language,
                        .config = config,
-                       .errors = &errors,
+                       .words = {.arguments = words,
+                                 .count = count,
+                                 .reader = reader,
+                                 .strings = &config->strings},
                        .pic = vdev_default_pic,
                        .pic_name = vdev_default_pic->name};
     *config = (struct vm_config){
@@ -123,20 +126,9 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
     };
     config->cpu_model = strings_keep(&config->strings, vm_arches[0]->cpu->models[0].name,
                                      strlen(vm_arches[0]->cpu->models[0].name));
-    p.words = (struct words){.arguments = words,
-                             .count = count,
-                             .reader = reader,
-                             .strings = &config->strings,
-                             .errors = &errors};
-    parser_run(&p);
-    parser_finish(&p);
-    words_free(&p.words);
-    bool ok = errors.lines.count == 0;
-    if (!ok) {
-        errors_report(&errors, e);
+    bool ok = parser_run(&p, e);
+    if (!ok)
         config_free(config);
-    }
-    strings_free(&errors.lines);
     return ok;
 }
 

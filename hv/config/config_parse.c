@@ -204,7 +204,7 @@ static bool may_be_skipped(const struct parser *p, const struct word *word)
 
 /* After an unknown word the words behind it on the line are probably its arguments: nothing is said
  * about them. */
-void parser_run(struct parser *p)
+static void read_words(struct parser *p)
 {
     struct word word, unknown = {0};
     while (words_option(&p->words, &word)) {
@@ -225,4 +225,18 @@ void parser_run(struct parser *p)
             report_unknown(p, &word);
         unknown = word;
     }
+}
+
+bool parser_run(struct parser *p, struct error *e)
+{
+    struct config_errors errors = {0};
+    p->errors = p->words.errors = &errors;
+    read_words(p);
+    p->language->finish(p);
+    words_free(&p->words);
+    bool ok = errors.lines.count == 0;
+    if (!ok)
+        errors_report(&errors, e);
+    strings_free(&errors.lines);
+    return ok;
 }
