@@ -5,18 +5,18 @@
 
 /* The exit log -------------------------------------------------------------------------------- */
 
-/* NULL: the board has no such vCPU. */
-static struct vcpu *vcpu_of(const struct board *b, const struct exit_log_entry *entry)
+struct vcpu *exit_log_vcpu(const struct exit_log *s)
 {
-    const struct vm *vm = entry->vm < b->vm_count ? b->vms[entry->vm] : NULL;
-    return vm && entry->vcpu < vm->vcpu_count ? vm->vcpus[entry->vcpu] : NULL;
+    const struct board *b = s->board;
+    const struct vm *vm = s->head.vm < b->vm_count ? b->vms[s->head.vm] : NULL;
+    return vm && s->head.vcpu < vm->vcpu_count ? vm->vcpus[s->head.vcpu] : NULL;
 }
 
 void exit_log_arm(struct exit_log *s)
 {
     if (!s->board || s->mode != EXIT_LOG_PLAYS || !s->has_head || s->head.kind != EXIT_LOG_PMU_DUE)
         return;
-    struct vcpu *v = vcpu_of(s->board, &s->head);
+    struct vcpu *v = exit_log_vcpu(s);
     if (v)
         vcpu_counters_due(v, s->head.pmu_due.tick);
 }
@@ -285,7 +285,7 @@ static void play_pmu_due(struct vm *vm, struct exit_log_entry *entry)
     entry->pmu_due.changes = is_next && s->head.pmu_due.changes;
     put(vm->board, entry);
     if (entry->pmu_due.changes && s->has_head && s->head.kind == EXIT_LOG_PMU &&
-        vcpu_of(vm->board, &s->head) == vm->vcpus[entry->vcpu])
+        exit_log_vcpu(s) == vm->vcpus[entry->vcpu])
         vm->world.set_line(vm, entry->vcpu, CPU_LINE_PMU, s->head.pmu);
 }
 

@@ -88,7 +88,9 @@ void exit_log_end(struct exit_log *s, struct board *b);
  * by itself. */
 void exit_log_arm(struct exit_log *s);
 
-/* For exit_log_play.c. The head should have happened by now: it is reported, and left out. */
+/* For exit_log_play.c. Whose the head is; NULL: the board has no such vCPU. */
+struct vcpu *exit_log_vcpu(const struct exit_log *s);
+/* The head should have happened by now: it is reported, and left out. */
 void exit_log_missed(struct exit_log *s);
 /* The head belongs to a vCPU that does not run: reported, and the end of the run. */
 void exit_log_lose(struct exit_log *s);

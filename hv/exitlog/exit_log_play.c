@@ -100,15 +100,15 @@ static enum engine_stop do_act(struct exit_log *s, struct vcpu *v)
 /* Of any vCPU: monitors may count what others execute. */
 static enum engine_stop change_pmu_line(struct exit_log *s)
 {
-    const struct board *b = s->board;
-    if (s->head.vm >= b->vm_count || s->head.vcpu >= b->vms[s->head.vm]->vcpu_count) {
+    struct engine *e = s->board->engine;
+    const struct vcpu *v = exit_log_vcpu(s);
+    if (!v) {
         exit_log_lose(s);
         return ENGINE_SOFT;
     }
-    const struct vcpu_world *world = &b->vms[s->head.vm]->world;
-    engine_uncount_attempt(b->engine);
-    world->set_line(world->context, s->head.vcpu, CPU_LINE_PMU, s->head.pmu);
-    engine_count_attempt(b->engine);
+    engine_uncount_attempt(e);
+    v->world->set_line(v->world->context, v->index, CPU_LINE_PMU, s->head.pmu);
+    engine_count_attempt(e);
     return ENGINE_SOFT;
 }
 
