@@ -1,7 +1,6 @@
 /* Assembly of a board and its VMs, from top to bottom in the documented order: stage 2 and memory,
  * vCPUs, devices, blobs, start. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

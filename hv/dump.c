@@ -6,7 +6,6 @@
  * changes.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "emu/check.h"
 #include "hv/hv_internal.h"

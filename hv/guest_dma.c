@@ -1,7 +1,6 @@
 /* The port of a device that masters for its VM: behind it is the VM's guest-physical space. An iova
  * is a guest-physical address, and goes through stage 2 as a vCPU's access does: a device is as
  * little allowed to write ROM, or to read what is for writing only, as the guest is. */
-#include <string.h>
 
 #include "hv/exitlog/exit_log.h"
 #include "hv/hv_internal.h"

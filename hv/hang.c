@@ -4,7 +4,6 @@
  * nothing but other vCPUs, devices that write memory, or a watchdog can make anything else; so what
  * is done about it is a function of the machine's state, as everything else is. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "emu/text.h"

@@ -3,7 +3,6 @@
  * same model that a virtual device of its type is; the VM that has it is the one that runs it. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "hv/hv_internal.h"
 

@@ -9,7 +9,6 @@
  * With every vCPU halted, waiting, or taking the same exception for ever (hang.c), time moves to
  * the next event at once. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "emu/machine.h"
 #include "hv/hv_internal.h"

@@ -1,7 +1,6 @@
 /* An explained access as one JSON object. */
 #include <stdio.h>
 
-#include "cpu/arm64/syndrome.h"
 #include "emu/json.h"
 #include "emu/text.h"
 #include "hv/arm64/explain_arm64.h"

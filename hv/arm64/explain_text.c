@@ -1,6 +1,5 @@
 /* An explained access as text. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "cpu/arm64/syndrome.h"
 #include "emu/text.h"

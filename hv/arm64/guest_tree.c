@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpu/arm64/arm64.h"
 #include "emu/check.h"
 #include "emu/machine.h"
 #include "hv/tree/device_tree.h"

@@ -10,7 +10,6 @@
  * through exit_log_read_gva, sizes are compared with what is left, and one call moves at most
  * TRANSFER_MAX bytes, so that no instruction keeps the host busy for ever. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

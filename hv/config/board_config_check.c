@@ -2,7 +2,6 @@
 #include "hv/config/board_config_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void check_presence(struct parser *p)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hv/config/board_config_internal.h"
+#include "hv/config/config_catalogue.h"
 #include "hv/config/config_set.h"
 #include "emu/text.h"
 #include "vdev/pic.h"

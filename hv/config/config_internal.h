@@ -7,7 +7,6 @@
 #include "emu/text.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config.h"
-#include "hv/config/config_catalogue.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_numbers.h"
 #include "hv/config/config_strings.h"

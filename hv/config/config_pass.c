@@ -1,8 +1,6 @@
 /* The `pass` context: host memory and interrupts given to the guest. */
 #include "hv/config/config_internal.h"
 
-#include <string.h>
-
 HANDLER(config_word_pass)
 {
     (void)option;

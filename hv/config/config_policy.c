@@ -2,7 +2,6 @@
 #include "hv/config/config_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "emu/text.h"
 

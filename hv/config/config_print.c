@@ -1,7 +1,6 @@
 /* The canonical form: one statement a line, nothing left to a default or to the order of files. */
 #include "hv/config/config.h"
 
-#include "hv/config/config_catalogue.h"
 #include "emu/text.h"
 #include "hv/config/config_text.h"
 

@@ -1,12 +1,9 @@
 /* The report as text: one table a part, parts without rows are left out. */
 #include "hv/config/config_report.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "hv/config/config_catalogue.h"
 #include "hv/config/config_ranges.h"
 #include "hv/config/config_report_json.h"
 #include "emu/text.h"

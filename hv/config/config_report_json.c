@@ -1,7 +1,6 @@
 /* The report as JSON. */
 #include "hv/config/config_report_json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "emu/json.h"

@@ -2,7 +2,6 @@
 #include "emu/text.h"
 #include "hv/config/config_set.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "hv/config/config_internal.h"

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "hv/config/config_catalogue.h"
+
 /* `vdev-pl011.so`, `vdev-pl011` and `pl011` are the same. */
 static const char *type_name(struct parser *p, const struct word *word)
 {

@@ -1,6 +1,5 @@
 #include "hv/exitlog/exit_log_entry.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define MEMORY_MAX ((uint64_t)64 << 20) /* more than the logic moves at once */

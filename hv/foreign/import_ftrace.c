@@ -4,7 +4,6 @@
  */
 #include "hv/foreign/import_ftrace.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "hv/foreign/import.h"

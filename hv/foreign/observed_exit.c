@@ -1,7 +1,6 @@
 #include "hv/foreign/observed_exit.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "emu/array.h"
 #include "hv/foreign/observed_arch.h"

@@ -1,6 +1,5 @@
 #include "hv/foreign/start_state.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* Assembly step 7: blobs into guest memory, the device tree, and vCPU 0's start. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "emu/array.h"
 #include "emu/machine.h"

@@ -1,6 +1,5 @@
 #include "hv/snapshot/snapshot.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "emu/check.h"
