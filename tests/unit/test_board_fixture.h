@@ -42,6 +42,13 @@ static inline bool on_idle(void *context, uint64_t ns, uint64_t *passed_ns)
     return ns != UINT64_MAX;
 }
 
+/* As a trace's sink: its context is a struct bytes, which gets what is written. */
+static inline bool append(void *context, const void *data, size_t size)
+{
+    bytes_put(context, data, size);
+    return true;
+}
+
 #define MACHINE_VMS_MAX 2
 struct machine {
     struct image image;

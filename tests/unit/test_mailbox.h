@@ -1,10 +1,13 @@
 /* `vdev mailbox`, which only tests have: it receives frames into the guest's memory, one at a time,
- * and sends them from there; and it reads a host file by blocks. And a board with one.
+ * and sends them from there; and it reads a host file by blocks. And a board with one, and
+ * its recording.
  *
  * This stands for vdev/all.c: a program with it has no other devices than these. */
 #ifndef TEST_MAILBOX_H
 #define TEST_MAILBOX_H
 
+#include "emu/trace.h"
+#include "hv/exitlog/exit_log.h"
 #include "hv/snapshot/snapshot.h"
 #include "test_board_fixture.h"
 
@@ -136,6 +139,38 @@ static struct board *mailbox_board(const char *words, struct journal *j,
     struct board *b = board_new(NULL, &mailbox_config, 1, j, &options, sinks, &e);
     ck_assert_msg(b != NULL, "%s", e.text);
     return b;
+}
+
+/* Its recording, as a file and back. */
+static struct bytes trace_of(const struct journal *j)
+{
+    struct trace_writer w;
+    struct error e = {0};
+    struct bytes file = {0};
+    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = &file}, 0));
+    ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
+    ck_assert_msg(trace_record_step(&w, j, &e), "%s", e.text);
+    ck_assert(trace_writer_finish(&w));
+    return file;
+}
+
+static struct journal journal_of(const struct bytes *file)
+{
+    struct trace t;
+    struct journal j;
+    struct error e = {0};
+    ck_assert_msg(trace_parse(&t, file->data, file->size, NULL, &e), "%s", e.text);
+    trace_into_journal(&t, &j);
+    trace_free(&t);
+    return j;
+}
+
+/* Of exits that are played. */
+static void no_difference(void *context, const struct exit_log_difference *d)
+{
+    (void)context;
+    ck_abort_msg("instruction %llu: %s", (unsigned long long)d->instructions,
+                 d->what ? d->what : "something else");
 }
 
 #endif

@@ -1,8 +1,6 @@
 /* Host files that are read by ranges: a recording holds what was read, once, and replays without
  * the file; a file that is not what it was is said so, in the run and in its replay. */
 #include "emu/journal_records.h"
-#include "emu/trace.h"
-#include "hv/exitlog/exit_log.h"
 #include "hv/hv_internal.h"
 #include "test_mailbox.h"
 
@@ -107,47 +105,24 @@ static void check_same(struct digest a, struct digest b)
     ck_assert(memcmp(a.b, b.b, sizeof a.b) == 0);
 }
 
-static bool append(void *context, const void *data, size_t size)
-{
-    bytes_put(context, data, size);
-    return true;
-}
-
-static struct bytes trace_of(const struct journal *j, bool no_images)
-{
-    struct trace_writer w;
-    struct error e = {0};
-    struct bytes file = {0};
-    ck_assert(trace_writer_begin(&w, (struct trace_sink){.write = append, .context = &file}, 0));
-    w.no_images = no_images;
-    ck_assert(trace_write_config(&w, &(struct trace_text){"a", "x"}, 1));
-    ck_assert_msg(trace_record_step(&w, j, &e), "%s", e.text);
-    ck_assert(trace_writer_finish(&w));
-    return file;
-}
-
 /* What was read of a terabyte, each content once; and the file is not asked for again. */
 START_TEST(ranges_come_back)
 {
-    struct journal j = new_journal(UINT32_MAX, RANGE_GIVEN), again;
+    struct journal j = new_journal(UINT32_MAX, RANGE_GIVEN);
     struct digest recorded = run(&j);
     ck_assert_uint_gt(reads, 30);
     ck_assert_uint_eq(opened, 1);
     ck_assert_uint_eq(j.image_count, 1 + 9); /* the guest's code, and nine contents */
-    struct bytes file = trace_of(&j, false), before = sent;
+    struct bytes file = trace_of(&j), before = sent;
     sent = (struct bytes){0};
     ck_assert_uint_lt(file.size, 11 * (BLOCK_SIZE + 200));
-    struct trace t;
-    struct error e = {0};
-    ck_assert_msg(trace_parse(&t, file.data, file.size, NULL, &e), "%s", e.text);
-    trace_into_journal(&t, &again);
+    struct journal again = journal_of(&file);
     unsigned asked = reads;
     check_same(run(&again), recorded);
     ck_assert_uint_eq(reads, asked);
     ck_assert_uint_eq(opened, 1);
     ck_assert_uint_eq(sent.size, before.size);
     ck_assert_mem_eq(sent.data, before.data, sent.size);
-    trace_free(&t);
     journal_free(&j);
     journal_free(&again);
     bytes_free(&file);
@@ -213,13 +188,6 @@ START_TEST(a_snapshot_goes_on_with_ranges)
 }
 END_TEST
 
-static void differs(void *context, const struct exit_log_difference *d)
-{
-    (void)context;
-    ck_abort_msg("instruction %llu: %s", (unsigned long long)d->instructions,
-                 d->what ? d->what : "something else");
-}
-
 /* The log has what the device read of memory, each content once, also if it was taken away in
  * pieces; and the exits alone give the same. */
 START_TEST(exits_replay_with_ranges)
@@ -240,7 +208,7 @@ START_TEST(exits_replay_with_ranges)
     ck_assert_uint_gt(recorded.size, 16 * BLOCK_SIZE);
     ck_assert_uint_lt(pieces.size, 9 * BLOCK_SIZE + log.entries * 40);
     journal_replay(&j);
-    exit_log_expect(&played, EXIT_LOG_PLAYS, pieces.data, pieces.size, differs, NULL);
+    exit_log_expect(&played, EXIT_LOG_PLAYS, pieces.data, pieces.size, no_difference, NULL);
     b = board(&j, false, &played);
     board_run_to(b, UNTIL);
     board_free(b);

@@ -38,12 +38,6 @@ static void on_snapshot(void *context, struct board *b)
     recent_past_take(&past, b, context);
 }
 
-static bool append(void *context, const void *data, size_t size)
-{
-    bytes_put(context, data, size);
-    return true;
-}
-
 static struct vm_config config;
 static struct image image = {program, sizeof program / sizeof program[0]};
 
