@@ -38,6 +38,14 @@ violation() {
     bad=1
 }
 
+# violations SENTENCE: each line "file:line:text" of standard input is one.
+violations() {
+    local file line text
+    while IFS=: read -r file line text; do
+        violation "$file:$line: $1: $text"
+    done
+}
+
 # Prints "file:line:header" of every #include below the given folder.
 includes_of() {
     find "$1" -name '*.[ch]' -exec grep -HnE '^[[:space:]]*#[[:space:]]*include' {} + |
@@ -91,26 +99,22 @@ for library in "${libraries[@]}"; do
     everywhere+="|${library%|*}"
 done
 elf_only='cpu/unicorn/code_buffer\.c|cpu/unicorn/arm64/wrapped\.c'
-while IFS=: read -r file line text; do
-    [ -z "$file" ] || violation "$file:$line: only qvm/host/ knows an operating system: $text"
-done <<<"$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
-    grep -vE "^(qvm/host/host_[a-z]+\.c|$elf_only):|<($everywhere)>")"
+violations "only qvm/host/ knows an operating system" < <(
+    grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
+        grep -vE "^(qvm/host/host_[a-z]+\.c|$elf_only):|<($everywhere)>")
 
 # Definitions of names that a header of some C library has: what includes what differs between them.
 # (No system call is called as a register of AArch64 is.)
 taken='SYS_[A-Za-z0-9_]+|SIG[A-Z]{3,5}|LOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE|INFO|DEBUG|USER|PID)'
 taken="^[[:space:]]*(#[[:space:]]*define[[:space:]]+)?($taken)[[:space:]]*([=,(0-9]|\$)"
 taken+='|^[[:space:]]*struct (option|stat|tm|time(spec|val)|pollfd|iovec|dirent|passwd|group) \{'
-while IFS=: read -r file line text; do
-    [ -z "$file" ] || violation "$file:$line: a C library has a name like that: $text"
-done <<<"$(grep -rnE "$taken" --include='*.[ch]' "${!below[@]}" |
-    grep -vE '^qvm/host/host_[a-z]+\.c:|SYS_[A-Z0-9]+_EL[0-3]')"
+violations "a C library has a name like that" < <(grep -rnE "$taken" --include='*.[ch]' "${!below[@]}" |
+    grep -vE '^qvm/host/host_[a-z]+\.c:|SYS_[A-Z0-9]+_EL[0-3]')
 
 # What a format of printf means to a compiler differs between hosts: emu/text.h says it once.
-while IFS=: read -r file line text; do
-    [ -z "$file" ] || violation "$file:$line: TEXT_PRINTF (emu/text.h) says what takes a format: $text"
-done <<<"$(grep -rnE '__attribute__.*\<_*format(_arg)?_*[[:space:]]*\(' --include='*.[ch]' "${!below[@]}" |
-    grep -v '^emu/text\.h:')"
+violations "TEXT_PRINTF (emu/text.h) says what takes a format" < <(
+    grep -rnE '__attribute__.*\<_*format(_arg)?_*[[:space:]]*\(' --include='*.[ch]' "${!below[@]}" |
+        grep -v '^emu/text\.h:')
 
 # A device knows neither the board's memory nor how it is translated; regions that guests share are
 # taken from the one, and shown to guests by the assembly. What a span points to is for vdev/dma.c.
@@ -120,9 +124,8 @@ while IFS=: read -r file line header; do
     vdev/*:mmu/*) violation "$file:$line: $header: a device reaches memory through vdev/dma.h only" ;;
     esac
 done <<<"$all"
-while IFS=: read -r file line text; do
-    [ -z "$file" ] || violation "$file:$line: a device reaches memory through vdev/dma.h only: $text"
-done <<<"$(grep -rnE '\<memory_at\>|(\.|->)host\>' vdev --include='*.[ch]' | grep -v '^vdev/dma\.c:')"
+violations "a device reaches memory through vdev/dma.h only" < <(
+    grep -rnE '\<memory_at\>|(\.|->)host\>' vdev --include='*.[ch]' | grep -v '^vdev/dma\.c:')
 
 # Without FILE's own words nothing is left that names it.
 while IFS=: read -r file line text; do
@@ -146,10 +149,8 @@ done <<<"$all"
 # Nor does any other file speak of its registers, instructions or exception classes; but what older
 # machines did has no other name (emu/machine.h).
 words='\<[A-Z][A-Z0-9]*_EL[0-3]\>|\<(PSTATE|ESR|SYSREG|WFI|WFE|HVC|SMC|EL[0-3]|TLBI|ERET|LDXR)\>|\<EC_[A-Z]'
-while IFS=: read -r file line text; do
-    [ -z "$file" ] || violation "$file:$line: only arm64/ speaks of AArch64: $text"
-done <<<"$(grep -rnE "$words" --include='*.[ch]' "${!below[@]}" |
-    grep -vE '^[a-z/]+/(arm64|x86)/|^vdev/gic/|^emu/machine\.h:')"
+violations "only arm64/ speaks of AArch64" < <(grep -rnE "$words" --include='*.[ch]' "${!below[@]}" |
+    grep -vE '^[a-z/]+/(arm64|x86)/|^vdev/gic/|^emu/machine\.h:')
 
 # Files that documents and comments name are there, but for the one that writing-a-vdev.md writes.
 while IFS=: read -r file line name; do
