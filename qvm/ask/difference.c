@@ -98,8 +98,7 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
 static void put_entry(const struct exit_log_difference *d, const struct exit_log_entry *entry,
                       struct bytes *out)
 {
-    const struct vm *vm = vm_of(d, entry);
-    const struct vm_arch *arch = vm ? vm->arch : vm_arches[0];
+    const struct vm_arch *arch = vm_of(d, entry)->arch;
     switch (entry->kind) {
     case EXIT_LOG_EXIT:
         text_put(out, "the guest exit ");

@@ -7,11 +7,6 @@
 #include "hv/board.h"
 #include "emu/text.h"
 
-static const char *reason_word(unsigned index)
-{
-    return vm_arches_exit_name(index);
-}
-
 static const char *result_word(unsigned index)
 {
     return index <= EXIT_STOPPED ? exit_result_name((enum exit_result)index) : NULL;
@@ -22,7 +17,7 @@ const struct where_name exit_columns[EXIT_COLUMNS + 1] = {
     [EXIT_COLUMN_INSN] = {"insn", false, NULL},
     [EXIT_COLUMN_VM] = {"vm", true, NULL},
     [EXIT_COLUMN_VCPU] = {"vcpu", false, NULL},
-    [EXIT_COLUMN_REASON] = {"reason", true, reason_word},
+    [EXIT_COLUMN_REASON] = {"reason", true, vm_arches_exit_name},
     [EXIT_COLUMN_PC] = {"pc", false, NULL},
     [EXIT_COLUMN_SYNDROME] = {"syndrome", false, NULL},
     [EXIT_COLUMN_GVA] = {"gva", false, NULL},
