@@ -34,7 +34,7 @@ struct search {
     unsigned thread;
     const char *name; /* of the register */
     size_t size;      /* bytes of the value */
-    /* A register: of the thread's vCPU, by gdb's number; or a system register, by its index. */
+    /* A register of the thread's vCPU, by its id: */
     bool is_register;
     unsigned number;
     /* Else memory: */
