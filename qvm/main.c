@@ -1,6 +1,5 @@
 /* The command line. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "emu/check.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_help.h"
-#include "hv/config/config_report.h"
 #include "mmu/memory.h"
 #include "qvm/live/chaos_search.h"
 #include "qvm/check_config.h"

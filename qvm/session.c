@@ -1,9 +1,7 @@
 #include "qvm/session.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "emu/check.h"
 #include "emu/trace.h"

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 struct trace_end verdict_of(struct board *b, int status, char *sentence, size_t size)
 {

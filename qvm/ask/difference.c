@@ -1,11 +1,9 @@
 #include "qvm/ask/difference.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "emu/text.h"
 #include "hv/explain/instruction.h"
-#include "hv/images/symbols.h"
 #include "qvm/ask/question.h"
 
 /* The exit that the entry belongs to, or NULL: interrupts and turns belong to none. */

@@ -1,7 +1,6 @@
 #include "qvm/ask/divergence.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "emu/check.h"

@@ -1,6 +1,5 @@
 /* `qvm explain TRACE --exit N`: why a guest left to the hypervisor, and what came of it. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "emu/text.h"

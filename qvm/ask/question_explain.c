@@ -1,7 +1,6 @@
 /* `qvm explain TRACE --at N ADDR`: how an access at instruction N is translated; `qvm explain TRACE
  * --exit N`: why a guest exit happened (explain_exit.c). */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "emu/text.h"

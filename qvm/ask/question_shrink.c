@@ -2,7 +2,6 @@
  * with no more memory and inputs than that takes. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "emu/text.h"
 #include "hv/shrink.h"

@@ -9,7 +9,6 @@
  * they expect firmware to have enabled, and here there is none. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "vdev/vdev.h"
 
