@@ -44,7 +44,6 @@ bool arm64_write_memory(struct vcpu *v, gva_t to, const void *from, uint64_t siz
 bool translate_fill(void *cpu, uint64_t page_va, enum access_kind kind, struct engine_page *page);
 bool translate_fill_as(void *cpu, uint64_t page_va, enum access_kind kind, bool unprivileged,
                        struct engine_page *page);
-uint16_t translate_asid(const struct stage1 *s1);
 /* What an access of the current EL to the page finds; `r` is filled unless it is plain memory. */
 enum found {
     FOUND_MEMORY,

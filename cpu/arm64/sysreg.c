@@ -447,10 +447,10 @@ static uint64_t read_row(struct arm64_vcpu *v, const struct row *r)
 /* TTBR0_EL1, TTBR1_EL1: what the engine has of another address space goes, global pages stay. */
 static void write_table_base(struct arm64_vcpu *v, const struct row *r, uint64_t value)
 {
-    uint16_t before = translate_asid(&v->stage1);
+    uint16_t before = stage1_asid(&v->stage1);
     memcpy((char *)v + r->value, &value, 8);
     new_regime(v);
-    if (translate_asid(&v->stage1) != before)
+    if (stage1_asid(&v->stage1) != before)
         engine_change_space(v->cpu.world->engine);
 }
 

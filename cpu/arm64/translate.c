@@ -6,18 +6,11 @@
 #include "emu/bytes.h"
 #include "emu/machine.h"
 
-uint16_t translate_asid(const struct stage1 *s1)
-{
-    bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
-    uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
-    return as ? asid : asid & 0xff;
-}
-
 static const struct tlb_leaf *cached_leaf(struct arm64_vcpu *v, gva_t a,
                                           const struct access *access)
 {
     const struct tlb_leaf *leaf =
-        tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), translate_asid(&v->stage1));
+        tlb_lookup(v->cpu.tlb, stage1_strip_tag(&v->stage1, a), stage1_asid(&v->stage1));
     bool walk_again = leaf && leaf->writable_clean && access->kind == ACCESS_WRITE;
     return walk_again ? NULL : leaf;
 }
@@ -52,8 +45,7 @@ static bool is_everybodys(const struct arm64_vcpu *v, gva_t a, const struct tlb_
             continue;
         if (!controls_alike(v, other) || debug_watched(other, a.v & ~PAGE_MASK))
             return false;
-        const struct tlb_leaf *there =
-            tlb_lookup(other->cpu.tlb, a, translate_asid(&other->stage1));
+        const struct tlb_leaf *there = tlb_lookup(other->cpu.tlb, a, stage1_asid(&other->stage1));
         if (!there || !same_leaf(leaf, there))
             return false;
     }

@@ -10,8 +10,6 @@
 #define SCTLR_EE  ((uint64_t)1 << 25)
 
 /* TCR_EL1 */
-#define TCR_A1 ((uint64_t)1 << 22)
-#define TCR_AS ((uint64_t)1 << 36)
 #define TCR_HA ((uint64_t)1 << 39)
 #define TCR_HD ((uint64_t)1 << 40)
 
@@ -212,12 +210,6 @@ static void decode_permissions(const struct walk *w, uint64_t desc, struct tlb_l
         (uint8_t)((el0 ? PERMIT_R : 0) | (el0 && writable ? PERMIT_W : 0) | (x0 ? PERMIT_X : 0));
 }
 
-static uint16_t translate_asid(const struct stage1 *s1)
-{
-    uint64_t asid = (s1->tcr & TCR_A1 ? s1->ttbr1 : s1->ttbr0) >> 48;
-    return (uint16_t)(s1->tcr & TCR_AS ? asid : asid & 0xff);
-}
-
 static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct tlb_leaf *leaf)
 {
     *leaf = (struct tlb_leaf){
@@ -226,7 +218,7 @@ static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct t
         .level = (uint8_t)level,
         .attr = (uint8_t)(w->s1->mair >> (8 * bits(desc, 4, 2))),
         .global = !(desc & DESC_NG),
-        .asid = translate_asid(w->s1),
+        .asid = stage1_asid(w->s1),
     };
     leaf->device = leaf->attr >> 4 == 0;
     decode_permissions(w, desc, leaf);
@@ -304,7 +296,7 @@ static bool flat_leaf(const struct walk *w, struct tlb_leaf *leaf)
                                          : 0x44,
         .device = !fetch,
         .global = true,
-        .asid = translate_asid(w->s1),
+        .asid = stage1_asid(w->s1),
         .privileged = all,
         .unprivileged = all,
     };

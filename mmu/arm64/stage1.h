@@ -31,6 +31,13 @@ bool stage1_permits(const struct tlb_leaf *leaf, gva_t a, const struct access *a
                     struct fault *fault);
 /* The granule of the tables of the high (TTBR1) or low half: 12, 14 or 16 bits. */
 unsigned stage1_granule_bits(const struct stage1 *s1, bool high);
+/* The current address space: TCR_EL1.A1 and AS. */
+static inline uint16_t stage1_asid(const struct stage1 *s1)
+{
+    bool a1 = s1->tcr >> 22 & 1, as = s1->tcr >> 36 & 1;
+    uint16_t asid = (uint16_t)((a1 ? s1->ttbr1 : s1->ttbr0) >> 48);
+    return as ? asid : asid & 0xff;
+}
 /* `a` with a top-byte tag replaced by the sign of bit 55 where TCR.TBI0/1 says so. */
 gva_t stage1_strip_tag(const struct stage1 *s1, gva_t a);
 
