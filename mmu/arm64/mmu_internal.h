@@ -115,6 +115,18 @@ static inline void desc_store(uint8_t *p, uint64_t d)
         p[i] = (uint8_t)(d >> (8 * i));
 }
 
+/* ESR_ELx.WnR: maintenance of caches counts as a write. */
+static inline bool counts_as_write(const struct access *access)
+{
+    return access->kind == ACCESS_WRITE || access->cache_op;
+}
+
+/* Such an access asks for permissions without making a clean page dirty. */
+static inline bool leaves_clean(const struct access *access)
+{
+    return access->cache_op || access->translate_only || access->inspect;
+}
+
 /* What a walk may change in the tables. */
 enum walk_effect { WALK_INSPECT, WALK_ACCESS, WALK_WRITE };
 

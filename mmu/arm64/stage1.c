@@ -41,12 +41,12 @@ struct walk {
 
 static bool fail(const struct walk *w, enum fault_class class, int level)
 {
-    *w->fault = (struct fault){.class = class,
-                               .stage = 1,
-                               .level = (int8_t)level,
-                               .write = (w->access->kind == ACCESS_WRITE || w->access->cache_op) &&
-                                        class != FAULT_EXTERNAL_ON_WALK,
-                               .gva = w->a};
+    *w->fault =
+        (struct fault){.class = class,
+                       .stage = 1,
+                       .level = (int8_t)level,
+                       .write = counts_as_write(w->access) && class != FAULT_EXTERNAL_ON_WALK,
+                       .gva = w->a};
     return false;
 }
 
@@ -334,8 +334,7 @@ static bool pan_refuses(const struct tlb_leaf *leaf, const struct access *access
  * without making it so. */
 static bool clean_write_allowed(const struct tlb_leaf *leaf, const struct access *access)
 {
-    bool no_dirty = access->cache_op || access->translate_only || access->inspect;
-    return no_dirty && leaf->writable_clean &&
+    return leaves_clean(access) && leaf->writable_clean &&
            (access->privileged || leaf->unprivileged & PERMIT_R);
 }
 
@@ -359,7 +358,7 @@ bool stage1_permits(const struct tlb_leaf *leaf, gva_t a, const struct access *a
     *fault = (struct fault){.class = FAULT_PERMISSION,
                             .stage = 1,
                             .level = (int8_t)leaf->level,
-                            .write = access->kind == ACCESS_WRITE || access->cache_op,
+                            .write = counts_as_write(access),
                             .gva = a};
     return false;
 }

@@ -190,12 +190,11 @@ bool stage2_inspect(const struct stage2 *s2, struct memory *m, gpa_t a,
  */
 static bool is_permitted(const struct stage2_leaf *leaf, const struct access *access)
 {
-    bool no_dirty = access->cache_op || access->translate_only || access->inspect;
     switch (access->kind) {
     case ACCESS_FETCH:
         return access->privileged ? leaf->x_el1 : leaf->x_el0;
     case ACCESS_WRITE:
-        return leaf->permits & PERMIT_W || (no_dirty && leaf->writable_clean);
+        return leaf->permits & PERMIT_W || (leaves_clean(access) && leaf->writable_clean);
     case ACCESS_READ:
         break;
     }
@@ -210,7 +209,7 @@ bool stage2_permits(const struct stage2_leaf *leaf, gpa_t a, const struct access
     *fault = (struct fault){.class = FAULT_PERMISSION,
                             .stage = 2,
                             .level = (int8_t)leaf->level,
-                            .write = access->kind == ACCESS_WRITE || access->cache_op,
+                            .write = counts_as_write(access),
                             .gpa = a};
     return false;
 }
