@@ -136,21 +136,11 @@ void memory_free(struct memory *m)
     *m = (struct memory){0};
 }
 
-static void mark_page(struct memory_bank *b, size_t page)
-{
-    bit_set(b->touched, page);
-    bit_set(b->seen, page);
-    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
-        bit_set(b->marks[who].pages, page);
-        bit_set(b->marks[who].groups, page / GROUP_PAGES);
-    }
-}
-
 static void mark_written(struct memory_bank *b, size_t first, size_t last)
 {
     for (size_t p = first; p <= last; p++)
         if (!bit_test(b->seen, p))
-            mark_page(b, p);
+            bank_mark(b, p);
 }
 
 void memory_set_source(struct memory *m, struct memory_source source)

@@ -60,11 +60,7 @@ bool memory_expect(struct memory *m, hpa_t page, struct hash128 hash)
     if (!b || bit_test(b->expected, p))
         return false;
     bit_set(b->expected, p);
-    bit_set(b->touched, p);
-    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
-        bit_set(b->marks[who].pages, p);
-        bit_set(b->marks[who].groups, p / GROUP_PAGES);
-    }
+    bank_mark(b, p);
     /* Its hash is known, that of its group is not. */
     bit_clear(b->marks[MEMORY_DIGESTS].pages, p);
     bit_clear(b->seen, p);

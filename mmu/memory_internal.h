@@ -55,6 +55,17 @@ static inline size_t bank_pages(const struct memory_bank *b)
     return b->group_count * GROUP_PAGES;
 }
 
+/* The page is written: every follower's mark. */
+static inline void bank_mark(struct memory_bank *b, size_t page)
+{
+    bit_set(b->touched, page);
+    bit_set(b->seen, page);
+    for (unsigned who = 0; who < MEMORY_FOLLOWERS; who++) {
+        bit_set(b->marks[who].pages, page);
+        bit_set(b->marks[who].groups, page / GROUP_PAGES);
+    }
+}
+
 /* The first page with the follower's mark at or after page `from`; bank_pages: there is none. A map
  * of groups stands before that of pages, as boards are large and little of them changes. */
 static inline size_t bank_next_written(const struct memory_bank *b, enum memory_follower who,
