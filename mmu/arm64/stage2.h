@@ -58,8 +58,6 @@ bool stage2_map(struct stage2 *s2, struct memory *m, gpa_t from, hpa_t to, uint6
                 unsigned attributes, struct error *e);
 /* Makes [from, from+size) fault again. May need tables (a block of which a part remains). */
 bool stage2_unmap(struct stage2 *s2, struct memory *m, gpa_t from, uint64_t size, struct error *e);
-/* Is every table that maps [from, from+size) in the board's memory? Building relies on it. */
-bool stage2_is_sound(const struct stage2 *s2, struct memory *m, gpa_t from, uint64_t size);
 
 /* The same as guest tables. */
 extern const struct guest_tables_type stage2_tables;

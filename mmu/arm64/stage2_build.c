@@ -218,13 +218,6 @@ static bool is_sound(const struct shape *s, struct memory *m, uint64_t table, in
     return true;
 }
 
-bool stage2_is_sound(const struct stage2 *s2, struct memory *m, gpa_t from, uint64_t size)
-{
-    struct shape s = shape_of(s2);
-    return range_inside(from.v, size, (uint64_t)1 << s.input_bits) &&
-           is_sound(&s, m, first_table(&s, s2->vttbr), s.start, (struct piece){from.v, size});
-}
-
 static uint64_t template_for(unsigned attributes)
 {
     uint64_t t = DESC_AF | SH_INNER;
@@ -306,7 +299,10 @@ static bool tables_unmap(struct guest_tables *t, struct memory *m, gpa_t from, u
 static bool tables_are_sound(const struct guest_tables *t, struct memory *m, gpa_t from,
                              uint64_t size)
 {
-    return stage2_is_sound(stage2_of(t), m, from, size);
+    const struct stage2 *s2 = stage2_of(t);
+    struct shape s = shape_of(s2);
+    return range_inside(from.v, size, (uint64_t)1 << s.input_bits) &&
+           is_sound(&s, m, first_table(&s, s2->vttbr), s.start, (struct piece){from.v, size});
 }
 
 static bool tables_find(const struct guest_tables *t, struct memory *m, gpa_t a,
