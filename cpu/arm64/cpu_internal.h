@@ -183,7 +183,9 @@ bool arm64_is_parked(struct vcpu *v, const struct vcpu_registers *r);
 
 /* timer.c */
 void timers_add(struct arm64_vcpu *v);
-#define TIMER_CTL_MOST 3 /* ENABLE and IMASK */
+/* CNTV_CTL_EL0, CNTP_CTL_EL0: D19.12. */
+enum { TIMER_CTL_ENABLE = 1, TIMER_CTL_IMASK = 2, TIMER_CTL_ISTATUS = 4 };
+#define TIMER_CTL_MOST (TIMER_CTL_ENABLE | TIMER_CTL_IMASK) /* what is kept */
 uint64_t timer_counter(const struct arm64_vcpu *v);
 uint64_t timer_read(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2);
 void timer_write(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2, uint64_t value);

@@ -2,8 +2,6 @@
  * board's virtual time; the guest sees it from its counter offset on. */
 #include "cpu/arm64/cpu_internal.h"
 
-enum { CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
-
 static uint64_t counter_at_zero(const struct arm64_vcpu *v)
 {
     return v->cpu.world->counter_offset;
@@ -26,9 +24,9 @@ static void update(struct vcpu_timer *t)
 {
     struct arm64_vcpu *v = t->vcpu;
     bool met = condition_met(t);
-    bool line = (t->ctl & CTL_ENABLE) && !(t->ctl & CTL_IMASK) && met;
+    bool line = (t->ctl & TIMER_CTL_ENABLE) && !(t->ctl & TIMER_CTL_IMASK) && met;
     uint64_t when = EVENT_NEVER;
-    if ((t->ctl & CTL_ENABLE) && !met && t->cval + counter_at_zero(v) >= t->cval)
+    if ((t->ctl & TIMER_CTL_ENABLE) && !met && t->cval + counter_at_zero(v) >= t->cval)
         when = vtime_ticks_at_count(v->cpu.world->vtime, t->cval + counter_at_zero(v), COUNTER_HZ);
     if (when != t->event.when_ticks) {
         event_at(v->cpu.world->events, &t->event, when);
@@ -100,7 +98,8 @@ uint64_t timer_read(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2)
     case 0:
         return (uint32_t)(t->cval - timer_counter(v));
     case 1:
-        return t->ctl | ((t->ctl & CTL_ENABLE) && condition_met(t) ? (uint32_t)CTL_ISTATUS : 0);
+        return t->ctl |
+               ((t->ctl & TIMER_CTL_ENABLE) && condition_met(t) ? (uint32_t)TIMER_CTL_ISTATUS : 0);
     default:
         return t->cval;
     }
@@ -114,7 +113,7 @@ void timer_write(struct arm64_vcpu *v, struct vcpu_timer *t, unsigned op2, uint6
         t->cval = timer_counter(v) + (uint64_t)(int64_t)(int32_t)(uint32_t)value;
         break;
     case 1:
-        t->ctl = value & (CTL_ENABLE | CTL_IMASK);
+        t->ctl = value & TIMER_CTL_MOST;
         break;
     default:
         t->cval = value;

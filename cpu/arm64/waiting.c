@@ -1,18 +1,15 @@
 /* Why a vCPU that does not get on waits, in words. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "cpu/arm64/cpu_internal.h"
 #include "emu/text.h"
 
-enum { CTL_ENABLE = 1, CTL_IMASK = 2 }; /* CNTV_CTL_EL0, CNTP_CTL_EL0: D19.12 */
-
 static void add_timer(const struct vtime *t, const struct vcpu_timer *timer, const char *name,
                       char *text, size_t size)
 {
-    if (!(timer->ctl & CTL_ENABLE))
+    if (!(timer->ctl & TIMER_CTL_ENABLE))
         return;
-    if (timer->ctl & CTL_IMASK) {
+    if (timer->ctl & TIMER_CTL_IMASK) {
         text_add(text, size, ", its %s timer is masked (IMASK)", name);
     } else if (timer->event.when_ticks != EVENT_NEVER) {
         uint64_t ns = vtime_scale(timer->event.when_ticks, 1000000000, t->rate_hz);
@@ -26,7 +23,7 @@ void arm64_timers_text(const struct vcpu *cpu, char *text, size_t size)
     const struct arm64_vcpu *v = arm64_of_const(cpu);
     add_timer(cpu->world->vtime, &v->timer_virtual, "virtual", text, size);
     add_timer(cpu->world->vtime, &v->timer_physical, "physical", text, size);
-    if (!((v->timer_virtual.ctl | v->timer_physical.ctl) & CTL_ENABLE))
+    if (!((v->timer_virtual.ctl | v->timer_physical.ctl) & TIMER_CTL_ENABLE))
         text_add(text, size, ", its timers are off");
 }
 
