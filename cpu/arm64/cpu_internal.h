@@ -131,6 +131,10 @@ static inline bool is_misaligned(const struct insn_memory *m)
     unsigned alignment = insn_alignment(m);
     return alignment && (m->address & (alignment - 1));
 }
+static inline bool is_in_page(const struct insn_memory *m)
+{
+    return (m->address & PAGE_MASK) + m->size <= PAGE_SIZE;
+}
 /* Does the access fault before it is translated? */
 bool alignment_faults(const struct arm64_vcpu *v, const struct insn_memory *m);
 /* Then takes the exception. */

@@ -96,11 +96,6 @@ static void fetch_refused(struct arm64_vcpu *v, uint64_t pc, struct refused *r)
     abort_take(v, pc, gva(pc), NULL, r);
 }
 
-static bool is_in_page(const struct insn_memory *m)
-{
-    return (m->address & PAGE_MASK) + m->size <= PAGE_SIZE;
-}
-
 /* Would exit_inside make it, if it is often so? */
 static bool is_easy(const struct arm64_vcpu *v, const struct refused *r)
 {

@@ -44,8 +44,7 @@ static enum exit_result exit_for_access(struct arm64_vcpu *v, const struct refus
     };
     if (m->class == INSN_CACHE) /* nothing is cached: maintenance of a device page does nothing */
         return EXIT_DONE;
-    bool crosses = (m->address & PAGE_MASK) + m->size > PAGE_SIZE;
-    if (crosses || (m->class != INSN_SINGLE && m->class != INSN_PAIR)) {
+    if (!is_in_page(m) || (m->class != INSN_SINGLE && m->class != INSN_PAIR)) {
         x.reason = EXIT_MMIO_OPAQUE;
         return v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
     }

@@ -17,10 +17,9 @@
 bool withheld_is_simple(const struct arm64_vcpu *v, const struct refused *r)
 {
     const struct insn_memory *m = &r->insn;
-    uint64_t sctlr = v->stage1.sctlr;
-    bool is_checked = m->ordered || r->is_device || (sctlr & (SCTLR_M | SCTLR_A)) != SCTLR_M;
-    if (!m->registers || (m->address & PAGE_MASK) + m->size > PAGE_SIZE ||
-        (is_checked && is_misaligned(m)) || (sctlr & (SCTLR_EE | SCTLR_E0E)))
+    bool is_checked = m->ordered || r->is_device || alignment_is_of_all(v);
+    if (!m->registers || !is_in_page(m) || (is_checked && is_misaligned(m)) ||
+        (v->stage1.sctlr & (SCTLR_EE | SCTLR_E0E)))
         return false;
     return m->rn != 31 || engine_sp(v->cpu.world->engine) % 16 == 0;
 }
