@@ -94,6 +94,14 @@ void vcpu_stop_timers(struct vcpu *v)
     v->world->arch->stop_timers(v);
 }
 
+static void reset_if_pending(struct vcpu *v)
+{
+    if (!v->reset_pending)
+        return;
+    v->reset_pending = false;
+    v->world->arch->reset(v);
+}
+
 void vcpu_load(struct vcpu *v, struct vcpu *before)
 {
     struct engine *e = v->world->engine;
@@ -114,10 +122,7 @@ void vcpu_load(struct vcpu *v, struct vcpu *before)
         else
             engine_flush_tlb(e);
     }
-    if (v->reset_pending) {
-        v->reset_pending = false;
-        v->world->arch->reset(v);
-    }
+    reset_if_pending(v);
 }
 
 bool vcpu_run(struct vcpu *v, struct engine_budget budget, enum engine_stop *why)
@@ -266,10 +271,7 @@ void vcpu_write_registers(struct vcpu *v, struct vcpu *loaded, const struct vcpu
     struct vcpu_registers before;
     vcpu_read_registers(v, loaded, &before);
     bool borrowed = borrow(v, loaded);
-    if (v->reset_pending) {
-        v->reset_pending = false;
-        v->world->arch->reset(v);
-    }
+    reset_if_pending(v);
     v->repeats = false;
     vcpu_send_event(v); /* what it waits for is another matter now */
     v->world->arch->write_registers(v, &before, r);
