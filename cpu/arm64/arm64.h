@@ -33,6 +33,11 @@ static inline unsigned sysreg_encoding(uint32_t word)
 #define PSTATE_UAO  (1u << 23)
 #define PSTATE_NZCV 0xf0000000u
 
+static inline bool at_el0(uint64_t pstate)
+{
+    return (pstate & PSTATE_EL) == PSTATE_EL0;
+}
+
 /* After reset, at EL1 with everything masked. */
 #define PSTATE_RESET (PSTATE_EL1H | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)
 

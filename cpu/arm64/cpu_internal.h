@@ -5,11 +5,6 @@
 #include "cpu/arm64/arm64_vcpu.h"
 #include "cpu/arm64/insn.h"
 
-static inline bool at_el0(uint64_t pstate)
-{
-    return (pstate & PSTATE_EL) == PSTATE_EL0;
-}
-
 static inline uint32_t esr_of(enum esr_ec ec, uint32_t iss)
 {
     return (uint32_t)ec << ESR_EC_SHIFT | ESR_IL | iss;

@@ -297,7 +297,7 @@ static bool is_behind(unsigned exception)
 /* An exit is a WFI inside the library, which at EL0 SCTLR_EL1.nTWI = 0 would trap. */
 static bool allow_exits(struct engine *e, uint64_t *sctlr)
 {
-    if ((engine_mode(e) & PSTATE_EL) != PSTATE_EL0)
+    if (!at_el0(engine_mode(e)))
         return false;
     *sctlr = get_system(e, SYS_SCTLR_EL1);
     if (*sctlr & SCTLR_NTWI)

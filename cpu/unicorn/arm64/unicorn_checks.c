@@ -68,8 +68,7 @@ void interposed_translates_block(void)
 
 static bool sp_is_checked(struct engine *e)
 {
-    bool el0 = (engine_mode(e) & PSTATE_EL) == PSTATE_EL0;
-    return e->part->checks & (el0 ? CHECK_SP_EL0 : CHECK_SP_EL1);
+    return e->part->checks & (at_el0(engine_mode(e)) ? CHECK_SP_EL0 : CHECK_SP_EL1);
 }
 
 static void note_access(struct engine *e, const struct insn_memory *m, uint32_t word)
