@@ -221,8 +221,6 @@ void pmu_reset(struct arm64_vcpu *v);
 /* The vCPU is in the engine from now on, or no more; `retired` is that of now then. */
 void pmu_load(struct arm64_vcpu *v);
 void pmu_unload(struct arm64_vcpu *v);
-/* Instructions of this vCPU that were not abandoned. */
-uint64_t pmu_retired(const struct arm64_vcpu *v);
 /* Before a run. True: something is due earlier than the caller knows. */
 bool pmu_looks_again(struct arm64_vcpu *v);
 /* Before a block with that PSTATE. True: counters count otherwise now, and the run has to stop. */

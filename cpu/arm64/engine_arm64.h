@@ -33,8 +33,7 @@ enum arm64_check {
 enum {
     ARM64_SP_EL0 = ARM64_REGISTERS, /* the stack pointers; stale for the one in use */
     ARM64_SP_EL1,
-    ARM64_MONITOR, /* struct arm64_monitor; setting one word clears it */
-    ARM64_ENGINE_REGISTERS,
+    ARM64_MONITOR,         /* struct arm64_monitor; setting one word clears it */
     ARM64_SYSREG = 0x10000 /* + SYSREG() */
 };
 

@@ -48,7 +48,8 @@ static uint64_t implemented(const struct arm64_vcpu *v)
     return CYCLES | ((1u << counters(v)) - 1);
 }
 
-uint64_t pmu_retired(const struct arm64_vcpu *v)
+/* Instructions of this vCPU that were not abandoned. */
+static uint64_t retired_now(const struct arm64_vcpu *v)
 {
     return v->retired +
            (v->cpu.loaded ? engine_executed(v->cpu.world->engine) - v->retired_since : 0);
@@ -62,7 +63,7 @@ void pmu_load(struct arm64_vcpu *v)
 
 void pmu_unload(struct arm64_vcpu *v)
 {
-    v->retired = pmu_retired(v);
+    v->retired = retired_now(v);
     v->retired_since = engine_executed(v->cpu.world->engine);
 }
 
@@ -113,7 +114,7 @@ static struct now counters_now(const struct arm64_vcpu *v)
     struct now now = {
         .cycles = v->pmccntr_base, .overflow = v->pmovsset, .prescale = v->pmu_prescale};
     uint64_t cycles = engine_executed(v->cpu.world->engine) - v->pmccntr_since;
-    uint64_t retired = pmu_retired(v) - v->pmu_retired_since;
+    uint64_t retired = retired_now(v) - v->pmu_retired_since;
     for (unsigned n = 0; n < PMU_EVENT_COUNTERS; n++)
         now.events[n] = v->pmevcntr[n];
     for (unsigned n = 0; n < counters(v); n++) {
@@ -135,7 +136,7 @@ static void bring_up_to_date(struct arm64_vcpu *v)
     for (unsigned n = 0; n < PMU_EVENT_COUNTERS; n++)
         v->pmevcntr[n] = now.events[n];
     v->pmccntr_since = engine_executed(v->cpu.world->engine);
-    v->pmu_retired_since = pmu_retired(v);
+    v->pmu_retired_since = retired_now(v);
 }
 
 /* Interrupts -----------------------------------------------------------------------------------
@@ -470,7 +471,7 @@ void pmu_reset(struct arm64_vcpu *v)
     memset(v->pmevcntr, 0, sizeof v->pmevcntr);
     memset(v->pmevtyper, 0, sizeof v->pmevtyper);
     v->pmccntr_since = engine_executed(v->cpu.world->engine);
-    v->pmu_retired_since = pmu_retired(v);
+    v->pmu_retired_since = retired_now(v);
     changed(v);
 }
 

@@ -33,7 +33,8 @@ void blocks_note_events(struct engine *e, uint64_t end)
     e->sets_at = e->sends_at = UINT64_MAX;
 }
 
-bool blocks_pause_waits(struct engine *e, uint64_t now)
+/* A pause was executed. True: it waits. */
+static bool pause_waits(struct engine *e, uint64_t now)
 {
     struct engine_event *event = e->callbacks->event;
     if (!event_is_known(e, now)) {
@@ -124,7 +125,7 @@ void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool 
         return;
     }
     blocks_note_events(e, e->fast.address + e->fast.size);
-    bool waits = pause && e->pause == PAUSE_WAITS && blocks_pause_waits(e, now);
+    bool waits = pause && e->pause == PAUSE_WAITS && pause_waits(e, now);
     bool yielded = pause && e->pause == PAUSE_YIELDS;
     blocks_grant(e, now);
     blocks_note_code(e, address, size);
