@@ -211,7 +211,7 @@ struct engine_head {
 };
 
 /* Unicorn. `model`: of the CPUs that it has of that architecture (struct arch, `name`). */
-struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause wfe,
+struct engine *engine_unicorn_new(const char *arch, const char *model, enum engine_pause pause,
                                   struct memory *memory, struct error *e);
 
 static inline void engine_free(struct engine *e) /* NULL: nothing */

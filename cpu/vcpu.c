@@ -177,8 +177,7 @@ void vcpu_tables_changed(struct vcpu *v)
     v->world->arch->translations_changed(v);
 }
 
-/* Registers and state: of a vCPU that may not be in the engine
- * -------------------------------------
+/* Registers and state: of a vCPU that may not be in the engine ------------------------------------
  */
 
 /* No instruction runs between the two loads, so nothing of the loaded vCPU changes. */

@@ -36,7 +36,7 @@ struct refused {
         bool is_watched;
         bool is_device; /* Device memory that is RAM: alignment is checked */
     } withheld;
-    bool has_word; /* fill_page read the instruction */
+    bool has_word; /* translate_fill read the instruction */
     uint32_t word;
     struct insn_memory insn; /* what it does, once somebody has decoded it */
 };
@@ -86,7 +86,7 @@ struct arm64_vcpu {
         bool excepted;  /* an exception was taken meanwhile */
     } step;
 
-    struct refused refused; /* by fill_page: the engine has stopped for it, or soon will */
+    struct refused refused; /* by translate_fill: the engine has stopped for it, or soon will */
     bool watchpoint_pass;   /* the next instruction may touch watched pages, and those of code */
 
     /* What was found for pages that are used again and again; each is good for one `regime`, a

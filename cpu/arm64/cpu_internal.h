@@ -1,4 +1,4 @@
-/* Shared inside cpu/ only. */
+/* Shared inside cpu/arm64/ only. */
 #ifndef CPU_ARM64_CPU_INTERNAL_H
 #define CPU_ARM64_CPU_INTERNAL_H
 
@@ -139,7 +139,7 @@ uint64_t alignment_may_run(void *cpu, uint64_t pc, unsigned size_bytes, enum eng
 /* Must the instruction at PC take such a fault? Takes it. Uses one instruction. */
 bool alignment_take_pending(struct arm64_vcpu *v);
 
-/* withheld.c: accesses to memory that fill_page refused without a fault. */
+/* withheld.c: accesses to memory that translate_fill refused without a fault. */
 enum performed withheld_perform(struct arm64_vcpu *v, uint64_t pc, struct refused *r);
 /* Is it made here, and not by the engine alone? */
 bool withheld_is_simple(const struct arm64_vcpu *v, const struct refused *r);
@@ -158,7 +158,7 @@ struct sysreg_map *sysregs_new(struct engine *e);
 void sysregs_free(struct sysreg_map *map);
 const struct engine_asked *sysregs_asked(const struct sysreg_map *map);
 bool sysreg_operation(void *cpu, const struct engine_system *op);
-/* Does the engine find it undefined, and is it for undefined_sysreg? */
+/* Does the engine find it undefined, and is it for sysreg_undefined? */
 bool sysreg_is_undefined(struct arm64_vcpu *v, uint32_t word);
 /* A register access that the engine found undefined. True: done, go on behind it. */
 bool sysreg_undefined(struct arm64_vcpu *v, uint32_t word);

@@ -17,7 +17,7 @@ enum kind {
     CONSTANT,      /* read-only, `value` */
     IGNORED,       /* RAZ/WI */
     ABSENT,        /* RAZ/WI, and undefined to the engine: it arrives as an exception */
-    FIELD64,       /* a field of struct vcpu at `value`, `mask` writable */
+    FIELD64,       /* a field of struct arm64_vcpu at `value`, `mask` writable */
     BANK_BVR,
     BANK_BCR,
     BANK_WVR,

@@ -251,6 +251,8 @@ void blocks_grant(struct engine *e, uint64_t now);
 /* In callbacks: makes the next block take the slow path. */
 void blocks_look_at_next(struct engine *e);
 void blocks_note_code(struct engine *e, uint64_t address, uint64_t size);
+/* The last block was executed up to this address. */
+void blocks_note_events(struct engine *e, uint64_t end);
 /* The block hook; and where it does not simply let the block run. `pause`: it is behind one. */
 void blocks_on_block(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
 void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool pause);
@@ -277,9 +279,9 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start);
 
 /* unicorn_pages.c -------------------------------------------------------------------------------*/
 
-/* A page for the library's TLB, not W and X together. */
 /* Nothing of that host-physical page in the window stays. */
 void pages_close_window(struct engine *e, uint64_t hpa);
+/* A page for the library's TLB, not W and X together. */
 bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
 /* The same where PC is not right, and pages_fill_tlb comes next if this refuses. */
 bool pages_fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
@@ -320,7 +322,5 @@ static inline bool event_is_known(const struct engine *e, uint64_t now)
 {
     return now < e->callbacks->event->known_until;
 }
-/* unicorn_blocks.c: the last block was executed up to this address. */
-void blocks_note_events(struct engine *e, uint64_t end);
 
 #endif
