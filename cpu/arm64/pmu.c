@@ -316,10 +316,9 @@ uint64_t pmu_read(const struct arm64_vcpu *v, enum pmu_register r, unsigned n)
     case PMU_EVENTS:
         return common_events(v);
     case PMU_SELECTED_TYPE:
+    case PMU_TYPE:
         if (n == SELECT_CYCLES && !is_old(v))
             return v->pmccfiltr;
-        return is_event ? v->pmevtyper[n] : 0;
-    case PMU_TYPE:
         return is_event ? v->pmevtyper[n] : 0;
     case PMU_SELECTED_COUNTER:
     case PMU_COUNTER:
