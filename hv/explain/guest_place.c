@@ -29,7 +29,7 @@ void guest_place_find(struct vm *vm, gpa_t at, bool is_mapped, struct guest_plac
     p->offset = at.v - region->base;
 }
 
-const char *guest_place_name(enum guest_place_kind kind)
+static const char *name_of(enum guest_place_kind kind)
 {
     static const char *const names[] = {
         [PLACE_NOTHING] = "nothing", [PLACE_RAM] = "RAM",       [PLACE_ROM] = "ROM",
@@ -47,7 +47,7 @@ void guest_place_text(const struct vm *vm, const struct guest_place *p, struct b
         break;
     case PLACE_RAM:
     case PLACE_ROM:
-        text_put(out, "%s, offset 0x%" PRIx64 "\n", guest_place_name(p->kind), p->offset);
+        text_put(out, "%s, offset 0x%" PRIx64 "\n", name_of(p->kind), p->offset);
         break;
     case PLACE_VDEV:
     case PLACE_DEVICE:
@@ -62,7 +62,7 @@ void guest_place_text(const struct vm *vm, const struct guest_place *p, struct b
 
 void guest_place_json(const struct guest_place *p, struct json *j)
 {
-    json_string(j, "place", guest_place_name(p->kind));
+    json_string(j, "place", name_of(p->kind));
     if (p->device)
         json_string(j, "device", p->device);
     json_number(j, "offset", p->offset);

@@ -21,7 +21,6 @@ struct guest_place {
 
 /* `is_mapped`: the hypervisor's tables map the address. */
 void guest_place_find(struct vm *vm, gpa_t at, bool is_mapped, struct guest_place *p);
-const char *guest_place_name(enum guest_place_kind kind);
 /* "RAM, offset 0x1000", with a newline. */
 void guest_place_text(const struct vm *vm, const struct guest_place *p, struct bytes *out);
 /* As members of the object that is open. */
