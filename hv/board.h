@@ -118,7 +118,6 @@ struct vm {
     struct lost_accesses lost;
     struct asked_register asked[CONFIG_VCPUS_MAX];
     struct sha256 output; /* everything it printed, by channel */
-    uint64_t output_bytes;
 };
 
 /* What leaves the board. None of it comes back: outputs are not inputs. NULL: nobody wants it. */

@@ -112,7 +112,6 @@ static void add_output(struct vm *vm, uint32_t what, const void *data, size_t si
     store_le(header, what, sizeof header);
     sha256_add(&vm->output, header, sizeof header);
     sha256_add(&vm->output, data, size);
-    vm->output_bytes += size;
 }
 
 void vm_output(void *context, unsigned channel, const void *data, size_t size)
