@@ -98,13 +98,11 @@ static unsigned stack_pointer(uint64_t pstate)
 /* Another Exception level or stack pointer brings its own SP. */
 static void change_pstate(struct engine *e, uint64_t from, uint64_t to)
 {
-    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
     if (stack_pointer(from) != stack_pointer(to)) {
         engine_set_banked_sp(e, stack_pointer(from), engine_sp(e));
         engine_set_sp(e, engine_banked_sp(e, stack_pointer(to)));
     }
-    engine_set_pstate(e, to);
-    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
+    engine_change_pstate(e, to);
 }
 
 void arm64_write_registers(struct vcpu *cpu, const struct vcpu_registers *before,

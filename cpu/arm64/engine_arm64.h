@@ -93,6 +93,14 @@ static inline void engine_set_sysreg(struct engine *e, unsigned encoding, uint64
     engine_set(e, ARM64_SYSREG + encoding, value);
 }
 
+/* PSTATE with effect at once. */
+static inline void engine_change_pstate(struct engine *e, uint64_t value)
+{
+    uint64_t spsr = engine_sysreg(e, SYS_SPSR_EL1);
+    engine_set_pstate(e, value);
+    engine_set_sysreg(e, SYS_SPSR_EL1, spsr);
+}
+
 static inline void engine_vector(struct engine *e, unsigned n, uint64_t value[2])
 {
     engine_get_wide(e, ARM64_V0 + n, value, 2);

@@ -27,8 +27,7 @@ static void return_illegally(struct arm64_vcpu *v, uint64_t spsr)
     engine_count_attempt(e);
     engine_set_pc(e, engine_sysreg(e, SYS_ELR_EL1));
     uint64_t from = engine_pstate(e), to = kept | taken | PSTATE_IL;
-    engine_set_pstate(e, to | (step_ss_after_return(v, from, spsr, to) ? PSTATE_SS : 0));
-    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
+    engine_change_pstate(e, to | (step_ss_after_return(v, from, spsr, to) ? PSTATE_SS : 0));
 }
 
 /* A misaligned PC and Instruction Aborts come first (D1.3.5): the engine raises those. */

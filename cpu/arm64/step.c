@@ -20,10 +20,8 @@ bool step_is_on(const struct arm64_vcpu *v)
 static void set_ss(struct arm64_vcpu *v, bool ss)
 {
     struct engine *e = v->cpu.world->engine;
-    uint64_t pstate = engine_pstate(e) & ~(uint64_t)PSTATE_SS, spsr;
-    spsr = engine_sysreg(e, SYS_SPSR_EL1);
-    engine_set_pstate(e, pstate | (ss ? PSTATE_SS : 0));
-    engine_set_sysreg(e, SYS_SPSR_EL1, spsr); /* makes PSTATE effective */
+    uint64_t pstate = engine_pstate(e) & ~(uint64_t)PSTATE_SS;
+    engine_change_pstate(e, pstate | (ss ? PSTATE_SS : 0));
 }
 
 static void take_step(struct arm64_vcpu *v, uint64_t pstate, uint32_t iss)
