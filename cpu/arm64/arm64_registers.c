@@ -90,17 +90,12 @@ bool arm64_registers_are_possible(const struct vcpu *cpu, const struct vcpu_regi
     return arm64_pstate_is_possible(to) && !((from ^ to) & ~settable);
 }
 
-static unsigned stack_pointer(uint64_t pstate)
-{
-    return pstate & PSTATE_SP ? 1 : 0;
-}
-
 /* Another Exception level or stack pointer brings its own SP. */
 static void change_pstate(struct engine *e, uint64_t from, uint64_t to)
 {
-    if (stack_pointer(from) != stack_pointer(to)) {
-        engine_set_banked_sp(e, stack_pointer(from), engine_sp(e));
-        engine_set_sp(e, engine_banked_sp(e, stack_pointer(to)));
+    if (sp_in_use(from) != sp_in_use(to)) {
+        engine_set_banked_sp(e, sp_in_use(from), engine_sp(e));
+        engine_set_sp(e, engine_banked_sp(e, sp_in_use(to)));
     }
     engine_change_pstate(e, to);
 }

@@ -44,7 +44,7 @@ static void get(struct arm64_vcpu *v, struct engine_registers *r)
     struct engine *e = v->cpu.world->engine;
     r->pc = engine_pc(e);
     r->pstate = engine_pstate(e);
-    unsigned in_use = r->pstate & PSTATE_SP ? 1 : 0;
+    unsigned in_use = sp_in_use(r->pstate);
     for (unsigned i = 0; i < 31; i++)
         r->x[i] = engine_x(e, i);
     r->sp[in_use] = engine_sp(e);
@@ -95,7 +95,7 @@ static void visit_system(struct arm64_vcpu *v, struct state *s)
 static void set(struct arm64_vcpu *v, const struct engine_registers *r)
 {
     struct engine *e = v->cpu.world->engine;
-    unsigned in_use = r->pstate & PSTATE_SP ? 1 : 0;
+    unsigned in_use = sp_in_use(r->pstate);
     for (unsigned i = 0; i < 31; i++)
         engine_set_x(e, i, r->x[i]);
     engine_set_sp(e, r->sp[in_use]);

@@ -5,6 +5,12 @@
 #include "cpu/arm64/arm64_vcpu.h"
 #include "cpu/arm64/insn.h"
 
+/* 0: SP_EL0, 1: SP_EL1. */
+static inline unsigned sp_in_use(uint64_t pstate)
+{
+    return pstate & PSTATE_SP ? 1 : 0;
+}
+
 static inline uint32_t esr_of(enum esr_ec ec, uint32_t iss)
 {
     return (uint32_t)ec << ESR_EC_SHIFT | ESR_IL | iss;
