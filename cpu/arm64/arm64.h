@@ -81,6 +81,8 @@ enum esr_ec {
 };
 #define ESR_EC_SHIFT 26
 #define ESR_IL       (1u << 25)
+/* Of the traps of EC_WFX and EC_FP: CV = 1, COND = 0b1110. */
+#define ISS_ALWAYS (1u << 24 | 0xeu << 20)
 
 #define INSN_ERET 0xd69f03e0u
 

@@ -46,8 +46,7 @@ static bool take_fp_trap(struct arm64_vcpu *v)
         !translate_read_instruction(v, engine_pc(e), &word) || !insn_is_fp(word))
         return false;
     engine_count_attempt(e);
-    /* CV = 1, COND = 0b1110: D19.2.37, EC 0x07. */
-    exception_take(v, VECTOR_SYNC, esr_of(EC_FP, 1u << 24 | 0xeu << 20), engine_pc(e), false, 0);
+    exception_take(v, VECTOR_SYNC, esr_of(EC_FP, ISS_ALWAYS), engine_pc(e), false, 0);
     return true;
 }
 
@@ -154,9 +153,8 @@ static bool trap_wait(struct arm64_vcpu *v)
     struct engine *e = v->cpu.world->engine;
     if (!at_el0(engine_mode(e)) || (v->stage1.sctlr & SCTLR_NTWE))
         return false;
-    /* CV = 1, COND = 0b1110, TI: D19.2.37, EC 0x01. */
-    exception_take(v, VECTOR_SYNC, esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | 1), engine_pc(e) - 4,
-                   false, 0);
+    uint32_t esr = esr_of(EC_WFX, ISS_ALWAYS | 1); /* TI: WFE */
+    exception_take(v, VECTOR_SYNC, esr, engine_pc(e) - 4, false, 0);
     return true;
 }
 
@@ -349,8 +347,7 @@ static bool run(struct vcpu *cpu, struct engine_budget budget, enum engine_stop 
             .pc = gva(engine_pc(e) - 4),
             .value = v->step.alone && v->step.active,
             .next_pc = gva(engine_pc(e)),
-            .detail[EXIT_SYNDROME] =
-                esr_of(EC_WFX, 1u << 24 | 0xeu << 20), /* CV, COND = always, TI = WFI */
+            .detail[EXIT_SYNDROME] = esr_of(EC_WFX, ISS_ALWAYS), /* TI: WFI */
         };
         v->cpu.world->exit(v->cpu.world->context, &v->cpu, &x);
         v->cpu.halted = true;

@@ -792,7 +792,7 @@ uint32_t sysreg_esr_of_undefined(struct arm64_vcpu *v, uint32_t word)
     if (!at_el0(engine_mode(v->cpu.world->engine)))
         return esr_of(EC_UNKNOWN, 0);
     if ((word & 0xffffffdf) == 0xd503205f) /* WFE (CRm:op2 = 0:2) or WFI (0:3) */
-        return esr_of(EC_WFX, 1u << 24 | 0xeu << 20 | (word == 0xd503205f));
+        return esr_of(EC_WFX, ISS_ALWAYS | (word == 0xd503205f));
     if ((word & 0xffc00000) == 0xd5000000 && is_trapped_from_el0(v, word))
         return esr_of(EC_SYSREG, sysreg_iss(word));
     return esr_of(EC_UNKNOWN, 0);
