@@ -9,6 +9,9 @@
 #define PLACES_FROM      ((uint64_t)0x4000000000)
 #define PLACES_ALIGNMENT ((uint64_t)2 << 20)
 
+_Static_assert(VDEV_FRAME_MAX == PUSH_FRAME_MAX && VDEV_RANGE_MAX == PULL_RANGE_MAX,
+               "what devices may have at once, the journal can carry");
+
 static void on_request_exit(void *context, int exit_status, const char *why)
 {
     vm_end(context, exit_status, "%s", why);

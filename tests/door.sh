@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# door.sh BUILD_DIR: only qvm/host_*.c may ask the operating system for anything that differs from
-# one run to the next: everything else must get it through the journal, or a replay would not see
-# it; and for what not every host has, or the rest would not build there. Looks at what the objects of a build import. Prints each violation; silent without any.
+# door.sh BUILD_DIR: only qvm/host/host_*.c may ask the operating system for anything that differs
+# from one run to the next: everything else must get it through the journal, or a replay would not
+# see it; and for what not every host has, or the rest would not build there. Looks at what the
+# objects of a build import. Prints each violation; silent without any.
 set -uo pipefail
 build="${1:?usage: tests/door.sh BUILD_DIR}"
 
@@ -54,7 +55,7 @@ while read -r object symbol _; do
     object="${object%:}" object="${object##*/}"
     case " $allowed " in
     *" $object:$symbol "*) ;;
-    *) echo "$object imports $symbol: only qvm/host_*.c may"; bad=1 ;;
+    *) echo "$object imports $symbol: only qvm/host/host_*.c may"; bad=1 ;;
     esac
 done < <(grep -E ": _?($forbidden) [Uw]" <<<"$imports")
 exit $bad

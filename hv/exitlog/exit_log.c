@@ -356,7 +356,7 @@ static struct exit_log_entry access_of(struct vm *vm, const struct vcpu *v, enum
 }
 
 /* Nothing ran that could have put it there: memory is as the exit log says, where it says so. */
-static bool read_from_script(struct vm *vm, struct exit_log_entry *entry, void *to)
+static bool read_from_log(struct vm *vm, struct exit_log_entry *entry, void *to)
 {
     struct exit_log *s = vm->board->options.exit_log;
     const struct exit_log_entry *head = &s->head;
@@ -383,7 +383,7 @@ static bool read_memory(struct vm *vm, struct vcpu *v, uint64_t from, void *to, 
         return read_guest(vm, v, from, to, size);
     struct exit_log_entry entry = access_of(vm, v, EXIT_LOG_READ, from, size);
     if (plays(vm))
-        return read_from_script(vm, &entry, to);
+        return read_from_log(vm, &entry, to);
     entry.memory.ok = read_guest(vm, v, from, to, size);
     entry.memory.data = to;
     put(vm->board, &entry);

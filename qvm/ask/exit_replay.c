@@ -84,12 +84,12 @@ int exit_replay(const char *path, const struct session_options *options, bool js
 {
     struct player p;
     struct exit_log exit_log = {.mode = EXIT_LOG_PLAYS};
-    struct board_options plays_exit_log = options->board;
+    struct board_options board = options->board;
     struct error e = {0};
     const struct board_sinks sinks = {0};
     int status;
-    plays_exit_log.exit_log = &exit_log;
-    if (!player_open(&p, path, &plays_exit_log, &e))
+    board.exit_log = &exit_log;
+    if (!player_open(&p, path, &board, &e))
         return report_error(&e, STATUS_USAGE);
     if (!p.trace.exits.size) {
         error_set(&e, "'%s' holds no guest exits: record --exits keeps them", path);

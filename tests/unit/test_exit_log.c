@@ -113,7 +113,7 @@ static void change(struct exit_log_entry *entry, int what)
 }
 
 /* The entry with that number is another one. */
-static struct bytes changed_script(const struct bytes *bytes, size_t number, int what, bool *did)
+static struct bytes changed_log(const struct bytes *bytes, size_t number, int what, bool *did)
 {
     struct reader in = reader_of(bytes->data, bytes->size);
     struct exit_log_entry entry;
@@ -140,7 +140,7 @@ START_TEST(a_changed_result_is_found)
     unsigned tried = 0;
     for (size_t number = 0; number < 64; number++) {
         bool did;
-        struct bytes other = changed_script(&exit_log, number, _i, &did);
+        struct bytes other = changed_log(&exit_log, number, _i, &did);
         if (did) {
             struct seen seen = play(EXIT_LOG_PLAYS, &other);
             ck_assert_uint_eq(seen.count, 1);
@@ -156,7 +156,7 @@ START_TEST(a_changed_result_is_found)
 }
 END_TEST
 
-START_TEST(damaged_scripts_end)
+START_TEST(damaged_logs_end)
 {
     struct bytes exit_log = recorded();
     for (size_t size = 0; size < exit_log.size; size++) {
@@ -203,11 +203,11 @@ END_TEST
 
 int main(void)
 {
-    TCase *t = tcase_create("script");
+    TCase *t = tcase_create("exit log");
     tcase_add_test(t, semihosting_that_is_off_is_no_call);
     tcase_add_test(t, what_was_recorded_is_what_happens);
     tcase_add_loop_test(t, a_changed_result_is_found, 0, 3);
-    tcase_add_test(t, damaged_scripts_end);
+    tcase_add_test(t, damaged_logs_end);
     tcase_add_test(t, shared_bytes_lie_before);
-    return suite_main("script", t);
+    return suite_main("exit log", t);
 }

@@ -228,7 +228,7 @@ static uint64_t link_now_ns(void *context)
     return ++seconds * 1000000000;
 }
 
-static const struct gdb_link exit_log = {
+static const struct gdb_link peer_link = {
     .read = link_read, .write = link_write, .met = link_met, .now_ns = link_now_ns};
 
 static void put(const char *text)
@@ -251,7 +251,7 @@ static void put_packet_of(const void *payload, size_t size)
 
 static enum gdb_end serve(void)
 {
-    enum gdb_end end = gdb_serve(&target, &exit_log);
+    enum gdb_end end = gdb_serve(&target, &peer_link);
     ck_assert_uint_eq(fake.inserted, fake.removed);
     bytes_put(&peer.output, "", 1);
     return end;

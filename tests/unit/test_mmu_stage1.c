@@ -813,12 +813,12 @@ START_TEST(updates_mark_memory_dirty)
 END_TEST
 
 static struct walk_step seen[32];
-static unsigned observed_count;
+static unsigned seen_count;
 static void see(void *context, const struct walk_step *step)
 {
     (void)context;
-    ck_assert_uint_lt(observed_count, 32);
-    seen[observed_count++] = *step;
+    ck_assert_uint_lt(seen_count, 32);
+    seen[seen_count++] = *step;
 }
 
 /* Four stage 1 reads, each after the three stage 2 reads that find it. */
@@ -828,9 +828,9 @@ START_TEST(observer_sees_both_stages)
     stage2_below();
     stage1_above(PAGE);
     s1.tcr |= TCR_HA;
-    observed_count = 0;
+    seen_count = 0;
     ck_assert(stage1_walk(&s1, &s2, &board, gva(0x123), &el1_read, &observer, &leaf, &fault));
-    ck_assert_uint_eq(observed_count, 16);
+    ck_assert_uint_eq(seen_count, 16);
     for (unsigned i = 0; i < 16; i++) {
         unsigned s1_level = i / 4, level = i % 4;
         uint64_t table = GPA + 2 * MIB * (1 + s1_level);

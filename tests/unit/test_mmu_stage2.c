@@ -415,11 +415,11 @@ START_TEST(memory_attributes)
 END_TEST
 
 static struct walk_step seen[16];
-static unsigned observed_count;
+static unsigned seen_count;
 static void see(void *context, const struct walk_step *step)
 {
     ck_assert_ptr_null(context);
-    seen[observed_count++] = *step;
+    seen[seen_count++] = *step;
 }
 
 START_TEST(observer_sees_each_read)
@@ -428,9 +428,9 @@ START_TEST(observer_sees_each_read)
     struct stage2 s2 = regime(&starts[1], 40);
     uint64_t a = 0xff5a7c4123;
     uint64_t at = build_path(&granules[0], 1, 3, a, RWX | PAGE);
-    observed_count = 0;
+    seen_count = 0;
     ck_assert(stage2_walk(&s2, &board, gpa(a), false, &observer, &leaf, &fault));
-    ck_assert_uint_eq(observed_count, 3);
+    ck_assert_uint_eq(seen_count, 3);
     for (int i = 0; i < 3; i++) {
         ck_assert_uint_eq(seen[i].stage, 2);
         ck_assert_int_eq(seen[i].level, i + 1);

@@ -429,14 +429,14 @@ START_TEST(who_may_want_a_pause_is_asked_often)
 }
 END_TEST
 
-/* A file may claim anything: what no machine can hold is refused, by name. */
 /* A sporadic vCPU, and some of each kind of thing that has state. */
 static const char everything[] =
     "system test ram 0x40000000,4M set semihosting on cpu sched 10,5,2,1000000,1000s "
     "vdev gic gicd 0x08000000 gicr 0x080a0000 vdev pl011 loc 0x09000000 intr gic:33 "
     "vdev shmem loc 0x0a000000 intr gic:34 create frames,8192 load 0x40000000,image";
 
-/* A byte of a value's, what it becomes, and what cannot be then if that is not the value's name. */
+/* A file may claim anything: what no machine can hold is refused, by name. A byte of a value's,
+ * what it becomes, and what cannot be then if that is not the value's name. */
 static const struct impossible {
     const char *part, *item;
     size_t byte;
