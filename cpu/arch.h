@@ -11,6 +11,7 @@
 #include "cpu/engine.h"
 #include "emu/addr.h"
 #include "emu/bytes.h"
+#include "emu/cpu_lines.h"
 #include "emu/error.h"
 
 struct vcpu;
@@ -61,6 +62,13 @@ enum exit_detail {
     EXIT_DETAILS
 };
 
+/* What the interrupt controller may signal to one of its CPUs. */
+struct arch_signal {
+    const char *name; /* NULL: not this one */
+    const char *key;  /* the same in lower case, as in texts and JSON of events */
+    const char *mask; /* what the CPU masks it with */
+};
+
 /* A model of CPU, and the size of its physical addresses. */
 struct arch_model {
     const char *name;
@@ -75,10 +83,11 @@ struct arch {
     /* Those that tell of the exception that was taken last; NULL behind the last. */
     const char *exception_registers[4];
 
-    unsigned instruction_most;              /* bytes of the longest instruction, */
-    unsigned instruction_each;              /* and of each; 0: they differ */
-    const char *exit_names[EXIT_REASONS];   /* NULL: it has no such exits */
-    const char *detail_names[EXIT_DETAILS]; /* as the manual has them; NULL: there is none */
+    struct arch_signal signals[CPU_SIGNALS]; /* in the order of enum cpu_signal's bits */
+    unsigned instruction_most;               /* bytes of the longest instruction, */
+    unsigned instruction_each;               /* and of each; 0: they differ */
+    const char *exit_names[EXIT_REASONS];    /* NULL: it has no such exits */
+    const char *detail_names[EXIT_DETAILS];  /* as the manual has them; NULL: there is none */
     /* The registers of a call, the first of which gets its result. */
     unsigned argument_count;
     unsigned argument_ids[ARCH_ARGUMENTS_MAX];

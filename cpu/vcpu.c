@@ -26,19 +26,27 @@ const char *exit_result_name(enum exit_result result)
 /* Running and waiting -----------------------------------------------------------------------------
  */
 
-void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq)
+void vcpu_set_signals(struct vcpu *v, unsigned signals)
 {
-    v->irq = irq;
-    v->fiq = fiq;
+    v->signals = signals;
     v->world->arch->update_watch(v);
 }
 
 bool vcpu_is_runnable(const struct vcpu *v)
 {
     const struct vcpu_wait *w = &v->wait;
-    bool may_go_on = !w->is_on || !v->event.known_until || (v->irq && !w->irq_is_masked) ||
-                     (v->fiq && !w->fiq_is_masked);
-    return v->on && (!v->halted || v->irq || v->fiq) && may_go_on;
+    bool may_go_on = !w->is_on || !v->event.known_until || v->signals & ~w->masked;
+    return v->on && (!v->halted || v->signals) && may_go_on;
+}
+
+void vcpu_signals_text(const struct arch *arch, unsigned signals, char *text, size_t size)
+{
+    *text = '\0';
+    for (unsigned i = 0; i < CPU_SIGNALS; i++)
+        if (signals >> i & 1)
+            text_add(text, size, "%s%s", *text ? ", " : "", arch->signals[i].name);
+    if (!*text)
+        text_add(text, size, "none");
 }
 
 const char *vcpu_activity(const struct vcpu *v)
@@ -198,26 +206,56 @@ static void give_back(struct vcpu *loaded, bool borrowed)
         engine_context_load(loaded->world->engine, loaded->context);
 }
 
-/* The first fields of every vCPU, */
-const struct field vcpu_fields[] = {
+static const struct field common_fields[] = {
     FIELD(struct vcpu, on),
     FIELD(struct vcpu, halted),
     FIELD(struct vcpu, reset_pending),
     FIELD(struct vcpu, reset_entry),
     FIELD_AS(struct vcpu, reset_argument, "reset_x0"),
-    FIELD(struct vcpu, irq),
-    FIELD(struct vcpu, fiq),
+    FIELD_END,
+};
+static const struct field event_fields[] = {
+    FIELD(struct vcpu, event.known_until), FIELD(struct vcpu, event.cleared_at),
+    FIELD(struct vcpu, event.is_set),      FIELD(struct vcpu, event.is_quiet),
+    FIELD(struct vcpu, wait.is_on),        FIELD_END,
+};
+static const struct field wait_fields[] = {
+    FIELD(struct vcpu, wait.is_quiet),
+    FIELD(struct vcpu, wait.until_ticks),
     FIELD_END,
 };
 
-/* and of those that wait for events, behind its registers. */
-const struct field vcpu_event_fields[] = {
-    FIELD(struct vcpu, event.known_until),  FIELD(struct vcpu, event.cleared_at),
-    FIELD(struct vcpu, event.is_set),       FIELD(struct vcpu, event.is_quiet),
-    FIELD(struct vcpu, wait.is_on),         FIELD(struct vcpu, wait.irq_is_masked),
-    FIELD(struct vcpu, wait.fiq_is_masked), FIELD(struct vcpu, wait.is_quiet),
-    FIELD(struct vcpu, wait.until_ticks),   FIELD_END,
-};
+unsigned vcpu_visit_signals(const struct arch *arch, struct state *s, unsigned signals)
+{
+    unsigned now = 0;
+    for (unsigned i = 0; i < CPU_SIGNALS; i++)
+        if (arch->signals[i].name)
+            now |= (unsigned)state_bool(s, arch->signals[i].name, signals >> i & 1) << i;
+    return now;
+}
+
+/* The same of what masks them. */
+static unsigned visit_masked(const struct arch *arch, struct state *s, unsigned masked)
+{
+    unsigned now = 0;
+    for (unsigned i = 0; i < CPU_SIGNALS; i++)
+        if (arch->signals[i].mask)
+            now |= (unsigned)state_bool(s, arch->signals[i].mask, masked >> i & 1) << i;
+    return now;
+}
+
+void vcpu_visit_common(struct vcpu *v, struct state *s)
+{
+    state_fields(s, common_fields, v);
+    v->signals = vcpu_visit_signals(v->world->arch, s, v->signals);
+}
+
+void vcpu_visit_event(struct vcpu *v, struct state *s)
+{
+    state_fields(s, event_fields, v);
+    v->wait.masked = visit_masked(v->world->arch, s, v->wait.masked);
+    state_fields(s, wait_fields, v);
+}
 
 void vcpu_visit(struct vcpu *v, struct vcpu *loaded, struct state *s)
 {

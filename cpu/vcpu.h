@@ -81,8 +81,8 @@ struct vcpu_world {
 /* Waiting for an event. */
 struct vcpu_wait {
     bool is_on;
-    bool irq_is_masked, fiq_is_masked; /* such an interrupt does not end it */
-    bool is_quiet; /* since the wait before this one the vCPU did nothing another may wait for */
+    unsigned masked; /* CPU_SIGNAL_*: such an interrupt does not end it */
+    bool is_quiet;   /* since the wait before this one the vCPU did nothing another may wait for */
     uint64_t until_ticks; /* the event stream's next event, or EVENT_NEVER */
 };
 
@@ -99,7 +99,7 @@ struct vcpu {
     struct engine_event event;
     bool reset_pending;
     uint64_t reset_entry, reset_argument;
-    bool irq, fiq;           /* what the interrupt controller signals */
+    unsigned signals;        /* CPU_SIGNAL_*, of the interrupt controller */
     bool repeats;            /* the last attempt was an exception that left all as it was */
     bool repetition_is_said; /* for whoever reports it: no state */
     struct tlb *tlb;
@@ -148,14 +148,19 @@ void vcpu_write_timer(struct vcpu *v, unsigned timer, unsigned reg, uint64_t val
 /* The same: the event of its performance monitors. */
 void vcpu_counters_due(struct vcpu *v, uint64_t tick);
 /* The interrupt controller's outputs. */
-void vcpu_set_interrupts(struct vcpu *v, bool irq, bool fiq);
+void vcpu_set_signals(struct vcpu *v, unsigned signals);
+/* A set of them in words: "IRQ, FIQ", or "none". */
+void vcpu_signals_text(const struct arch *arch, unsigned signals, char *text, size_t size);
 
 /* Every register, for digests and snapshots. Saving: `loaded` is the vCPU that is in the engine
  * now, or NULL; it still is afterwards. Restoring, of a vCPU of the same model: none is in the
  * engine afterwards. */
 void vcpu_visit(struct vcpu *v, struct vcpu *loaded, struct state *s);
-/* Parts of every vCPU's state, for its architecture. */
-extern const struct field vcpu_fields[], vcpu_event_fields[];
+/* Parts of every vCPU's state, for its architecture: the first of all, and of those that wait for
+ * events what is behind the registers. A set of signals is a bool for each that there is. */
+void vcpu_visit_common(struct vcpu *v, struct state *s);
+void vcpu_visit_event(struct vcpu *v, struct state *s);
+unsigned vcpu_visit_signals(const struct arch *arch, struct state *s, unsigned signals);
 /* After every vCPU, device and the time are restored: timers run again, and one vCPU is put back
  * into the engine. */
 void vcpu_resume(struct vcpu *v, bool in_engine);

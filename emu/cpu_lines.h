@@ -22,5 +22,6 @@ enum cpu_signal {
     CPU_SIGNAL_INIT = 1 << 3,
     CPU_SIGNAL_SIPI = 1 << 4,
 };
+#define CPU_SIGNALS 5
 
 #endif

@@ -38,7 +38,7 @@ uint64_t chaos_latency(const struct chaos *c, uint32_t vm, uint32_t vcpu, uint64
 struct chaos_delay {
     struct vm *vm;
     unsigned vcpu;
-    bool irq, fiq;      /* what the interrupt controller signals */
+    unsigned signals;   /* of the interrupt controller */
     struct event event; /* when the vCPU gets it; armed whenever it signals more than that has */
 };
 
@@ -46,7 +46,7 @@ struct chaos_delay {
  */
 void chaos_start(struct board *b, uint64_t seed);
 /* The interrupt controller's outputs changed, maybe inside a run of the engine. */
-void chaos_signal(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void chaos_signal(struct vm *vm, unsigned vcpu, unsigned signals);
 /* Another vCPU became runnable: the turn that nobody waited for ends soon. */
 void chaos_woken(struct board *b);
 /* A VM is assembled anew: nothing is signalled. */

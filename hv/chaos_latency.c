@@ -6,19 +6,17 @@ static void deliver(void *context, uint64_t due_ticks)
 {
     struct chaos_delay *d = context;
     (void)due_ticks;
-    interrupts_deliver(d->vm, d->vcpu, d->irq, d->fiq);
+    interrupts_deliver(d->vm, d->vcpu, d->signals);
 }
 
-void chaos_signal(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+void chaos_signal(struct vm *vm, unsigned vcpu, unsigned signals)
 {
     struct board *b = vm->board;
     struct chaos_delay *d = &vm->delays[vcpu];
     const struct vcpu *v = vm->vcpus[vcpu];
-    d->irq = irq;
-    d->fiq = fiq;
-    interrupts_deliver(vm, vcpu, v->irq && irq, v->fiq && fiq);
-    bool more = (irq && !v->irq) || (fiq && !v->fiq);
-    if (!more || d->event.when_ticks != EVENT_NEVER)
+    d->signals = signals;
+    interrupts_deliver(vm, vcpu, v->signals & signals);
+    if (!(signals & ~v->signals) || d->event.when_ticks != EVENT_NEVER)
         return;
     uint64_t now = engine_executed(b->engine) + b->vtime.idle_ticks; /* not at the last stop */
     event_at(&b->events, &d->event, now + chaos_latency(&b->options.chaos, vm->number, vcpu, now));
@@ -36,7 +34,7 @@ void chaos_start(struct board *b, uint64_t seed)
         for (unsigned k = 0; k < b->vms[i]->vcpu_count; k++) {
             struct chaos_delay *d = &b->vms[i]->delays[k];
             const struct vcpu *v = b->vms[i]->vcpus[k];
-            *d = (struct chaos_delay){.vm = b->vms[i], .vcpu = k, .irq = v->irq, .fiq = v->fiq};
+            *d = (struct chaos_delay){.vm = b->vms[i], .vcpu = k, .signals = v->signals};
             d->event = (struct event){.name = "late interrupt", .fire = deliver, .context = d};
             event_add(&b->events, &d->event);
         }
@@ -45,7 +43,7 @@ void chaos_start(struct board *b, uint64_t seed)
 void chaos_forget(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->vcpu_count && vm->board->options.chaos.on; i++) {
-        vm->delays[i].irq = vm->delays[i].fiq = false;
+        vm->delays[i].signals = 0;
         event_at(&vm->board->events, &vm->delays[i].event, EVENT_NEVER);
     }
 }
@@ -53,15 +51,15 @@ void chaos_forget(struct vm *vm)
 /* State -------------------------------------------------------------------------------------------
  */
 
-static void visit_delay(struct chaos_delay *d, struct state *s)
+static void visit_delay(struct chaos_delay *d, unsigned turn, struct state *s)
 {
     struct vcpu *v = d->vm->vcpus[d->vcpu];
-    d->irq = state_bool(s, "a delayed interrupt", d->irq);
-    d->fiq = state_bool(s, "a delayed fast interrupt", d->fiq);
-    bool irq = state_bool(s, "an interrupt line", v->irq);
-    bool fiq = state_bool(s, "a fast interrupt line", v->fiq);
+    state_within(s, "turn %u, on its way: ", turn);
+    d->signals = vcpu_visit_signals(v->world->arch, s, d->signals);
+    state_within(s, "turn %u: ", turn);
+    unsigned signals = vcpu_visit_signals(v->world->arch, s, v->signals);
     if (state_restores(s))
-        vcpu_set_interrupts(v, irq, fiq);
+        vcpu_set_signals(v, signals);
     event_visit(&d->vm->board->events, &d->event, s, "when an interrupt arrives");
 }
 
@@ -69,8 +67,7 @@ void chaos_visit(struct board *b, struct state *s)
 {
     for (unsigned i = 0; i < b->schedule.turn_count && b->options.chaos.on; i++) {
         const struct sched_entity *t = &b->schedule.turns[i];
-        state_within(s, "turn %u: ", i);
-        visit_delay(&t->vm->delays[t->vcpu->index], s);
+        visit_delay(&t->vm->delays[t->vcpu->index], i, s);
     }
     state_within(s, NULL, 0);
 }

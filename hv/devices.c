@@ -37,17 +37,15 @@ static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e
     return vdev_create(v, e) && bus_add(&vm->bus, v, e);
 }
 
-/* An Arm CPU has these two. */
 static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
 {
     struct vm *vm = context;
-    bool irq = signals & CPU_SIGNAL_IRQ, fiq = signals & CPU_SIGNAL_FIQ;
     if (!vm->vcpus[vcpu])
         return;
     if (vm->delays[vcpu].vm)
-        chaos_signal(vm, vcpu, irq, fiq);
+        chaos_signal(vm, vcpu, signals);
     else
-        interrupts_deliver(vm, vcpu, irq, fiq);
+        interrupts_deliver(vm, vcpu, signals);
 }
 
 bool devices_make(struct vm *vm, struct error *e)

@@ -33,13 +33,12 @@ void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcp
     emit(b, &event);
 }
 
-void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, unsigned signals)
 {
     if (!b->sinks.event)
         return;
     struct board_event event = begin(b, EVENT_INTERRUPT, vm, vcpu);
-    event.irq = irq;
-    event.fiq = fiq;
+    event.signals = signals;
     emit(b, &event);
 }
 
@@ -85,6 +84,6 @@ void event_preempted(struct board *b, struct sched_entity *t)
     struct board_event event = begin(b, EVENT_GUEST_EXIT, t->vm, t->vcpu->index);
     leave(b, t);
     event.guest_ip = engine_pc(b->engine);
-    event.reason = EVENT_REASON_PREEMPTED;
+    event.reason = t->vm->arch->preempted_reason;
     emit(b, &event);
 }

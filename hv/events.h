@@ -19,19 +19,16 @@ enum event_id {
     EVENT_GUEST_CYCLES = 7,
 };
 
-/* Why an exit that is no instruction's happened: beyond the reasons that an architecture gives. */
-#define EVENT_REASON_PREEMPTED 0x40 /* another vCPU runs on */
-
 struct board_event {
     enum event_id id;
     uint64_t instructions, ticks, ns; /* virtual time of the board */
     const struct vm *vm;
     unsigned vcpu;
     uint64_t guest_ip;             /* entry, exit */
-    uint32_t reason;               /* exit: the architecture's, or EVENT_REASON_* */
+    uint32_t reason;               /* exit: the architecture's */
     uint64_t hw_payload;           /* exit: what goes with the reason */
     uint64_t at_entry, at_exit;    /* cycles: the guest's counter */
-    bool irq, fiq;                 /* interrupt: which signals are asserted */
+    unsigned signals;              /* interrupt: CPU_SIGNAL_*, those that are asserted */
     const struct guest_exit *exit; /* exit of an instruction: all about it, and what became of it */
     enum exit_result result;
 };

@@ -28,7 +28,7 @@ void hang_end_by_limit(struct board *b, const char *which);
 
 /* interrupts.c: the vCPU sees these; and another vCPU of the board can run that could not before.
  */
-void interrupts_deliver(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void interrupts_deliver(struct vm *vm, unsigned vcpu, unsigned signals);
 void interrupts_vcpu_has_woken(struct board *b);
 
 /* devices.c: those of the configuration, and of what is passed to the VM; and no more. */
@@ -97,7 +97,7 @@ bool snapshot_restore_pages(struct memory *m, struct reader *parts, size_t count
 
 /* events.c: tells whoever watches. */
 void event_vcpu_created(const struct board *b, const struct vm *vm, unsigned vcpu);
-void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void event_interrupt(const struct board *b, const struct vm *vm, unsigned vcpu, unsigned signals);
 void event_entry(struct board *b, struct sched_entity *t, uint64_t pc);
 void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit *x,
                 enum exit_result result);

@@ -9,15 +9,15 @@ void interrupts_vcpu_has_woken(struct board *b)
     chaos_woken(b);
 }
 
-void interrupts_deliver(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+void interrupts_deliver(struct vm *vm, unsigned vcpu, unsigned signals)
 {
     struct vcpu *v = vm->vcpus[vcpu];
     bool was_runnable = vcpu_is_runnable(v);
-    if ((irq && !v->irq) || (fiq && !v->fiq))
-        event_interrupt(vm->board, vm, vcpu, irq, fiq);
-    if (irq != v->irq || fiq != v->fiq)
-        exit_log_lines(vm, vcpu, irq, fiq);
-    vcpu_set_interrupts(v, irq, fiq);
+    if (signals & ~v->signals)
+        event_interrupt(vm->board, vm, vcpu, signals);
+    if (signals != v->signals)
+        exit_log_signals(vm, vcpu, signals);
+    vcpu_set_signals(v, signals);
     if (!was_runnable && vcpu_is_runnable(v) && !v->loaded)
         interrupts_vcpu_has_woken(vm->board);
     else if (was_runnable && !vcpu_is_runnable(v) && !v->loaded)

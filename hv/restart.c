@@ -46,7 +46,7 @@ void restart_vm(struct vm *vm)
     devices_free(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         vcpu_power_off(vm->vcpus[i]);
-        vcpu_set_interrupts(vm->vcpus[i], false, false);
+        vcpu_set_signals(vm->vcpus[i], 0);
     }
     chaos_forget(vm);
     memset(vm->asked, 0, sizeof vm->asked);

@@ -12,6 +12,7 @@
 
 struct vm;
 struct fdt_inputs;
+struct vdev_type;
 struct image_format;
 struct observed_arch;
 
@@ -56,14 +57,16 @@ struct vm_arch {
                                      struct vcpu_registers *r, struct error *e);
     /* What a vCPU does of a core that lacks them, and the option that sets the first of them. */
     const char *without_system_registers;
+    const struct vdev_type *pic;          /* of a VM whose configuration names none */
     const struct image_format *kernel;    /* that it has beside ELF (hv/images/image.h), or NULL */
     const struct observed_arch *observed; /* exits from elsewhere (hv/foreign/observed_arch.h), or
                                            * NULL */
-    /* Guest exits, for people: why each is one; the syndrome by its fields; the key of EXIT_ADDRESS
-     * in JSON; and what the guest gets where its instruction is not carried out. */
+    /* Guest exits, for people: why each is one; the syndrome by its fields; the keys of
+     * EXIT_SYNDROME and EXIT_ADDRESS in events and JSON; and what the guest gets where its
+     * instruction is not carried out. */
     const char *exit_whys[EXIT_REASONS];
     void (*syndrome_text)(uint64_t syndrome, char *text, size_t size);
-    const char *address_key, *undefined_name, *abort_name;
+    const char *syndrome_key, *address_key, *undefined_name, *abort_name;
     /* How an access is translated, and what is there. */
     void (*explain)(struct vm *vm, struct vcpu *v, const struct explain_question *q, bool json,
                     struct bytes *out);
@@ -71,6 +74,7 @@ struct vm_arch {
     bool (*table_is_damaged)(const struct guest_exit *x);
     /* The exit as kernel trace class 10 tells it: docs/exits.md. */
     void (*trace_arguments)(const struct guest_exit *x, uint32_t *reason, uint64_t *payload);
+    uint32_t preempted_reason; /* of one that is no instruction's: another vCPU runs on */
     /* How privileged is it there? The name that goes before the number, also as a key of JSON. */
     const char *level_name, *level_key;
     unsigned (*level)(const struct vcpu_registers *r);

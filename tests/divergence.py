@@ -227,12 +227,12 @@ says('an input one tick later, by the end', full,
      ', the recording at instruction 228, tick 229 with status 0' + POWERED_OFF +
      '; machine states were equal at instruction 0')
 says('an input that is missing', full, bytes_in('PUSH', LATE, b''),
-     VISIBLE + 'instruction 217, vm test, vcpu 0, 0x400800c0 <poll+0xc>: b #0x400800b4: interrupt '
-     'lines of vcpu 0: IRQ 1, FIQ 0 was recorded and does not happen; '
+     VISIBLE + 'instruction 217, vm test, vcpu 0, 0x400800c0 <poll+0xc>: b #0x400800b4: interrupts '
+     'signalled to vcpu 0: IRQ was recorded and does not happen; '
      'machine states were equal at instruction 210')
 says('an input for another device', full, bytes_in('PUSH', LATE, b'\xda\x01\x01\x00\x01b'),
-     VISIBLE + 'instruction 217, vm test, vcpu 0, 0x400800c0 <poll+0xc>: b #0x400800b4: interrupt '
-     'lines of vcpu 0: IRQ 1, FIQ 0 was recorded and does not happen; '
+     VISIBLE + 'instruction 217, vm test, vcpu 0, 0x400800c0 <poll+0xc>: b #0x400800b4: interrupts '
+     'signalled to vcpu 0: IRQ was recorded and does not happen; '
      'machine states were equal at instruction 210')
 late = bytes_in('PUSH', LATE, b'\xda\x01\x01\x01\x01c')
 clock = bytes_in('PULL', (1704067200).to_bytes(8, 'little'), (1704067201).to_bytes(8, 'little'))
@@ -265,7 +265,7 @@ says('a device is elsewhere', full, config('pl031 loc 0x9010000', 'pl031 loc 0x9
 says('a device has another interrupt', full, config('gic:33', 'gic:35'),
      START + 'memory byte, hpa 0x..., vm test, gpa 0x47e00...: recorded 0x01, now 0x03',
      EFFECT + 'instruction 207, vm test, vcpu 0, 0x400800ac <console+0x14>: str w0, [x23, #0x104]: '
-     'interrupt lines of vcpu 0: IRQ 1, FIQ 0 was recorded, now there is the end of an exit (done '
+     'interrupts signalled to vcpu 0: IRQ was recorded, now there is the end of an exit (done '
      'by gic)')
 says('a device has another option', full, config('gicr 0x080a0000', 'gicr 0x080c0000'),
      START + 'memory byte, hpa 0x..., vm test, gpa 0x47e00...: recorded 0x0a, now 0x0c',
@@ -274,8 +274,8 @@ says('a device has another option', full, config('gicr 0x080a0000', 'gicr 0x080c
 says('one more vCPU', full, config('cpu sched 10r', 'cpu sched 10r\ncpu sched 10r'),
      START + 'the recorded machine has vm test, vdev gic where this one has vm test, vcpu 1')
 says('chaos', full, machine('chaos', '7'), START + 'schedule; chaos',
-     EFFECT + 'instruction 192, vm test, vcpu 0, 0x40080090 <wait+0>: add x25, x25, #1: interrupt '
-     'lines of vcpu 0: IRQ 1, FIQ 0: recorded at instruction 192, now at 208')
+     EFFECT + 'instruction 192, vm test, vcpu 0, 0x40080090 <wait+0>: add x25, x25, #1: interrupts '
+     'signalled to vcpu 0: IRQ: recorded at instruction 192, now at 208')
 
 
 def image(old, new):
@@ -327,7 +327,7 @@ says('the end\'s instruction', full, byte_at('ENDV', 4),
      '; machine states were equal at instruction 220')
 says('the end is early', full, byte_at('ENDV', 4, 228 ^ 150),
      VISIBLE + 'instruction 192, vm test, vcpu 0, 0x40080094 <wait+0x4>: cbz x24, #0x40080090: '
-     'interrupt lines of vcpu 0: IRQ 1, FIQ 0 was recorded and does not happen; '
+     'interrupts signalled to vcpu 0: IRQ was recorded and does not happen; '
      'machine states were equal at instruction 150')
 says('the end is early, without guest exits', full,
      all_of(byte_at('ENDV', 4, 228 ^ 150), without('EXIT')),

@@ -131,7 +131,7 @@ exit 20 at instruction 2685712, vm test, vcpu 0
   result    done: the instruction is complete, the guest goes on behind it
   changed   vdev gic: active[0]: 0x8000000 to 0x0
   changed   vdev gic: active_priorities1[0]: 0x10000 to 0x0
-  changed   vm test, vcpu 0: IRQ line: 0x0 to 0x1
+  changed   vm test, vcpu 0: IRQ: 0x0 to 0x1
 TEXT
 answers 0 explain $mmio --exit 34 <<'TEXT'
 exit 34 at instruction 81660, vm test, vcpu 0

@@ -1,5 +1,5 @@
 /* Every device type there is. A device that is not in this list does not exist. */
-#include "vdev/pic.h"
+#include "vdev/vdev.h"
 
 extern const struct vdev_type gic_type;
 extern const struct vdev_type pl011_type;
@@ -15,5 +15,3 @@ const struct vdev_type *const vdev_types[] = {
     &gic_type,   &pl011_type,          &pl031_type,          &exit_type,      &pvpanic_type,
     &shmem_type, &virtio_console_type, &virtio_entropy_type, &wdt_sp805_type, NULL,
 };
-
-const struct vdev_type *const vdev_default_pic = &gic_type;

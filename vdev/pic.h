@@ -49,9 +49,6 @@ struct pic_type {
     size_t (*cells)(const struct pic *pic, unsigned line, uint32_t cells[PIC_CELLS_MAX]);
 };
 
-/* The controller of a VM whose configuration names none (vdev/all.c). */
-extern const struct vdev_type *const vdev_default_pic;
-
 /* The device as what it is; its type must have a `pic`. */
 struct pic *pic_of(struct vdev *v);
 void pic_connect(struct pic *pic, struct pic_outputs outputs);

@@ -138,13 +138,13 @@ static void visit_registers(struct arm64_vcpu *v, struct state *s)
 void arm64_visit(struct vcpu *cpu, struct state *s)
 {
     struct arm64_vcpu *v = arm64_of(cpu);
-    state_fields(s, vcpu_fields, v);
+    vcpu_visit_common(cpu, s);
     state_fields(s, own_fields, v);
     if (!state_is_good(s))
         return;
     visit_registers(v, s);
     if (!(v->cpu.world->quirks & QUIRK_WFE_RUNS)) /* on those WFE does not wait */
-        state_fields(s, vcpu_event_fields, v);
+        vcpu_visit_event(cpu, s);
     pmu_visit(v, s);
     if (!state_restores(s))
         return;

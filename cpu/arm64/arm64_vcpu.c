@@ -20,20 +20,26 @@ static bool fp_is_trapped(const struct arm64_vcpu *v, uint64_t pstate)
     return fpen(v) == 3 ? false : fpen(v) == 1 ? at_el0(pstate) : true;
 }
 
-static bool interrupt_is_deliverable(const struct arm64_vcpu *v, uint64_t pstate)
+/* Sets of CPU_SIGNAL_*: those that PSTATE masks, and those that do come. */
+static unsigned masked_signals(uint64_t pstate)
 {
-    return (v->cpu.irq && !(pstate & PSTATE_I)) || (v->cpu.fiq && !(pstate & PSTATE_F));
+    return (pstate & PSTATE_I ? CPU_SIGNAL_IRQ : 0u) | (pstate & PSTATE_F ? CPU_SIGNAL_FIQ : 0u);
+}
+static unsigned deliverable_signals(const struct arm64_vcpu *v, uint64_t pstate)
+{
+    return v->cpu.signals & ~masked_signals(pstate);
 }
 
 /* Before the instruction at PC. FIQ first: D1.3.6 leaves the order to us. */
 static bool take_interrupt(struct arm64_vcpu *v)
 {
-    if (!v->cpu.irq && !v->cpu.fiq)
+    if (!v->cpu.signals)
         return false;
     uint64_t pstate = engine_pstate(v->cpu.world->engine);
-    if (!interrupt_is_deliverable(v, pstate))
+    unsigned signals = deliverable_signals(v, pstate);
+    if (!signals)
         return false;
-    bool fiq = v->cpu.fiq && !(pstate & PSTATE_F);
+    bool fiq = signals & CPU_SIGNAL_FIQ;
     exception_take(v, fiq ? VECTOR_FIQ : VECTOR_IRQ, 0, engine_pc(v->cpu.world->engine), false, 0);
     return true;
 }
@@ -63,7 +69,7 @@ static uint64_t watch(void *cpu, uint64_t pc, unsigned size_bytes)
 {
     struct arm64_vcpu *v = cpu;
     uint64_t pstate = engine_pstate(v->cpu.world->engine);
-    if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate))
+    if (deliverable_signals(v, pstate) || pmu_level_changed(v, pstate))
         return 0;
     uint64_t may_run = UINT64_MAX;
     if (fp_is_trapped(v, pstate))
@@ -94,7 +100,7 @@ static enum engine_before_fetch before_fetch(void *cpu, uint64_t pc)
     struct arm64_vcpu *v = cpu;
     struct engine *e = v->cpu.world->engine;
     uint64_t pstate = engine_pstate(e);
-    if (interrupt_is_deliverable(v, pstate) || pmu_level_changed(v, pstate) ||
+    if (deliverable_signals(v, pstate) || pmu_level_changed(v, pstate) ||
         (step_is_on(v) && step_may_run(v, pc, 0, pstate) == 0) ||
         (v->cpu.world->quirks & QUIRK_ILLEGAL_FIRST && v->spsr_is_odd &&
          illegal_may_run(v, pc, 0, pstate) == 0))
@@ -111,8 +117,8 @@ static void update_watch(struct arm64_vcpu *v)
     const struct points *points = v->cpu.world->points;
     if (v->cpu.loaded)
         engine_watch(v->cpu.world->engine,
-                     v->cpu.irq || v->cpu.fiq || fpen(v) != 3 || debug_is_active(v) ||
-                         v->spsr_is_odd || step_is_on(v) || v->pmu_filters,
+                     v->cpu.signals || fpen(v) != 3 || debug_is_active(v) || v->spsr_is_odd ||
+                         step_is_on(v) || v->pmu_filters,
                      points ? points->code : NULL, points ? points->code_count : 0);
 }
 
@@ -166,8 +172,7 @@ static void wait_for_event(struct arm64_vcpu *v)
     now += engine_executed(e) - v->cpu.world->vtime->instructions;
     struct vcpu_wait wait = {
         .is_on = true,
-        .irq_is_masked = pstate & PSTATE_I,
-        .fiq_is_masked = pstate & PSTATE_F,
+        .masked = masked_signals(pstate),
         .is_quiet = v->cpu.event.is_quiet,
         .until_ticks = timer_next_event(v, now - (engine_executed(e) - v->cpu.event.cleared_at)),
     };
@@ -419,6 +424,7 @@ const struct arch arch_arm64 = {
     .pc = ARM64_PC,
     .sp = ARM64_SP,
     .exception_registers = {"ESR_EL1", "FAR_EL1", "ELR_EL1"},
+    .signals = {{"IRQ", "irq", "PSTATE.I"}, {"FIQ", "fiq", "PSTATE.F"}},
     .instruction_most = 4,
     .instruction_each = 4,
     .exit_names =

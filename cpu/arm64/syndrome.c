@@ -113,3 +113,8 @@ uint32_t syndrome_of_fault(const struct fault *f, enum access_kind kind, bool lo
     uint32_t write = !fetch && kind == ACCESS_WRITE;
     return (uint32_t)ec << ESR_EC_SHIFT | ESR_IL | write << 6 | fault_status_code(f);
 }
+
+unsigned syndrome_register(uint32_t esr)
+{
+    return SYSREG(esr >> 20 & 3, esr >> 14 & 7, esr >> 10 & 15, esr >> 1 & 15, esr >> 17 & 7);
+}

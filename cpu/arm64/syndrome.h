@@ -16,6 +16,9 @@ void syndrome_text(uint32_t esr, char *text, size_t size);
 /* DFSC or IFSC: "translation fault, level 1". */
 void syndrome_status_text(unsigned status, char *text, size_t size);
 
+/* EC 0x18, a trapped MSR, MRS or system instruction: which register it was, as SYSREG makes it. */
+unsigned syndrome_register(uint32_t esr);
+
 /* ESR of an abort as far as the address alone decides it: taken to EL1 from `lower` or not, or to
  * EL2 (stage 2 faults). What depends on the instruction (ISV and what follows from it) is 0. */
 uint32_t syndrome_of_fault(const struct fault *f, enum access_kind kind, bool lower);

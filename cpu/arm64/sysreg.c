@@ -428,7 +428,8 @@ static uint64_t read_row(struct arm64_vcpu *v, const struct row *r)
     case BANK_WCR:
         return v->dbgwcr[crm];
     case INTERRUPT_STATUS: /* I and F: pending, whatever PSTATE masks */
-        return (uint64_t)v->cpu.irq << 7 | (uint64_t)v->cpu.fiq << 6;
+        return (v->cpu.signals & CPU_SIGNAL_IRQ ? 1u << 7 : 0u) |
+               (v->cpu.signals & CPU_SIGNAL_FIQ ? 1u << 6 : 0u);
     case TIMER_FREQUENCY:
         return COUNTER_HZ;
     case TIMER_COUNTER:

@@ -36,10 +36,10 @@ bool arm64_waiting_text(const struct vcpu *v, const struct vcpu_registers *r, ch
              : v->wait.until_ticks == EVENT_NEVER ? " for an event (WFE, no event stream)"
                                                   : " for an event (WFE)",
              r->value[ARM64_PC][0] - 4);
-    if (v->irq || v->fiq)
+    if (v->signals)
         text_add(text, size, "an interrupt is signalled, but PSTATE.%s masks it and WFE waits",
-                 v->irq ? "I" : "F");
-    return v->irq || v->fiq;
+                 v->signals & CPU_SIGNAL_IRQ ? "I" : "F");
+    return v->signals;
 }
 
 void waiting_end(struct arm64_vcpu *v)

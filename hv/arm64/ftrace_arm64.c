@@ -42,7 +42,7 @@ bool arm64_take_kvm_exit(struct ftrace_reading *r, struct ftrace_line *v, struct
      */
     if (class == EC_HVC)
         x->pc -= 4;
-    observed_set_class(x, &arm64_observed, (unsigned)class);
+    observed_set_class(x, (unsigned)class);
     const char *open = memchr(at.at, '(', scan_left(&at));
     const char *close = open ? memchr(open, ')', (size_t)(at.end - open)) : NULL;
     if (close) {

@@ -26,12 +26,6 @@ static struct observed_access access_of(const struct observed_exit *x)
     return a;
 }
 
-unsigned arm64_trapped_register(uint32_t syndrome)
-{
-    return SYSREG(syndrome >> 20 & 3, syndrome >> 14 & 7, syndrome >> 10 & 15, syndrome >> 1 & 15,
-                  syndrome >> 17 & 7);
-}
-
 static void trap_text(const struct observed_exit *x, struct bytes *out)
 {
     unsigned class = observed_class(x);
@@ -42,7 +36,7 @@ static void trap_text(const struct observed_exit *x, struct bytes *out)
         text_put(out, ", %s", text);
     }
     if (class == EC_SYSREG && arm64_knows(x, ISS_REGISTER)) {
-        arch_arm64.register_text(arm64_trapped_register(x->syndrome), text, sizeof text);
+        arch_arm64.register_text(syndrome_register(x->syndrome), text, sizeof text);
         text_put(out, ", %s of %s", x->syndrome & ISS_READ ? "read" : "write", text);
     }
     if ((class == EC_HVC || class == EC_SMC) && arm64_knows(x, ISS_IMMEDIATE))
@@ -69,7 +63,7 @@ static bool take_reason(struct observed_exit *x, uint64_t reason)
     if (reason > CLASS_MAX)
         return false;
     x->kind = OBSERVED_TRAP;
-    observed_set_class(x, &arm64_observed, (unsigned)reason);
+    observed_set_class(x, (unsigned)reason);
     return true;
 }
 

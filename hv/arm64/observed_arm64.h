@@ -25,9 +25,6 @@ static inline bool arm64_knows(const struct observed_exit *x, uint32_t bits)
     return (x->syndrome_known & bits) == bits;
 }
 
-/* The register of MSR or MRS, as SYSREG makes it. */
-unsigned arm64_trapped_register(uint32_t syndrome);
-
 /* ftrace_arm64.c */
 extern const struct ftrace_event arm64_tracepoints[];
 bool arm64_take_kvm_exit(struct ftrace_reading *r, struct ftrace_line *v, struct error *e);

@@ -116,7 +116,7 @@ static void verdict_on_wait(const struct observed_exit *x, struct import_verdict
 static void verdict_on_register(struct vm *vm, struct vcpu *v, const struct observed_exit *x,
                                 struct import_verdict *j)
 {
-    unsigned encoding = arm64_trapped_register(x->syndrome);
+    unsigned encoding = syndrome_register(x->syndrome);
     uint64_t value = x->known & OBSERVED_VALUE ? x->value : 0;
     if (!arm64_knows(x, ISS_REGISTER)) {
         import_verdict_none(j, "which register it was is not known");

@@ -3,6 +3,8 @@
 #include "cpu/arm64/arm64.h"
 #include "cpu/arm64/syndrome.h"
 
+extern const struct vdev_type gic_type;
+
 static void syndrome_text_of(uint64_t syndrome, char *text, size_t size)
 {
     syndrome_text((uint32_t)syndrome, text, size);
@@ -36,12 +38,15 @@ const struct vm_arch vm_arch_arm64 = {
             [EXIT_PASS] = "a device of the board",
         },
     .syndrome_text = syndrome_text_of,
+    .syndrome_key = "esr",
     .address_key = "hpfar",
+    .pic = &gic_type,
     .undefined_name = "Undefined Instruction exception",
     .abort_name = "synchronous external abort",
     .explain = arm64_explain,
     .table_is_damaged = arm64_table_is_damaged,
     .trace_arguments = arm64_trace_arguments,
+    .preempted_reason = 0x40, /* behind all exception classes */
     .level_name = "EL",
     .level_key = "el",
     .level = arm64_level,

@@ -115,8 +115,8 @@ bool config_parse(struct vm_config *config, const char *const *words, size_t cou
                                  .count = count,
                                  .reader = reader,
                                  .strings = &config->strings},
-                       .pic = vdev_default_pic,
-                       .pic_name = vdev_default_pic->name};
+                       .pic = vm_arches[0]->pic,
+                       .pic_name = vm_arches[0]->pic->name};
     *config = (struct vm_config){
         .unsupported_instruction = UNSUPPORTED_FAIL,
         .unsupported_reference = UNSUPPORTED_IGNORE,

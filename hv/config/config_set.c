@@ -44,10 +44,15 @@ static void set_cpu_model(struct parser *p, const struct word *word, uint64_t va
     struct nearest nearest = nearest_to(word->text);
     char names[256];
     (void)value;
-    if (find_model(word->text, &nearest, names, sizeof names))
-        p->config->cpu_model = parser_keep(p, config_parse_word_piece(word));
-    else
+    if (!find_model(word->text, &nearest, names, sizeof names)) {
         parser_error(p, word, "unknown CPU model '%.64s' (%s)", word->text, names);
+        return;
+    }
+    p->config->cpu_model = parser_keep(p, config_parse_word_piece(word));
+    if (p->pic_place.file)
+        return;
+    p->pic = vm_arch_of(p->config->cpu_model)->pic;
+    p->pic_name = p->pic->name;
 }
 
 static void set_clock_rate(struct parser *p, const struct word *word, uint64_t value)

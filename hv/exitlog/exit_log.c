@@ -257,13 +257,12 @@ void exit_log_result(struct vm *vm, const struct vcpu *v, const struct guest_exi
     vm->board->options.exit_log->in_exit = false;
 }
 
-void exit_log_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq)
+void exit_log_signals(struct vm *vm, unsigned vcpu, unsigned signals)
 {
     if (!vm->board->options.exit_log)
         return;
-    struct exit_log_entry entry = entry_of(vm, vcpu, EXIT_LOG_LINES);
-    entry.lines.irq = irq;
-    entry.lines.fiq = fiq;
+    struct exit_log_entry entry = entry_of(vm, vcpu, EXIT_LOG_SIGNALS);
+    entry.signals = signals;
     put(vm->board, &entry);
 }
 

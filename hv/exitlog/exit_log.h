@@ -67,7 +67,7 @@ bool exit_log_is_broken(const struct exit_log *s);
 void exit_log_exit(struct vm *vm, const struct vcpu *v, const struct guest_exit *x);
 void exit_log_result(struct vm *vm, const struct vcpu *v, const struct guest_exit *x,
                      enum exit_result result);
-void exit_log_lines(struct vm *vm, unsigned vcpu, bool irq, bool fiq);
+void exit_log_signals(struct vm *vm, unsigned vcpu, unsigned signals);
 void exit_log_pmu(struct vm *vm, unsigned vcpu, bool level);
 /* Their event, about to be handled; `changes`: the interrupt does, next. */
 void exit_log_pmu_due(struct vm *vm, unsigned vcpu, uint64_t due_ticks, bool changes);

@@ -16,7 +16,7 @@ const char *exit_log_kind_name(enum exit_log_kind kind)
         [EXIT_LOG_RESULT] = "the end of an exit",
         [EXIT_LOG_READ] = "a read of guest memory",
         [EXIT_LOG_WRITE] = "a write of guest memory",
-        [EXIT_LOG_LINES] = "a change of the interrupt lines",
+        [EXIT_LOG_SIGNALS] = "a change of what the interrupt controller signals",
         [EXIT_LOG_TIMER] = "a timer write",
         [EXIT_LOG_TURN] = "the end of a turn",
         [EXIT_LOG_LOOP] = "the same exception again",
@@ -47,13 +47,11 @@ static void put_exit(struct bytes *out, const struct exit_log_entry *entry)
         bytes_put_varint(out, entry->exit.call[i]);
 }
 
-/* The tick plus one; never is 0. */
+/* is_quiet is bit 2, with the signals that are masked around it; then the tick plus one: never is
+ * 0. */
 static void put_wait(struct bytes *out, const struct vcpu_wait *w)
 {
-    bytes_put_int(out,
-                  (unsigned)w->irq_is_masked | (unsigned)w->fiq_is_masked << 1 |
-                      (unsigned)w->is_quiet << 2,
-                  1);
+    bytes_put_int(out, (w->masked & 3) | (unsigned)w->is_quiet << 2 | w->masked >> 2 << 3, 1);
     bytes_put_varint(out, w->until_ticks + 1);
 }
 
@@ -91,8 +89,8 @@ void exit_log_entry_put(struct bytes *out, uint64_t before, const struct exit_lo
     case EXIT_LOG_WRITE:
         put_memory(out, entry);
         break;
-    case EXIT_LOG_LINES:
-        bytes_put_int(out, (unsigned)entry->lines.irq | (unsigned)entry->lines.fiq << 1, 1);
+    case EXIT_LOG_SIGNALS:
+        bytes_put_int(out, entry->signals, 1);
         break;
     case EXIT_LOG_TIMER:
         bytes_put_int(out, (unsigned)entry->timer.number | (unsigned)entry->timer.reg << 1, 1);
@@ -198,8 +196,7 @@ static void get_wait(struct reader *in, struct vcpu_wait *w)
     unsigned flags = (unsigned)reader_int(in, 1);
     *w = (struct vcpu_wait){
         .is_on = true,
-        .irq_is_masked = flags & 1,
-        .fiq_is_masked = flags >> 1 & 1,
+        .masked = (flags & 3) | flags >> 3 << 2,
         .is_quiet = flags >> 2 & 1,
         .until_ticks = reader_varint(in) - 1,
     };
@@ -217,11 +214,9 @@ static bool get_body(struct reader *in, unsigned version, size_t begin,
     case EXIT_LOG_READ:
     case EXIT_LOG_WRITE:
         return get_memory(in, version, begin, entry);
-    case EXIT_LOG_LINES:
-        flags = (unsigned)reader_int(in, 1);
-        entry->lines.irq = flags & 1;
-        entry->lines.fiq = flags >> 1 & 1;
-        return true;
+    case EXIT_LOG_SIGNALS:
+        entry->signals = (unsigned)reader_int(in, 1);
+        return entry->signals >> CPU_SIGNALS == 0;
     case EXIT_LOG_TIMER:
         flags = (unsigned)reader_int(in, 1);
         entry->timer.number = flags & 1;
@@ -335,6 +330,17 @@ static const char *memory_differs(const struct exit_log_entry *a, const struct e
     return NULL;
 }
 
+/* Sets of them, or of what masks them. */
+static const char *signals_differ(const struct arch *arch, unsigned a, unsigned b, bool is_mask,
+                                  struct exit_log_values *v)
+{
+    for (unsigned i = 0; i < CPU_SIGNALS; i++) {
+        const char *name = is_mask ? arch->signals[i].mask : arch->signals[i].name;
+        COMPARE(number(name ? name : "a signal that there is not", a >> i & 1, b >> i & 1, v));
+    }
+    return NULL;
+}
+
 static const char *body_differs(const struct arch *arch, const struct exit_log_entry *a,
                                 const struct exit_log_entry *b, struct exit_log_values *v)
 {
@@ -349,16 +355,14 @@ static const char *body_differs(const struct arch *arch, const struct exit_log_e
     case EXIT_LOG_READ:
     case EXIT_LOG_WRITE:
         return memory_differs(a, b, v);
-    case EXIT_LOG_LINES:
-        COMPARE(number("the IRQ line", a->lines.irq, b->lines.irq, v));
-        return number("the FIQ line", a->lines.fiq, b->lines.fiq, v);
+    case EXIT_LOG_SIGNALS:
+        return signals_differ(arch, a->signals, b->signals, false, v);
     case EXIT_LOG_TIMER:
         COMPARE(number("which timer", a->timer.number, b->timer.number, v));
         COMPARE(number("the timer's register", a->timer.reg, b->timer.reg, v));
         return number("the value written", a->timer.value, b->timer.value, v);
     case EXIT_LOG_WAIT:
-        COMPARE(number("whether IRQs are masked", a->wait.irq_is_masked, b->wait.irq_is_masked, v));
-        COMPARE(number("whether FIQs are masked", a->wait.fiq_is_masked, b->wait.fiq_is_masked, v));
+        COMPARE(signals_differ(arch, a->wait.masked, b->wait.masked, true, v));
         COMPARE(number("whether others wait on", a->wait.is_quiet, b->wait.is_quiet, v));
         return number("the event stream's tick", a->wait.until_ticks, b->wait.until_ticks, v);
     case EXIT_LOG_PMU:

@@ -12,7 +12,7 @@ enum exit_log_kind {
     EXIT_LOG_RESULT,   /* the exit is handled */
     EXIT_LOG_READ,     /* meanwhile: guest memory as it was found */
     EXIT_LOG_WRITE,    /* meanwhile: guest memory was written */
-    EXIT_LOG_LINES,    /* the interrupt lines of a vCPU change */
+    EXIT_LOG_SIGNALS,  /* what the interrupt controller signals to a vCPU changes */
     EXIT_LOG_TIMER,    /* a vCPU writes a register of one of its timers: not an exit */
     EXIT_LOG_TURN,     /* its turn is over, for a reason that is in the guest's code */
     EXIT_LOG_LOOP,     /* the same, as it took the same exception again */
@@ -51,9 +51,7 @@ struct exit_log_entry {
             const uint8_t *data; /* EXIT_LOG_READ and ok; borrowed */
             uint64_t distance;   /* not 0: they are in the log already, so far before the entry */
         } memory;
-        struct {
-            bool irq, fiq;
-        } lines;
+        unsigned signals; /* CPU_SIGNAL_* of the interrupt controller, in a byte */
         struct {
             uint8_t number, reg; /* as the architecture numbers them; one bit, and seven */
             uint64_t value;

@@ -9,6 +9,8 @@
 #include "hv/foreign/observed_exit.h"
 #include "hv/vm_arch.h"
 
+struct observed_arch;
+
 /* Exit streams ------------------------------------------------------------------------------------
  */
 
@@ -41,7 +43,8 @@ const struct import_format *import_choose(const char *name, const char *text, si
 bool import_text(const struct import_format *format, struct import *i, const char *text,
                  size_t size, struct error *e);
 
-bool import_ftrace_recognise(const char *line, size_t size);
+/* A line of its heading, or with a tracepoint; `arch` NULL: the heading alone. */
+bool import_ftrace_recognise(const struct observed_arch *arch, const char *line, size_t size);
 bool import_ftrace(struct import *i, const char *text, size_t size, struct error *e);
 bool import_traceprinter_recognise(const char *line, size_t size);
 bool import_traceprinter(struct import *i, const char *text, size_t size, struct error *e);

@@ -73,13 +73,10 @@ static ftrace_take find_event(const struct observed_arch *arch, struct scan line
     return NULL;
 }
 
-bool import_ftrace_recognise(const char *line, size_t size)
+bool import_ftrace_recognise(const struct observed_arch *arch, const char *line, size_t size)
 {
     struct scan s = scan_of(line, size), before, arguments;
-    for (size_t i = 0; vm_arches[i]; i++)
-        if (vm_arches[i]->observed && find_event(vm_arches[i]->observed, s, &before, &arguments))
-            return true;
-    return scan_begins(&s, "# tracer:");
+    return (arch && find_event(arch, s, &before, &arguments)) || scan_begins(&s, "# tracer:");
 }
 
 static bool is_digit(char c)
@@ -184,6 +181,7 @@ struct observed_exit *import_ftrace_begin(struct ftrace_reading *r, struct ftrac
     }
     v->thread->open = r->i->stream.count - 1;
     v->thread->is_told = false;
+    x->arch = r->i->arch;
     x->kind = kind;
     x->vcpu = v->thread->vcpu;
     x->line = v->number;
@@ -251,7 +249,7 @@ struct observed_exit *import_ftrace_trap(struct ftrace_reading *r, struct ftrace
     if (is_another) {
         x = import_ftrace_begin(r, v, r->arch->kind, e);
         if (x)
-            observed_set_class(x, r->arch, class);
+            observed_set_class(x, class);
     }
     v->thread->is_told = true;
     return x;
@@ -273,7 +271,7 @@ static bool take_mmio(struct ftrace_reading *r, struct ftrace_line *v, struct er
         x = import_ftrace_begin(r, v, r->arch->kind, e);
         if (!x)
             return false;
-        observed_set_class(x, r->arch, r->arch->access_class);
+        observed_set_class(x, r->arch->access_class);
     }
     x->ipa = gpa;
     x->size = (uint8_t)length;

@@ -7,9 +7,17 @@
 
 #define LINES_LOOKED_AT 200 /* for the format of a text */
 
+static bool recognise_ftrace(const char *line, size_t size)
+{
+    for (size_t i = 0; vm_arches[i]; i++)
+        if (vm_arches[i]->observed && import_ftrace_recognise(vm_arches[i]->observed, line, size))
+            return true;
+    return import_ftrace_recognise(NULL, line, size);
+}
+
 static const struct import_format formats[] = {
     {"traceprinter", import_traceprinter_recognise, import_traceprinter},
-    {"ftrace", import_ftrace_recognise, import_ftrace},
+    {"ftrace", recognise_ftrace, import_ftrace},
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 

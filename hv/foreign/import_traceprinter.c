@@ -61,11 +61,11 @@ static void take_field(struct observed_exit *x, struct scan line, const char *ke
 }
 
 /* What our own lines add. */
-static void take_record(struct observed_exit *x, struct scan line)
+static void take_record(const struct reading *r, struct observed_exit *x, struct scan line)
 {
     uint64_t number;
     struct observed_exit whole = *x;
-    if (scan_field(line, "esr", &number) && number <= UINT32_MAX) {
+    if (scan_field(line, r->i->arch->syndrome_key, &number) && number <= UINT32_MAX) {
         observed_set_syndrome(&whole, (uint32_t)number);
         if (observed_class(&whole) == observed_class(x))
             *x = whole;
@@ -110,7 +110,7 @@ static bool take_reason(const struct reading *r, struct observed_exit *x, struct
     uint64_t reason, payload;
     if (!scan_field(line, "reason", &reason))
         return false;
-    if (reason == EVENT_REASON_PREEMPTED) {
+    if (reason == r->i->arch->preempted_reason) {
         x->kind = OBSERVED_INTERRUPT;
         return true;
     }
@@ -144,7 +144,7 @@ static void take_time(const struct reading *r, struct observed_exit *x, struct s
 
 static bool take_exit(struct reading *r, struct scan line, struct error *e)
 {
-    struct observed_exit seen = {.line = r->line, .known = OBSERVED_PC};
+    struct observed_exit seen = {.arch = r->i->arch, .line = r->line, .known = OBSERVED_PC};
     if (!take_hw_reason(r, &seen, line) && !take_reason(r, &seen, line))
         return bad_reason(r, line, e);
     if (!scan_field(line, "guest_ip", &seen.pc))
@@ -163,7 +163,7 @@ static bool take_exit(struct reading *r, struct scan line, struct error *e)
         x->gva = x->pc;
         x->known |= OBSERVED_GVA;
     }
-    take_record(x, line);
+    take_record(r, x, line);
     return true;
 }
 

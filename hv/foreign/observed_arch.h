@@ -55,8 +55,9 @@ struct observed_arch {
 
 /* observed_exit.c: whose trap it is; NULL: no trap, or of no architecture that is modelled. */
 const struct vm_arch *observed_vm_arch(const struct observed_exit *x);
-/* The class is known, and nothing else of the syndrome; or all of it. */
-void observed_set_class(struct observed_exit *x, const struct observed_arch *arch, unsigned class);
+/* Of one whose architecture is known: the class is, and nothing else of the syndrome; or all of it.
+ */
+void observed_set_class(struct observed_exit *x, unsigned class);
 void observed_set_syndrome(struct observed_exit *x, uint32_t syndrome);
 
 #endif

@@ -23,6 +23,7 @@ bool observed_of_event(const struct board_event *event, struct observed_exit *s)
         !event->vm->arch->observed)
         return false;
     *s = (struct observed_exit){
+        .arch = event->vm->arch,
         .kind = x ? event->vm->arch->observed->kind : OBSERVED_INTERRUPT,
         .vcpu = (uint8_t)event->vcpu,
         .known = OBSERVED_TIME | OBSERVED_PC,

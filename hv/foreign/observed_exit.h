@@ -37,7 +37,10 @@ enum observed_known {
 #define OBSERVED_SYNDROME_ALL 0xffffffffu
 #define OBSERVED_NO_CLASS     UINT32_MAX
 
+struct vm_arch;
+
 struct observed_exit {
+    const struct vm_arch *arch; /* of the VM; of one in a stream, that has traps like it; or NULL */
     enum observed_kind kind;
     uint8_t vcpu;
     unsigned known;
@@ -57,6 +60,7 @@ struct observed_stream {
 void observed_stream_free(struct observed_stream *s);
 /* One more exit, all zero; NULL: there are OBSERVED_EXITS_MAX. Earlier pointers are void. */
 struct observed_exit *observed_stream_add(struct observed_stream *s);
+/* observed_stream.c */
 void observed_stream_put(const struct observed_stream *s, struct bytes *out);
 /* False, and *s empty: the data is no such stream. */
 bool observed_stream_get(struct observed_stream *s, const void *data, size_t size);

@@ -97,6 +97,7 @@ static void put_entry(const struct exit_log_difference *d, const struct exit_log
                       struct bytes *out)
 {
     const struct vm_arch *arch = vm_of(d, entry)->arch;
+    char signals[64];
     switch (entry->kind) {
     case EXIT_LOG_EXIT:
         text_put(out, "the guest exit ");
@@ -113,9 +114,9 @@ static void put_entry(const struct exit_log_difference *d, const struct exit_log
                  text_plural(entry->memory.size, "byte", "bytes"),
                  entry->memory.physical ? "gpa" : "gva", entry->memory.address);
         break;
-    case EXIT_LOG_LINES:
-        text_put(out, "interrupt lines of vcpu %u: IRQ %u, FIQ %u", entry->vcpu, entry->lines.irq,
-                 entry->lines.fiq);
+    case EXIT_LOG_SIGNALS:
+        vcpu_signals_text(arch->cpu, entry->signals, signals, sizeof signals);
+        text_put(out, "interrupts signalled to vcpu %u: %s", entry->vcpu, signals);
         break;
     case EXIT_LOG_TIMER:
         text_put(out, "a write of 0x%" PRIx64 " to %s", entry->timer.value,

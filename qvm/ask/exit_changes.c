@@ -21,8 +21,7 @@ static void visit(const struct board *b, struct state *s)
             visit_device(vm, vm->vdevs[k], s);
         for (unsigned k = 0; k < vm->vcpu_count; k++) {
             state_part(s, "vm %s, vcpu %u", vm->name, k);
-            state_value(s, "IRQ line", vm->vcpus[k]->irq, 1);
-            state_value(s, "FIQ line", vm->vcpus[k]->fiq, 1);
+            vcpu_visit_signals(vm->arch->cpu, s, vm->vcpus[k]->signals);
         }
     }
 }

@@ -244,10 +244,10 @@ static void put_exit(struct perfetto *p, const struct board_event *e, struct byt
 
 static void put_interrupt(struct perfetto *p, const struct board_event *e, struct bytes *out)
 {
-    struct bytes event = begin_named(TYPE_INSTANT, vcpu_track(e->vm, e->vcpu), "interrupt",
-                                     e->irq   ? (e->fiq ? "IRQ, FIQ" : "IRQ")
-                                     : e->fiq ? "FIQ"
-                                              : "none");
+    char signals[64];
+    vcpu_signals_text(e->vm->arch->cpu, e->signals, signals, sizeof signals);
+    struct bytes event =
+        begin_named(TYPE_INSTANT, vcpu_track(e->vm, e->vcpu), "interrupt", signals);
     put_packet(p, out, PACKET_TRACK_EVENT, &event, e->ns);
 }
 

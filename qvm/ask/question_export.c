@@ -63,12 +63,15 @@ static const char *event_word(enum event_id id)
 
 static void put_text_arguments(const struct board_event *e, struct bytes *out)
 {
+    const struct arch_signal *signals = e->vm->arch->cpu->signals;
     if (e->id == EVENT_GUEST_ENTRY || e->id == EVENT_GUEST_EXIT)
         text_put(out, " pc=0x%" PRIx64, e->guest_ip);
     if (e->id == EVENT_GUEST_EXIT)
         text_put(out, " reason=preempted");
     if (e->id == EVENT_INTERRUPT)
-        text_put(out, " irq=%u fiq=%u", e->irq, e->fiq);
+        for (unsigned i = 0; i < CPU_SIGNALS; i++)
+            if (signals[i].key)
+                text_put(out, " %s=%u", signals[i].key, e->signals >> i & 1);
     if (e->id == EVENT_GUEST_CYCLES)
         text_put(out, " cycles=%" PRIu64, e->at_exit - e->at_entry);
 }
@@ -89,6 +92,7 @@ static void put_text(struct export *x, const struct board_event *e)
 
 static void put_json_arguments(const struct board_event *e, struct json *j)
 {
+    const struct arch_signal *signals = e->vm->arch->cpu->signals;
     json_number(j, "insn", e->instructions);
     json_string(j, "vm", e->vm->name);
     json_number(j, "vcpu", e->vcpu);
@@ -97,8 +101,9 @@ static void put_json_arguments(const struct board_event *e, struct json *j)
     if (e->id == EVENT_GUEST_EXIT)
         json_string(j, "reason", "preempted");
     if (e->id == EVENT_INTERRUPT) {
-        json_bool(j, "irq", e->irq);
-        json_bool(j, "fiq", e->fiq);
+        for (unsigned i = 0; i < CPU_SIGNALS; i++)
+            if (signals[i].key)
+                json_bool(j, signals[i].key, e->signals >> i & 1);
     }
     if (e->id == EVENT_GUEST_CYCLES)
         json_number(j, "cycles", e->at_exit - e->at_entry);

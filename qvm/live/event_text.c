@@ -57,7 +57,7 @@ static void put_record(struct line *l, const struct board_event *e)
     uint64_t number = x->detail[EXIT_NUMBER];
     put_name(l, "exit", arch_exit_name(arch, x->reason));
     put_name(l, "handler", x->handler ? x->handler : "nobody");
-    put(l, " esr:0x%08" PRIx64, x->detail[EXIT_SYNDROME]);
+    put(l, " %s:0x%08" PRIx64, e->vm->arch->syndrome_key, x->detail[EXIT_SYNDROME]);
     if (x->size || x->detail[EXIT_ADDRESS])
         put(l, " gva:0x%" PRIx64 " gpa:0x%" PRIx64, x->gva.v, x->gpa.v);
     if (x->size)
@@ -74,6 +74,7 @@ static void put_record(struct line *l, const struct board_event *e)
 
 static void put_arguments(struct line *l, const struct board_event *e)
 {
+    const struct arch_signal *signals = e->vm->arch->cpu->signals;
     switch (e->id) {
     case EVENT_GUEST_ENTRY:
         put(l, " guest_ip:0x%016" PRIx64, e->guest_ip);
@@ -88,7 +89,9 @@ static void put_arguments(struct line *l, const struct board_event *e)
         put(l, " vcpu_id:%u", e->vcpu);
         break;
     case EVENT_INTERRUPT:
-        put(l, " irq:%u fiq:%u", e->irq, e->fiq);
+        for (unsigned i = 0; i < CPU_SIGNALS; i++)
+            if (signals[i].key)
+                put(l, " %s:%u", signals[i].key, e->signals >> i & 1);
         break;
     case EVENT_GUEST_CYCLES:
         put(l, " at_entry:0x%016" PRIx64 " at_exit:0x%016" PRIx64, e->at_entry, e->at_exit);

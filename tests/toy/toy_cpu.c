@@ -187,7 +187,7 @@ static void reset(struct vcpu *v)
 static void visit(struct vcpu *v, struct state *s)
 {
     struct engine *e = v->world->engine;
-    state_fields(s, vcpu_fields, v);
+    vcpu_visit_common(v, s);
     uint64_t a = state_value(s, "A", engine_get(e, TOY_A), 8);
     uint64_t pc = state_up_to(s, "PC", engine_pc(e), 2, TOY_ADDRESS);
     uint64_t sequence = state_up_to(s, "how PC was reached", engine_sequence(e), 1, 3);

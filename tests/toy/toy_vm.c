@@ -7,6 +7,8 @@
 #include "hv/vm_arch.h"
 #include "tests/toy/toy.h"
 
+extern const struct vdev_type gic_type;
+
 static void put_core_notes(struct bytes *out, unsigned pid, const struct vcpu_registers *r)
 {
     (void)out, (void)pid, (void)r;
@@ -121,12 +123,15 @@ static const struct vm_arch vm_arch_toy = {
                   [EXIT_STAGE2] = "a store to memory that is read only",
                   [EXIT_HALT] = "it waits for an interrupt"},
     .syndrome_text = syndrome_text,
+    .syndrome_key = "syndrome",
     .address_key = "address",
+    .pic = &gic_type,
     .undefined_name = "nothing",
     .abort_name = "nothing",
     .explain = explain,
     .table_is_damaged = table_is_damaged,
     .trace_arguments = trace_arguments,
+    .preempted_reason = 0xff,
     .level_name = "level ",
     .level_key = "level",
     .level = level,

@@ -119,17 +119,17 @@ START_TEST(an_interrupt_comes_late_and_goes_at_once)
 {
     struct late l;
     open_late(&l, (uint64_t)_i);
-    chaos_signal(l.vm, 0, true, false);
+    chaos_signal(l.vm, 0, CPU_SIGNAL_IRQ);
     uint64_t at = due(&l);
     ck_assert_uint_ge(at, 11);
     ck_assert_uint_le(at, 10 + 8191);
     board_run_to(l.m.board, at - 1);
-    ck_assert(!l.v->irq);
+    ck_assert_uint_eq(l.v->signals, 0);
     board_run_to(l.m.board, at);
-    ck_assert(l.v->irq && !l.v->fiq);
+    ck_assert_uint_eq(l.v->signals, CPU_SIGNAL_IRQ);
     ck_assert_uint_eq(due(&l), EVENT_NEVER);
-    chaos_signal(l.vm, 0, false, false);
-    ck_assert(!l.v->irq);
+    chaos_signal(l.vm, 0, 0);
+    ck_assert_uint_eq(l.v->signals, 0);
     machine_close(&l.m);
 }
 END_TEST
@@ -139,18 +139,18 @@ START_TEST(a_withdrawn_interrupt_does_not_come)
 {
     struct late l;
     open_late(&l, 1);
-    chaos_signal(l.vm, 0, true, false);
+    chaos_signal(l.vm, 0, CPU_SIGNAL_IRQ);
     uint64_t at = due(&l);
-    chaos_signal(l.vm, 0, false, false);
+    chaos_signal(l.vm, 0, 0);
     board_run_to(l.m.board, at);
-    ck_assert(!l.v->irq);
-    chaos_signal(l.vm, 0, false, true);
+    ck_assert_uint_eq(l.v->signals, 0);
+    chaos_signal(l.vm, 0, CPU_SIGNAL_FIQ);
     at = due(&l);
-    chaos_signal(l.vm, 0, false, false);
-    chaos_signal(l.vm, 0, false, true);
+    chaos_signal(l.vm, 0, 0);
+    chaos_signal(l.vm, 0, CPU_SIGNAL_FIQ);
     ck_assert_uint_eq(due(&l), at);
     board_run_to(l.m.board, at);
-    ck_assert(l.v->fiq && !l.v->irq);
+    ck_assert_uint_eq(l.v->signals, CPU_SIGNAL_FIQ);
     machine_close(&l.m);
 }
 END_TEST
@@ -160,10 +160,10 @@ START_TEST(a_halted_vcpu_wakes)
     struct late l;
     open_late(&l, 3);
     l.v->halted = true;
-    chaos_signal(l.vm, 0, true, false);
+    chaos_signal(l.vm, 0, CPU_SIGNAL_IRQ);
     ck_assert(!vcpu_is_runnable(l.v));
     board_run_to(l.m.board, 20); /* time goes to the interrupt by itself */
-    ck_assert(!l.v->halted && l.v->irq);
+    ck_assert(!l.v->halted && l.v->signals == CPU_SIGNAL_IRQ);
     ck_assert_uint_gt(l.m.board->vtime.idle_ticks, 0);
     machine_close(&l.m);
 }
@@ -175,14 +175,14 @@ START_TEST(a_snapshot_has_what_is_on_its_way)
     struct bytes snapshot = {0};
     struct error e = {0};
     open_late(&first, 4);
-    chaos_signal(first.vm, 0, true, false);
+    chaos_signal(first.vm, 0, CPU_SIGNAL_IRQ);
     snapshot_take(first.m.board, &snapshot);
     open_late(&second, 4);
     ck_assert_msg(snapshot_restore(second.m.board, snapshot.data, snapshot.size, &e), "%s", e.text);
     ck_assert_uint_eq(due(&second), due(&first));
     board_run_to(first.m.board, 9000);
     board_run_to(second.m.board, 9000);
-    ck_assert(first.v->irq && second.v->irq);
+    ck_assert(first.v->signals && second.v->signals);
     struct digest a = board_digest(first.m.board), b = board_digest(second.m.board);
     ck_assert_mem_eq(a.b, b.b, sizeof a.b);
     bytes_free(&snapshot);

@@ -63,7 +63,6 @@ static const struct vdev_type types[] = {
 };
 const struct vdev_type *const vdev_types[] = {&gic_type, &types[0], &types[1], &types[2],
                                               &types[3], &types[4], &types[5], NULL};
-const struct vdev_type *const vdev_default_pic = &gic_type;
 
 /* The one file there is. */
 struct source {

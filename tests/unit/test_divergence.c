@@ -350,14 +350,14 @@ static const struct cause causes[] = {
      "now 0x600003c5\n"},
     {"a timer is late by one instruction", EXITS, 35, delay_timer,
      "the replay diverged: the first visible difference: instruction 208, vm test, vcpu 0, "
-     "0x4000007c: cbz x24, #0x40000078: interrupt lines of vcpu 0: IRQ 1, FIQ 0: recorded at "
+     "0x4000007c: cbz x24, #0x40000078: interrupts signalled to vcpu 0: IRQ: recorded at "
      "instruction 208, now at 209; machine states were equal at instruction 0\n"},
     {"a timer is late by one instruction, by digests", DIGESTS, 35, delay_timer,
      "the replay diverged: machine states are equal at instruction 200 and differ at 210 (vm test, "
      "vcpu 0, next 0x40000094: mrs x27, icc_iar1_el1): vm test, vcpu 0; vm test, vdev gic\n"},
     {"an interrupt is lost", EXITS, 35, change_gic_enable,
      "the replay diverged: the first visible difference: instruction 208, vm test, vcpu 0, "
-     "0x40000078: add x25, x25, #1: interrupt lines of vcpu 0: IRQ 1, FIQ 0 was recorded and does "
+     "0x40000078: add x25, x25, #1: interrupts signalled to vcpu 0: IRQ was recorded and does "
      "not happen; machine states were equal at instruction 0\n"},
     {"a priority changes", DIGESTS, 35, change_gic_priority,
      "the replay diverged: machine states are equal at instruction 30 and differ at 40 (vm test, "

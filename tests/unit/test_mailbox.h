@@ -113,7 +113,6 @@ static const struct vdev_type mailbox_type = {
 
 extern const struct vdev_type gic_type;
 const struct vdev_type *const vdev_types[] = {&gic_type, &mailbox_type, NULL};
-const struct vdev_type *const vdev_default_pic = &gic_type;
 
 #define MAILBOX 1 /* its channel: behind the interrupt controller */
 

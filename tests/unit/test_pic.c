@@ -166,7 +166,6 @@ static const struct vdev_type fake_type = {
 /* The devices of this program: vdev/all.c is not in it, nor is the GIC. */
 extern const struct vdev_type exit_type, pl011_type;
 const struct vdev_type *const vdev_types[] = {&exit_type, &fake_type, &pl011_type, NULL};
-const struct vdev_type *const vdev_default_pic = &fake_type;
 
 /* By itself ------------------------------------------------------------------------------------ */
 
@@ -239,20 +238,24 @@ END_TEST
 
 /* In a configuration -------------------------------------------------------------------------- */
 
-#define RAM "ram 0x40000000,4M load 0x40000000,image "
+#define RAM "vdev fake ram 0x40000000,4M load 0x40000000,image "
 static const struct {
     const char *text, *error;
 } refused[] = {
-    {"vdev pl011 loc 0x1000 intr gic:7", "unknown interrupt controller 'gic' (known here: 'fake')"},
-    {"vdev pl011 loc 0x1000 intr fake:0", "interrupt line '0' is not in the range 1 to 15"},
-    {"vdev pl011 loc 0x1000 intr fake:16", "interrupt line '16' is not in the range 1 to 15"},
+    {"vdev fake vdev pl011 loc 0x1000 intr gic:7",
+     "unknown interrupt controller 'gic' (known here: 'fake')"},
+    {"vdev fake vdev pl011 loc 0x1000 intr fake:0",
+     "interrupt line '0' is not in the range 1 to 15"},
+    {"vdev fake vdev pl011 loc 0x1000 intr fake:16",
+     "interrupt line '16' is not in the range 1 to 15"},
     {"vdev fake vdev fake", "a second 'vdev fake'; the first is at [cmdline:1]"},
     {"vdev fake name a:b",
      "the name of an interrupt controller has letters, digits, '_', '-', '.' only"},
-    {"vdev pl011 loc 0x1000 intr fake:7 vdev pl011 loc 0x2000 intr fake:7",
+    {"vdev fake vdev pl011 loc 0x1000 intr fake:7 vdev pl011 loc 0x2000 intr fake:7",
      "vdev pl011: interrupt line 7 belongs to vdev pl011 already [cmdline:1]"},
-    {"vdev pl011 loc 0x30001000 intr fake:7 cpu cpu",
-     "vdev pl011 0x30001000-0x30001fff overlaps vdev fake pages 0x30000000-0x30001fff"},
+    {"vdev fake vdev pl011 loc 0x30001000 intr fake:7 cpu cpu",
+     "vdev pl011 0x30001000-0x30001fff overlaps vdev fake pages 0x30000000-0x30001fff "
+     "[cmdline:1]"},
 };
 
 START_TEST(refused_by_the_configuration)

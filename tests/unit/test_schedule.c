@@ -172,13 +172,12 @@ START_TEST(who_cannot_run_is_not_chosen)
     vms[1].ended = true;
     halt(2);
     ck_assert_int_eq(next(), NOBODY);
-    vcpus[2].irq = true;
+    vcpus[2].signals = CPU_SIGNAL_IRQ;
     ck_assert_int_eq(next(), 2);
-    vcpus[2].irq = false;
-    vcpus[2].fiq = true;
+    vcpus[2].signals = CPU_SIGNAL_FIQ;
     ck_assert_int_eq(next(), 2);
     vcpus[0].on = true;
-    vcpus[2].fiq = false;
+    vcpus[2].signals = 0;
     ck_assert_int_eq(next(), 0);
     tear_down();
 }
@@ -310,13 +309,13 @@ START_TEST(a_wait_ends_with_an_event_or_an_interrupt)
 {
     struct vcpu v = {.on = true, .wait.is_on = true, .event.known_until = UINT64_MAX};
     ck_assert(!vcpu_is_runnable(&v));
-    v.irq = true;
+    v.signals = CPU_SIGNAL_IRQ;
     ck_assert(vcpu_is_runnable(&v));
-    v.wait.irq_is_masked = true;
+    v.wait.masked = CPU_SIGNAL_IRQ;
     ck_assert(!vcpu_is_runnable(&v));
-    v.fiq = true;
+    v.signals |= CPU_SIGNAL_FIQ;
     ck_assert(vcpu_is_runnable(&v));
-    v.wait.fiq_is_masked = true;
+    v.wait.masked |= CPU_SIGNAL_FIQ;
     ck_assert(!vcpu_is_runnable(&v));
     vcpu_send_event(&v);
     ck_assert(vcpu_is_runnable(&v));
