@@ -17,7 +17,7 @@ declare -A below=(
 )
 # header pattern (extended regular expression) and the files that may include it
 libraries=(
-    'unicorn/.*|cpu/unicorn/engine_unicorn.c cpu/unicorn/arm64/unicorn_arm64.c'
+    'unicorn/.*|cpu/unicorn/unicorn_library.c cpu/unicorn/arm64/unicorn_arm64.c'
     'capstone(/.*)?\.h|cpu/disasm.c'
     '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
     '(libfdt.*|fdt)\.h|hv/tree/fdt.c'

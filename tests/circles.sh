@@ -9,7 +9,7 @@ build="${1:?usage: circles.sh BUILD_DIR}"
 # Circles that remain, "FOLDER FILE...|reason": each is to be cut. One that is gone, or has changed,
 # has to leave the list, too.
 remain=(
-    'cpu engine_unicorn.c interpose.c unicorn_arm64.c unicorn_blocks.c unicorn_checks.c unicorn_event.c unicorn_exits.c unicorn_icache.c unicorn_inside.c unicorn_pages.c unicorn_run.c unicorn_sides.c unicorn_yield.c|the engine hands the library callbacks of files that ask it again'
+    'cpu unicorn_icache.c unicorn_pages.c unicorn_sides.c|a page is filled, and dropped, on its side and as an instruction cache has it'
 )
 
 # Lines "user definer symbol" of a folder's objects.

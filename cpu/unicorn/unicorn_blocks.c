@@ -115,13 +115,13 @@ static void begin_block(struct engine *e, uint64_t address, uint32_t size)
 }
 
 /* Before a block, when something may be due. Nothing of the block has run, PC is its start: the
- * only place from where unicorn_stop_before_block is exact. */
+ * only place from where library_stop_before_block is exact. */
 void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool pause)
 {
     uint64_t now = blocks_counted_to_end(e);
     if (e->leaving) {
         stop(e, ENGINE_SOFT);
-        unicorn_stop_before_block(e);
+        library_stop_before_block(e);
         return;
     }
     blocks_note_events(e, e->fast.address + e->fast.size);
@@ -162,7 +162,7 @@ void block_begin_slowly(struct engine *e, uint64_t address, uint32_t size, bool 
         }
     }
     if (e->stopped) {
-        unicorn_stop_before_block(e);
+        library_stop_before_block(e);
         return;
     }
     if (event_is_known(e, now))
@@ -203,7 +203,7 @@ static __attribute__((noinline)) void look_at_block(struct engine *e, uint64_t a
         e->stopped = address != e->aside_start;
         e->aside_size = size;
         if (e->stopped)
-            unicorn_stop_before_block(e);
+            library_stop_before_block(e);
         return;
     }
     bool pause = e->behind_pause;
@@ -234,13 +234,13 @@ void blocks_on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     if (e->aside) {
         e->aside_exception = number;
         e->stopped = true;
-        unicorn_stop_library(e);
+        library_stop(e);
         return;
     }
     e->behind_pause = false;
     if (e->leaving) { /* behind an exit nothing runs */
         stop(e, ENGINE_SOFT);
-        unicorn_stop_library(e);
+        library_stop(e);
         return;
     }
     bool behind = e->arch->is_behind(number);
@@ -258,7 +258,7 @@ void blocks_on_interrupt(struct uc_struct *uc, uint32_t number, void *user)
     if (taken)
         return;
     stop(e, ENGINE_EXCEPTION);
-    unicorn_stop_library(e);
+    library_stop(e);
 }
 
 void unicorn_stop_soon(struct engine *e)

@@ -1,11 +1,12 @@
 /* The engine on Unicorn, shared by its parts:
- *   engine_unicorn.c   the library: set-up, hooks, contexts
+ *   unicorn_library.c  the library's functions
  *   unicorn_blocks.c   counts instructions, and stops at blocks
- *   unicorn_run.c      runs, and stops inside blocks
  *   unicorn_pages.c    the library's TLB and translated code
- *   unicorn_sides.c    pages of code, pages of data
  *   unicorn_icache.c   what an instruction cache might still hold
+ *   unicorn_sides.c    pages of code, pages of data
+ *   unicorn_run.c      runs, and stops inside blocks
  *   arm64/             what depends on the architecture: struct unicorn_arch
+ *   engine_unicorn.c   the engine, put together of these
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
  * (docs/engine.md). */
 #ifndef CPU_UNICORN_UNICORN_ENGINE_H
@@ -72,6 +73,16 @@ struct unicorn_model {
     int arch, mode, number;
 };
 
+typedef void library_block_hook(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+
+/* What the library calls, besides hooks of blocks and of the architecture's instructions. */
+struct library_hooks {
+    /* A page for its TLB; false: it is refused, and the run ends with PC at the instruction. */
+    bool (*fill)(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
+    void (*interrupt)(struct uc_struct *uc, uint32_t number, void *user);
+    void (*translated)(struct engine *e, uint64_t pc, uint64_t size); /* a block that begins now */
+};
+
 /* What of the engine depends on the architecture: one table for each. */
 struct unicorn_arch {
     const char *name;
@@ -105,8 +116,7 @@ struct unicorn_arch {
      * library say when it executes one? Otherwise this is the block hook, and code that lies there
      * is looked through for hints, at whatever virtual page it is seen. */
     bool (*pauses_are_told)(struct engine *e);
-    void (*on_block_behind_pause)(struct uc_struct *uc, uint64_t address, uint32_t size,
-                                  void *user);
+    library_block_hook *on_block_behind_pause;
     void (*note_pauses)(struct engine *e, hpa_t a, uint64_t size);
     /* A block is about to run, with the event register known. */
     void (*look_for_events)(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
@@ -143,7 +153,7 @@ struct engine {
                         * is a taken branch, whenever the stop was */
     uint64_t pc;       /* between runs: where the next one starts */
     bool just_yielded; /* the last stop was the turn that a pause gave up */
-    bool inside;       /* in unicorn_run_library, for the guest */
+    bool inside;       /* in library_run, for the guest */
     bool settled;      /* in a callback that may change PC: `counted` is exact already */
     bool watching, stop_wanted, flush_code_wanted;
     bool behind_pause; /* one was executed, and the next block has not begun */
@@ -206,40 +216,52 @@ struct engine {
         uint32_t size, drops;
         enum engine_look kind;
     } looked[LOOK_SLOTS];
+    const struct library_hooks *hooks;
     bool window_is_open;
     uint8_t *stub; /* its page, in stub_allocation */
     void *stub_allocation;
-    bool aside;                 /* in unicorn_run_library, not for the guest: */
+    bool aside;                 /* in library_run, not for the guest: */
     uint64_t aside_start;       /* the block that is to run then */
     uint64_t aside_size;        /* of the one that it ended before */
     struct uc_context *scratch; /* for the monitor, which is in no register: */
     unsigned aside_exception;   /* that ended it; 0: none */
 };
 
-/* engine_unicorn.c ------------------------------------------------------------------------------*/
+/* unicorn_library.c -----------------------------------------------------------------------------*/
 
-/* Runs from `pc`, until unicorn_stop_library or until nothing more can; true: without an error. */
-bool unicorn_run_library(struct engine *e, uint64_t pc);
-void unicorn_stop_library(struct engine *e);
+bool library_open(struct engine *g, const char *model, struct error *e);
+void library_close(struct engine *g); /* also if it was never open */
+/* Borrows what is at `host`. `what`: for the error. */
+bool library_map(struct engine *g, uint64_t at, uint64_t size, void *host, bool writable,
+                 const char *what, struct error *e);
+bool library_add_hooks(struct engine *g, const struct library_hooks *hooks, struct error *e);
+bool library_add_block_hook(struct engine *g, library_block_hook *hook, struct error *e);
+bool library_hook_instruction(struct engine *g, void *function, int instruction, struct error *e);
+/* Runs from `pc`, until library_stop or until nothing more can; true: without an error. */
+bool library_run(struct engine *e, uint64_t pc);
+/* The one that it runs, in its callbacks; NULL: none. */
+struct engine *library_running(void);
+void library_stop(struct engine *e);
 /* In the block hook, as the last thing: it may not return. */
-void unicorn_stop_before_block(struct engine *e);
+void library_stop_before_block(struct engine *e);
+/* Blocks no longer begin with a look for a request to stop. Where one was made this is called,
+ * which does not return if nobody else would look before the block runs. */
+void library_leaves_blocks_by(void (*leave)(void *library, uint32_t in_delay_slot));
 /* Code translated from now on ends before this address; NULL: nowhere. */
-void unicorn_end_code(struct engine *e, const uint64_t *address);
-/* Host-physical. */
-void unicorn_drop_code_at(struct engine *e, uint64_t from, uint64_t to);
-void unicorn_drop_all_code(struct engine *e);
-void unicorn_flush_library_tlb(struct engine *e);
+void library_end_code(struct engine *e, const uint64_t *address);
+/* What was translated of these virtual addresses. */
+void library_drop_code(struct engine *e, uint64_t from, uint64_t to);
+void library_drop_all_code(struct engine *e);
+void library_flush_tlb(struct engine *e);
 static inline uint64_t library_pc(const struct engine *e)
 {
     return e->live_pc ? *e->live_pc : e->arch->pc(e);
 }
-/* The one that the library runs, in its callbacks. */
-struct engine *engine_running(void);
-bool unicorn_hook_instruction(struct engine *e, void *function, int instruction,
-                              struct error *error);
-/* The context in `scratch`: its bytes. */
-uint8_t *unicorn_save_scratch(struct engine *e, size_t *size);
-void unicorn_restore_scratch(struct engine *e);
+struct uc_context *library_context_new(struct engine *e);
+void library_context_free(struct uc_context *c);
+size_t library_context_size(const struct engine *e);
+void library_context_save(struct engine *e, struct uc_context *c);
+void library_context_load(struct engine *e, struct uc_context *c);
 
 /* unicorn_blocks.c ------------------------------------------------------------------------------*/
 
@@ -293,7 +315,9 @@ void unicorn_change_space(struct engine *e);
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
 void unicorn_flush_code_soon(struct engine *e);
 
-/* Of what lies there nothing that was translated is used any more. */
+/* Host-physical. */
+void pages_drop_code_at(struct engine *e, uint64_t from, uint64_t to);
+/* The same, if code was ever fetched from that page. */
 void pages_drop_translated(struct engine *e, hpa_t a, uint64_t size);
 
 /* unicorn_sides.c -------------------------------------------------------------------------------*/

@@ -93,7 +93,7 @@ bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct
 
 void unicorn_flush_tlb(struct engine *e)
 {
-    unicorn_flush_library_tlb(e);
+    library_flush_tlb(e);
     e->local_count = 0;
     e->tlb_number++;
 }
@@ -115,10 +115,17 @@ void unicorn_change_space(struct engine *e)
     e->local_count = 0;
 }
 
+void pages_drop_code_at(struct engine *e, uint64_t from, uint64_t to)
+{
+    e->window_is_open = true;
+    library_drop_code(e, WINDOW | from, WINDOW | to);
+    pages_close_window(e, from);
+}
+
 void pages_drop_translated(struct engine *e, hpa_t a, uint64_t size)
 {
     if (page_set_has(&e->code_pages, a.v))
-        unicorn_drop_code_at(e, a.v, a.v + size);
+        pages_drop_code_at(e, a.v, a.v + size);
 }
 
 void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)

@@ -9,7 +9,7 @@ static void start(struct engine *e)
     e->tail_counted = false;
     e->stopped = false;
     e->inside = true;
-    bool ended_well = unicorn_run_library(e, e->pc);
+    bool ended_well = library_run(e, e->pc);
     e->inside = e->behind_pause = false;
     e->pc = library_pc(e);
     if (e->leaving) {
@@ -46,11 +46,11 @@ static void run_truncated(struct engine *e, uint64_t count)
     e->place_count = 0;
     blocks_grant(e, e->counted);
     pages_drop_translated(e, at, 4 * count);
-    unicorn_end_code(e, &exit_address);
+    library_end_code(e, &exit_address);
     start(e);
     e->watching = watching;
     e->place_count = place_count;
-    unicorn_end_code(e, NULL);
+    library_end_code(e, NULL);
     /* By its place: by address it could call `fill`, and spoil what a refusal left. */
     pages_drop_translated(e, at, 4 * count);
     if (is_changed)
@@ -67,7 +67,7 @@ void run_aside(struct engine *e, uint64_t from, uint64_t start)
     e->aside_exception = 0;
     e->stopped = false;
     e->fast.left = 0;
-    unicorn_run_library(e, from);
+    library_run(e, from);
     e->aside = false;
 }
 
@@ -110,7 +110,7 @@ enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget)
     }
     if (e->flush_code_wanted) {
         e->flush_code_wanted = false;
-        unicorn_drop_all_code(e);
+        library_drop_all_code(e);
         if (e->looks_for_pauses) { /* fetches are filled again, and pauses looked for */
             memset(e->looked_through, 0, sizeof e->looked_through);
             engine_flush_tlb(e);

@@ -27,7 +27,7 @@ static void become_data(struct engine *e, hpa_t page)
 {
     memory_set_code(e->memory, page, false);
     side_of(e, page)->stores = 0;
-    unicorn_drop_code_at(e, page.v, page.v + PAGE_SIZE);
+    pages_drop_code_at(e, page.v, page.v + PAGE_SIZE);
     unicorn_flush_tlb(e);
 }
 
@@ -92,7 +92,7 @@ void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone)
         icache_before_change(e, page, PAGE_SIZE, true);
         become_data(e, page);
     } else {
-        unicorn_drop_code_at(e, a.v, a.v + size);
+        pages_drop_code_at(e, a.v, a.v + size);
     }
     CHECK(e->store_count < sizeof e->stores / sizeof e->stores[0]);
     hpa_t at = hpa(a.v & ~(uint64_t)3);

@@ -1,7 +1,7 @@
 #include "cpu/unicorn/arm64/interpose.h"
+#include "cpu/unicorn/unicorn_engine.h"
 
 static struct interposed works;
-static void (*leave_block)(void *library, uint32_t in_delay_slot);
 
 #ifdef QVM_INTERPOSE
 /* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
@@ -36,18 +36,12 @@ void helper_wfe_aarch64(void *record)
 void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot))
 {
     works.block_starts = true;
-    leave_block = leave;
+    library_leaves_blocks_by(leave);
 }
 
 void interposed_fills(void)
 {
     works.fills = true;
-}
-
-void interposed_leave_before_block(void *library)
-{
-    if (leave_block)
-        leave_block(library, 0);
 }
 
 struct interposed interposed(void)

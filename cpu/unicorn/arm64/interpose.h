@@ -17,10 +17,6 @@ struct interposed interposed(void);
 void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot));
 void interposed_fills(void);
 
-/* A block hook asked the library to stop, and has nothing more to do: does not return if nobody
- * else would look for that request before the block runs. */
-void interposed_leave_before_block(void *library);
-
 /* unicorn_arm64.c: a system instruction that the library would show to a hook of ours. `record` is
  * its own record of the vCPU that runs. 0: the library goes on with it, else it is done. */
 uint32_t interposed_system_instruction(void *record, uint32_t word);

@@ -1,4 +1,4 @@
-/* AArch64 in the library: registers, system instructions, models. With engine_unicorn.c the only
+/* AArch64 in the library: registers, system instructions, models. With unicorn_library.c the only
  * file that includes the library. */
 #include <stdio.h>
 #include <string.h>
@@ -196,7 +196,7 @@ static uint32_t on_system(struct engine *e, const struct engine_system *op)
 /* In place of the library's own, which hands the instruction to on_read and on_write in parts. */
 uint32_t interposed_system_instruction(void *record, uint32_t word)
 {
-    struct engine *e = engine_running();
+    struct engine *e = library_running();
     if (e->aside) {
         e->part->record = record;
         e->part->stub_word = word;
@@ -264,10 +264,10 @@ static bool find_model(const char *model, struct unicorn_model *m, struct error 
 
 static bool add_hooks(struct engine *g, struct error *e)
 {
-    return unicorn_hook_instruction(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
-           unicorn_hook_instruction(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
-           unicorn_hook_instruction(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
-           unicorn_hook_instruction(g, (void *)on_write, UC_ARM64_INS_SYS, e);
+    return library_hook_instruction(g, (void *)on_read, UC_ARM64_INS_MRS, e) &&
+           library_hook_instruction(g, (void *)on_read, UC_ARM64_INS_SYSL, e) &&
+           library_hook_instruction(g, (void *)on_write, UC_ARM64_INS_MSR, e) &&
+           library_hook_instruction(g, (void *)on_write, UC_ARM64_INS_SYS, e);
 }
 
 /* Non-secure, AArch64 below, HVC enabled, no traps to EL2: the guest starts at EL1. */

@@ -48,6 +48,14 @@ static struct arm64_monitor monitor_at(const uint8_t *context, size_t offset)
     return m;
 }
 
+/* A context of what is loaded: its bytes. */
+static uint8_t *save_scratch(struct engine *e, size_t *size)
+{
+    library_context_save(e, e->scratch);
+    *size = library_context_size(e);
+    return (uint8_t *)e->scratch;
+}
+
 /* It is in no register, but in every context: mark a place, and look where the place and what it
  * holds come one behind the other. What the library keeps there is three host integers: address,
  * value, high half of a pair. */
@@ -60,7 +68,7 @@ void arm64_find_monitor(struct engine *e)
     run_stub(e, STUB_LDXR);
     engine_set_x(e, 0, 0);
     engine_set_x(e, 1, 0);
-    const uint8_t *context = unicorn_save_scratch(e, &size);
+    const uint8_t *context = save_scratch(e, &size);
     for (size_t at = 8; at + sizeof(struct arm64_monitor) <= size; at += 8) {
         struct arm64_monitor m = monitor_at(context, at);
         if (m.address == place && m.value == MONITOR_MARK)
@@ -77,7 +85,7 @@ void arm64_get_monitor(struct engine *e, uint64_t words[3])
     struct arm64_monitor m = {.address = UINT64_MAX};
     size_t size;
     if (e->part->monitor_offset)
-        m = monitor_at(unicorn_save_scratch(e, &size), e->part->monitor_offset);
+        m = monitor_at(save_scratch(e, &size), e->part->monitor_offset);
     if (m.address == UINT64_MAX)
         m.value = 0; /* not the high half: the next LDXR leaves it as it is */
     memcpy(words, &m, sizeof m);
@@ -88,9 +96,8 @@ void arm64_set_monitor(struct engine *e, const uint64_t words[3])
     size_t size;
     if (!e->part->monitor_offset)
         return;
-    memcpy(unicorn_save_scratch(e, &size) + e->part->monitor_offset, words,
-           sizeof(struct arm64_monitor));
-    unicorn_restore_scratch(e);
+    memcpy(save_scratch(e, &size) + e->part->monitor_offset, words, sizeof(struct arm64_monitor));
+    library_context_load(e, e->scratch);
 }
 
 /* The registers in use --------------------------------------------------------------------------*/

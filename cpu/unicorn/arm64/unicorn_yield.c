@@ -8,12 +8,12 @@
 bool arm64_pauses_are_told(struct engine *e)
 {
     uint64_t start = WINDOW | (STUB_HPA + STUB_WFE), end = start + 8;
-    unicorn_end_code(e, &end);
+    library_end_code(e, &end);
     e->aside = e->window_is_open = true;
-    unicorn_run_library(e, start);
+    library_run(e, start);
     e->aside = false;
     pages_close_window(e, STUB_HPA);
-    unicorn_end_code(e, NULL);
+    library_end_code(e, NULL);
     bool told = e->behind_pause;
     e->behind_pause = false;
     return told;
@@ -62,7 +62,7 @@ void arm64_note_pauses(struct engine *e, hpa_t a, uint64_t size)
 
 void interposed_wfe(void)
 {
-    struct engine *e = engine_running();
+    struct engine *e = library_running();
     if (e->pause == PAUSE_WAITS)
         e->behind_pause = true;
     if (!e->aside)
