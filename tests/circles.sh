@@ -2,15 +2,9 @@
 # circles.sh BUILD_DIR: in each folder files use each other in one direction only, so that each can be
 # read, tested and replaced with what lies below it alone. Looks at the objects of a build: a file uses
 # another one if it takes a symbol that only that one defines. Prints each circle, with the symbols
-# it is made of; silent when there is none but those listed here.
+# it is made of; silent when there is none.
 set -uo pipefail
 build="${1:?usage: circles.sh BUILD_DIR}"
-
-# Circles that remain, "FOLDER FILE...|reason": each is to be cut. One that is gone, or has changed,
-# has to leave the list, too.
-remain=(
-    'cpu unicorn_icache.c unicorn_pages.c unicorn_sides.c|a page is filled, and dropped, on its side and as an instruction cache has it'
-)
 
 # Lines "user definer symbol" of a folder's objects.
 uses_of() {
@@ -32,8 +26,8 @@ uses_of() {
         }' | sort
 }
 
-# circles_of FOLDER: for each set of files that reach each other "FOLDER FILE..." and, indented, the
-# uses among them.
+# circles_of FOLDER: a line for each set of files that reach each other and, indented, the uses among
+# them.
 circles_of() {
     awk -v folder="$1" '
         {
@@ -65,7 +59,7 @@ circles_of() {
             for (i = 1; i <= files; i++) walk(file[i], file[i])
             for (i = 1; i <= files; i++) {
                 if (file[i] in told || !((file[i], file[i]) in reaches)) continue
-                line = folder; uses = ""
+                line = folder ": files that use each other:"; uses = ""
                 for (j = 1; j <= files; j++) {
                     if (!together(file[i], file[j])) continue
                     told[file[j]]
@@ -80,7 +74,6 @@ circles_of() {
 }
 
 bad=0
-found=
 for folder in emu mmu cpu vdev hv qvm; do
     objects="$build/CMakeFiles/qvm_$folder.dir"
     [ "$folder" != qvm ] || objects="$build/CMakeFiles/qvm.dir"
@@ -90,32 +83,7 @@ for folder in emu mmu cpu vdev hv qvm; do
         echo "circles: cannot read the objects of $folder in $build"
         exit 2
     fi
-    found+="$(circles_of "$folder" <<<"$uses")"$'\n'
-done
-
-# Is the line one of what remains?
-remains() {
-    local entry
-    for entry in "${remain[@]}"; do
-        [ "${entry%%|*}" != "$1" ] || return 0
-    done
-    return 1
-}
-
-report=no
-while IFS= read -r line; do
-    case "$line" in
-    '') ;;
-    ' '*) [ $report = no ] || echo "$line" ;;
-    *)
-        report=no
-        remains "$line" && continue
-        report=yes bad=1
-        echo "${line%% *}: files that use each other: ${line#* }"
-        ;;
-    esac
-done <<<"$found"
-for entry in "${remain[@]}"; do
-    grep -qxF -- "${entry%%|*}" <<<"$found" || { echo "gone: ${entry%%|*}: take it off the list"; bad=1; }
+    found="$(circles_of "$folder" <<<"$uses")"
+    [ -z "$found" ] || { echo "$found"; bad=1; }
 done
 exit $bad

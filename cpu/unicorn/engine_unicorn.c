@@ -172,7 +172,7 @@ static bool map_board(struct engine *g, struct error *e)
 }
 
 static const struct library_hooks hooks = {
-    .fill = pages_fill_tlb,
+    .fill = fill_tlb,
     .interrupt = blocks_on_interrupt,
     .translated = icache_translated,
 };
@@ -181,7 +181,7 @@ bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *f
 {
     struct engine *e = library_running();
     struct engine_page page;
-    if (!e || !pages_fill_tlb_as(e, va, (enum access_kind)kind, unprivileged, &page))
+    if (!e || !fill_tlb_as(e, va, (enum access_kind)kind, unprivileged, &page))
         return false;
     *filled = (struct filled_page){.hpa = page.hpa, .permits = (int)page.permits};
     return true;

@@ -2,11 +2,14 @@
  *   unicorn_library.c  the library's functions
  *   unicorn_blocks.c   counts instructions, and stops at blocks
  *   unicorn_pages.c    the library's TLB and translated code
- *   unicorn_icache.c   what an instruction cache might still hold
+ *   unicorn_icache.c   what an instruction cache might still hold, and IC instructions
  *   unicorn_sides.c    pages of code, pages of data
+ *   unicorn_fill.c     what the library gets when it needs a page
  *   unicorn_run.c      runs, and stops inside blocks
  *   arm64/             what depends on the architecture: struct unicorn_arch
  *   engine_unicorn.c   the engine, put together of these
+ * Each calls those above it in this list only; what one has to ask of another below it is handed to
+ * it: struct library_hooks, struct unicorn_arch, struct engine_ops.
  * What the library really does, and why each step is as it is, was measured with release 2.1.4
  * (docs/engine.md). */
 #ifndef CPU_UNICORN_UNICORN_ENGINE_H
@@ -292,42 +295,20 @@ unsigned unicorn_sequence(struct engine *e);
 void unicorn_set_sequence(struct engine *e, unsigned sequence);
 void unicorn_set_executed(struct engine *e, uint64_t instructions);
 
-/* unicorn_run.c ---------------------------------------------------------------------------------*/
-
-enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget);
-/* Not for the guest: nothing is counted. The block at `start` runs, if there is one; ends before
- * the next, of which aside_size is then the size. */
-void run_aside(struct engine *e, uint64_t from, uint64_t start);
-
 /* unicorn_pages.c -------------------------------------------------------------------------------*/
 
 /* Nothing of that host-physical page in the window stays. */
 void pages_close_window(struct engine *e, uint64_t hpa);
-/* A page for the library's TLB, not W and X together. */
-bool pages_fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
-/* The same where PC is not right, and pages_fill_tlb comes next if this refuses. */
-bool pages_fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
-                       struct engine_page *page);
 /* Where on the board the code lies; false: it may not be fetched. */
 bool pages_find_code(struct engine *e, uint64_t va, hpa_t *at);
 void unicorn_flush_tlb(struct engine *e);
+/* A page of this address space, for unicorn_change_space. */
+void pages_note_local(struct engine *e, uint64_t page_va);
 void unicorn_change_space(struct engine *e);
-void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
-void unicorn_flush_code_soon(struct engine *e);
-
 /* Host-physical. */
 void pages_drop_code_at(struct engine *e, uint64_t from, uint64_t to);
 /* The same, if code was ever fetched from that page. */
 void pages_drop_translated(struct engine *e, hpa_t a, uint64_t size);
-
-/* unicorn_sides.c -------------------------------------------------------------------------------*/
-
-void sides_new(struct engine *e);
-/* A page for the library's TLB: on the side that the access puts it, or without W. */
-void side_fetched(struct engine *e, const struct engine_page *page);
-void side_accessed(struct engine *e, struct engine_page *page, enum access_kind kind);
-void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone);
-void unicorn_store_ends(struct engine *e);
 
 /* unicorn_icache.c ------------------------------------------------------------------------------*/
 
@@ -338,8 +319,32 @@ void icache_before_change(struct engine *e, hpa_t a, uint64_t size, bool by_gues
 void icache_translated(struct engine *e, uint64_t pc, uint64_t size);
 void icache_tell_in_time(struct engine *e, uint64_t now);
 void unicorn_tell_changes(struct engine *e);
-void icache_invalidate(struct engine *e, hpa_t a, uint64_t size);
-void icache_invalidate_all(struct engine *e);
+void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size);
+void unicorn_flush_code_soon(struct engine *e);
+
+/* unicorn_sides.c -------------------------------------------------------------------------------*/
+
+void sides_new(struct engine *e);
+/* A page for the library's TLB: on the side that the access puts it, or without W. */
+void side_fetched(struct engine *e, const struct engine_page *page);
+void side_accessed(struct engine *e, struct engine_page *page, enum access_kind kind);
+void unicorn_store_begins(struct engine *e, hpa_t a, uint64_t size, bool alone);
+void unicorn_store_ends(struct engine *e);
+
+/* unicorn_fill.c --------------------------------------------------------------------------------*/
+
+/* A page for the library's TLB, not W and X together. */
+bool fill_tlb(struct engine *e, uint64_t va, enum access_kind kind, struct engine_page *page);
+/* The same where PC is not right, and fill_tlb comes next if this refuses. */
+bool fill_tlb_as(struct engine *e, uint64_t va, enum access_kind kind, bool unprivileged,
+                 struct engine_page *page);
+
+/* unicorn_run.c ---------------------------------------------------------------------------------*/
+
+enum engine_stop unicorn_run(struct engine *e, struct engine_budget budget);
+/* Not for the guest: nothing is counted. The block at `start` runs, if there is one; ends before
+ * the next, of which aside_size is then the size. */
+void run_aside(struct engine *e, uint64_t from, uint64_t start);
 
 /* Is the event register known after so many instructions? */
 static inline bool event_is_known(const struct engine *e, uint64_t now)

@@ -1,6 +1,7 @@
 /* What an instruction cache might still hold: lines that were executed, and changed since without
  * an IC instruction. Code is coherent here (unicorn_sides.c), so nothing depends on it; it is for
- * telling whoever wrote the guest that hardware need not be. */
+ * telling whoever wrote the guest that hardware need not be. And those instructions: neither the
+ * cache nor the library has anything of their lines any more. */
 #include "cpu/unicorn/unicorn_engine.h"
 
 #include <stdlib.h>
@@ -134,15 +135,31 @@ void icache_translated(struct engine *e, uint64_t pc, uint64_t size)
     side->executed |= translated;
 }
 
-void icache_invalidate(struct engine *e, hpa_t a, uint64_t size)
+static void invalidate(struct engine *e, hpa_t a, uint64_t size)
 {
     side_of(e, a)->executed &= ~lines(a.v & PAGE_MASK, size);
     if (e->noticed.place.v - a.v < size)
         e->noticed.is_set = false;
 }
 
-void icache_invalidate_all(struct engine *e)
+void unicorn_drop_code(struct engine *e, hpa_t a, uint64_t size)
+{
+    uint64_t end = a.v + size;
+    for (uint64_t at = a.v; at < end;) {
+        uint64_t page_end = (at | PAGE_MASK) + 1;
+        uint64_t until = page_end < end ? page_end : end;
+        if (e->looks_for_pauses && page_set_has(&e->code_pages, at))
+            e->arch->note_pauses(e, hpa(at & ~(uint64_t)3), until - (at & ~(uint64_t)3));
+        pages_drop_translated(e, hpa(at), until - at);
+        invalidate(e, hpa(at), until - at);
+        at = until;
+    }
+}
+
+void unicorn_flush_code_soon(struct engine *e)
 {
     e->icache_number++;
     e->noticed.is_set = false;
+    e->flush_code_wanted = true;
+    blocks_look_at_next(e);
 }

@@ -1,10 +1,10 @@
-/* The engine's part that is AArch64's, shared by its files:
- *   unicorn_arm64.c    registers, system instructions, models
- *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
- *   unicorn_exits.c    instructions that exit again and again
- *   unicorn_yield.c    blocks behind a WFE
+/* The engine's part that is AArch64's, shared by its files; each calls those above it only:
  *   unicorn_event.c    the event register, which WFE waits for
+ *   unicorn_yield.c    blocks behind a WFE
  *   unicorn_checks.c   alignment checks, where the library can be made to do them
+ *   unicorn_exits.c    instructions that exit again and again
+ *   unicorn_inside.c   what the library has and does not show: the monitor, the registers
+ *   unicorn_arm64.c    registers, system instructions, models
  *   interpose.c, wrapped.c   functions of the library that ours replace */
 #ifndef CPU_UNICORN_ARM64_UNICORN_ARM64_H
 #define CPU_UNICORN_ARM64_UNICORN_ARM64_H
@@ -51,6 +51,31 @@ struct unicorn_part {
     uint32_t stub_word;          /* the instruction that came with it */
 };
 
+/* unicorn_event.c -------------------------------------------------------------------------------*/
+
+void arm64_look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
+
+/* unicorn_yield.c -------------------------------------------------------------------------------*/
+
+bool arm64_pauses_are_told(struct engine *e);
+void arm64_on_block_behind_pause(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
+void arm64_note_pauses(struct engine *e, hpa_t a, uint64_t size);
+
+/* unicorn_checks.c ------------------------------------------------------------------------------*/
+
+void arm64_begin_run(struct engine *e);
+bool arm64_set_checks(struct engine *e, unsigned checks);
+bool arm64_wants_look(struct engine *e, uint64_t address, uint32_t size);
+uint64_t arm64_look_at(struct engine *e, uint64_t address, uint32_t size);
+
+/* unicorn_exits.c -------------------------------------------------------------------------------*/
+
+/* EXIT_WORD was executed; `value` is in Xn. 0: it is the guest's own. */
+uint32_t arm64_on_exit_word(struct engine *e, unsigned n, uint64_t value);
+void arm64_expect_exit(struct engine *e, uint64_t pc, unsigned n);
+void arm64_translate_expected(struct engine *e);
+void arm64_translate_as_it_is(struct engine *e, struct exiting *x);
+
 /* unicorn_inside.c ------------------------------------------------------------------------------*/
 
 void arm64_write_stub(uint8_t *page);
@@ -62,30 +87,5 @@ void arm64_find_checks(struct engine *e);
 void arm64_clear_monitor(struct engine *e);
 void arm64_get_monitor(struct engine *e, uint64_t words[3]);
 void arm64_set_monitor(struct engine *e, const uint64_t words[3]);
-
-/* unicorn_exits.c -------------------------------------------------------------------------------*/
-
-/* EXIT_WORD was executed; `value` is in Xn. 0: it is the guest's own. */
-uint32_t arm64_on_exit_word(struct engine *e, unsigned n, uint64_t value);
-void arm64_expect_exit(struct engine *e, uint64_t pc, unsigned n);
-void arm64_translate_expected(struct engine *e);
-void arm64_translate_as_it_is(struct engine *e, struct exiting *x);
-
-/* unicorn_yield.c -------------------------------------------------------------------------------*/
-
-bool arm64_pauses_are_told(struct engine *e);
-void arm64_on_block_behind_pause(struct uc_struct *uc, uint64_t address, uint32_t size, void *user);
-void arm64_note_pauses(struct engine *e, hpa_t a, uint64_t size);
-
-/* unicorn_event.c -------------------------------------------------------------------------------*/
-
-void arm64_look_for_events(struct engine *e, uint64_t address, uint32_t size, uint64_t now);
-
-/* unicorn_checks.c ------------------------------------------------------------------------------*/
-
-void arm64_begin_run(struct engine *e);
-bool arm64_set_checks(struct engine *e, unsigned checks);
-bool arm64_wants_look(struct engine *e, uint64_t address, uint32_t size);
-uint64_t arm64_look_at(struct engine *e, uint64_t address, uint32_t size);
 
 #endif
