@@ -27,14 +27,7 @@ qvm_pkg(capstone capstone 4.0)
 
 # Unicorn: the system's when it is new enough, else what scripts/setup.sh put in the cache,
 # else (on request) upstream's release.
-set(QVM_CACHE "$ENV{QVM_CACHE}" CACHE PATH "Where scripts/setup.sh keeps what it brings")
-if(QVM_CACHE STREQUAL "")
-  if(DEFINED ENV{XDG_CACHE_HOME})
-    set(QVM_CACHE "$ENV{XDG_CACHE_HOME}/qvm")
-  else()
-    set(QVM_CACHE "$ENV{HOME}/.cache/qvm")
-  endif()
-endif()
+include(${CMAKE_CURRENT_LIST_DIR}/Cache.cmake)
 if(QVM_FETCH_UNICORN)
   include(FetchContent)
   set(UNICORN_ARCH "aarch64;x86" CACHE STRING "" FORCE)

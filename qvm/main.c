@@ -598,7 +598,7 @@ static int answer(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    host_start();
+    host_start(&argc, &argv);
     memory_use_host(&(struct memory_host){host_take_memory, host_give_memory});
     int status = answer(argc, argv);
     host_flush();

@@ -82,11 +82,15 @@ find_debian_archive() {
     [ -n "$DEBIAN_KEYRING" ]
 }
 
-# private_apt_begin FOLDER ARCHITECTURE SUITE: prepares an empty state and fetches the lists.
+# private_apt_begin FOLDER ARCHITECTURE SUITE [TYPES]: prepares an empty state and fetches the lists; TYPES are
+# deb (without any: that one) and deb-src.
 private_apt_begin() {
+    local type
     PRIVATE_APT="$1"
     mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
-    echo "deb [signed-by=$DEBIAN_KEYRING] $DEBIAN_URI $3 main" >"$1/sources.list"
+    for type in ${4:-deb}; do
+        echo "$type [signed-by=$DEBIAN_KEYRING] $DEBIAN_URI $3 main"
+    done >"$1/sources.list"
     # The hooks are cleared because they would clean or index the machine's own state. The sandbox
     # user is root's own self because apt's usual one cannot enter a folder below root's home.
     cat >"$1/apt.conf" <<CONF
@@ -126,4 +130,18 @@ private_apt_unpack() {
         dpkg-deb -x "$deb" "$2" || return 1
         rm -f "$deb"
     done
+}
+
+# private_apt_version PACKAGE: upstream's version of a source package.
+private_apt_version() {
+    apt-cache -c "$PRIVATE_APT/apt.conf" showsrc --only-source "$1" |
+        sed -n 's/^Version: \([0-9]*:\)\?\([0-9.]*\).*/\2/p' | head -n 1
+}
+
+# private_apt_source PACKAGE FOLDER: downloads, checks and unpacks what upstream made of a source package.
+private_apt_source() {
+    local archives="$PRIVATE_APT/sources/$1"
+    mkdir -p "$archives" "$2" || return 1
+    (cd "$archives" && apt-get -c "$PRIVATE_APT/apt.conf" source --tar-only --download-only --only-source "$1") || return 1
+    tar -xf "$archives"/*.orig.tar.?z -C "$2" --strip-components=1
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# setup.sh [--no-install] [--bench] [--cross] [--guests-tools]: what building and checking needs.
+# setup.sh [--no-install] [--bench] [--cross] [--mingw] [--guests-tools]: what building and checking needs.
 # On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 into the cache folder
 # (QVM_CACHE), where cmake/Dependencies.cmake finds it: from a newer suite, or else upstream's pinned
 # release, which is built.
 #   --no-install     changes nothing; says what is missing
 #   --bench          also the peer that is measured against (QEMU)
 #   --cross          also compilers for other hosts (scripts/cross.sh), and what runs them here
+#   --mingw          also the compiler for Windows (scripts/mingw.sh), and what runs its programs here
 #   --guests-tools   also the cross compiler for guest user programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,8 +29,9 @@ for argument in "$@"; do
         to_check="$to_check gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
             qemu-user-static"
         ;;
+    --mingw) to_check="$to_check gcc-mingw-w64-x86-64-win32 wine64" ;;
     --guests-tools) to_check="$to_check gcc-aarch64-linux-gnu" ;;
-    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--cross] [--guests-tools]" >&2; exit 2 ;;
+    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--cross] [--mingw] [--guests-tools]" >&2; exit 2 ;;
     esac
 done
 

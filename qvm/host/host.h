@@ -13,9 +13,10 @@
 #include "emu/journal.h"
 
 /* Before anything else: descriptors that this program was started without are taken, so that no
- * file becomes its standard output; and standard input, output and error carry bytes as they are,
- * on hosts that would translate ends of lines, too. */
-void host_start(void);
+ * file becomes its standard output; standard input, output and error carry bytes as they are, on
+ * hosts that would translate ends of lines, too; and arguments, as all text, are UTF-8 from then on
+ * where the host gives them in another form. */
+void host_start(int *argc, char ***argv);
 
 /* Appends the contents of a file (stdin is not one). What has no size that is known before, such as
  * a pipe, may have HOST_STREAM_MAX bytes. */
@@ -125,7 +126,7 @@ void host_link_close(struct host_link *l);
 
 /* What something may come from that is not waited for where it is read. */
 struct host_source {
-    int handle; /* of the host's kind */
+    intptr_t handle; /* of the host's kind */
 };
 struct host_source host_console_source(void);
 struct host_source host_input_source(const struct host_input *in);

@@ -30,8 +30,9 @@
 static void catch_faults(void);
 
 /* Each is opened so that using it fails, as it would have: what is printed is known to be lost. */
-void host_start(void)
+void host_start(int *argc, char ***argv)
 {
+    (void)argc, (void)argv; /* are bytes, and stay what they are */
     static const int useless[] = {
         [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
     for (int fd = 0; fd < (int)(sizeof useless / sizeof useless[0]); fd++)
@@ -615,7 +616,7 @@ bool host_wait(const struct host_source *sources, size_t count, uint64_t ns)
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        polled[i] = (struct pollfd){.fd = sources[i].handle, .events = POLLIN};
+        polled[i] = (struct pollfd){.fd = (int)sources[i].handle, .events = POLLIN};
     *signals_too = (struct pollfd){.fd = ns ? signal_pipe[0] : -1, .events = POLLIN};
     int timeout_ms = ns >= 1000000000000 ? -1 : (int)((ns + 999999) / 1000000);
     int ready = poll(polled, (nfds_t)count + 1, timeout_ms);
