@@ -71,12 +71,23 @@ bring_zlib() {
         sed "s|^prefix=.*|prefix=$root|" "$folder/lib/pkgconfig/zlib.pc" >"$temporary/root/lib/pkgconfig/zlib.pc"
 }
 
+# For the tests.
+bring_check() {
+    sources check || return 1
+    cmake -G Ninja -S "$folder" -B "$folder/build" "-DCMAKE_TOOLCHAIN_FILE=$PWD/cmake/Mingw.cmake" -DCMAKE_BUILD_TYPE=Release \
+        -DCHECK_ENABLE_TESTS=OFF -DINSTALL_CHECKMK=OFF "-DCMAKE_INSTALL_PREFIX=$temporary/check" &&
+        cmake --build "$folder/build" --target install || return 1
+    cp "$temporary"/check/include/* "$temporary/root/include"
+    cp "$temporary/check/lib/libcheck.a" "$temporary/root/lib"
+    sed "s|^prefix=.*|prefix=$root|; /^Libs:/s/$/ -lpthread/" "$temporary/check/lib/pkgconfig/check.pc" >"$temporary/root/lib/pkgconfig/check.pc"
+}
+
 bring_libraries() {
     local headers folder version suite
     suite="$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")"
     mkdir -p "$temporary/root/include" "$temporary/root/lib/pkgconfig"
     find_debian_archive && private_apt_begin "$temporary/apt" amd64 "$suite" "deb deb-src" &&
-        bring_zstd && bring_xxhash && bring_zlib && bring_fdt || return 1
+        bring_zstd && bring_xxhash && bring_zlib && bring_check && bring_fdt || return 1
     rm -rf "$root"
     mv -T "$temporary/root" "$root" || [ -d "$root/lib" ]
 }

@@ -352,8 +352,10 @@ static HANDLE open_part(HANDLE above, const char *part, size_t length, ACCESS_MA
     OBJECT_ATTRIBUTES which;
     IO_STATUS_BLOCK done;
     HANDLE file;
-    if (count == 0)
+    if (count == 0 || memchr(part, '\\', length) || memchr(part, ':', length)) {
+        SetLastError(ERROR_ACCESS_DENIED); /* more than one part, or a stream of a file */
         return INVALID_HANDLE_VALUE;
+    }
     InitializeObjectAttributes(&which, &counted, OBJ_CASE_INSENSITIVE, above, NULL);
     NTSTATUS status = NtCreateFile(
         &file, access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &which, &done, NULL,
@@ -374,7 +376,7 @@ static HANDLE open_no_link(HANDLE above, const char *part, size_t length, ACCESS
     if (file == INVALID_HANDLE_VALUE || (GetFileInformationByHandle(file, &about) &&
                                          !(about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)))
         return file;
-    SetLastError(ERROR_CANT_ACCESS_FILE);
+    SetLastError(ERROR_ACCESS_DENIED);
     return close_keeping_error(file);
 }
 
