@@ -1,11 +1,12 @@
 /* The same VM anew. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "emu/machine.h"
 #include "hv/hv_internal.h"
 
 /* Memory as it was at the start. What no one wrote is zero. */
-static bool zero_memory(struct vm *vm)
+static bool zero_memory(struct vm *vm, struct error *e)
 {
     static const uint8_t zeros[PAGE_SIZE];
     struct memory *m = &vm->board->memory;
@@ -13,11 +14,12 @@ static bool zero_memory(struct vm *vm)
         const struct ram_config *ram = &vm->config->rams[i];
         for (uint64_t done = 0; done < ram->length; done += PAGE_SIZE) {
             struct guest_page leaf;
-            if (!guest_tables_find(vm->tables, m, gpa(ram->start + done), &leaf))
-                return false;
-            if (memory_is_touched(m, leaf.page) &&
-                !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))
-                return false;
+            bool mapped = guest_tables_find(vm->tables, m, gpa(ram->start + done), &leaf);
+            if (mapped && !memory_is_touched(m, leaf.page))
+                continue;
+            if (!mapped || !vm_write(vm, gpa(ram->start + done), zeros, sizeof zeros))
+                return error_set(e, "stage 2 has none of its memory at %#" PRIx64,
+                                 ram->start + done);
         }
     }
     return true;
@@ -60,7 +62,8 @@ void restart_vm(struct vm *vm)
     vm->ended = vm->finished = vm->may_restart = vm->button_pressed = false;
     vm->exit_status = STATUS_OK;
     vm->restarts++;
-    if (!zero_memory(vm) || !make_devices_again(vm, &e) || !blobs_load(vm, &e)) {
+    /* Its devices first: whatever else fails, they are there, as a state has something of each. */
+    if (!make_devices_again(vm, &e) || !zero_memory(vm, &e) || !blobs_load(vm, &e)) {
         vm_end(vm, STATUS_UNEXPECTED, "it could not be started again: %s", e.text);
         vm_finish(vm);
     }

@@ -63,7 +63,7 @@ PYTHON
     check "below 100 kB: $(size) bytes" [ "$(size)" -lt 100000 ]
     echo "wild pointer in Linux: $(wc -c <"$work/wild.qtrace") bytes to $(size)"
 else
-    for name in watchdog race timers semihosting interrupts virtio ipi; do
+    for name in watchdog race timers semihosting interrupts virtio ipi restarts; do
         ending replay "traces/$name.qtrace"
         whole="$ended"
         shrinks "$name" "traces/$name.qtrace" --history 3000
