@@ -318,8 +318,8 @@ static const uint8_t *replay_bytes(struct journal *j, const char *key, size_t *s
     return data;
 }
 
-static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, struct bytes *out,
-                        struct error *e)
+static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key, size_t asked,
+                        struct bytes *out, struct error *e)
 {
     size_t size;
     if (!replay_key(j, kind, key, NULL, e))
@@ -327,6 +327,10 @@ static bool replay_pull(struct journal *j, enum pull_kind kind, const char *key,
     if (kind == PULL_FILE)
         return replay_contents(j, key, out, e);
     const uint8_t *data = replay_bytes(j, key, &size, e);
+    if (data && asked && size != asked)
+        return error_set(e,
+                         "the machine asks for %zu bytes of input '%s' where the trace holds %zu",
+                         asked, key, size);
     if (data)
         bytes_put(out, data, size);
     return data;
@@ -353,7 +357,7 @@ bool journal_pull(struct journal *j, enum pull_kind kind, const char *key, size_
                   struct bytes *out, struct error *e)
 {
     if (j->mode == JOURNAL_REPLAY)
-        return replay_pull(j, kind, key, out, e);
+        return replay_pull(j, kind, key, size, out, e);
     size_t before = out->size;
     if (!j->host.pull(j->host.context, kind, key, size, out, e))
         return false;
@@ -433,7 +437,7 @@ static bool find_size(const struct journal *j, const char *path, uint64_t *size)
     struct reader in = reader_of(j->pulls.data, j->pulls.size);
     struct pull_record r;
     while (journal_next_pull(&in, &r)) {
-        if (r.kind != PULL_SIZE || r.size != 8 || r.key_size != strlen(path) ||
+        if (r.kind != PULL_SIZE || r.key_size != strlen(path) ||
             memcmp(r.key, path, r.key_size) != 0)
             continue;
         *size = load_le(r.data, 8);

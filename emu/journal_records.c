@@ -21,6 +21,12 @@ enum range_answer journal_range_answer_of(const struct pull_record *r)
     return known ? (enum range_answer)r->data[0] : RANGE_UNREADABLE;
 }
 
+/* No host has a larger file, and no device could ask for its end. */
+static bool is_size_of_a_file(const struct pull_record *r)
+{
+    return !r->absent && r->size == 8 && load_le(r->data, 8) <= INT64_MAX;
+}
+
 bool journal_next_pull(struct reader *in, struct pull_record *r)
 {
     if (reader_at_end(in))
@@ -40,6 +46,8 @@ bool journal_next_pull(struct reader *in, struct pull_record *r)
         return read_digest(in, &r->digest) && !in->failed;
     r->size = (size_t)reader_varint(in);
     r->data = reader_bytes(in, r->size);
+    if (r->kind == PULL_SIZE && !in->failed && !is_size_of_a_file(r))
+        in->failed = true;
     return !in->failed;
 }
 

@@ -29,7 +29,7 @@ static bool host_pull(void *context, enum pull_kind kind, const char *key, size_
         return true;
     if (kind != PULL_FILE)
         for (size_t i = 0; i < size; i++)
-            bytes_put_int(out, 0xa0 + i, 1);
+            bytes_put_int(out, (kind == PULL_SIZE ? 0x20 : 0xa0) + i, 1);
     else
         bytes_put(out, "contents", 8);
     return true;
@@ -287,7 +287,7 @@ static void read_ranges(struct journal *j)
     uint64_t size;
     for (size_t i = 0; i < 5; i++) {
         ck_assert_msg(journal_open(j, "disk", &size, &e), "%s", e.text);
-        ck_assert_uint_eq(size, 0xa7a6a5a4a3a2a1a0);
+        ck_assert_uint_eq(size, 0x2726252423222120);
         bytes_clear(&out);
         ck_assert_msg(journal_pull_range(j, "disk", offsets[i], 50, &out, &answer, &e), "%s",
                       e.text);
@@ -366,6 +366,26 @@ START_TEST(another_input_is_an_error)
     ck_assert_msg(strstr(e.text, wrong[_i].text), "%s", e.text);
     bytes_free(&out);
     journal_free(&again);
+}
+END_TEST
+
+/* Whoever asks for 8 bytes gets no fewer, and no more. */
+START_TEST(an_answer_of_another_size_is_an_error)
+{
+    struct journal j = {.mode = JOURNAL_REPLAY};
+    struct bytes out = {0};
+    struct error e = {0};
+    bytes_put(&j.pulls, "\2\3rng\3abc", 9);
+    for (size_t size = 2; size <= 4; size += 2) {
+        journal_replay(&j);
+        ck_assert(!journal_pull(&j, PULL_ENTROPY, "rng", size, &out, &e));
+        ck_assert_msg(strstr(e.text, "bytes of input 'rng' where the trace holds 3"), "%s", e.text);
+    }
+    journal_replay(&j);
+    ck_assert(journal_pull(&j, PULL_ENTROPY, "rng", 3, &out, &e));
+    ck_assert_uint_eq(out.size, 3);
+    bytes_free(&out);
+    journal_free(&j);
 }
 END_TEST
 
@@ -475,6 +495,7 @@ int main(void)
     tcase_add_test(tests, ranges_are_kept_once);
     tcase_add_test(tests, digests_are_found);
     tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
+    tcase_add_test(tests, an_answer_of_another_size_is_an_error);
     tcase_add_test(tests, a_recorded_key_is_printable);
     tcase_add_test(tests, one_input_too_many_is_an_error);
     tcase_add_test(tests, a_cut_pull_stream_is_an_error);

@@ -599,6 +599,9 @@ static const struct {
     LIE(PULL, "\5\1f" VARINT_MAX "\1" ZEROS32, "a pulled input is malformed"), /* offset */
     LIE(PULL, "\5\1f\0\1" ZEROS8 ZEROS8 ZEROS8, "a pulled input is malformed"),
     LIE(PULL, "\x85\1f\0\1\1", "a pulled input is malformed"),
+    LIE(PULL, "\4\1f\7\0\0\0\0\0\0\0", "a pulled input is malformed"),      /* a size of 7 bytes */
+    LIE(PULL, "\4\1f\10\0\0\0\0\0\0\0\x80", "a pulled input is malformed"), /* of 2^63 */
+    LIE(PULL, "\x84\1f\10" ZEROS8, "a pulled input is malformed"),
     LIE(PUSH, "\1\1\1\2a", "a pushed input is malformed"),
     LIE(PUSH, "\1\1\xff\xff\4\0", "a pushed input is malformed"), /* target */
     LIE(PUSH, "\1\1\1" VARINT_MAX, "a pushed input is malformed"),
