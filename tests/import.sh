@@ -206,6 +206,8 @@ says 0 "qvm: vm test after instruction 345000 dumped to '$work/core'" \
 says 0 "qvm: '$work/core.qtrace' holds the guest with 1 vCPU; vcpu 0 is at PC 0x40080d84 (qvm explain, qvm gdb, qvm run --from)" \
     import "$work/core" -o "$work/core.qtrace" $conf
 says 0 "  next PC   0x40080d88" explain "$work/core.qtrace" --next
+says 2 "qvm: this is a snapshot, no recording: qvm run --from FILE goes on from it" \
+    explain "$work/core.qtrace" --exit 0
 # The recording is of an older machine, which has less state than what is imported: that goes round.
 "$qvm" dump "$work/core.qtrace" --at 345000 -o "$work/now" 2>/dev/null
 "$qvm" import "$work/now" -o "$work/now.qtrace" $conf 2>/dev/null

@@ -110,7 +110,7 @@ bool question_explain(char *const *words, int count, struct error *e)
     if (!question_words(words, count, options, others, of_exit ? 1 : 2, usage, e) ||
         !question_open(&p, others[0], e))
         return false;
-    p.alone_too = true;
+    p.alone_too = r.exit == UINT64_MAX; /* it holds no exits, and what comes may never end */
     if (player_is_alone(&p) && r.at == UINT64_MAX && r.exit == UINT64_MAX)
         r.at = player_snapshot(&p, UINT64_MAX)->instructions;
     bool ok = check(&r, player_is_alone(&p), e) && answer(&p, &r, others[1], &out, e) &&
