@@ -182,9 +182,12 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     }
     recent_past_write(&s->past, &file.writer);
     recording_step(&file, &s->journal, &e);
-    if (!recording_end(&file, end))
-        return;
-    if (s->options->trial)
+    bool complete = recording_end(&file, end);
+    if (e.text[0])
+        report_error(&e, 0);
+    if (!complete)
+        fprintf(stderr, "qvm: the trace '%s' is not complete\n", path);
+    else if (s->options->trial)
         snprintf(s->options->trial->kept, sizeof s->options->trial->kept, "%s", path);
     else
         fprintf(stderr, "qvm: to see it again: qvm replay %s\n", path);

@@ -344,6 +344,7 @@ no_room() {
     local qvm="$files/small"
     expect 2 "the trace '$files/no-room.qtrace' is not complete" record -o "$files/no-room.qtrace" \
         $board load $programs/exceptions.elf
+    expect 67 ".qtrace' is not complete" run $board load $programs/exceptions.elf --limit-insns 1000
     if [ -e /dev/full ]; then
         expect 2 "'/dev/full' is not complete" run ram 0x40000000,4M \
             vdev gic gicd 0x08000000 gicr 0x080a0000 \
