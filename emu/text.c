@@ -54,9 +54,27 @@ const char *text_plural(uint64_t count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
+/* C0 and DEL; and C1, each of which is two bytes in UTF-8. */
+static void hide_controls(uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bool is_c1 = text[i] == 0xc2 && i + 1 < size && text[i + 1] >= 0x80 && text[i + 1] < 0xa0;
+        if (is_c1)
+            text[i++] = '?';
+        if (is_c1 || text[i] < ' ' || text[i] == 0x7f)
+            text[i] = '?';
+    }
+}
+
 void text_make_printable(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
+    hide_controls((uint8_t *)text, strlen(text));
+}
+
+void text_put_printable(struct bytes *out, const char *text, size_t size)
+{
+    size_t begin = out->size;
+    bytes_put(out, text, size);
+    if (size)
+        hide_controls(out->data + begin, size);
 }

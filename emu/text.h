@@ -24,6 +24,8 @@ void text_add(char *text, size_t size, const char *format, ...) TEXT_PRINTF(3, 4
 
 /* Control characters become '?': names from files end up on somebody's terminal. */
 void text_make_printable(char *text);
+/* Appends so many bytes of it, as it is then. */
+void text_put_printable(struct bytes *out, const char *text, size_t size);
 
 /* A letter (A to Z) as a small one; others as they are. No locale has a say. */
 char text_lower(char c);

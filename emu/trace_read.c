@@ -95,6 +95,7 @@ static bool read_texts(struct parser *p, const struct chunk *c, struct reader *r
         text->text = text->name ? read_string(r) : NULL;
         if (!text->text)
             return damaged(p, c->offset, "a text is cut off or holds a NUL");
+        text_make_printable(text->name);
     }
     return !r->failed && reader_at_end(r) ? true
                                           : damaged(p, c->offset, "the list has the wrong size");
@@ -123,7 +124,11 @@ static bool read_machine(struct parser *p, const struct chunk *c, struct reader 
     if (p->has_machine)
         return damaged(p, c->offset, "the program is described twice");
     p->has_machine = true;
-    return read_texts(p, c, r, &p->t->machine, &p->t->machine_count);
+    if (!read_texts(p, c, r, &p->t->machine, &p->t->machine_count))
+        return false;
+    for (size_t i = 0; i < p->t->machine_count; i++)
+        text_make_printable(p->t->machine[i].text);
+    return true;
 }
 
 static struct trace_image *find_image(struct trace *t, struct digest digest)
@@ -237,6 +242,7 @@ static bool read_end(struct parser *p, const struct chunk *c, struct reader *r)
     end->sentence = p->t->end_sentence;
     if (!end->sentence || !reader_at_end(r))
         return damaged(p, c->offset, "the record of the end has the wrong size");
+    text_make_printable(p->t->end_sentence);
     p->t->has_end = true;
     return true;
 }

@@ -505,6 +505,21 @@ offset() { # NAME WORDS...
         --snapshot-every 40000 @configs/test-arm64.qvmconf "$@" load build/guests/tests/timers.elf \
         cpu >/dev/null 2>&1 </dev/null
 }
+# A stranger's names are on somebody's terminal.
+python3 - traces/hello.qtrace "$work/escape.qtrace" <<'PYTHON'
+import struct, sys, zlib
+data = bytearray(open(sys.argv[1], 'rb').read())
+at = data.index(b'PULL')
+size = struct.unpack_from('<Q', data, at + 16)[0]
+name = data.index(b'hello.elf', at)
+assert name < at + 32 + size
+data[name:name + 5] = b'\33[31m'
+struct.pack_into('<I', data, at + 24, zlib.crc32(data[at + 32:at + 32 + size]))
+struct.pack_into('<I', data, at + 28, zlib.crc32(data[at:at + 28]))
+open(sys.argv[2], 'wb').write(data)
+PYTHON
+says 0 "pulled file 'build/guests/tests/?[31m.elf'" info "$work/escape.qtrace"
+
 offset plain
 offset other set counter-offset 7
 python3 - "$work" <<'PYTHON'

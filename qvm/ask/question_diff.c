@@ -92,8 +92,9 @@ static void put_pull(struct comparison *c, unsigned side, bool there, const stru
     }
     if (journal_pull_has_digest(r))
         digest_text(r->digest, hex);
-    text_put(&c->out, "  %s: %s '%.*s'", sides[side], journal_pull_name(r->kind), (int)r->key_size,
-             r->key);
+    text_put(&c->out, "  %s: %s '", sides[side], journal_pull_name(r->kind));
+    text_put_printable(&c->out, r->key, r->key_size);
+    text_put(&c->out, "'");
     if (r->kind == PULL_RANGE)
         text_put(&c->out, ", %" PRIu64 " bytes at %" PRIu64, r->length, r->offset);
     if (r->kind == PULL_RANGE && r->absent)

@@ -20,8 +20,12 @@ struct info {
 
 static void put_lines(struct bytes *out, const char *text)
 {
-    for (; *text; text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n'))
-        text_put(out, "    %.*s\n", (int)strcspn(text, "\n"), text);
+    for (size_t size; *text; text += size + (text[size] == '\n')) {
+        size = strcspn(text, "\n");
+        text_put(out, "    ");
+        text_put_printable(out, text, size);
+        text_put(out, "\n");
+    }
 }
 
 static void put_configs(const struct info *i)
@@ -83,10 +87,11 @@ static void put_image(const struct info *i, const struct trace_image *image,
 {
     char hex[DIGEST_TEXT];
     digest_text(image->image.digest, hex);
-    text_put(i->out, "image %s, %" PRIu64 " %s, %s: %.*s\n", hex, image->size,
+    text_put(i->out, "image %s, %" PRIu64 " %s, %s: ", hex, image->size,
              text_plural(image->size, "byte", "bytes"),
-             is_here(&i->p->journal, image->image.digest) ? "here" : "not here", (int)r->key_size,
-             r->key);
+             is_here(&i->p->journal, image->image.digest) ? "here" : "not here");
+    text_put_printable(i->out, r->key, r->key_size);
+    text_put(i->out, "\n");
 }
 
 static void put_images(const struct info *i)
@@ -115,15 +120,18 @@ static bool put_range(const struct info *i, const struct pull_record *r)
 {
     if (!r->absent)
         return true;
-    text_put(i->out, "pulled %" PRIu64 " %s at %" PRIu64 " of file '%.*s': it %s\n", r->length,
-             text_plural(r->length, "byte", "bytes"), r->offset, (int)r->key_size, r->key,
-             range_answer_text(journal_range_answer_of(r)));
+    text_put(i->out, "pulled %" PRIu64 " %s at %" PRIu64 " of file '", r->length,
+             text_plural(r->length, "byte", "bytes"), r->offset);
+    text_put_printable(i->out, r->key, r->key_size);
+    text_put(i->out, "': it %s\n", range_answer_text(journal_range_answer_of(r)));
     return false;
 }
 
 static void put_pull(const struct info *i, const struct pull_record *r)
 {
-    text_put(i->out, "pulled %s '%.*s'", journal_pull_name(r->kind), (int)r->key_size, r->key);
+    text_put(i->out, "pulled %s '", journal_pull_name(r->kind));
+    text_put_printable(i->out, r->key, r->key_size);
+    text_put(i->out, "'");
     if (r->absent)
         text_put(i->out, ": there was none\n");
     else if (r->kind == PULL_WALL_CLOCK && r->size == 8)

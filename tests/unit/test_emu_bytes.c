@@ -4,6 +4,25 @@
 #include <string.h>
 
 #include "emu/bytes.h"
+#include "emu/text.h"
+
+/* Names from files end up on somebody's terminal, which takes C1 in UTF-8 for controls, too. */
+START_TEST(control_characters_are_not_shown)
+{
+    static const char name[] = "a\33[2J\n\x7f\xc2\x9b"
+                               "31m\xc3\xa4\xc2\xa0\xc2";
+    static const char shown[] = "a?[2J????31m\xc3\xa4\xc2\xa0\xc2";
+    struct bytes b = {0};
+    char text[sizeof name];
+    text_put_printable(&b, NULL, 0);
+    text_put_printable(&b, name, sizeof name - 1);
+    ck_assert_uint_eq(b.size, sizeof shown - 1);
+    ck_assert_mem_eq(b.data, shown, b.size);
+    text_make_printable(strcpy(text, name));
+    ck_assert_str_eq(text, shown);
+    bytes_free(&b);
+}
+END_TEST
 
 static const struct {
     uint64_t value;
@@ -127,6 +146,7 @@ int main(void)
 {
     Suite *suite = suite_create("emu_bytes");
     TCase *tests = tcase_create("bytes");
+    tcase_add_test(tests, control_characters_are_not_shown);
     tcase_add_loop_test(tests, varints_are_leb128, 0, (int)(sizeof varints / sizeof varints[0]));
     tcase_add_test(tests, an_endless_varint_fails);
     tcase_add_test(tests, integers_are_little_endian);

@@ -652,6 +652,22 @@ START_TEST(quirks_come_back)
 }
 END_TEST
 
+/* What is for people is shown as it was read. */
+START_TEST(what_is_shown_is_printable)
+{
+    put_header(TRACE_VERSION, 0);
+    put_chunk(TRACE_CONF, "\1\2a\33\1b", 6);
+    put_chunk(TRACE_MACH, "\1\2q\n\3\33[m", 8);
+    put_chunk(TRACE_ENDV, ZEROS32 ZEROS32 ZEROS8 ZEROS8 "\0\0\0\0\2\rx", 87);
+    struct trace t = parsed();
+    ck_assert_str_eq(t.configs[0].name, "a?");
+    ck_assert_str_eq(t.machine[0].name, "q?");
+    ck_assert_str_eq(t.machine[0].text, "?[m");
+    ck_assert_str_eq(t.end.sentence, "?x");
+    trace_free(&t);
+}
+END_TEST
+
 START_TEST(every_version_is_read)
 {
     for (uint64_t version = 1; version <= TRACE_VERSION; version++) {
@@ -848,6 +864,7 @@ int main(void)
     tcase_add_test(tests, the_writer_keeps_the_limits);
     tcase_add_loop_test(tests, lies_are_refused, 0, (int)(sizeof lies / sizeof lies[0]));
     tcase_add_test(tests, quirks_come_back);
+    tcase_add_test(tests, what_is_shown_is_printable);
     tcase_add_test(tests, every_version_is_read);
     tcase_add_test(tests, other_versions_are_refused);
     tcase_add_test(tests, unknown_chunks_are_skipped);
