@@ -581,7 +581,9 @@ void journal_ask_again(struct journal *j)
 
 uint64_t journal_next_tick(const struct journal *j)
 {
-    return j->mode == JOURNAL_REPLAY && j->has_next_push ? j->next_push.tick : EVENT_NEVER;
+    if (j->mode != JOURNAL_REPLAY)
+        return j->host.next ? j->host.next(j->host.context) : EVENT_NEVER;
+    return j->has_next_push ? j->next_push.tick : EVENT_NEVER;
 }
 
 uint64_t journal_last_tick(const struct journal *j)

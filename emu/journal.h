@@ -86,6 +86,9 @@ struct journal_host {
     /* Bytes of a file whose PULL_SIZE was asked for: `size`, appended to `out`. */
     enum range_answer (*read)(void *context, const char *path, uint64_t offset, size_t size,
                               struct bytes *out);
+    /* The tick of an input that the host has already, and offers then; EVENT_NEVER: none. NULL: it
+     * never does. */
+    uint64_t (*next)(void *context);
     /* Something the host offers now (kind, target, size, data)? Does not wait. */
     bool (*poll)(void *context, struct push *p);
     void *context;
@@ -152,7 +155,7 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p);
 /* Live: nothing has happened since the host was asked, so the same tick may be asked about again.
  */
 void journal_ask_again(struct journal *j);
-/* Replay: the tick of the next push, or EVENT_NEVER. Live: EVENT_NEVER. */
+/* Replay: the tick of the next push, or EVENT_NEVER. Live: of one that the host has already. */
 uint64_t journal_next_tick(const struct journal *j);
 /* Replay: the tick of the last push that is still to come; without one, of the last that came; 0 if
  * there is none. */

@@ -63,7 +63,9 @@ static bool poll_inputs(struct board *b)
 
 static void deliver_inputs(struct board *b)
 {
-    if (!journal_can_wait(b->journal) || vtime_ticks(&b->vtime) >= b->next_poll)
+    uint64_t now = vtime_ticks(&b->vtime);
+    bool is_live = journal_can_wait(b->journal);
+    if (!is_live || now >= b->next_poll || now >= journal_next_tick(b->journal))
         poll_inputs(b);
 }
 

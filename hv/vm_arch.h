@@ -57,7 +57,10 @@ struct vm_arch {
                                      struct vcpu_registers *r, struct error *e);
     /* What a vCPU does of a core that lacks them, and the option that sets the first of them. */
     const char *without_system_registers;
-    const struct vdev_type *pic;          /* of a VM whose configuration names none */
+    const struct vdev_type *pic; /* of a VM whose configuration names none */
+    /* The words of a machine for a bare image, as many of them expect one: with a console, an exit
+     * device and semihosting. */
+    const char *bare_machine;
     const struct image_format *kernel;    /* that it has beside ELF (hv/images/image.h), or NULL */
     const struct observed_arch *observed; /* exits from elsewhere (hv/foreign/observed_arch.h), or
                                            * NULL */

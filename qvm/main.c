@@ -19,6 +19,7 @@
 #include "qvm/ask/questions.h"
 #include "qvm/report.h"
 #include "qvm/session.h"
+#include "qvm/test/test_command.h"
 
 static const char usage[] =
     "usage: qvm run VM [VM...] [OPTION...]    run VMs, all on one board\n"
@@ -554,7 +555,7 @@ static bool asks_for_help(int argc, char **argv)
 /* What stands where a command does, and is none. */
 static void say_unknown_command(const char *command)
 {
-    static const char *const others[] = {"fmt", "help", "--help", "--version"};
+    static const char *const others[] = {"fmt", "test", "help", "--help", "--version"};
     struct nearest nearest = nearest_to(command);
     char text[NEAREST_TEXT];
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -577,11 +578,14 @@ static int answer(int argc, char **argv)
         return help_answer(argv + 1, argc - 1);
     if (asks_for_help(argc, argv)) {
         fputs(usage, stdout);
+        fputs(test_usage, stdout);
         fputs(questions_usage, stdout);
         return STATUS_OK;
     }
     if (questions_know(argv + 1, argc - 1))
         return questions_answer(command, argv + 2, argc - 2);
+    if (strcmp(command, "test") == 0)
+        return test_command(argv + 2, argc - 2);
     if (strcmp(command, "fmt") == 0)
         return help_format(argv + 2, argc - 2);
     if (command[0] == '@' || config_is_option(command))

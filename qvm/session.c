@@ -8,6 +8,7 @@
 #include "hv/exitlog/exit_log.h"
 #include "hv/snapshot/recent_past.h"
 #include "hv/snapshot/snapshot.h"
+#include "qvm/beside.h"
 #include "qvm/config_files.h"
 #include "qvm/console.h"
 #include "qvm/files.h"
@@ -227,17 +228,31 @@ static void on_snapshot(void *context, struct board *b)
 /* Inputs
  * -------------------------------------------------------------------------------------------- */
 
+/* The file that is meant. */
+static const char *file_of(const struct session *s, const char *name, char path[1024])
+{
+    if (!s->options->beside)
+        return name;
+    beside_find(name, s->options->beside, path, 1024);
+    return path;
+}
+
 static bool pull(void *context, enum pull_kind kind, const char *key, size_t size,
                  struct bytes *out, struct error *e)
 {
     struct session *s = context;
+    char path[1024];
+    if (kind == PULL_FILE || kind == PULL_SIZE)
+        key = file_of(s, key, path);
     return pull_from_host(s->options, &s->files, kind, key, size, out, e);
 }
 
 static enum range_answer read_range(void *context, const char *path, uint64_t offset, size_t size,
                                     struct bytes *out)
 {
-    return files_read(&((struct session *)context)->files, path, offset, size, out);
+    struct session *s = context;
+    char found[1024];
+    return files_read(&s->files, file_of(s, path, found), offset, size, out);
 }
 
 static enum probe_answer probe(void *context, const char *folder, const char *name, size_t limit,
@@ -247,6 +262,17 @@ static enum probe_answer probe(void *context, const char *folder, const char *na
     return host_read_below(folder, name, limit, out);
 }
 
+static const struct trial_watch *watch_of(const struct session *s)
+{
+    return s->options->trial ? s->options->trial->watch : NULL;
+}
+
+static uint64_t next_input(void *context)
+{
+    const struct trial_watch *watch = watch_of(context);
+    return watch ? watch->next_input(watch->context) : EVENT_NEVER;
+}
+
 static bool poll_host(void *context, struct push *p)
 {
     struct session *s = context;
@@ -254,6 +280,9 @@ static bool poll_host(void *context, struct push *p)
     /* Not when a guest wants a snapshot: which of them it is for would not be known. */
     if (!s->board->snapshot_wanted && recent_past_wants(&s->past, &s->journal))
         s->board->snapshot_wanted = true;
+    const struct trial_watch *watch = watch_of(s);
+    if (watch && watch->input(watch->context, p))
+        return true;
     bool any = console_poll(&s->console, p);
     s->interrupted |= any && (p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT);
     return any;
@@ -268,7 +297,10 @@ static void on_output(void *context, unsigned vm, unsigned channel, const void *
     size_t number = vm * CHANNELS + (channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX);
     if (s->save_text.text && !s->saved && text_watch_saw(&s->save_text, number, data, size))
         s->board->snapshot_wanted = s->board->save_wanted = true;
-    console_output(&s->console, vm, channel, data, size);
+    if (watch_of(s))
+        watch_of(s)->output(watch_of(s)->context, vm, data, size);
+    else
+        console_output(&s->console, vm, channel, data, size);
 }
 
 static void on_event(void *context, const struct board_event *event)
@@ -425,12 +457,22 @@ static bool assemble(struct session *s, struct error *e)
 static int end_trial(struct session *s, const struct trace_end *end)
 {
     struct trial *trial = s->options->trial;
-    trial->failed = ended_badly(end->exit_status);
+    const struct trial_watch *watch = trial->watch;
+    trial->failed = watch ? watch->failed(watch->context, end) : ended_badly(end->exit_status);
     trial->interrupted = s->interrupted;
     snprintf(trial->ending, sizeof trial->ending, "%s", end->sentence);
     if (trial->failed)
         keep_failure(s, end);
     return end->exit_status;
+}
+
+/* It does not start: says why, or whoever tries it does. Returns the exit status. */
+static int refuse(const struct session *s, const struct error *e, int otherwise)
+{
+    if (!s->options->trial)
+        return report_error(e, otherwise);
+    s->options->trial->error = *e;
+    return e->exit_status ? e->exit_status : otherwise;
 }
 
 /* Runs the assembled board and says how it ended. `replay --verify` asks for agreement alone. */
@@ -442,7 +484,7 @@ static int run(struct session *s)
     if (s->options->gdb &&
         !debug_live(s->board, s->options->gdb, &s->recent_events, &s->console, &e)) {
         console_close(&s->console);
-        return report_error(&e, STATUS_USAGE);
+        return refuse(s, &e, STATUS_USAGE);
     }
     int status = s->trace ? divergence_run(&s->divergence) : board_run(s->board);
     console_close(&s->console);
@@ -507,7 +549,7 @@ static bool parse_all(struct session *s, const struct vm_words *vms, size_t coun
         struct error e = {0};
         if (config_parse(&s->configs[i], vms[i].words, vms[i].count, reader, &e))
             continue;
-        *status = report_error(&e, STATUS_CONFIGURATION);
+        *status = refuse(s, &e, STATUS_CONFIGURATION);
         ok = false;
     }
     return ok;
@@ -518,7 +560,7 @@ static bool parse_board(struct session *s, const char *word, struct config_reade
 {
     struct error e = {0};
     if (!board_config_parse(&s->board_config, &word, 1, reader, &e)) {
-        *status = report_error(&e, STATUS_CONFIGURATION);
+        *status = refuse(s, &e, STATUS_CONFIGURATION);
         return false;
     }
     s->has_board = true;
@@ -537,10 +579,13 @@ static bool is_dry(const struct session *s)
 static void go_live(struct session *s)
 {
     bool record = s->options->record_path || is_kept(s);
-    journal_live(
-        &s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
-        (struct journal_host){
-            .pull = pull, .probe = probe, .read = read_range, .poll = poll_host, .context = s});
+    journal_live(&s->journal, record ? JOURNAL_RECORD : JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull,
+                                       .probe = probe,
+                                       .read = read_range,
+                                       .next = next_input,
+                                       .poll = poll_host,
+                                       .context = s});
 }
 
 /* `from` NULL: from the start. */
@@ -553,24 +598,27 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
 {
     struct error e = {0};
     if (!assemble_from(s, from, &e))
-        return report_error(&e, STATUS_NOT_STARTED);
+        return refuse(s, &e, STATUS_NOT_STARTED);
     if (s->chaos_from_here.on)
         chaos_start(s->board, s->chaos_from_here.seed);
     console_warn(&s->console, s->board);
     if (!console_connect(&s->console, &e))
-        return report_error(&e, STATUS_CONFIGURATION);
+        return refuse(s, &e, STATUS_CONFIGURATION);
     if (is_dry(s)) {
         log_write(&s->board->vms[0]->log, LOG_SEVERITY_INFO, "Exiting: dryrun complete");
         return STATUS_OK;
     }
+    const struct trial_watch *watch = watch_of(s);
+    if (watch && !watch->started(watch->context, s->board, &e))
+        return refuse(s, &e, STATUS_NOT_STARTED);
     begin_keeping(s, from);
-    return begin_recording(s, &e) ? run(s) : report_error(&e, STATUS_NOT_STARTED);
+    return begin_recording(s, &e) ? run(s) : refuse(s, &e, STATUS_NOT_STARTED);
 }
 
 int session_run(const struct vm_words *vms, size_t count, const struct session_options *options)
 {
     struct session s = {.options = options};
-    struct config_reader reader = config_files_reader();
+    struct config_reader reader = options->reader ? *options->reader : config_files_reader();
     int status = STATUS_OK;
     if ((!options->board_file || parse_board(&s, options->board_file, &reader, &status)) &&
         parse_all(&s, vms, count, &reader, &status)) {
@@ -604,10 +652,10 @@ int session_run_from(const char *path, const struct session_options *options)
     if (options->record_path && host_same_file(path, options->record_path)) {
         error_set(&e, "'%s' would be replaced by its own continuation: -o names another file",
                   path);
-        return report_error(&e, STATUS_USAGE);
+        return refuse(&s, &e, STATUS_USAGE);
     }
     if (!player_open(&p, path, &options->board, &e))
-        return report_error(&e, STATUS_USAGE);
+        return refuse(&s, &e, STATUS_USAGE);
     s.chaos_from_here = live.board.chaos;
     live.board.chaos = p.options.chaos; /* the machine's, until it is restored */
     live.board.quirks = p.options.quirks;
@@ -615,10 +663,10 @@ int session_run_from(const char *path, const struct session_options *options)
     char wish[512];
     if (!options->trust && trust_is_needed(&p, wish, sizeof wish)) {
         error_set(&e, "'%s' wants to %s: --trust allows that", path, wish);
-        status = report_error(&e, STATUS_USAGE);
+        status = refuse(&s, &e, STATUS_USAGE);
     } else if (!from) {
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
-        status = report_error(&e, STATUS_USAGE);
+        status = refuse(&s, &e, STATUS_USAGE);
     } else {
         take_configs(&s, &p);
         go_live(&s);

@@ -3,21 +3,37 @@
 #ifndef QVM_SESSION_H
 #define QVM_SESSION_H
 
+#include "emu/trace.h"
 #include "hv/board.h"
 
 /* Where the guest's wall clock starts unless told otherwise: 2024-01-01 00:00:00 UTC. The same
  * configuration then gives the same run. */
 #define DEFAULT_WALL_CLOCK_S 1704067200u
 
-/* A run that is looked at only if it fails (chaos.h). */
+/* Who looks at such a run while it goes on, and says what becomes of it. */
+struct trial_watch {
+    /* The machine stands, and is about to run. False, with the error: it shall not. */
+    bool (*started)(void *context, struct board *b, struct error *e);
+    void (*output)(void *context, unsigned vm, const void *data, size_t size);
+    /* The tick of the next input, or EVENT_NEVER; and that input, if it is due. */
+    uint64_t (*next_input)(void *context);
+    bool (*input)(void *context, struct push *p);
+    /* Did it fail? The board is as it ended. */
+    bool (*failed)(void *context, const struct trace_end *end);
+    void *context;
+};
+
+/* A run that is looked at only if it fails (chaos_search.h, test/). */
 struct trial {
+    const struct trial_watch *watch; /* NULL: nobody looks; it fails if it ends badly */
     const char *trace_path; /* where its trace goes if it fails; NULL: as of any run that does */
     /* What became of it: */
     bool failed;
     bool interrupted;     /* by whoever waits for it */
     struct bytes printed; /* what its consoles would have shown; the caller frees it */
     char ending[1024];
-    char kept[1024]; /* its trace; empty: there is none */
+    char kept[1024];    /* its trace; empty: there is none */
+    struct error error; /* why it did not start; text empty: it did */
 };
 
 struct session_options {
@@ -39,6 +55,8 @@ struct session_options {
     bool trust;              /* run --from: the file may run commands and write files */
     bool no_record;          /* not even of a run that ends badly */
     struct trial *trial;     /* run: one of many, in silence; NULL: it is not */
+    const struct config_reader *reader; /* of configurations; NULL: they are files */
+    const char *beside;   /* files are looked for beside this one, too; NULL: they are not */
     bool entropy_of_host; /* else random numbers come from `entropy_seed`: equal runs are equal */
     uint64_t entropy_seed;
 };

@@ -101,7 +101,7 @@ done
 elf_only='cpu/unicorn/code_buffer\.c|cpu/unicorn/arm64/wrapped\.c'
 violations "only qvm/host/ knows an operating system" < <(
     grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
-        grep -vE "^(qvm/host/host_[a-z]+\.c|$elf_only):|<($everywhere)>")
+        grep -vE "^(qvm/host/host_[a-z_]+\.c|$elf_only):|<($everywhere)>")
 
 # Definitions of names that a header of some C library has: what includes what differs between them.
 # (No system call is called as a register of AArch64 is.)
@@ -109,7 +109,7 @@ taken='SYS_[A-Za-z0-9_]+|SIG[A-Z]{3,5}|LOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE|
 taken="^[[:space:]]*(#[[:space:]]*define[[:space:]]+)?($taken)[[:space:]]*([=,(0-9]|\$)"
 taken+='|^[[:space:]]*struct (option|stat|tm|time(spec|val)|pollfd|iovec|dirent|passwd|group) \{'
 violations "a C library has a name like that" < <(grep -rnE "$taken" --include='*.[ch]' "${!below[@]}" |
-    grep -vE '^qvm/host/host_[a-z]+\.c:|SYS_[A-Z0-9]+_EL[0-3]')
+    grep -vE '^qvm/host/host_[a-z_]+\.c:|SYS_[A-Z0-9]+_EL[0-3]')
 
 # What a format of printf means to a compiler differs between hosts: emu/text.h says it once.
 violations "TEXT_PRINTF (emu/text.h) says what takes a format" < <(

@@ -18,6 +18,12 @@ const struct vm_arch vm_arch_arm64 = {
     .pass_tree = arm64_pass_seeds,
     .elf_machine = 183, /* EM_AARCH64 */
     .elf_machine_name = "AArch64",
+    /* What is where is as on the machine `virt` of QEMU, for which such images are made. */
+    .bare_machine = "ram 0x40000000,128M cpu set semihosting on "
+                    "vdev gic gicd 0x08000000 gicr 0x080a0000 "
+                    "vdev pl011 loc 0x09000000 intr gic:33 hostdev - "
+                    "vdev pl031 loc 0x09010000 intr gic:34 "
+                    "vdev exit loc 0x09020000 vdev pvpanic loc 0x09021000",
     .kernel = &arm64_image,
     .observed = &arm64_observed,
     .put_core_notes = arm64_put_core_notes,

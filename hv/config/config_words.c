@@ -165,7 +165,7 @@ static void substitute(struct words *w, struct word *word)
 /* One character that is neither a quote nor a blank outside quotes. */
 static void take(struct words *w, struct word *word)
 {
-    if (w->text[w->at] == '$') {
+    if (w->text[w->at] == '$' && !w->as_is) {
         substitute(w, word);
         return;
     }
@@ -241,7 +241,7 @@ static void open_argument(struct words *w)
     w->place = (struct place){"cmdline", (unsigned)w->next};
 }
 
-static const char *leaf_name(const char *path)
+const char *words_leaf_name(const char *path)
 {
     const char *leaf = path;
     for (; *path; path++)
@@ -283,7 +283,7 @@ static void open_file(struct words *w)
         errors_add(w->errors, place, "%s", e.text[0] ? e.text : "the file cannot be read");
         return;
     }
-    const char *leaf = leaf_name(path), *what = known_file(file, size);
+    const char *leaf = words_leaf_name(path), *what = known_file(file, size);
     if (what) {
         errors_add(w->errors, place, "'%.200s' is no configuration but %s", path, what);
         free(file);
@@ -293,7 +293,8 @@ static void open_file(struct words *w)
     w->text = file;
     w->size = size;
     w->at = 0;
-    w->place = (struct place){strings_keep(w->strings, leaf, strlen(leaf)), 1};
+    const char *name = w->whole_paths ? path : leaf;
+    w->place = (struct place){strings_keep(w->strings, name, strlen(name)), 1};
     if (at_text(w, "\xef\xbb\xbf")) /* the mark that some editors put before UTF-8 */
         w->at = 3;
 }
@@ -324,6 +325,43 @@ bool words_argument(struct words *w, struct word *word)
     while (w->at < w->size)
         take(w, word);
     end(w, word);
+    return true;
+}
+
+/* Behind the first slash: true at the one that ends it, which is passed. */
+static bool take_slashed(struct words *w)
+{
+    while (w->at < w->size && w->text[w->at] != '\n' && w->text[w->at] != '/') {
+        bool escaped = w->text[w->at] == '\\' && w->at + 1 < w->size && w->text[w->at + 1] != '\n';
+        if (escaped && w->text[w->at + 1] != '/')
+            put(w, "\\", 1);
+        w->at += escaped;
+        put(w, (const char *)w->text + w->at, 1);
+        w->at++;
+    }
+    return w->at < w->size && w->text[w->at++] == '/';
+}
+
+bool words_slashed(struct words *w, struct word *word, struct word *flags)
+{
+    struct words_position before = words_position(w);
+    if (w->text)
+        skip_blanks_and_comments(w);
+    if (!w->text || w->at == w->size || w->text[w->at] != '/') {
+        words_return(w, before);
+        return false;
+    }
+    w->at++;
+    begin(w, word);
+    if (!take_slashed(w) || memchr(w->word.data, 0, w->word.size)) {
+        words_return(w, before);
+        return false;
+    }
+    end(w, word);
+    begin(w, flags);
+    while (w->at < w->size && !is_blank(w->text[w->at]))
+        take(w, flags);
+    end(w, flags);
     return true;
 }
 

@@ -22,7 +22,7 @@
 
 struct word {
     const char *text;   /* lives as long as the string list */
-    struct place place; /* leaf file name and line, or "cmdline" and the number of the word */
+    struct place place; /* file name and line, or "cmdline" and the number of the word */
     bool bad;           /* its mistake has been reported */
 };
 
@@ -32,6 +32,8 @@ struct words {
     const struct config_reader *reader;
     struct config_strings *strings;
     struct config_errors *errors;
+    bool whole_paths; /* in places, instead of leaf names */
+    bool as_is;       /* nothing is substituted */
     /* What is being read now: a file, or a command-line word like a line of one. */
     const uint8_t *text; /* NULL: nothing */
     size_t size, at;
@@ -45,6 +47,10 @@ bool words_option(struct words *w, struct word *word);
 /* The argument that follows the last word. False, and nothing is consumed, if there is none in the
  * same file. */
 bool words_argument(struct words *w, struct word *word);
+/* The next word, if a `/` begins it: the text to the `/` that ends it on the same line, as it is
+ * but that `\\/` is a `/` of it; and what stands right behind that. False, and nothing is consumed:
+ * there is no such word. */
+bool words_slashed(struct words *w, struct word *word, struct word *flags);
 /* Where the next word of a file begins, to return there before another file is read. */
 struct words_position {
     size_t at;
@@ -60,5 +66,7 @@ static inline void words_return(struct words *w, struct words_position position)
     w->place = position.place;
 }
 void words_free(struct words *w);
+/* A path without its folders. */
+const char *words_leaf_name(const char *path);
 
 #endif

@@ -81,6 +81,8 @@ void host_input_close(struct host_input *in);
 void *host_take_memory(size_t size);
 void host_give_memory(void *memory, size_t size);
 
+/* "linux", "macos", "windows", or "posix" for what else is like the first two. */
+const char *host_family(void);
 const char *host_environment(const char *name); /* NULL: unset */
 /* Where files go that nobody has named a place for; without a '/' behind it. */
 const char *host_temporary_folder(void);

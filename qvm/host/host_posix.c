@@ -434,6 +434,17 @@ void host_give_memory(void *memory, size_t size)
 /* Clock, environment, random numbers
  * ---------------------------------------------------------------- */
 
+const char *host_family(void)
+{
+#if defined __linux__
+    return "linux";
+#elif defined __APPLE__
+    return "macos";
+#else
+    return "posix";
+#endif
+}
+
 const char *host_environment(const char *name)
 {
     return getenv(name);

@@ -29,7 +29,9 @@ static int try_seed(const struct vm_words *vms, size_t count, const struct sessi
     one.trial = &trial;
     one.board.chaos = (struct chaos){.on = true, .seed = seed};
     int status = session_run(vms, count, &one);
-    if (trial.failed)
+    if (trial.error.text[0])
+        report_error(&trial.error, status);
+    else if (trial.failed)
         say_failed(&trial, seed, status);
     else if (trial.interrupted)
         fprintf(stderr, "qvm: interrupted at seed %" PRIu64 "\n", seed);

@@ -4,6 +4,7 @@
 static const struct arch_model models[] = {
     {"a57", 44}, {"a53", 40}, {"a72", 44}, {"max", 44}, {NULL, 0}};
 static const struct arch arch = {.name = "none", .models = models};
-static const struct vm_arch vm_arch = {.cpu = &arch};
+extern const struct vdev_type gic_type;
+static const struct vm_arch vm_arch = {.cpu = &arch, .pic = &gic_type};
 
 const struct vm_arch *const vm_arches[] = {&vm_arch, NULL};

@@ -8,7 +8,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board tree gdb import exit_log exits verdict image snapshot)
+[ $# -gt 0 ] || targets=(trace config board test_file tree gdb import exit_log exits verdict image snapshot)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -26,6 +26,9 @@ sources_of() {
     case "$1" in
     trace) echo emu/*.c ;;
     config | board) echo $(c_of hv/config vdev mmu emu) hv/vm_arch.c tests/fuzz/arches.c ;;
+    test_file)
+        echo qvm/test/test_file.c qvm/test/pattern.c $(c_of hv/config vdev mmu emu) hv/vm_arch.c tests/fuzz/arches.c
+        ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
         echo qvm/gdb/gdb_{answer,hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \

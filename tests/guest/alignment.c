@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Every access must be aligned where stage 1 is off, as all data is Device-nGnRnE then, and with
  * SCTLR_EL1.A: single registers to their size, pairs to one register's, SIMD structures to an
  * element's (Arm ARM B2.9.2). DC ZVA faults with stage 1 off. FAR is the address, and nothing of

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* AT S1E1R, S1E1W, S1E0R, S1E0W: PAR_EL1 for success and for each way to fail, compared with what
  * real accesses do. Arm ARM C5.5, D17.2.111 (PAR_EL1). */
 #include "mmu.h"

@@ -1,4 +1,3 @@
-/* vcpus: 4  model: a57,max */
 /* Exclusives between four CPUs: counters and spin locks with LDXR/STXR and LDXP/STXP, the same with
  * LSE instructions where the CPU has them, and what clears the exclusive monitor (Arm ARM B2.9). */
 #include "mmu.h"

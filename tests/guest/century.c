@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: limit */
 /* Waits for its virtual timer, longer and longer, until there is no more time. */
 #include "gic.h"
 #include "guest.h"

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* Code that changes without IC instructions. Hardware may run the old (Arm ARM B2.4.4); here
  * fetches see what was stored, at once: with the next instruction, whatever its address, whoever
  * stored it, and wherever runs stop meanwhile. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Corners that were wrong once: a tagged address survived a TLBI, a software step over a taken
  * branch moved the counter, a misused register was skipped for ever. */
 #include "mmu.h"

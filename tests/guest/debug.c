@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Self-hosted debug by the guest: breakpoint and watchpoint registers, at EL1 and at EL0. Arm ARM
  * chapter D2; ESR_EL1 for EC 0x30, 0x31, 0x34, 0x35. Software step: steps.c. */
 #include "mmu.h"

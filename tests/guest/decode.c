@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* What an abort says about the instruction: FAR_EL1 and WnR, CM of ESR_EL1 for every kind of load
  * and store, and that those with a full syndrome reach a device. Arm ARM D19.2.37, D19.2.40. */
 #include "mmu.h"

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* RAM that stage 1 maps as Device memory: every access must be aligned (Arm ARM B2.9.2), and DC ZVA
  * faults; what is aligned works, often as well as once. */
 #include "forms.h"

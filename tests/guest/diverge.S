@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,a53  ends: waiting */
 /* What can go another way in a replay, a little of each and in a fixed order: the clock, the CPU's
  * identity, an address where nothing is, a timer interrupt, console input, a call. It stands alone,
  * so that the instructions are always the same: tests/divergence.py counts on them. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: stuck */
 /* VBAR_EL1 points to memory that is not mapped, with the MMU on; then an undefined instruction.
  * Every vector fetch is a translation fault, for ever. */
     .text

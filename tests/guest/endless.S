@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: limit */
 /* Counts for ever: for runs with a limit, and for signals. */
     .text
     .global start

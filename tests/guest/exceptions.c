@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* One check per exception class: vector, ESR, FAR, ELR and SPSR of exceptions taken from EL1 (with
  * SP_ELx and SP_EL0) and from EL0. Arm ARM (DDI 0487J.a) D1.3 (vectors, preferred return address),
  * D17.2.37 (ESR_EL1). An abort taken to EL1 never has ISV. */

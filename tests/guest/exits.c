@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Guest exits and little else, for measuring: device reads, device writes, counter reads and
  * hypercalls. */
 #include "guest.h"

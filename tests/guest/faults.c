@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* A corpus of faults for tests/faults.sh, which exports them from a recording of this program,
  * imports them again and compares: every kind of stage 1 fault, alignment, accesses that stage 2
  * refuses, devices, hypercalls and system registers. Each exception that EL1 takes is printed at

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Translation with every granule the CPU has: pages, blocks, contiguous runs, sizes of the input
  * address, both halves of the address space, tagged addresses, faults by level; and that TLB
  * invalidation reaches what it must. Arm ARM D8.2, D8.3, D8.13. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* The smallest guest: prints through the PL011 and powers off by PSCI over HVC. */
     .text
     .global start

@@ -1,4 +1,3 @@
-/* vcpus: 4  model: a57 */
 /* Interrupts between four CPUs through the GICv3 system registers (IHI 0069H): SGIs, SPIs routed to
  * a CPU, wake-up from WFI, priorities, preemption, priority drop and deactivation; and PSCI's
  * CPU calls (DEN0022). */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: stuck */
 /* Jumps to an address where nothing is. There is no vector table either (VBAR_EL1 is 0, where
  * nothing is), so this would fault for ever. */
     .text

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* CPACR_EL1.FPEN: the first floating-point or SIMD instruction traps (EC 0x07), the handler enables
  * the unit and the instruction is repeated; and two tasks at EL0 that share the registers lazily.
  * Arm ARM D17.2.37 (ISS for a trapped SIMD or floating-point access). */

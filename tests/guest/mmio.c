@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Device registers of the PL011 and the GIC through every load and store that reports a syndrome
  * (ESR_ELx.ISS of a data abort with ISV = 1): sizes, signed forms, addressing modes, acquire and
  * release, unprivileged, to and from the zero register; and an address where nothing is. */

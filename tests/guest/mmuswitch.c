@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Turning the MMU and the caches on and off while running from a 1:1 map, running at other
  * addresses, and switching between tables with the same code and data addresses meaning different
  * memory, with TLB invalidation or with ASIDs. Arm ARM D8.2.10, D8.13.3. */

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* A CPU may have a translation of memory that only another one has touched so far: its tables are
  * the same, and a walk may come at any time (Arm ARM D8, "Translation Lookaside Buffers"). A change
  * that the other one makes known to its own TLB alone may therefore be seen here, or not; with TLB

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Instructions that exit, again and again at the same place: after some time an engine may leave
  * them to a way of its own, and nothing of that may be seen. Interrupts come exactly behind the
  * instruction that raised them, every instruction runs once and counts once, code that changes is

@@ -1,4 +1,3 @@
-/* vcpus: 4  model: a57 */
 /* CPUs with tables of their own for the upper half, all of it global: the same address is different
  * memory on each, or the same until one of them changes its table and its own TLB only. What a TLB
  * holds is one CPU's (CnP = 0), however often they take turns. Arm ARM D8.13, D8.14. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: max,a57 */
 /* PSTATE.PAN (FEAT_PAN, FEAT_PAN2): EL1's data accesses to what EL0 may access fault; LDTR, STTR
  * and instruction fetches do not care; exceptions set it when SCTLR_EL1.SPAN is 0. Arm ARM D8.4.3.
  */

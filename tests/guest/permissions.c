@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Every combination of AP, UXN, PXN, WXN, APTable, UXNTable and PXNTable, against a table of what
  * each exception level may do, for loads, stores, fetches and the unprivileged LDTR and STTR.
  * Arm ARM D8.4 (memory access control), stage 1 of the EL1&0 regime. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* The performance monitors' cycle counter (Arm ARM D13): counting, enabling, reset, overflow,
  * access from EL0. What a cycle is, the machine says: here about an instruction. */
 #include "mmu.h"

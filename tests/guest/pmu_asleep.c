@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* The monitors' event comes while nobody runs: a counter overflows with the very instruction that
  * waits, or would overflow soon but stands still meanwhile. The first interrupts; the second ends a
  * WFE, as any event may (Arm ARM D1.16.1). Without either the timer ends the wait. */

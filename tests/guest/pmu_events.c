@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57,max */
 /* The event counters of PMUv3 (Arm ARM D13): exact counts of instructions, by Exception level,
  * beside another CPU; SW_INCR, CHAIN, overflow and its interrupt. Exact is this machine's word. */
 #include "gic.h"

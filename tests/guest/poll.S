@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: limit */
 /* Polls a device for ever: no UART has raw interrupts that nothing raised. */
     .text
     .global start

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: limit */
 /* Polls a device a hundred times, and never again. */
     .text
     .global start

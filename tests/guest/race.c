@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* A race, for chaos (docs/chaos.md): two CPUs count without a lock. One that loses its turn between
  * load and store writes back what it loaded, and what the other one counted meanwhile is lost.
  * Every turn of the ordinary schedule is longer than the whole count, so there it never shows.

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* A race with an interrupt handler, for chaos (docs/chaos.md): both count, and the main program
  * does not mask the interrupt. If that comes between load and store, what the handler counted is
  * lost. The timer's interrupts come where the ordinary run has none of these places. Built with

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* race.c with the lock that it lacks: right under every schedule. */
 #include "mmu.h"
 #include "smp.h"

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* What must not remain of before: translations under addresses with tags when the address space
  * changes, pages that are watched from now on, what was found out about an instruction at another
  * level or in another page at the same address; and what code that changed without cache

@@ -1,4 +1,3 @@
-/* vcpus: 8  model: a57 */
 /* Interrupts between eight CPUs and little else, for measuring: an SGI goes round the ring of CPUs,
  * each of which waits for it in WFI. */
 #include "gic.h"

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Asks for a snapshot in the middle (HVC 0x86000000), then says what the next input is: one saved
  * machine answers to every input that it is continued with. */
     .text

@@ -1,4 +1,3 @@
-/* vcpus: 4  model: a57 */
 /* Code that changes: through the address it runs at, through another mapping of its page, and by
  * another CPU; each time followed by the sequence the manual demands (Arm ARM B2.4.4), after which
  * the new instructions, and only they, may run. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Semihosting calls: the console, one file, the end of the run. Arm, "Semihosting for AArch32 and
  * AArch64" 2.0. */
 #include "mmu.h"

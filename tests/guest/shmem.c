@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Shared memory: two `vdev shmem` of one VM (shmem.qvmconf) over the same regions, so that a guest
  * can look at both ends. Memory appears in the middle of a run and goes away again, also under
  * translations that the CPU has cached; notifications arrive as interrupts. */

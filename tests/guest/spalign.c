@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Acquires and releases must be aligned everywhere (Arm ARM B2.9.2; no model has FEAT_LSE2), and
  * exclusive stores also where the monitor does not hold their address; and SP
  * must be a multiple of 16 where an access is based on it, with SCTLR_EL1.SA at EL1 and SA0 at EL0:

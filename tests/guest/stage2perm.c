@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Writes to a ROM, which the hypervisor maps without write permission: by every kind of store, with
  * the MMU off and on. What a write does there is the machine's choice (nothing, or a synchronous
  * external abort), but it is the same each time and the memory never changes. Skipped where

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Code of EL0 that changed without cache maintenance: the old or the new instruction runs, with
  * EL0's rights. Which of them, the manual leaves open (Arm ARM B2.4.4), and with `set icache exact`
  * it depends on where runs stop: so this program is not one whose end is compared between ways to

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* Software step by the guest (Arm ARM D2.12), at EL1 and at EL0, again and again beside a CPU that
  * wants its turns: a step that is pending then is still pending afterwards. */
 #include "mmu.h"

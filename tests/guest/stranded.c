@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* CPU 1 takes the same exception for ever: its vector is where nothing is, and every attempt to
  * fetch from there leaves to the hypervisor. CPU 0 goes on beside it, and ends the run. */
 #include "mmu.h"

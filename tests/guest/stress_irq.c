@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Timer interrupts at odd intervals over a computation whose result must not change: one that keeps
  * values in all registers and the flags, one over memory, one with exclusives, at EL1 and at EL0.
  * The last line has the result, the number of interrupts and a hash of where they hit: it is the

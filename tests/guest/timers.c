@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* The generic timer (Arm ARM D11): counters, the virtual and the physical EL1 timer, their
  * interrupts (PPI 27 and 30) and waking from WFI. Deadlines are fractions of a second by CNTFRQ. */
 #include "gic.h"

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* More pages than a TLB has entries (mmu/tlb.h), two by each block: at EL1, or with the word `el0`
  * at EL0; with the word `odd` shifted by one, so that another of the two is the last that fits.
  * tests/snapshots.sh compares what is left. */

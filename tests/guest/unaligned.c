@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Unaligned and page-crossing loads and stores of every size, singles, pairs and SIMD; and crossing
  * into a page that is not there: FAR is the lowest address that faults, the base register stays,
  * so that the instruction can be repeated. Arm ARM B2.8.2, D1.3.4, FAR_EL1. */

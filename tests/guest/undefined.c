@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57,max */
 /* Each encoding of MRS, MSR, SYS and SYSL is one instruction: it is carried out or taken to a
  * vector with ELR at it, and nothing before it in its block runs again. Encodings that would take
  * away what the program stands on are left out. */

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* A driver for virtio over MMIO (virtio 1.2, 4.2): the console's output and the entropy source,
  * with direct and indirect descriptors, with interrupts, with event indices, and a queue that is
  * broken on purpose. The devices are looked for in the 32 slots that QEMU's board has:

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* An interrupt for a halted CPU that is taken back at once, or stays: whether another CPU waits
  * decides where a turn ends, and that must not depend on how often the instruction that decides it
  * ran before. */

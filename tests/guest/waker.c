@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* A guest that never writes GICR_WAKER: an EL1 guest of a machine with PSCI is entered behind
  * firmware, which has woken the redistributor of each CPU it starts. A CPU that puts its own to
  * sleep has it so until it is started again. */

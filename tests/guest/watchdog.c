@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57  ends: watchdog */
 /* Two watchdogs (SP805, DDI 0270; watchdog.qvmconf). The first, of 1 MHz, interrupts when it is not
  * fed, and has an edge instead of a bite. The second ends the VM, and with it this program: its
  * exit status is that of a watchdog. */

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57 */
 /* WFE waits: for SEV, SEVL, an exception return, a store to the monitored address, the event stream
  * or an interrupt (Arm ARM D1.16.1, D11.2.5). Nothing else is here that could end a wait: a wake-up
  * that is missed ends the run. The cycle counter counts instructions, so it tells waiting from

@@ -1,4 +1,3 @@
-/* vcpus: 2  model: a57  ends: waiting */
 /* Both CPUs wait in WFE, and there is nothing that could have an event. */
 #include "mmu.h"
 #include "smp.h"

@@ -1,4 +1,3 @@
-/* vcpus: 1  model: a57 */
 /* Addresses whose bits 63:48 are neither all zero nor all one: each is a fault, whatever the
  * program that runs this one keeps there for itself, and whatever it did there a moment ago. */
 #include "mmu.h"

@@ -126,6 +126,7 @@ static const struct vm_arch vm_arch_toy = {
     .syndrome_key = "syndrome",
     .address_key = "address",
     .pic = &gic_type,
+    .bare_machine = "ram 0,64K cpu",
     .undefined_name = "nothing",
     .abort_name = "nothing",
     .explain = explain,

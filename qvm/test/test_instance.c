@@ -1,0 +1,401 @@
+#include "qvm/test/test_instance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/engine.h"
+#include "emu/check.h"
+#include "hv/config/config_strings.h"
+#include "hv/config/config_words.h"
+#include "hv/vm_arch.h"
+#include "qvm/ask/exit_replay.h"
+#include "qvm/beside.h"
+#include "qvm/config_files.h"
+#include "qvm/host/host_child.h"
+#include "qvm/test/test_judge.h"
+#include "qvm/test/test_watch.h"
+
+#define SHOWN_LINES 8 /* of what was printed last, for a failure */
+
+/* Which ------------------------------------------------------------------------------------------
+ */
+
+size_t test_instances(const struct test *t)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < t->matrix_count; i++)
+        count *= t->matrices[i].count;
+    return count;
+}
+
+/* The value of a matrix; the last one changes fastest. */
+static const char *value_of(const struct test *t, size_t instance, size_t matrix)
+{
+    for (size_t i = t->matrix_count; i-- > matrix + 1;)
+        instance /= t->matrices[i].count;
+    return t->matrices[matrix].values[instance % t->matrices[matrix].count];
+}
+
+void test_instance_name(const struct test *t, size_t instance, char *name, size_t size)
+{
+    snprintf(name, size, "%s", t->name ? t->name : "");
+    for (size_t i = 0; i < t->matrix_count; i++)
+        text_add(name, size, "%s%s=%s", i ? "," : "[", t->matrices[i].name,
+                 value_of(t, instance, i));
+    if (t->matrix_count)
+        text_add(name, size, "]");
+}
+
+/* Whether -----------------------------------------------------------------------------------------
+ */
+
+static bool is_big_endian(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first == 0;
+}
+
+static bool is_skipped(const struct test_skip *s, const char *path, char *why, size_t size)
+{
+    char found[1024];
+    const char *value =
+        s->condition == SKIP_ENV || s->condition == SKIP_NO_ENV ? host_environment(s->text) : NULL;
+    switch (s->condition) {
+    case SKIP_NO_ENGINE:
+        snprintf(why, size, "this program runs no guest code");
+        return !engine_is_built_in();
+    case SKIP_HOST:
+        snprintf(why, size, "the host is %s", s->text);
+        return strcmp(s->text, host_family()) == 0 ||
+               (strcmp(s->text, "big-endian") == 0 && is_big_endian());
+    case SKIP_MISSING:
+        beside_find(s->text, path, found, sizeof found);
+        snprintf(why, size, "there is no %s", s->text);
+        return !host_exists(found);
+    case SKIP_ENV:
+        snprintf(why, size, "%s is set", s->text);
+        return value && *value;
+    case SKIP_NO_ENV:
+        snprintf(why, size, "%s is not set", s->text);
+        return !value || !*value;
+    }
+    return false;
+}
+
+/* What it runs ------------------------------------------------------------------------------------
+ */
+
+struct runner {
+    struct test_file *file;
+    const struct test *test;
+    size_t instance;
+    const struct test_run_options *options;
+    struct test_words_reader words;
+    struct config_reader reader;
+    char scratch[1024];           /* $env{QVM_TEST_DIR}; empty: nobody asked for it */
+    struct vm_words *vms;         /* owned */
+    const char *name;             /* for the trace */
+    struct bytes printed, before; /* of this run, and of the one that it has to repeat */
+    struct digest state;
+    char board[1024], from[1024];
+};
+
+static uint8_t *read_beside(void *context, const char *path, size_t *size, struct error *e)
+{
+    const struct runner *r = context;
+    const struct config_reader files = config_files_reader();
+    char found[1024];
+    beside_find(path, r->file->path, found, sizeof found);
+    return files.read_file(files.context, found, size, e);
+}
+
+/* QVM_TEST_DIR: a folder of the test's own. */
+static const char *read_env(void *context, const char *name)
+{
+    struct runner *r = context;
+    struct error ignored = {0};
+    if (strcmp(name, "QVM_TEST_DIR") != 0)
+        return host_environment(name);
+    if (!*r->scratch && !host_scratch_make(r->scratch, sizeof r->scratch, &ignored))
+        *r->scratch = '\0';
+    return *r->scratch ? r->scratch : NULL;
+}
+
+/* The words of a matrix, for each VM. */
+static const char *matrix_words(struct runner *r, size_t matrix)
+{
+    const char *name = r->test->matrices[matrix].name;
+    const char *value = value_of(r->test, r->instance, matrix);
+    if (strcmp(name, "vcpus") != 0)
+        return strings_format(&r->file->strings, "set %s %s", name, value);
+    struct bytes words = {0};
+    for (unsigned long i = strtoul(value, NULL, 10); i; i--)
+        text_put(&words, "cpu ");
+    const char *text = strings_keep(&r->file->strings, (const char *)words.data, words.size);
+    bytes_free(&words);
+    return text;
+}
+
+static void make_vms(struct runner *r)
+{
+    const struct test *t = r->test;
+    r->vms = calloc(t->vm_count + 1, sizeof *r->vms);
+    CHECK_ROOM(r->vms);
+    for (size_t i = 0; i < t->vm_count; i++) {
+        const struct test_vm *vm = &t->vms[i];
+        const char **words = calloc(vm->word_count + t->matrix_count + 1, sizeof *words);
+        CHECK_ROOM(words);
+        size_t count = 0;
+        for (size_t k = 0; k < vm->word_count; k++)
+            words[count++] = test_words_name(r->file, vm->words[k]);
+        for (size_t k = 0; k < t->matrix_count; k++)
+            words[count++] = matrix_words(r, k);
+        r->vms[i] = (struct vm_words){words, count};
+    }
+}
+
+static void free_vms(struct runner *r)
+{
+    for (size_t i = 0; i < r->test->vm_count; i++)
+        free((void *)r->vms[i].words);
+    free(r->vms);
+}
+
+/* Running -----------------------------------------------------------------------------------------
+ */
+
+struct judged {
+    struct test_watch watch;
+    struct runner *runner;
+    struct test_result *result;
+};
+
+/* The last lines, for people. */
+static void show_printed(const struct test_watch *w, struct test_result *r)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < w->board->vm_count; i++) {
+        const struct bytes *b = &w->printed[i];
+        size_t at = b->size, lines = 0, room = sizeof r->shown - 1 - used;
+        while (at > 0 && b->size - at < room && lines <= SHOWN_LINES)
+            lines += b->data[--at] == '\n' && at + 1 < b->size;
+        at += lines > SHOWN_LINES;
+        memcpy(r->shown + used, b->data + at, b->size - at);
+        used += b->size - at;
+        r->shown[used] = '\0';
+    }
+}
+
+static bool is_repeated(const struct judged *j, const struct trace_end *end)
+{
+    struct runner *r = j->runner;
+    const struct bytes *printed = &j->watch.printed[0];
+    bool same = printed->size == r->before.size &&
+                (!printed->size || memcmp(printed->data, r->before.data, printed->size) == 0);
+    return same && memcmp(&r->state, &end->state, sizeof end->state) == 0;
+}
+
+static bool has_failed(void *context, const struct trace_end *end)
+{
+    struct judged *j = context;
+    struct test_result *r = j->result;
+    bool is_second = r->has_run;
+    bool ok = test_judge(&j->watch, end, j->runner->file->path, j->runner->options->rebaseline);
+    if (ok && is_second && !is_repeated(j, end))
+        ok = test_watch_fail(&j->watch, j->watch.test->place,
+                             "the second run ended otherwise: in instruction %" PRIu64
+                             ", the first in %" PRIu64,
+                             end->instructions, r->instructions);
+    bytes_clear(&j->runner->before);
+    bytes_put(&j->runner->before, j->watch.printed[0].data, j->watch.printed[0].size);
+    j->runner->state = end->state;
+    r->has_run = true;
+    r->status = end->exit_status;
+    r->instructions = end->instructions;
+    r->ns = vtime_ns(&j->watch.board->vtime);
+    digest_text(end->state, r->digest);
+    if (ok)
+        return false;
+    r->outcome = TEST_FAILED;
+    r->line = j->watch.failure.place.line;
+    snprintf(r->why, sizeof r->why, "%s", j->watch.failure.text);
+    show_printed(&j->watch, r);
+    return true;
+}
+
+static void start(struct runner *r, const struct session_options *options)
+{
+    if (r->test->from)
+        session_run_from(r->from, options);
+    else
+        session_run(r->vms, r->test->vm_count, options);
+}
+
+/* NAME.qtrace, of letters that file names have everywhere. */
+static void trace_path(const struct runner *r, char *path, size_t size)
+{
+    char name[512];
+    snprintf(name, sizeof name, "%s%s%s", words_leaf_name(r->file->path), *r->name ? "." : "",
+             r->name);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=", *c))
+            *c = '_';
+    snprintf(path, size, "%s/%s.qtrace", r->options->failures, name);
+}
+
+/* Under one seed, or none. False: it failed. */
+static bool run_once(struct runner *r, const struct chaos *chaos, struct test_result *result)
+{
+    struct judged j = {.runner = r, .result = result};
+    char kept[1024];
+    test_watch_begin(&j.watch, r->test);
+    j.watch.is_wanted = r->options->is_wanted;
+    struct trial_watch watch = test_watch_for_session(&j.watch);
+    watch.failed = has_failed;
+    watch.context = &j;
+    trace_path(r, kept, sizeof kept);
+    struct trial trial = {.watch = &watch, .trace_path = kept};
+    const struct session_options options = {
+        .board = {.limit_ns = UINT64_MAX,
+                  .limit_ticks = UINT64_MAX,
+                  .limit_instructions = UINT64_MAX,
+                  .chaos = *chaos},
+        .wall_clock_s = DEFAULT_WALL_CLOCK_S,
+        .board_file = r->test->board ? r->board : NULL,
+        .trust = true,
+        .trial = &trial,
+        .reader = &r->reader,
+        .beside = r->file->path,
+    };
+    start(r, &options);
+    if (trial.error.text[0]) {
+        result->outcome = TEST_FAILED;
+        snprintf(result->why, sizeof result->why, "%s", trial.error.text);
+        if (trial.error.text[0] != '[') /* it has no place of its own */
+            result->line = r->test->runs.line;
+    }
+    bytes_free(&trial.printed);
+    snprintf(result->trace, sizeof result->trace, "%s", trial.kept);
+    test_watch_free(&j.watch);
+    return result->outcome == TEST_PASSED;
+}
+
+static bool wants_repetition(const struct test *t)
+{
+    bool wants = false;
+    for (size_t i = 0; i < t->expectation_count; i++)
+        wants |= t->expectations[i].kind == EXPECT_REPEATABLE;
+    return wants;
+}
+
+static void run_all(struct runner *r, struct test_result *result)
+{
+    const struct test *t = r->test;
+    struct chaos chaos = {.on = t->chaos_seeds > 0, .seed = 1};
+    do {
+        result->has_run = false;
+        bool ok =
+            run_once(r, &chaos, result) && (!wants_repetition(t) || run_once(r, &chaos, result));
+        result->has_seed = chaos.on;
+        result->seed = chaos.seed;
+        if (!ok)
+            return;
+    } while (chaos.seed++ < t->chaos_seeds);
+}
+
+/* What differs is printed, and comes to whoever reads this process's output. */
+static void replay(const struct runner *r, struct test_result *result)
+{
+    const struct session_options options = {.board = {.limit_ns = UINT64_MAX,
+                                                      .limit_ticks = UINT64_MAX,
+                                                      .limit_instructions = UINT64_MAX},
+                                            .verify = true};
+    char path[1024];
+    beside_find(r->test->trace, r->file->path, path, sizeof path);
+    int status =
+        engine_is_built_in() ? session_replay(path, &options) : exit_replay(path, &options, false);
+    host_flush();
+    if (status == STATUS_OK)
+        return;
+    result->outcome = TEST_FAILED;
+    result->line = r->test->runs.line;
+    snprintf(result->why, sizeof result->why, "the replay does not agree (status %d)", status);
+    snprintf(result->trace, sizeof result->trace, "%s", path);
+}
+
+/* Watch and judge have the same context. */
+void test_instance_run(struct test_file *f, const struct test *t, size_t instance,
+                       const struct test_run_options *options, struct test_result *r)
+{
+    char name[256], board[1024];
+    *r = (struct test_result){.outcome = TEST_PASSED};
+    for (size_t i = 0; i < t->skip_count; i++)
+        if (is_skipped(&t->skips[i], f->path, r->why, sizeof r->why)) {
+            r->outcome = TEST_SKIPPED;
+            return;
+        }
+    r->why[0] = '\0';
+    test_instance_name(t, instance, name, sizeof name);
+    struct runner run = {
+        .file = f, .test = t, .instance = instance, .options = options, .name = name};
+    run.words = (struct test_words_reader){
+        .file = f, .others = {.read_file = read_beside, .env = read_env, .context = &run}};
+    run.reader = test_words_reader(&run.words);
+    if (t->trace) {
+        replay(&run, r);
+        return;
+    }
+    if (t->board) {
+        beside_find(t->board, f->path, board, sizeof board);
+        snprintf(run.board, sizeof run.board, "@%.1000s", board);
+    }
+    if (t->from)
+        beside_find(t->from, f->path, run.from, sizeof run.from);
+    make_vms(&run);
+    run_all(&run, r);
+    free_vms(&run);
+    bytes_free(&run.printed);
+    bytes_free(&run.before);
+    if (*run.scratch)
+        host_scratch_remove(run.scratch);
+}
+
+/* Without a file ----------------------------------------------------------------------------------
+ */
+
+static bool parse_text(struct test_file *f, const char *path, const struct bytes *text,
+                       struct error *e)
+{
+    const struct config_reader reader = config_files_reader();
+    return test_file_parse(f, path, text->data, text->size, &reader, e);
+}
+
+bool test_file_of_image(struct test_file *f, const char *path, struct error *e)
+{
+    uint8_t head[20] = {0};
+    size_t size = host_read_start(path, head, sizeof head);
+    const struct vm_arch *arch = vm_arches[0];
+    if (size < sizeof head)
+        return error_set(e, "'%s' is no image", path);
+    for (size_t i = 0; memcmp(head, "\177ELF", 4) == 0 && vm_arches[i]; i++)
+        if (vm_arches[i]->elf_machine == load_le(head + 18, 2))
+            arch = vm_arches[i];
+    struct bytes text = {0};
+    text_put(&text, "vm { %s load \"%s\" }", arch->bare_machine, path);
+    bool ok = parse_text(f, path, &text, e);
+    bytes_free(&text);
+    return ok;
+}
+
+bool test_file_of_trace(struct test_file *f, const char *path, struct error *e)
+{
+    struct bytes text = {0};
+    text_put(&text, "trace \"%s\"", words_leaf_name(path));
+    bool ok = parse_text(f, path, &text, e);
+    bytes_free(&text);
+    return ok;
+}

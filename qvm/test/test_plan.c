@@ -1,0 +1,155 @@
+#include "qvm/test/test_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/array.h"
+#include "hv/board.h"
+#include "hv/config/config_numbers.h"
+#include "qvm/config_files.h"
+#include "qvm/host/host_child.h"
+#include "qvm/report.h"
+#include "qvm/test/test_instance.h"
+
+#define DEPTH_MAX 32 /* folders in folders */
+
+static bool ends_in(const char *path, const char *suffix)
+{
+    size_t size = strlen(path), tail = strlen(suffix);
+    return size > tail && strcmp(path + size - tail, suffix) == 0;
+}
+
+static bool read_test(struct test_file *f, const char *path, struct error *e)
+{
+    const struct config_reader reader = config_files_reader();
+    struct bytes text = {0};
+    bool ok = host_read_file(path, &text, e) &&
+              test_file_parse(f, path, text.data, text.size, &reader, e);
+    bytes_free(&text);
+    return ok;
+}
+
+bool test_plan_read(struct test_file *f, const char *path, struct error *e)
+{
+    return ends_in(path, ".qvmtest")  ? read_test(f, path, e)
+           : ends_in(path, ".qtrace") ? test_file_of_trace(f, path, e)
+                                      : test_file_of_image(f, path, e);
+}
+
+static bool has_tag(const struct test *t, struct piece tag)
+{
+    for (size_t i = 0; i < t->tag_count; i++)
+        if (strlen(t->tags[i]) == tag.size && memcmp(t->tags[i], tag.text, tag.size) == 0)
+            return true;
+    return false;
+}
+
+/* "a,!b": one of those without a mark, if there are any, and none of those with one. */
+static bool is_wanted(const struct test *t, const char *tags)
+{
+    if (!tags)
+        return true;
+    struct piece rest = {tags, strlen(tags)};
+    bool wants = false, has = false;
+    while (rest.text) {
+        struct piece tag = piece_next(&rest, ',');
+        bool without = tag.size && *tag.text == '!';
+        tag.text += without;
+        tag.size -= without;
+        if (without && has_tag(t, tag))
+            return false;
+        wants |= !without;
+        has |= !without && has_tag(t, tag);
+    }
+    return has || !wants;
+}
+
+static void plan_test(struct test_plan *p, size_t number, size_t t, const char *only)
+{
+    const struct test_file *f = &p->files[number];
+    const struct test *test = &f->tests[t];
+    for (size_t i = 0; i < test_instances(test); i++) {
+        struct test_case c = {.path = f->path};
+        test_instance_name(test, i, c.name, sizeof c.name);
+        bool is_meant =
+            !only || strcmp(only, c.name) == 0 || (test->name && strcmp(only, test->name) == 0);
+        if (!is_meant)
+            continue;
+        p->tests = array_grow(p->tests, p->count, sizeof *p->tests);
+        p->cases = array_grow(p->cases, p->count, sizeof *p->cases);
+        p->tests[p->count] = (struct planned_test){number, t, i};
+        p->cases[p->count++] = c;
+    }
+}
+
+/* `only`: the test of that name, or one way to run it; NULL: all. */
+static int add_file(struct test_plan *p, const char *path, const char *only, const char *tags)
+{
+    struct error e = {0};
+    struct test_file f;
+    if (!test_plan_read(&f, path, &e))
+        return report_error(&e, STATUS_USAGE);
+    p->files = array_grow(p->files, p->file_count, sizeof *p->files);
+    p->files[p->file_count] = f;
+    size_t number = p->file_count++, before = p->count;
+    for (size_t t = 0; t < p->files[number].count; t++)
+        if (is_wanted(&p->files[number].tests[t], tags))
+            plan_test(p, number, t, only);
+    if (!only || p->count > before)
+        return STATUS_OK;
+    error_set(&e, "there is no test '%s' in '%s' (qvm test --list %s)", only, path, path);
+    return report_error(&e, STATUS_USAGE);
+}
+
+/* Everything is looked at, also behind a mistake. */
+static int add_folder(struct test_plan *p, const char *path, const char *tags, unsigned depth)
+{
+    struct host_folder folder;
+    struct error e = {0};
+    int status = STATUS_OK;
+    if (!host_folder_read(path, &folder, &e))
+        return report_error(&e, STATUS_USAGE);
+    bool is_here = strcmp(path, ".") == 0;
+    for (size_t i = 0; i < folder.count; i++) {
+        const struct host_entry *entry = &folder.entries[i];
+        char inside[1024];
+        int one = STATUS_OK;
+        snprintf(inside, sizeof inside, "%s%s%s", is_here ? "" : path, is_here ? "" : "/",
+                 entry->name);
+        bool is_left_out = entry->name[0] == '.' || strcmp(entry->name, TEST_FAILURES) == 0;
+        if (entry->is_folder && !is_left_out && depth < DEPTH_MAX)
+            one = add_folder(p, inside, tags, depth + 1);
+        else if (!entry->is_folder && (ends_in(inside, ".qvmtest") || ends_in(inside, ".qtrace")))
+            one = add_file(p, inside, NULL, tags);
+        status = status ? status : one;
+    }
+    host_folder_free(&folder);
+    return status;
+}
+
+int test_plan_add(struct test_plan *p, const char *path, const char *tags)
+{
+    static const char suffix[] = ".qvmtest:";
+    char file[1024];
+    const char *colon = strstr(path, suffix);
+    if (host_is_folder(path))
+        return add_folder(p, path, tags, 0);
+    if (!colon || host_exists(path))
+        return add_file(p, path, NULL, tags);
+    size_t size = (size_t)(colon - path) + sizeof suffix - 2;
+    snprintf(file, sizeof file, "%.*s", (int)size, path);
+    return add_file(p, file, path + size + 1, tags);
+}
+
+void test_plan_free(struct test_plan *p)
+{
+    for (size_t i = 0; i < p->file_count; i++)
+        test_file_free(&p->files[i]);
+    for (size_t i = 0; i < p->count; i++)
+        free(p->cases[i].others);
+    free(p->files);
+    free(p->tests);
+    free(p->cases);
+    *p = (struct test_plan){0};
+}
