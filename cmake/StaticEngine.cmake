@@ -7,6 +7,8 @@
 #   crc32 has another name    zlib's is meant by everybody else
 #   check_exit_request_aarch64, helper_uc_hooksys64_aarch64, helper_wfe_aarch64 are weak
 #                                 with QVM_INTERPOSE ours win (cpu/unicorn/arm64/interpose.c)
+# What leads to architectures that the program does not have is a function of ours to the linker: nothing
+# of them is linked in.
 #
 # Sets QVM_ENGINE_ARCHIVES, empty where the archives are missing or a small program made with them
 # does not work. --no-relax: GNU ld up to 2.40 turns "push foo@GOTPCREL" into a call.
@@ -23,9 +25,19 @@ if(NOT UNICORN_ARCHIVE OR NOT CAPSTONE_ARCHIVE OR NOT CMAKE_OBJCOPY OR CMAKE_CRO
 endif()
 
 set(engine ${CMAKE_BINARY_DIR}/engine/libunicorn.a)
-set(QVM_ENGINE_OPTIONS -Wl,--no-relax -Wl,-z,pack-relative-relocs)
+set(left_out ${CMAKE_BINARY_DIR}/engine/left-out.ld)
+set(QVM_ENGINE_OPTIONS -Wl,--no-relax -Wl,-z,pack-relative-relocs ${left_out})
 if(${UNICORN_ARCHIVE} IS_NEWER_THAN ${engine} OR ${CMAKE_CURRENT_LIST_FILE} IS_NEWER_THAN ${engine})
-  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/engine)
+  set(script "")
+  foreach(other arm m68k mips mipsel mips64 mips64el ppc ppc64 riscv32 riscv64 s390x sparc sparc64 tricore x86_64)
+    foreach(function uc_init reg_read reg_write)
+      string(APPEND script "${function}_${other} = engine_left_out;\n")
+    endforeach()
+  endforeach()
+  foreach(other ARM BPF EVM M680X M68K MOS65XX Mips PPC RISCV SH Sparc SystemZ TMS320C64x TriCore WASM X86 XCore)
+    string(APPEND script "${other}_global_init = engine_left_out;\n${other}_option = engine_left_out;\n")
+  endforeach()
+  file(WRITE ${left_out} "${script}")
   execute_process(COMMAND ${CMAKE_OBJCOPY} --redefine-sym mmap64=engine_mmap64
                           --redefine-sym crc32=engine_crc32
                           --weaken-symbol=check_exit_request_aarch64
