@@ -44,6 +44,7 @@ static void index_images(struct journal *j)
 void journal_replay(struct journal *j)
 {
     j->mode = JOURNAL_REPLAY;
+    j->has_strayed = false;
     if (!j->by_digest.used) /* once: a copy of a journal that replays shares it */
         index_images(j);
     j->pull_reader = reader_of(j->pulls.data, j->pulls.size);
@@ -260,6 +261,7 @@ static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, 
     pass_sizes(r);
     uint64_t recorded_kind = reader_int(r, 1), key_size = reader_varint(r);
     const uint8_t *recorded_key = reader_bytes(r, (size_t)key_size);
+    j->has_strayed |= !recorded_key;
     if (!recorded_key)
         return error_set(e, "the machine asks for input '%s' that the trace does not hold", key);
     uint64_t flag = absent ? recorded_kind & PULL_ABSENT : 0;
@@ -268,6 +270,7 @@ static bool replay_key(struct journal *j, enum pull_kind kind, const char *key, 
     if (recorded_kind == ((uint64_t)kind | flag) && key_size == strlen(key) &&
         memcmp(recorded_key, key, (size_t)key_size) == 0)
         return true;
+    j->has_strayed = true;
     char other[201];
     snprintf(other, sizeof other, "%.*s", (int)(key_size < 200 ? key_size : 200),
              (const char *)recorded_key);
@@ -595,6 +598,11 @@ uint64_t journal_last_tick(const struct journal *j)
     while (journal_next_push(&r, &p))
         continue;
     return p.tick;
+}
+
+bool journal_has_strayed(const struct journal *j)
+{
+    return j->has_strayed;
 }
 
 bool journal_can_wait(const struct journal *j)

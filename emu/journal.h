@@ -115,6 +115,7 @@ struct journal {
         next_push_base;      /* where its record begins, and the tick it counts from */
     uint64_t last_push_tick; /* for the deltas in the stream */
     bool begins_here;        /* replay: see journal_begins_here */
+    bool has_strayed;        /* replay: see there, too */
     uint64_t polled_tick;    /* live: the host was asked at this tick, plus one */
     struct bytes lent;       /* live: what journal_pull_file gave */
 };
@@ -157,6 +158,8 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p);
 void journal_ask_again(struct journal *j);
 /* Replay: the tick of the next push, or EVENT_NEVER. Live: of one that the host has already. */
 uint64_t journal_next_tick(const struct journal *j);
+/* Replay: was something asked for that is not what was recorded next? */
+bool journal_has_strayed(const struct journal *j);
 /* Replay: the tick of the last push that is still to come; without one, of the last that came; 0 if
  * there is none. */
 uint64_t journal_last_tick(const struct journal *j);

@@ -10,6 +10,7 @@
 #include "hv/config/config_help.h"
 #include "mmu/memory.h"
 #include "qvm/live/chaos_search.h"
+#include "qvm/ask/chaos_when.h"
 #include "qvm/check_config.h"
 #include "qvm/gdb/gdb_session.h"
 #include "qvm/ask/exit_replay.h"
@@ -28,6 +29,7 @@ static const char usage[] =
     "       qvm replay TRACE                  run it again and compare\n"
     "       qvm gdb TRACE [--port P|--pipe]   gdb on a recording, forwards and backwards\n"
     "       qvm chaos VM [VM...] --seeds N    run under N seeds, keep the first failure's trace\n"
+    "       qvm chaos --when TRACE            from which instruction on its end was likely\n"
     "       qvm import FILE -o TRACE VM       exits or a core from elsewhere (docs/import.md)\n"
     "       qvm check VM [VM...] [--json]     validate, print memory map and devices\n"
     "       qvm fmt CONF [WORD...]            print it in canonical form; also of boards\n"
@@ -58,6 +60,7 @@ static const char usage[] =
     "                     run, `restart` it unless it powered itself off\n"
     "  --chaos SEED       perturb turns of vCPUs and the latency of interrupts (docs/chaos.md)\n"
     "  --seeds N, --first-seed S  chaos: the seeds S to S+N-1; default 100 from 1 on\n"
+    "  --budget N         chaos --when: so many runs in all (400), --seeds of them a moment (20)\n"
     "  --realtime         a halted guest waits in step with the host's clock\n"
     "  --exits            record: keep the guest exits; replay: the exit logic alone on them\n"
     "  --no-images        record: references to guest images instead of their contents\n"
@@ -65,7 +68,8 @@ static const char usage[] =
     "                     67, 96, SIGTERM); else it is left in $TMPDIR or /tmp, and its name said\n"
     "On a terminal Ctrl-A x ends a run, Ctrl-A b sends a BREAK.\n";
 
-#define DEFAULT_GDB_PORT "1234"
+#define DEFAULT_GDB_PORT  "1234"
+#define SEEDS_OF_A_MOMENT 20
 
 struct command_line {
     struct session_options options;
@@ -76,6 +80,9 @@ struct command_line {
     struct vm_words *vms; /* the words by VM; owned array */
     size_t vm_count;
     struct chaos_seeds seeds;
+    bool has_seeds;
+    const char *when; /* chaos --when: a recording */
+    uint64_t budget;  /* of runs */
     struct import_options import;
     const char *from; /* --from: a snapshot's file, or for replay an instruction */
     char **files;     /* "@FILE" of words that are files without it; owned */
@@ -157,6 +164,8 @@ static const struct option_use {
     {"--chaos", "run record"},
     {"--seeds", "chaos"},
     {"--first-seed", "chaos"},
+    {"--when", "chaos"},
+    {"--budget", "chaos"},
     {"--realtime", "run record"},
     {"--gdb", "run record"},
     {"--save-at", "run record"},
@@ -247,8 +256,16 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
         o->board.chaos.on = true;
         return parse_count(value, &o->board.chaos.seed, e, name);
     }
-    if (strcmp(name, "--seeds") == 0)
+    if (strcmp(name, "--seeds") == 0) {
+        c->has_seeds = true;
         return parse_count(value, &c->seeds.count, e, name);
+    }
+    if (strcmp(name, "--when") == 0) {
+        c->when = value;
+        return true;
+    }
+    if (strcmp(name, "--budget") == 0)
+        return parse_count(value, &c->budget, e, name);
     if (strcmp(name, "--first-seed") == 0)
         return parse_count(value, &c->seeds.first, e, name);
     if (strcmp(name, "--board") == 0) {
@@ -426,12 +443,21 @@ static int command_record(struct command_line *c)
 static int command_chaos(struct command_line *c)
 {
     struct error e = {0};
-    if (!c->count)
+    if (c->when && c->count) {
+        error_set(&e, "--when is about what was recorded: no VMs can be given");
+        return report_error(&e, STATUS_USAGE);
+    }
+    if (!c->count && !c->when)
         return need_words("chaos");
+    if (!c->has_seeds && c->when)
+        c->seeds.count = SEEDS_OF_A_MOMENT;
     if (!c->seeds.count || c->seeds.count - 1 > UINT64_MAX - c->seeds.first) {
         error_set(&e, "--seeds wants at least 1, and the last seed must be below 2^64");
         return report_error(&e, STATUS_USAGE);
     }
+    const struct chaos_when when = {c->seeds.first, c->seeds.count, c->budget};
+    if (c->when)
+        return chaos_when(c->when, &when);
     return chaos_search(c->vms, c->vm_count, &c->options, c->seeds);
 }
 
@@ -523,6 +549,7 @@ static int run_command(size_t which, char **arguments, size_t count)
                           .limit_instructions = UINT64_MAX},
         .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
         .seeds = {.first = 1, .count = 100},
+        .budget = 400,
     };
     struct error e = {0};
     int status;

@@ -334,6 +334,15 @@ static void limit_to_records(struct player *p)
     }
 }
 
+bool player_start_at(struct player *p, const void *snapshot, size_t size,
+                     const struct board_sinks *sinks, struct error *e)
+{
+    p->options.from_snapshot = true;
+    journal_replay(&p->journal);
+    return (assemble(p, sinks, e) && snapshot_restore(p->board, snapshot, size, e)) ||
+           error_exit_status(e, STATUS_NOT_STARTED);
+}
+
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks, struct error *e)
 {
     if (observed_stream_is(p->trace.exits.data, p->trace.exits.size)) {

@@ -39,6 +39,9 @@ const struct trace_snapshot *player_snapshot(const struct player *p, uint64_t in
  */
 bool player_start(struct player *p, uint64_t from, const struct board_sinks *sinks,
                   struct error *e);
+/* The same as it was when that snapshot of it was taken, which stays as long as the board. */
+bool player_start_at(struct player *p, const void *snapshot, size_t size,
+                     const struct board_sinks *sinks, struct error *e);
 /* Assembles the board without what would run on it: no images, no inputs, no snapshot. */
 bool player_assemble(struct player *p, const struct board_sinks *sinks, struct error *e);
 /* The trace is a snapshot (or several) without a recording: `--save-at`, `qvm import`. */

@@ -203,8 +203,39 @@ limits() {
     check "and replays" [ $status = 67 ]
 }
 
+# when NAME: the moment is found, to one instruction, and again; the share rises with it.
+when() {
+    ask chaos --when "$work/$1.qtrace"
+    check "$1: when it happened" [ $status = 0 ]
+    read -r before less after more < <(sed -nE \
+        's/^it became likely between instruction ([0-9]+) \(([0-9]+) of 20 seeds fail\) and ([0-9]+) \(([0-9]+)\): vm test, vcpu [0-9], next 0x.*/\1 \2 \3 \4/p' "$work/out")
+    check "$1: to one instruction" [ "${after:-0}" = $((${before:-0} + 1)) ]
+    check "$1: few seeds fail before it, most behind it" [ "${less:-20}" -lt 12 -a "${more:-0}" -gt 16 ]
+    check "$1: it is in the run" [ "${before:-0}" -gt 100 ]
+    cp "$work/out" "$work/curve"
+    ask chaos --when "$work/$1.qtrace"
+    check "$1: the same curve again" cmp -s "$work/out" "$work/curve"
+}
+
+# A fault that is none of order; and recordings that have no answer.
+no_moment() {
+    ask record -o "$work/stuck.qtrace" configs/test-arm64.qvmconf load build/guests/tests/jump.elf
+    ask chaos --when "$work/stuck.qtrace" --seeds 3 --budget 30
+    check "no moment" grep -qx 'nowhere does it become likelier: it does not depend on the order' "$work/out"
+    ask chaos --when "$work/race.qtrace" --budget 100
+    check "a small budget" grep -qx -- '--budget above 100 runs finds out more' "$work/out"
+    wrong "the recording ended well (status 0): the guest powered off" chaos --when traces/hello.qtrace
+    vm race 2
+    wrong "--when is about what was recorded: no VMs can be given" chaos --when traces/hello.qtrace "${vm[@]}"
+    wrong "--budget wants at least the runs of two moments, 40 here" chaos --when traces/hello.qtrace --budget 39
+    wrong "--budget is not for run, but for chaos" run --budget 3 "${vm[@]}"
+}
+
 race race 2
 race race_irq 1
+when race
+when race_irq
+no_moment
 passes race_locked 2
 passes race_irq_masked 1
 passes steps 2
