@@ -1,15 +1,12 @@
-/* The host functions on Windows 10 and newer. Names and arguments are UTF-8 for the program, and
- * the system's wide characters in here. */
+/* The host functions on Windows 10 and newer, but for those that wait (host_wait_windows.c). Names
+ * and arguments are UTF-8 for the program, and the system's wide characters in here. */
 #define _WIN32_WINNT 0x0A00
-#include "qvm/host/host.h"
+#include "qvm/host/host_windows.h"
 
 #include "emu/check.h"
 #include "hv/board.h"
 
-#include <winsock2.h> /* before windows.h, which would bring its predecessor */
-#include <windows.h>
 #include <winternl.h>
-#include <ws2tcpip.h>
 #include <bcrypt.h>
 #include <fcntl.h>
 #include <io.h>
@@ -23,14 +20,9 @@
  * -------------------------------------------------------------------------------------------------
  */
 
-#ifndef CREATE_WAITABLE_TIMER_HIGH_RESOLUTION /* older headers lack it */
-#define CREATE_WAITABLE_TIMER_HIGH_RESOLUTION 2
-#endif
-
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/* Owned by the caller. */
-static wchar_t *wide(const char *text)
+wchar_t *windows_wide(const char *text)
 {
     int length = MultiByteToWideChar(CP_UTF8, 0, text, -1, NULL, 0);
     wchar_t *to = calloc((size_t)length + 1, sizeof *to);
@@ -39,8 +31,7 @@ static wchar_t *wide(const char *text)
     return to;
 }
 
-/* Owned by the caller. */
-static char *narrow(const wchar_t *text)
+char *windows_narrow(const wchar_t *text)
 {
     int length = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
     char *to = calloc(1, (size_t)length + 1);
@@ -51,10 +42,10 @@ static char *narrow(const wchar_t *text)
 
 /* Longer names than MAX_PATH are only understood whole and with a prefix, which no shorter one
  * gets: it would also make "nul" and "a/b" names of files. */
-static wchar_t *wide_path(const char *path)
+wchar_t *windows_path(const char *path)
 {
     static const wchar_t local[] = L"\\\\?\\", remote[] = L"\\\\?\\UNC";
-    wchar_t *name = wide(path);
+    wchar_t *name = windows_wide(path);
     DWORD length = GetFullPathNameW(name, 0, NULL, NULL);
     if (length < MAX_PATH - 12 || wcsncmp(name, L"\\\\", 2) == 0) /* 12: a folder's files as well */
         return name;
@@ -68,7 +59,7 @@ static wchar_t *wide_path(const char *path)
 
 /* What the last call to the system complained of, as other hosts say it where they have a word for
  * it. */
-static const char *reason(void)
+const char *windows_reason(void)
 {
     static const struct {
         DWORD number;
@@ -107,8 +98,6 @@ static const char *reason(void)
 
 static void catch_faults(void);
 static void commit_touched_memory(void);
-static void make_wakeable(void);
-static HANDLE standard_handle(int fd);
 
 static UINT code_page_before;
 
@@ -132,7 +121,7 @@ static void arguments_in_utf8(int *argc, char ***argv)
     char **to = words ? calloc((size_t)*argc + 1, sizeof *to) : NULL;
     CHECK_ROOM(to);
     for (int i = 0; i < *argc; i++)
-        to[i] = narrow(words[i]);
+        to[i] = windows_narrow(words[i]);
     LocalFree(words);
     *argv = to;
 }
@@ -140,14 +129,14 @@ static void arguments_in_utf8(int *argc, char ***argv)
 void host_start(int *argc, char ***argv)
 {
     for (int fd = 0; fd < 3; fd++) {
-        if (GetFileType(standard_handle(fd)) == FILE_TYPE_UNKNOWN && GetLastError() != NO_ERROR)
+        if (GetFileType(windows_standard(fd)) == FILE_TYPE_UNKNOWN && GetLastError() != NO_ERROR)
             take_descriptor(fd);
         _setmode(fd, _O_BINARY);
     }
     code_page_before = GetConsoleOutputCP();
     if (code_page_before && SetConsoleOutputCP(CP_UTF8)) /* else there is no console */
         atexit(restore_code_page);
-    make_wakeable();
+    windows_make_wakeable();
     commit_touched_memory();
     catch_faults();
     arguments_in_utf8(argc, argv);
@@ -156,9 +145,9 @@ void host_start(int *argc, char ***argv)
 /* Files -------------------------------------------------------------------------------------------
  */
 
-static HANDLE open_path(const char *path, DWORD access, DWORD disposition, DWORD flags)
+HANDLE windows_open(const char *path, DWORD access, DWORD disposition, DWORD flags)
 {
-    wchar_t *name = wide_path(path);
+    wchar_t *name = windows_path(path);
     HANDLE file = CreateFileW(name, access, SHARE_ALL, NULL, disposition, flags, NULL);
     DWORD why = GetLastError();
     free(name);
@@ -192,16 +181,16 @@ static bool is_regular(HANDLE file, BY_HANDLE_FILE_INFORMATION *about)
 }
 
 /* How much of it is read or written in one call, which counts in 32 bits. */
-static DWORD part_of(uint64_t size)
+DWORD windows_part(uint64_t size)
 {
     return size < (1u << 30) ? (DWORD)size : 1u << 30;
 }
 
 /* 0: the end; -1: an error. */
-static int64_t read_some(HANDLE file, void *to, size_t size)
+int64_t windows_read(HANDLE file, void *to, size_t size)
 {
     DWORD got = 0;
-    if (ReadFile(file, to, part_of(size), &got, NULL))
+    if (ReadFile(file, to, windows_part(size), &got, NULL))
         return got;
     return GetLastError() == ERROR_BROKEN_PIPE || GetLastError() == ERROR_HANDLE_EOF ? 0 : -1;
 }
@@ -225,13 +214,13 @@ static void touch_all(const uint8_t *from, size_t size)
         (void)data[size - 1];
 }
 
-static bool write_all(HANDLE file, const void *data, size_t size)
+bool windows_write(HANDLE file, const void *data, size_t size)
 {
     const uint8_t *from = data;
     DWORD put = 1;
     touch_all(from, size);
     for (; size && put; from += put, size -= put)
-        if (!WriteFile(file, from, part_of(size), &put, NULL))
+        if (!WriteFile(file, from, windows_part(size), &put, NULL))
             return false;
     return size == 0;
 }
@@ -242,7 +231,7 @@ static bool read_part(HANDLE file, size_t most, struct bytes *out)
     uint8_t part[65536];
     int64_t got = 1;
     for (; most && got > 0; most -= (size_t)got) {
-        got = read_some(file, part, most < sizeof part ? most : sizeof part);
+        got = windows_read(file, part, most < sizeof part ? most : sizeof part);
         if (got > 0)
             bytes_put(out, part, (size_t)got);
         else
@@ -263,13 +252,13 @@ static bool read_all(HANDLE file, const char *path, uint64_t likely, struct byte
         return error_exit_status(e, STATUS_NOT_STARTED);
     }
     for (size_t left = (size_t)likely; left; left -= (size_t)got, out->size += (size_t)got) {
-        got = read_some(file, out->data + out->size, left);
+        got = windows_read(file, out->data + out->size, left);
         if (got <= 0)
             break;
     }
     size_t before = out->size;
     if (got < 0 || !read_part(file, HOST_STREAM_MAX + 1, out))
-        return error_set(e, "cannot read '%s': %s", path, reason());
+        return error_set(e, "cannot read '%s': %s", path, windows_reason());
     return out->size - before <= HOST_STREAM_MAX ||
            error_set(e, "'%s' goes on behind %zu MiB", path, HOST_STREAM_MAX >> 20);
 }
@@ -278,11 +267,11 @@ static bool read_all(HANDLE file, const char *path, uint64_t likely, struct byte
 static HANDLE open_to_read(const char *path, size_t *likely, struct error *e)
 {
     /* With that flag folders are opened, too, or they could not be told from what is forbidden. */
-    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    HANDLE file = windows_open(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     BY_HANDLE_FILE_INFORMATION about = {0};
     *likely = 0;
     if (file == INVALID_HANDLE_VALUE) {
-        error_set(e, "cannot open '%s': %s", path, reason());
+        error_set(e, "cannot open '%s': %s", path, windows_reason());
         return file;
     }
     if (is_regular(file, &about))
@@ -384,7 +373,7 @@ static HANDLE open_no_link(HANDLE above, const char *part, size_t length, ACCESS
 static HANDLE open_below(const char *folder, const char *name, ACCESS_MASK access,
                          ULONG disposition)
 {
-    HANDLE at = open_path(folder, FILE_TRAVERSE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    HANDLE at = windows_open(folder, FILE_TRAVERSE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     for (const char *slash; at != INVALID_HANDLE_VALUE && (slash = strchr(name, '/'));
          name = slash + 1) {
         HANDLE above = at;
@@ -435,9 +424,9 @@ struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct er
 {
     struct host_ranges *r = calloc(1, sizeof *r);
     CHECK_ROOM(r);
-    r->file = open_path(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    r->file = windows_open(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     if (r->file == INVALID_HANDLE_VALUE)
-        error_set(e, "cannot open '%s': %s", path, reason());
+        error_set(e, "cannot open '%s': %s", path, windows_reason());
     else if (!is_regular(r->file, &r->opened))
         error_set(e, "'%s' is no regular file", path);
     else {
@@ -469,7 +458,7 @@ static bool read_at(HANDLE file, uint64_t offset, uint8_t *to, size_t size)
     DWORD got = 1;
     for (; size && got; offset += got, to += got, size -= got) {
         OVERLAPPED place = place_in_file(offset);
-        if (!ReadFile(file, to, part_of(size), &got, &place))
+        if (!ReadFile(file, to, windows_part(size), &got, &place))
             return false;
     }
     return size == 0;
@@ -501,10 +490,10 @@ void host_ranges_close(struct host_ranges *r)
 size_t host_read_start(const char *path, void *to, size_t size)
 {
     BY_HANDLE_FILE_INFORMATION about;
-    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, 0);
+    HANDLE file = windows_open(path, GENERIC_READ, OPEN_EXISTING, 0);
     if (file == INVALID_HANDLE_VALUE)
         return 0;
-    int64_t got = is_regular(file, &about) ? read_some(file, to, size) : 0;
+    int64_t got = is_regular(file, &about) ? windows_read(file, to, size) : 0;
     CloseHandle(file);
     return got > 0 ? (size_t)got : 0;
 }
@@ -524,7 +513,7 @@ static struct host_file *opened(HANDLE handle, FILE *pipe, const char *what, str
 {
     struct host_file *f = calloc(1, sizeof *f);
     if (handle == INVALID_HANDLE_VALUE || !f) {
-        error_set(e, "cannot %s '%s': %s", pipe ? "run" : "open", what, reason());
+        error_set(e, "cannot %s '%s': %s", pipe ? "run" : "open", what, windows_reason());
         free(f);
         return NULL;
     }
@@ -534,24 +523,25 @@ static struct host_file *opened(HANDLE handle, FILE *pipe, const char *what, str
 
 struct host_file *host_create(const char *path, struct error *e)
 {
-    return opened(open_path(path, GENERIC_WRITE, CREATE_ALWAYS, 0), NULL, path, e);
+    return opened(windows_open(path, GENERIC_WRITE, CREATE_ALWAYS, 0), NULL, path, e);
 }
 
 struct host_file *host_create_new(const char *path, bool *taken, struct error *e)
 {
-    HANDLE file = open_path(path, GENERIC_WRITE, CREATE_NEW, FILE_FLAG_OPEN_REPARSE_POINT);
+    HANDLE file = windows_open(path, GENERIC_WRITE, CREATE_NEW, FILE_FLAG_OPEN_REPARSE_POINT);
     *taken = file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_FILE_EXISTS;
     return opened(file, NULL, path, e);
 }
 
 struct host_file *host_open(const char *path, struct error *e)
 {
-    return opened(open_path(path, GENERIC_READ | GENERIC_WRITE, OPEN_EXISTING, 0), NULL, path, e);
+    return opened(windows_open(path, GENERIC_READ | GENERIC_WRITE, OPEN_EXISTING, 0), NULL, path,
+                  e);
 }
 
 struct host_file *host_pipe(const char *command, struct error *e)
 {
-    wchar_t *words = wide(command);
+    wchar_t *words = windows_wide(command);
     fflush(NULL);
     FILE *pipe = _wpopen(words, L"wb");
     free(words);
@@ -563,7 +553,7 @@ struct host_file *host_pipe(const char *command, struct error *e)
 
 bool host_exists(const char *path)
 {
-    wchar_t *name = wide_path(path);
+    wchar_t *name = windows_path(path);
     bool exists = GetFileAttributesW(name) != INVALID_FILE_ATTRIBUTES;
     free(name);
     return exists;
@@ -571,7 +561,7 @@ bool host_exists(const char *path)
 
 static bool look_at(const char *path, BY_HANDLE_FILE_INFORMATION *about)
 {
-    HANDLE file = open_path(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    HANDLE file = windows_open(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     if (file == INVALID_HANDLE_VALUE)
         return false;
     bool ok = GetFileInformationByHandle(file, about);
@@ -591,7 +581,7 @@ bool host_same_file(const char *a, const char *b)
 /* Nothing is kept in here: whatever ends this process, the file has it. */
 bool host_append(struct host_file *f, const void *data, size_t size)
 {
-    bool ok = write_all(f->handle, data, size);
+    bool ok = windows_write(f->handle, data, size);
     f->ends_in_hole &= size == 0;
     f->failed |= !ok;
     return ok;
@@ -645,7 +635,7 @@ static bool write_whole(struct host_file *f, const char *path, const void *data,
     DWORD why = GetLastError();
     ok = host_close(f) && ok;
     SetLastError(why);
-    return ok || error_set(e, "cannot write '%s': %s", path, reason());
+    return ok || error_set(e, "cannot write '%s': %s", path, windows_reason());
 }
 
 bool host_write_file(const char *path, const void *data, size_t size, struct error *e)
@@ -665,231 +655,6 @@ bool host_write_below(const char *folder, const char *name, const void *data, si
     if (file != INVALID_HANDLE_VALUE && !SetEndOfFile(file))
         file = close_keeping_error(file);
     return write_whole(opened(file, NULL, name, e), name, data, size, e);
-}
-
-/* Waiting
- * -------------------------------------------------------------------------------------------------
- */
-
-/* Consoles, pipes and sockets cannot be waited for in one way: whatever comes, from any of them or
- * as a signal, sets one event, and then all are asked. */
-static HANDLE something_came, timer;
-static volatile LONG signal_came; /* since a wait was last ended by one */
-
-static void make_wakeable(void)
-{
-    if (something_came)
-        return;
-    something_came = CreateEventW(NULL, TRUE, FALSE, NULL);
-    timer =
-        CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, TIMER_ALL_ACCESS);
-    if (!timer) /* Windows before 10.0.17134 */
-        timer = CreateWaitableTimerExW(NULL, NULL, 0, TIMER_ALL_ACCESS);
-    CHECK(something_came && timer);
-}
-
-struct waited {
-    bool (*is_ready)(const struct waited *w); /* something to read, or it has ended */
-};
-
-static struct host_source source_of(const struct waited *w)
-{
-    return (struct host_source){(intptr_t)w};
-}
-
-static bool any_is_ready(const struct host_source *sources, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct waited *w = (const struct waited *)sources[i].handle;
-        if (w->is_ready(w))
-            return true;
-    }
-    return false;
-}
-
-#define LONGEST_NS ((uint64_t)1 << 60)
-
-static void sleep_until_something(uint64_t ns)
-{
-    HANDLE both[] = {something_came, timer};
-    LARGE_INTEGER due = {.QuadPart = -(LONGLONG)((ns < LONGEST_NS ? ns + 99 : LONGEST_NS) / 100)};
-    SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE); /* negative: from now on */
-    WaitForMultipleObjects(2, both, FALSE, INFINITE);
-}
-
-bool host_wait(const struct host_source *sources, size_t count, uint64_t ns)
-{
-    uint64_t from = host_monotonic_ns(), spent = 0;
-    make_wakeable();
-    for (;;) {
-        ResetEvent(something_came); /* before they are asked: what comes later sets it again */
-        bool ready = any_is_ready(sources, count);
-        bool signalled = ns && InterlockedExchange(&signal_came, 0);
-        if (ready || signalled || spent >= ns)
-            return ready;
-        sleep_until_something(ns - spent);
-        spent = host_monotonic_ns() - from;
-    }
-}
-
-/* Reading without waiting
- * -------------------------------------------------------------------------------------------------
- */
-
-/* A thread waits in the system for what is read; not for files, which always have something. It
- * fills `data` only while `size` is 0, and others empty it only then. */
-struct feed {
-    struct waited waited;
-    HANDLE from, thread; /* thread NULL: a file */
-    SRWLOCK lock;        /* for what follows */
-    CONDITION_VARIABLE emptied;
-    uint8_t data[4096];
-    size_t size, at;
-    bool ended, closing;
-    wchar_t half; /* of a character from a console: the other one is still to come */
-};
-
-/* A console's characters in UTF-8. */
-static int64_t read_typed(struct feed *r)
-{
-    wchar_t typed[sizeof r->data / 3]; /* which takes three bytes for each at most */
-    DWORD held = r->half ? 1 : 0, got = 0;
-    typed[0] = r->half;
-    if (!ReadConsoleW(r->from, typed + held, sizeof typed / sizeof typed[0] - held, &got, NULL))
-        return -1;
-    got += held;
-    r->half = got && IS_HIGH_SURROGATE(typed[got - 1]) ? typed[--got] : 0;
-    return WideCharToMultiByte(CP_UTF8, 0, typed, (int)got, (char *)r->data, sizeof r->data, NULL,
-                               NULL);
-}
-
-static bool is_console(HANDLE handle)
-{
-    DWORD mode;
-    return GetConsoleMode(handle, &mode);
-}
-
-/* Hands over what was read; false: there is nothing more to do. */
-static bool hand_over(struct feed *r, int64_t got)
-{
-    AcquireSRWLockExclusive(&r->lock);
-    r->size = got > 0 ? (size_t)got : 0;
-    r->ended = got <= 0 && !r->half;
-    SetEvent(something_came);
-    while (r->size && !r->closing)
-        SleepConditionVariableSRW(&r->emptied, &r->lock, INFINITE, 0);
-    bool goes_on = !r->ended && !r->closing;
-    ReleaseSRWLockExclusive(&r->lock);
-    return goes_on;
-}
-
-static DWORD WINAPI read_for_ever(void *context)
-{
-    struct feed *r = context;
-    bool typed = is_console(r->from);
-    while (hand_over(r, typed ? read_typed(r) : read_some(r->from, r->data, sizeof r->data)))
-        continue;
-    return 0;
-}
-
-static bool feed_is_ready(const struct waited *w)
-{
-    struct feed *r = (struct feed *)(uintptr_t)w;
-    AcquireSRWLockShared(&r->lock);
-    bool ready = !r->thread || r->size || r->ended;
-    ReleaseSRWLockShared(&r->lock);
-    return ready;
-}
-
-/* It owns the handle. */
-static struct feed *feed_new(HANDLE from)
-{
-    struct feed *r = calloc(1, sizeof *r);
-    CHECK_ROOM(r);
-    make_wakeable();
-    r->waited.is_ready = feed_is_ready;
-    r->from = from;
-    InitializeSRWLock(&r->lock);
-    InitializeConditionVariable(&r->emptied);
-    AcquireSRWLockExclusive(&r->lock);
-    if (GetFileType(from) != FILE_TYPE_DISK)
-        CHECK_ROOM(r->thread = CreateThread(NULL, 0, read_for_ever, r, 0, NULL));
-    ReleaseSRWLockExclusive(&r->lock);
-    return r;
-}
-
-static size_t take_read(struct feed *r, void *to, size_t size, bool *ended)
-{
-    AcquireSRWLockExclusive(&r->lock);
-    size_t part = r->size - r->at < size ? r->size - r->at : size;
-    *ended = r->ended && !part;
-    memcpy(to, r->data + r->at, part);
-    r->at += part;
-    if (r->at == r->size)
-        r->at = r->size = 0;
-    WakeConditionVariable(&r->emptied);
-    ReleaseSRWLockExclusive(&r->lock);
-    return part;
-}
-
-static size_t feed_read(struct feed *r, void *to, size_t size, bool *ended)
-{
-    if (r->thread)
-        return take_read(r, to, size, ended);
-    int64_t got = read_some(r->from, to, size);
-    *ended = got <= 0;
-    return got > 0 ? (size_t)got : 0;
-}
-
-/* A read that the thread has not begun yet is not cancelled: another attempt is. */
-static void feed_free(struct feed *r)
-{
-    AcquireSRWLockExclusive(&r->lock);
-    r->closing = true;
-    ReleaseSRWLockExclusive(&r->lock);
-    WakeConditionVariable(&r->emptied);
-    if (r->thread) {
-        do
-            CancelSynchronousIo(r->thread);
-        while (WaitForSingleObject(r->thread, 1) == WAIT_TIMEOUT);
-        CloseHandle(r->thread);
-    }
-    CloseHandle(r->from);
-    free(r);
-}
-
-struct host_input {
-    struct feed *feed;
-};
-
-struct host_input *host_input_open(const char *path, struct error *e)
-{
-    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, 0);
-    struct host_input *in = calloc(1, sizeof *in);
-    if (file == INVALID_HANDLE_VALUE)
-        error_set(e, "cannot open '%s': %s", path, reason());
-    if (file != INVALID_HANDLE_VALUE && in) {
-        in->feed = feed_new(file);
-        return in;
-    }
-    free(in);
-    return NULL;
-}
-
-size_t host_input_read(struct host_input *in, void *to, size_t size, bool *ended)
-{
-    return feed_read(in->feed, to, size, ended);
-}
-
-void host_input_close(struct host_input *in)
-{
-    feed_free(in->feed);
-    free(in);
-}
-
-struct host_source host_input_source(const struct host_input *in)
-{
-    return source_of(&in->feed->waited);
 }
 
 /* Memory ------------------------------------------------------------------------------------------
@@ -971,13 +736,18 @@ void host_give_memory(void *memory, size_t size)
 /* Clock, environment, random numbers
  * ---------------------------------------------------------------- */
 
+const char *host_family(void)
+{
+    return "windows";
+}
+
 /* What was asked for stays as long as the program, as other hosts' variables do. */
 const char *host_environment(const char *name)
 {
-    wchar_t *wide_name = wide(name);
+    wchar_t *wide_name = windows_wide(name);
     const wchar_t *value = _wgetenv(wide_name);
     free(wide_name);
-    return value ? narrow(value) : NULL;
+    return value ? windows_narrow(value) : NULL;
 }
 
 const char *host_temporary_folder(void)
@@ -990,7 +760,7 @@ const char *host_temporary_folder(void)
         wcscpy(path, L".");
     else if (path[length - 1] == '\\')
         path[length - 1] = 0;
-    return folder = narrow(path);
+    return folder = windows_narrow(path);
 }
 
 /* In units of 100 ns. */
@@ -1048,7 +818,7 @@ static struct {
 
 static bool output_is_lost;
 
-static HANDLE standard_handle(int fd)
+HANDLE windows_standard(int fd)
 {
     return (HANDLE)_get_osfhandle(fd);
 }
@@ -1060,7 +830,7 @@ bool host_output_is_lost(void)
 
 void host_flush(void)
 {
-    if (!write_all(standard_handle(1), out.data, out.size)) /* what a guest prints is lost */
+    if (!windows_write(windows_standard(1), out.data, out.size)) /* what a guest prints is lost */
         output_is_lost |= GetLastError() != ERROR_NO_DATA && GetLastError() != ERROR_BROKEN_PIPE;
     out.size = 0;
 }
@@ -1075,266 +845,6 @@ void host_print(const void *data, size_t size)
     }
 }
 
-/* Console
- * ------------------------------------------------------------------------------------------- */
-
-static struct {
-    bool raw;
-    DWORD in_before, out_before;
-} console;
-
-static struct feed *keyboard; /* standard input, once somebody asks for it */
-
-static struct feed *keyboard_feed(void)
-{
-    if (!keyboard)
-        keyboard = feed_new(standard_handle(0));
-    return keyboard;
-}
-
-void host_console_close(void)
-{
-    if (!console.raw)
-        return;
-    SetConsoleMode(standard_handle(0), console.in_before);
-    SetConsoleMode(standard_handle(1), console.out_before);
-    console.raw = false;
-}
-
-/* Keys as a terminal sends them, Ctrl-C among them; and what the guest prints is for a terminal. */
-bool host_console_open(void)
-{
-    HANDLE in = standard_handle(0), to = standard_handle(1);
-    if (!GetConsoleMode(in, &console.in_before))
-        return false;
-    console.raw = SetConsoleMode(in, ENABLE_VIRTUAL_TERMINAL_INPUT);
-    if (GetConsoleMode(to, &console.out_before))
-        SetConsoleMode(to, console.out_before | ENABLE_PROCESSED_OUTPUT |
-                               ENABLE_VIRTUAL_TERMINAL_PROCESSING);
-    if (console.raw)
-        atexit(host_console_close);
-    return console.raw;
-}
-
-size_t host_console_read(void *to, size_t size, bool *ended)
-{
-    return feed_read(keyboard_feed(), to, size, ended);
-}
-
-struct host_source host_console_source(void)
-{
-    return source_of(&keyboard_feed()->waited);
-}
-
-/* A debugger's connection
- * ------------------------------------------------------------------------------------------- */
-
-struct host_link {
-    struct waited waited; /* when a socket is what is waited for */
-    SOCKET listener;      /* INVALID_SOCKET: nobody else may come */
-    SOCKET socket;        /* INVALID_SOCKET: nobody is there, or not by a socket */
-    struct feed *feed;    /* NULL: not by standard input and output */
-    int out;              /* with a feed: the descriptor */
-};
-
-static bool socket_is_ready(SOCKET s, short events, int timeout_ms)
-{
-    WSAPOLLFD polled = {.fd = s, .events = events};
-    return WSAPoll(&polled, 1, timeout_ms) > 0;
-}
-
-static bool link_is_ready(const struct waited *w)
-{
-    const struct host_link *l = (const struct host_link *)w;
-    return socket_is_ready(l->socket != INVALID_SOCKET ? l->socket : l->listener, POLLRDNORM, 0);
-}
-
-static struct host_link *new_link(void)
-{
-    struct host_link *l = malloc(sizeof *l);
-    CHECK_ROOM(l);
-    *l = (struct host_link){
-        .waited = {link_is_ready}, .listener = INVALID_SOCKET, .socket = INVALID_SOCKET};
-    return l;
-}
-
-/* A socket that listens at one address, or INVALID_SOCKET. */
-static SOCKET listen_at(const struct addrinfo *at)
-{
-    BOOL on = TRUE;
-    SOCKET s = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
-    if (s == INVALID_SOCKET)
-        return s;
-    /* What SO_REUSEADDR is elsewhere goes without saying here, where it lets anybody take the port.
-     */
-    setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on);
-    if (bind(s, at->ai_addr, (int)at->ai_addrlen) == 0 && listen(s, 1) == 0 &&
-        WSAEventSelect(s, something_came, FD_ACCEPT) == 0)
-        return s;
-    int why = WSAGetLastError();
-    closesocket(s);
-    WSASetLastError(why);
-    return INVALID_SOCKET;
-}
-
-struct host_link *host_link_listen(const char *host, const char *port, struct error *e)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list = NULL;
-    WSADATA about;
-    SOCKET s = INVALID_SOCKET;
-    make_wakeable();
-    int unknown = WSAStartup(MAKEWORD(2, 2), &about);
-    if (!unknown)
-        unknown = getaddrinfo(host, port, &hints, &list);
-    for (const struct addrinfo *at = list; at && s == INVALID_SOCKET; at = at->ai_next)
-        s = listen_at(at);
-    if (unknown)
-        SetLastError((DWORD)unknown);
-    if (s == INVALID_SOCKET)
-        error_set(e, "cannot listen at '%s:%s': %s", host, port, reason());
-    if (list)
-        freeaddrinfo(list);
-    if (s == INVALID_SOCKET)
-        return NULL;
-    struct host_link *l = new_link();
-    l->listener = s;
-    return l;
-}
-
-unsigned host_link_port(const struct host_link *l)
-{
-    struct sockaddr_storage at;
-    int size = sizeof at;
-    memset(&at, 0, sizeof at);
-    getsockname(l->listener, (struct sockaddr *)&at, &size);
-    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-                                          : ((struct sockaddr_in *)&at)->sin_port);
-}
-
-struct host_source host_link_source(const struct host_link *l)
-{
-    return source_of(l->feed ? &l->feed->waited : &l->waited);
-}
-
-bool host_link_accept(struct host_link *l)
-{
-    BOOL on = TRUE;
-    if (!socket_is_ready(l->listener, POLLRDNORM, 0) ||
-        (l->socket = accept(l->listener, NULL, NULL)) == INVALID_SOCKET)
-        return false;
-    WSAEventSelect(l->socket, something_came, FD_READ | FD_CLOSE);
-    setsockopt(l->socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&on,
-               sizeof on); /* short packets */
-    return true;
-}
-
-static void close_if_open(SOCKET *s)
-{
-    if (*s != INVALID_SOCKET)
-        closesocket(*s);
-    *s = INVALID_SOCKET;
-}
-
-void host_link_hang_up(struct host_link *l)
-{
-    close_if_open(&l->socket);
-}
-
-void host_link_keep(struct host_link *l)
-{
-    close_if_open(&l->listener);
-}
-
-struct host_link *host_link_standard(struct error *e)
-{
-    int empty = _wopen(L"NUL", _O_RDONLY | _O_BINARY), in = _dup(0), out_fd = _dup(1);
-    host_flush();
-    fflush(stdout);
-    if (empty < 0 || in < 0 || out_fd < 0 || _dup2(empty, 0) != 0 || _dup2(2, 1) != 0) {
-        error_set(e, "no standard input and output to talk to a debugger: %s", strerror(errno));
-        return NULL;
-    }
-    _close(empty);
-    struct host_link *l = new_link();
-    l->feed = keyboard ? keyboard : feed_new((HANDLE)_get_osfhandle(in));
-    l->out = out_fd;
-    keyboard = NULL;
-    return l;
-}
-
-size_t host_link_read(struct host_link *l, void *to, size_t size, bool *ended)
-{
-    if (l->feed)
-        return feed_read(l->feed, to, size, ended);
-    int got = recv(l->socket, to, (int)part_of(size), 0);
-    *ended = got == 0 || (got < 0 && WSAGetLastError() != WSAEWOULDBLOCK);
-    return got > 0 ? (size_t)got : 0;
-}
-
-void host_link_write(struct host_link *l, const void *data, size_t size)
-{
-    const char *from = data;
-    if (l->feed) {
-        write_all((HANDLE)_get_osfhandle(l->out), data, size);
-        return;
-    }
-    while (size) {
-        int put = send(l->socket, from, (int)part_of(size), 0);
-        if (put < 0 && WSAGetLastError() != WSAEWOULDBLOCK)
-            return;
-        if (put < 0)
-            socket_is_ready(l->socket, POLLWRNORM, -1);
-        from += put > 0 ? put : 0;
-        size -= put > 0 ? (size_t)put : 0;
-    }
-}
-
-void host_link_close(struct host_link *l)
-{
-    close_if_open(&l->listener);
-    close_if_open(&l->socket);
-    if (l->feed) {
-        feed_free(l->feed);
-        _close(l->out);
-    }
-    free(l);
-}
-
-/* Signals
- * ------------------------------------------------------------------------------------------- */
-
-static volatile LONG arrived[HOST_SIGNALS];
-
-/* In a thread of the system's. Of the last three kinds the program is ended when this returns, and
- * in any case some seconds later: until then it may end by itself. */
-static BOOL WINAPI on_control(DWORD kind)
-{
-    bool last =
-        kind == CTRL_CLOSE_EVENT || kind == CTRL_LOGOFF_EVENT || kind == CTRL_SHUTDOWN_EVENT;
-    InterlockedIncrement(&arrived[last ? HOST_SIGNAL_CUT : HOST_SIGNAL_BUTTON]);
-    InterlockedExchange(&signal_came, 1);
-    SetEvent(something_came);
-    if (last)
-        Sleep(INFINITE);
-    return TRUE;
-}
-
-void host_catch_signals(void)
-{
-    make_wakeable();
-    SetConsoleCtrlHandler(on_control, TRUE);
-}
-
-enum host_signal host_take_signal(void)
-{
-    for (enum host_signal s = HOST_SIGNAL_BUTTON; s < HOST_SIGNALS; s++)
-        if (arrived[s]) {
-            InterlockedDecrement(&arrived[s]);
-            return s;
-        }
-    return HOST_SIGNAL_NONE;
-}
-
 /* Bugs of ours
  * ------------------------------------------------------------------------------------------- */
 
@@ -1345,7 +855,7 @@ static _Noreturn void lose_view(void)
 {
     static const char why[] = "qvm: a file was cut short while it was in use\n";
     host_console_close();
-    write_all(standard_handle(2), why, sizeof why - 1);
+    windows_write(windows_standard(2), why, sizeof why - 1);
     _exit(64); /* a shortage of the host's */
 }
 

@@ -9,7 +9,7 @@
 #endif
 
 #include "qvm/files.h"
-#include "qvm/host/host.h"
+#include "qvm/host/host_child.h"
 
 #define SHORT_NS ((uint64_t)20000000)
 #define LONG_NS  ((uint64_t)30000000000)
@@ -497,9 +497,100 @@ START_TEST(a_debugger_comes_and_goes)
 }
 END_TEST
 
+/* This program again
+ * --------------------------------------------------------------------------------
+ */
+
+#define SAY "--say"
+
+/* What they are, on lines of both streams; then it waits for the end of its parent, if asked to. */
+static int say_arguments(char **arguments)
+{
+    for (; *arguments; arguments++) {
+        host_print(*arguments, strlen(*arguments));
+        host_print("\n", 1);
+        struct host_source input = host_console_source();
+        if (strcmp(*arguments, "wait") == 0)
+            host_wait(&input, 1, LONG_NS);
+    }
+    host_flush();
+    fprintf(stderr, "%d\n", host_child_is_alone());
+    return 5;
+}
+
+static int end_of(struct host_child *c, struct bytes *said)
+{
+    struct host_source source = host_child_source(c);
+    char part[64];
+    for (bool ended = false; !ended && host_wait(&source, 1, LONG_NS);) {
+        size_t got = host_child_read(c, part, sizeof part, &ended);
+        bytes_put(said, part, got);
+    }
+    return host_child_end(c);
+}
+
+START_TEST(a_child_is_this_program)
+{
+    static char *arguments[] = {SAY, "a \"b\" \\c\\", "", "gr\303\266\303\237e\\\"", "*", NULL};
+    static const char said[] = SAY "\na \"b\" \\c\\\n\ngr\303\266\303\237e\\\"\n*\n0\n";
+    struct error e = {0};
+    struct bytes got = {0};
+    struct host_child *c = host_child_start(arguments, &e);
+    ck_assert_msg(c, "%s", e.text);
+    ck_assert_int_eq(end_of(c, &got), 5);
+    ck_assert_uint_eq(got.size, strlen(said));
+    ck_assert_mem_eq(got.data, said, got.size);
+    bytes_free(&got);
+}
+END_TEST
+
+START_TEST(a_child_can_be_ended)
+{
+    static char *arguments[] = {SAY, "wait", NULL};
+    struct error e = {0};
+    struct bytes got = {0};
+    struct host_child *c = host_child_start(arguments, &e), *d = host_child_start(arguments, &e);
+    ck_assert_msg(c && d, "%s", e.text);
+    host_child_kill(c);
+    ck_assert_int_eq(end_of(c, &got), -9);
+    ck_assert_int_ne(host_child_end(d), 0); /* as nobody waits for it any more */
+    bytes_free(&got);
+}
+END_TEST
+
+START_TEST(folders_are_made_read_and_removed)
+{
+    struct error e = {0};
+    struct host_folder f;
+    ck_assert_msg(host_scratch_make(folder, sizeof folder, &e), "%s", e.text);
+    snprintf(path, sizeof path, "%s/sub", folder);
+    ck_assert(host_is_folder(folder) && !host_is_folder(path));
+    ck_assert(host_folder_make(path, &e) && host_folder_make(path, &e));
+    snprintf(path, sizeof path, "%s/sub/b", folder);
+    write_file(path, "x", 0);
+    ck_assert(!host_folder_make(path, &e));
+    snprintf(path, sizeof path, "%s/gr\303\266\303\237e", folder);
+    ck_assert(host_write_file(path, "x", 1, &e));
+    ck_assert(host_folder_read(folder, &f, &e));
+    ck_assert_uint_eq(f.count, 2);
+    ck_assert(strcmp(f.entries[0].name, "gr\303\266\303\237e") == 0 && !f.entries[0].is_folder);
+    ck_assert(strcmp(f.entries[1].name, "sub") == 0 && f.entries[1].is_folder);
+    host_folder_free(&f);
+    snprintf(other, sizeof other, "%s/sub/b", folder);
+    ck_assert(host_rename(path, other) && !host_exists(path) && host_exists(other));
+    ck_assert(host_remove(other) && !host_remove(other));
+    write_file(other, "x", 0);
+    host_scratch_remove(folder);
+    ck_assert(!host_exists(folder) && !host_folder_read(folder, &f, &e));
+    ck_assert(host_cpus() > 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     host_start(&argc, &argv);
+    if (argc > 1 && strcmp(argv[1], SAY) == 0)
+        return say_arguments(argv + 1);
     if (argc > 1)
         return copy_input(argv[1]);
     this_program = argv[0];
@@ -519,6 +610,9 @@ int main(int argc, char **argv)
     tcase_add_test(t, memory_is_there_where_it_is_touched);
     tcase_add_test(t, the_rest_is_as_the_header_says);
     tcase_add_test(t, a_debugger_comes_and_goes);
+    tcase_add_test(t, a_child_is_this_program);
+    tcase_add_test(t, a_child_can_be_ended);
+    tcase_add_test(t, folders_are_made_read_and_removed);
     Suite *s = suite_create("host");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

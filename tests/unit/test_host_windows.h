@@ -22,13 +22,16 @@ static const char *const tricky_names[] = {"sub\\a",  "..\\a",        "C:a",
 
 static void make_folder(char *path)
 {
-    static unsigned number; /* all tests are in one process */
     char in[MAX_PATH];
     ck_assert(GetTempPathA(sizeof in, in));
-    sprintf(path, "%sqvm-host-%lu-%u", in, GetCurrentProcessId(), number++);
+    for (unsigned i = 0;; i++) {
+        sprintf(path, "%sqvm-host-%u", in, i);
+        if (CreateDirectoryA(path, NULL))
+            break;
+        ck_assert(GetLastError() == ERROR_ALREADY_EXISTS && i < 1000);
+    }
     for (char *c = path; *c; c++)
         *c = *c == '\\' ? '/' : *c;
-    ck_assert(CreateDirectoryA(path, NULL));
 }
 
 static void make_subfolder(const char *path)
