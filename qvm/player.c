@@ -76,40 +76,54 @@ static bool lacks_images(const struct trace *t)
     return false;
 }
 
-/* A trace without images names them only: they are where the configuration says, if anywhere. */
-static void supply_images(struct trace *t, const struct vm_config *config)
+static void supply(struct trace *t, struct open_files *files, const char *path, uint64_t offset,
+                   uint64_t size)
 {
-    for (size_t i = 0; i < config->load_count; i++) {
-        struct bytes file = {0};
-        struct error ignored = {0};
-        if (host_read_file(config->loads[i].path, &file, &ignored))
-            trace_supply_image(t, file.data, file.size);
-        bytes_free(&file);
-    }
+    struct bytes found = {0};
+    if (files_read(files, path, offset, (size_t)size, &found) == RANGE_GIVEN)
+        trace_supply_image(t, found.data, found.size);
+    bytes_free(&found);
+}
+
+/* A trace without images names them only: they are where the configuration says, if anywhere. It
+ * may be a stranger's: only regular files are looked at, which nobody waits for, and only those
+ * that have the size of one. */
+static void supply_images(struct trace *t, struct open_files *files, const struct vm_config *config)
+{
+    struct error ignored = {0};
+    uint64_t size;
+    for (size_t i = 0; i < config->load_count; i++)
+        if (files_open(files, config->loads[i].path, &size, &ignored) && trace_lacks(t, size))
+            supply(t, files, config->loads[i].path, 0, size);
 }
 
 /* Ranges that it names only are in the file that they were of, if that has them still: its size is
  * not asked for, as the digest of each range tells. */
-static void supply_ranges(struct trace *t)
+static void supply_ranges(struct trace *t, struct open_files *files)
 {
     struct reader pulls = reader_of(t->pulls.data, t->pulls.size);
     struct pull_record r;
-    struct open_files files = {0};
     struct error ignored = {0};
     uint64_t size;
     while (journal_next_pull(&pulls, &r)) {
-        struct bytes path = {0}, range = {0};
-        if (r.kind != PULL_RANGE || r.absent)
+        struct bytes path = {0};
+        if (r.kind != PULL_RANGE || r.absent || !trace_seeks(t, r.digest, r.length))
             continue;
         bytes_put(&path, r.key, r.key_size);
         bytes_put_int(&path, 0, 1);
-        const char *name = (const char *)path.data;
-        if (files_open(&files, name, &size, &ignored) &&
-            files_read(&files, name, r.offset, (size_t)r.length, &range) == RANGE_GIVEN)
-            trace_supply_image(t, range.data, range.size);
+        if (files_open(files, (const char *)path.data, &size, &ignored))
+            supply(t, files, (const char *)path.data, r.offset, r.length);
         bytes_free(&path);
-        bytes_free(&range);
     }
+}
+
+static void supply_missing(struct player *p, bool plays_exit_log)
+{
+    struct open_files files = {0};
+    for (size_t i = 0; i < p->vm_count && !plays_exit_log && lacks_images(&p->trace); i++)
+        supply_images(&p->trace, &files, &p->configs[i]);
+    if (lacks_images(&p->trace))
+        supply_ranges(&p->trace, &files);
     files_close(&files);
 }
 
@@ -200,10 +214,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
         return false;
     }
     bool plays_exit_log = options->exit_log && options->exit_log->mode == EXIT_LOG_PLAYS;
-    for (size_t i = 0; i < p->vm_count && !plays_exit_log && lacks_images(&p->trace); i++)
-        supply_images(&p->trace, &p->configs[i]);
-    if (lacks_images(&p->trace))
-        supply_ranges(&p->trace);
+    supply_missing(p, plays_exit_log);
     trace_into_journal(&p->trace, &p->journal);
     recorded_options(p);
     /* Without inputs it is the file of a snapshot, which has no end. */

@@ -521,6 +521,9 @@ traces() {
     expect 0 "powered off" replay "$files/refers.qtrace"
     mv "$files/good.elf" "$files/aside.elf"
     survives "trace without its image" replay "$files/refers.qtrace"
+    mkfifo "$files/good.elf"
+    survives "trace whose image is a FIFO now" replay "$files/refers.qtrace"
+    rm "$files/good.elf"
     mv "$files/aside.elf" "$files/good.elf"
 }
 
