@@ -346,6 +346,7 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
     if (assemble(b, configs, count, e)) {
         if (options->chaos.on)
             chaos_start(b, options->chaos.seed);
+        inject_plan(b);
         return b;
     }
     error_exit_status(e, STATUS_CONFIGURATION);

@@ -211,11 +211,12 @@ struct board {
     const struct sched_entity *pause_before; /* pause when it is its turn; NULL: at nobody's */
     uint64_t next_snapshot;                  /* instruction count */
     uint64_t next_snapshot_ticks;
-    bool snapshot_wanted; /* at the next instruction boundary */
-    bool save_wanted;     /* and it is the one that the user asked for */
-    uint64_t next_digest; /* instruction count */
-    uint64_t end_ticks;   /* of virtual time: of its rate alone, and asked for in every turn */
-    uint64_t next_poll;   /* tick; live only, no state */
+    bool snapshot_wanted;    /* at the next instruction boundary */
+    bool save_wanted;        /* and it is the one that the user asked for */
+    uint64_t next_digest;    /* instruction count */
+    uint64_t next_injection; /* the same, of a fault on purpose */
+    uint64_t end_ticks;      /* of virtual time: of its rate alone, and asked for in every turn */
+    uint64_t next_poll;      /* tick; live only, no state */
     uint64_t wall_clock_s;
     uint64_t restored_at;              /* no state: the instruction of the snapshot it is from */
     uint64_t last_tick, turns_at_tick; /* no state: a guard against standing still */

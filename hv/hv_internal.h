@@ -28,6 +28,14 @@ void hang_end_by_limit(struct board *b, const char *which);
 
 /* interrupts.c: the vCPU sees these; and another vCPU of the board can run that could not before.
  */
+/* inject.c: faults on purpose. Which comes next; and those that are due, right behind the
+ * instruction. */
+void inject_plan(struct board *b);
+void inject_due(struct board *b);
+
+/* vdev_env.c: takes a range out of the VM's tables. False: they are damaged, or have no room. */
+bool vdev_env_unmap(struct vm *vm, gpa_t at, uint64_t size);
+
 void interrupts_deliver(struct vm *vm, unsigned vcpu, unsigned signals);
 void interrupts_vcpu_has_woken(struct board *b);
 

@@ -101,7 +101,7 @@ static struct engine_budget budget_for(struct board *b, const struct choice *c)
     uint64_t exact = b->run_until > now ? b->run_until - now : 0;
     uint64_t instructions = b->vtime.instructions;
     exact = least(exact, schedule_budget(&b->schedule, c->turn));
-    exact = least(exact, b->next_digest - instructions);
+    exact = least(exact, least(b->next_digest, b->next_injection) - instructions);
     exact = least(exact, b->options.limit_instructions - instructions);
     uint64_t turn =
         b->schedule.quantum_end > instructions ? b->schedule.quantum_end - instructions : 0;
@@ -390,10 +390,12 @@ bool board_run_to(struct board *b, uint64_t instructions)
         struct choice next = schedule_choose(&b->schedule);
         if (next.turn && next.turn == b->pause_before)
             return false;
-        if (next.turn && !(next.turn->vcpu->repeats && hang_nobody_gets_on(b)))
+        if (next.turn && !(next.turn->vcpu->repeats && hang_nobody_gets_on(b))) {
             run_turn(b, &next);
-        else if (!idle(b))
+            inject_due(b);
+        } else if (!idle(b)) {
             hang_end_waiting(b);
+        }
         finish_ended(b);
     }
     finish_ended(b);

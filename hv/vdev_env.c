@@ -56,16 +56,22 @@ static bool on_map_memory(void *context, gpa_t at, hpa_t memory, uint64_t size)
     return ok;
 }
 
+bool vdev_env_unmap(struct vm *vm, gpa_t at, uint64_t size)
+{
+    struct error ignored = {0};
+    if (!tables_are_sound(vm, at, size))
+        return false;
+    bool ok = guest_tables_unmap(vm->tables, &vm->board->memory, at, size, &ignored);
+    forget_translations(vm);
+    return ok;
+}
+
+/* Taking pages away needs memory only where a block has to be split; what was mapped in pieces is
+ * unmapped in the same pieces. */
 static void on_unmap_memory(void *context, gpa_t at, uint64_t size)
 {
     struct vm *vm = context;
-    struct error ignored = {0};
-    if (!tables_are_sound(vm, at, size))
-        return;
-    /* Taking pages away needs memory only where a block has to be split; what was mapped in
-     * pieces is unmapped in the same pieces. */
-    CHECK(guest_tables_unmap(vm->tables, &vm->board->memory, at, size, &ignored));
-    forget_translations(vm);
+    CHECK(vdev_env_unmap(vm, at, size) || vm->ended);
 }
 
 /* Places ------------------------------------------------------------------------------------------

@@ -112,6 +112,18 @@ struct reserve_intr_config {
     unsigned number;
 };
 
+/* A fault on purpose, right behind an instruction of the board. */
+enum inject_kind { INJECT_FLIP_MEMORY, INJECT_FLIP_REGISTER, INJECT_UNMAP };
+struct inject_config {
+    struct place place;
+    enum inject_kind kind;
+    bool is_bad; /* its mistake has been told */
+    uint64_t instruction;   /* 0: `at` is missing */
+    uint64_t start, length; /* guest-physical; of INJECT_UNMAP whole pages */
+    unsigned vcpu, bit;
+    char *name; /* of a register */
+};
+
 enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };
 
 #define CONFIG_VCPUS_MAX 8 /* no interrupt controller here serves more */
@@ -137,6 +149,8 @@ struct vm_config {
     size_t reserve_count;
     struct reserve_intr_config *reserve_intrs;
     size_t reserve_intr_count;
+    struct inject_config *injects;
+    size_t inject_count;
     struct logger_config *loggers; /* at least one */
     size_t logger_count;
     enum unsupported_action unsupported_instruction, unsupported_reference, unsupported_register;

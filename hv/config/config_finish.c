@@ -200,4 +200,5 @@ void parser_finish(struct parser *p)
     check_names(p);
     check_lines(p);
     check_ranges(p);
+    parser_check_injects(p);
 }

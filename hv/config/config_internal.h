@@ -19,6 +19,7 @@ enum context {
     CONTEXT_VDEV,
     CONTEXT_PASS,
     CONTEXT_RESERVE,
+    CONTEXT_INJECT,
     CONTEXT_SKIPPED, /* a vdev whose type was refused: its options are read and forgotten */
     CONTEXT_DEVICE,  /* of a board, as is the next */
     CONTEXT_SMMU,
@@ -144,6 +145,9 @@ void parser_add_pic(struct parser *p);
 /* config_finish.c: defaults, what only the whole can tell, overlaps. */
 void parser_finish(struct parser *p);
 
+/* config_inject.c: what only the whole can tell of faults. */
+void parser_check_injects(struct parser *p);
+
 /* Handlers, one group a file. */
 #define HANDLER(name)                                                                              \
     void name(struct parser *p, const struct word *option, const struct word *arguments)
@@ -171,6 +175,8 @@ HANDLER(config_word_skipped);
 HANDLER(config_word_pass); /* config_pass.c */
 HANDLER(config_word_pass_loc);
 HANDLER(config_word_pass_intr);
+HANDLER(config_word_inject); /* config_inject.c */
+HANDLER(config_word_inject_at);
 HANDLER(config_word_set);    /* config_set.c */
 HANDLER(config_word_logger); /* config_policy.c */
 HANDLER(config_word_unsupported);

@@ -75,6 +75,11 @@ const struct config_option config_options[] = {
      "from a range; repeatable"},
     {"intr", APPLIES(CONTEXT_RESERVE), 1, config_word_reserve_intr, "NUMBER",
      "from an interrupt line; repeatable"},
+    {"inject", OPENS(CONTEXT_INJECT), 2, config_word_inject,
+     "flip gpa:ADDRESS,BIT|flip vcpuN:REGISTER,BIT|unmap START,LENGTH",
+     "a fault on purpose; repeatable"},
+    {"at", APPLIES(CONTEXT_INJECT), 1, config_word_inject_at, "insn=N",
+     "right behind the board's instruction N"},
     {"logger", NEITHER, 2, config_word_logger, "FILTER{,FILTER} DESTINATION",
      "which messages go where: stdout, stderr, slog, none; repeatable"},
     {"unsupported", NEITHER, 2, config_word_unsupported, "TYPE ACTION",
@@ -146,6 +151,7 @@ void config_free(struct vm_config *config)
     free(config->pass_intrs);
     free(config->reserves);
     free(config->reserve_intrs);
+    free(config->injects);
     free(config->loggers);
     free(config->accepted);
     free(config->notes);

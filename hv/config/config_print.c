@@ -132,6 +132,16 @@ static void print_policies(const struct vm_config *c, struct bytes *out)
         text_put(out, "dryrun\n");
 }
 
+static void print_injects(const struct vm_config *c, struct bytes *out)
+{
+    for (size_t i = 0; i < c->inject_count; i++) {
+        const struct inject_config *inject = &c->injects[i];
+        text_put(out, "inject ");
+        config_text_inject(inject, out);
+        text_put(out, " at insn=%llu\n", (unsigned long long)inject->instruction);
+    }
+}
+
 void config_print(const struct vm_config *c, struct bytes *out)
 {
     put_statement(out, "system", c->system);
@@ -149,6 +159,7 @@ void config_print(const struct vm_config *c, struct bytes *out)
     for (size_t i = 0; i < c->vdev_count; i++)
         print_vdev(&c->vdevs[i], out);
     print_passes(c, out);
+    print_injects(c, out);
     print_policies(c, out);
     for (size_t i = 0; i < c->load_count; i++)
         print_load(&c->loads[i], out);

@@ -104,6 +104,17 @@ static void devices(const struct vm_config *c, struct bytes *out)
     reserved_lines(c, out);
 }
 
+static void injects(const struct vm_config *c, struct bytes *out)
+{
+    if (c->inject_count)
+        text_put(out, "\nFaults on purpose\n");
+    for (size_t i = 0; i < c->inject_count; i++) {
+        text_put(out, "  behind instruction %llu: ", (unsigned long long)c->injects[i].instruction);
+        config_text_inject(&c->injects[i], out);
+        put_place(out, c->injects[i].place);
+    }
+}
+
 static void passes(const struct vm_config *c, struct bytes *out)
 {
     if (c->pass_count + c->pass_intr_count)
@@ -183,6 +194,7 @@ static void report_text(const struct vm_config *c, struct bytes *out)
     memory(c, out);
     devices(c, out);
     passes(c, out);
+    injects(c, out);
     loads(c, out);
     policies(c, out);
     if (c->note_count)

@@ -151,6 +151,22 @@ static void reserves(struct json *j, const struct vm_config *c)
     json_close(j, ']');
 }
 
+static void injects(struct json *j, const struct vm_config *c)
+{
+    json_open(j, "faults", '[');
+    for (size_t i = 0; i < c->inject_count; i++) {
+        struct bytes text = {0};
+        config_text_inject(&c->injects[i], &text);
+        json_open(j, NULL, '{');
+        json_number(j, "insn", c->injects[i].instruction);
+        json_bytes(j, "what", text.data, text.size);
+        place(j, c->injects[i].place);
+        json_close(j, '}');
+        bytes_free(&text);
+    }
+    json_close(j, ']');
+}
+
 static void loads(struct json *j, const struct vm_config *c)
 {
     json_open(j, "loads", '[');
@@ -195,6 +211,7 @@ void report_json(const struct vm_config *c, struct bytes *out)
     vcpus(&j, c, &text);
     memory(&j, c);
     reserves(&j, c);
+    injects(&j, c);
     devices(&j, c, &text);
     passes(&j, c, &text);
     loads(&j, c);

@@ -99,6 +99,17 @@ void config_text_options(struct bytes *out, const struct vdev_type *type,
     }
 }
 
+void config_text_inject(const struct inject_config *inject, struct bytes *out)
+{
+    if (inject->kind == INJECT_FLIP_MEMORY)
+        text_put(out, "flip gpa:0x%llx,%u", (unsigned long long)inject->start, inject->bit);
+    else if (inject->kind == INJECT_FLIP_REGISTER)
+        text_put(out, "flip vcpu%u:%s,%u", inject->vcpu, inject->name, inject->bit);
+    else
+        text_put(out, "unmap 0x%llx,0x%llx", (unsigned long long)inject->start,
+                 (unsigned long long)inject->length);
+}
+
 const char *config_text_action(enum unsupported_action action)
 {
     static const char *const names[] = {"abort", "fail", "ignore"};

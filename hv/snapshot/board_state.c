@@ -121,6 +121,7 @@ void board_visit(struct board *b, struct state *s)
         return;
     b->last_tick = b->turns_at_tick = b->next_poll = 0;
     plan_digest(b);
+    inject_plan(b);
 }
 
 void board_search(struct board *b, struct state_search *search)

@@ -514,7 +514,7 @@ static const char *const reports[2] = {
     "\"end\":4245819391,\"size\":4096,\"kind\":\"pass\","
     "\"what\":\"from host 0xfd120000\",\"file\":\"vm.qvmconf\",\"line\":3}],"
     "\"reserved\":[{\"start\":4096,\"size\":4096,\"file\":\"vm.qvmconf\","
-    "\"line\":1}],\"reserved_interrupts\":[9],\"devices\":[{\"name\":null,\"type\":\"gic\","
+    "\"line\":1}],\"reserved_interrupts\":[9],\"faults\":[],\"devices\":[{\"name\":null,\"type\":\"gic\","
     "\"summary\":\"Arm generic interrupt controller, GICv3 or GICv2\","
     "\"loc\":788529152,\"options\":[],\"loggers\":[]},{\"name\":\"con\","
     "\"type\":\"pl011\",\"summary\":\"UART\",\"loc\":470351872,\"pic\":\"gic\","

@@ -140,6 +140,23 @@ static const struct {
     {"pass loc 0x1000,4K,rwn loc 0x1000,4K,rwn",
      AT "pass from host 0x1000 0x1000-0x1fff overlaps pass from host 0x1000 0x1000-0x1fff "
         "[cmdline:1]"},
+    /* faults on purpose */
+    {"inject spill gpa:0,1", AT "'spill' is no fault that can be injected (flip, unmap)"},
+    {"inject flip X3,1 at insn=1",
+     AT "'flip' wants gpa:ADDRESS,BIT or vcpuN:REGISTER,BIT, not 'X3,1'"},
+    {"inject flip gpa:0x1000,8 at insn=1", AT "bit of a byte '8' is not in the range 0 to 7"},
+    {"inject flip vcpu8:X3,1 at insn=1", AT "vCPU '8' is not in the range 0 to 7"},
+    {"inject flip vcpu1:X3,1 at insn=1", AT "inject: there is no vCPU 1"},
+    {"inject flip vcpu0:X3,64 at insn=1", AT "inject: x3 has bits 0 to 63"},
+    {"inject flip vcpu0:SCTLR_EL1,1 at insn=1",
+     AT "inject: 'SCTLR_EL1' is no register whose bits can be flipped (general, status and "
+        "vector registers)"},
+    {"inject unmap 0x1000 at insn=1", AT "'unmap' wants START,LENGTH, not '0x1000'"},
+    {"inject unmap 0x1000,0 at insn=1", AT "inject: nothing would be unmapped"},
+    {"inject flip gpa:0x1000,1", AT "inject: `at insn=N` is missing"},
+    {"inject flip gpa:0x1000,1 at 5", AT "'at' wants insn=N, not '5'"},
+    {"inject flip gpa:0x1000,1 at insn=0",
+     AT "instruction '0' is not in the range 1 to 18446744073709551614"},
     /* reserve */
     {"reserve loc 0x1000", AT "'0x1000' needs a length"},
     {"reserve loc 0x1000,0", AT "'0x1000,0' is not a range of guest-physical addresses"},
