@@ -112,6 +112,17 @@ PYTHON
     shrinks "up to a time" "$work/late.qtrace" --history 3000
     check "it ends by that" [ "${ended%%[;,] vCPU*}" = "67, time limit reached" ]
 
+    # Few and long runs: it says how far it is, within seconds.
+    timeout -s KILL 60 "$qvm" shrink traces/timers.qtrace -o "$work/x" --history 5000000 2>"$work/err" &
+    long=$!
+    for ((i = 0; i < 300; i++)); do
+        ! grep -q '^qvm: shrink: [0-9]* runs*' "$work/err" || break
+        sleep 0.1
+    done
+    check "a long one says how far it is" [ $i -lt 300 ]
+    kill $long 2>/dev/null
+    wait $long 2>/dev/null
+
     "$qvm" shrink traces/hello.qtrace 2>"$work/err"
     check "no -o: status 2" [ $? = 2 ]
     echo text >"$work/text"

@@ -15,13 +15,24 @@ static const char usage[] = "qvm shrink TRACE -o TRACE [--at N] [--history N]";
 
 #define HISTORY 10000 /* instructions that are kept before the end */
 
-/* A sign of life. */
+/* A sign of life after a second, then after twice as long each time: runs may be long ones. */
+struct progress {
+    uint64_t told_ns, pause_ns;
+};
+
 static void on_progress(void *context, const struct shrink_result *r)
 {
-    (void)context;
-    if (r->runs % 1000 == 0)
-        fprintf(stderr, "qvm: %zu runs, %zu of %zu %s left\n", r->runs, r->pages_kept, r->pages,
+    struct progress *p = context;
+    uint64_t now = host_monotonic_ns();
+    if (now - p->told_ns < p->pause_ns)
+        return;
+    p->told_ns = now;
+    p->pause_ns *= 2;
+    fprintf(stderr, "qvm: shrink: %zu %s", r->runs, text_plural(r->runs, "run", "runs"));
+    if (r->pages)
+        fprintf(stderr, ", %zu of %zu %s left", r->pages_kept, r->pages,
                 text_plural(r->pages, "page", "pages"));
+    fputc('\n', stderr);
 }
 
 /* The machine as it is now, and what comes, ends like this. */
@@ -75,13 +86,14 @@ static bool shrink_player(struct player *p, const char *to, uint64_t at, uint64_
     struct shrink_result result;
     struct journal rest;
     struct shrink_end end;
+    struct progress progress = {.told_ns = host_monotonic_ns(), .pause_ns = 1000000000};
     if (!find_end(p, at, &end, e))
         return false;
     uint64_t from = end.instructions > history ? end.instructions - history : 0;
     if (!question_play_to(p, from, &sinks, e))
         return false;
     journal_rest(&p->journal, &rest);
-    bool ok = shrink(p->board, &rest, &end, &result, on_progress, NULL);
+    bool ok = shrink(p->board, &rest, &end, &result, on_progress, &progress);
     if (!ok)
         error_set(e,
                   "from instruction %" PRIu64 " on it does not end the same way again: a VM that "
