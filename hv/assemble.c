@@ -210,6 +210,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     sha256_init(&vm->output);
     vm->input_retry = (struct event){.name = "input retry", .fire = input_retry, .context = vm};
     event_add(&b->events, &vm->input_retry);
+    inject_make(vm);
     b->vms[b->vm_count++] = vm;
     if (config->semihosting_dir)
         vm->semihosting = semihosting_new(config->semihosting_dir, b->options.quirks);
@@ -222,6 +223,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
 static void free_vm(struct vm *vm)
 {
     devices_free(vm);
+    inject_free(vm);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
         free(vm->pending[i].data);
     for (unsigned i = 0; i < vm->vcpu_count; i++)

@@ -101,6 +101,11 @@ struct vm {
     struct pending_input pending[VM_VDEVS_MAX];
     struct event input_retry;
     struct chaos_delay delays[CONFIG_VCPUS_MAX]; /* vm NULL: no chaos */
+    struct injected_line *injected_lines;        /* faults on purpose; owned */
+    size_t injected_line_count;
+    uint64_t *injected_counts; /* owned: of each `inject` */
+    bool refuses;              /* one of them is of a device's accesses */
+    bool injecting_is_muted;   /* devices say again what was said before */
     char name[VM_NAME_SIZE];
     bool ended;
     bool finished; /* and its devices know */

@@ -28,7 +28,7 @@ static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e
     if (c->type->masters)
         v->dma = guest_dma_port(vm, v->channel);
     if (c->has_intr && vm->pic)
-        v->irq = pic_wire(vm->pic, c->intr_line);
+        v->irq = inject_wire(vm, c->intr_line);
     if (!vm->pending[vm->vdev_count].data)
         vm->pending[vm->vdev_count].data =
             malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);

@@ -97,6 +97,8 @@ static enum bus_answer ask_device(struct vm *vm, const struct vcpu *v, struct gu
     struct bus_region *region = bus_find(&vm->bus, x->gpa);
     note_asked(vm, v, x);
     x->handler = region ? region->vdev->name : NULL;
+    if (vm->refuses && region && inject_refuses(vm, region->vdev))
+        return BUS_REFUSED;
     enum bus_answer answer = bus_access_region(region, x->gpa, &access);
     if (answer == BUS_HANDLED)
         x->value = access.value;

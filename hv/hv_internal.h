@@ -33,6 +33,16 @@ void hang_end_by_limit(struct board *b, const char *which);
 void inject_plan(struct board *b);
 void inject_due(struct board *b);
 
+/* inject_lines.c: the same of interrupts and accesses. What the VM's lines get to know goes by the
+ * wire; does the device refuse the access that is about to be made? */
+void inject_make(struct vm *vm);
+void inject_free(struct vm *vm);
+void inject_forget(struct vm *vm);
+struct wire inject_wire(struct vm *vm, unsigned line);
+bool inject_refuses(struct vm *vm, const struct vdev *v);
+/* Behind all devices: while they are restored they are not heard. */
+void inject_visit(struct vm *vm, struct state *s);
+
 /* vdev_env.c: takes a range out of the VM's tables. False: they are damaged, or have no room. */
 bool vdev_env_unmap(struct vm *vm, gpa_t at, uint64_t size);
 

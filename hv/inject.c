@@ -70,12 +70,13 @@ static void inject(struct vm *vm, const struct inject_config *inject)
     case INJECT_UNMAP:
         why_not = unmap(vm, inject);
         break;
+    default: /* inject_lines.c */
+        break;
     }
     config_text_inject(inject, &what);
     bytes_put_int(&what, 0, 1);
-    log_write(&vm->log, LOG_SEVERITY_WARN,
-              "fault on purpose: %s, behind instruction %" PRIu64 "%s%s", (const char *)what.data,
-              inject->instruction, why_not ? ", not done: " : "", why_not ? why_not : "");
+    log_write(&vm->log, LOG_SEVERITY_WARN, "fault on purpose: %s%s%s", (const char *)what.data,
+              why_not ? ", not done: " : "", why_not ? why_not : "");
     bytes_free(&what);
 }
 

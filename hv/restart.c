@@ -51,6 +51,7 @@ void restart_vm(struct vm *vm)
         vcpu_set_signals(vm->vcpus[i], 0);
     }
     chaos_forget(vm);
+    inject_forget(vm);
     memset(vm->asked, 0, sizeof vm->asked);
     for (size_t i = 0; i < VM_VDEVS_MAX; i++)
         vm->pending[i].size = vm->pending[i].frames_lost = 0;

@@ -112,16 +112,27 @@ struct reserve_intr_config {
     unsigned number;
 };
 
-/* A fault on purpose, right behind an instruction of the board. */
-enum inject_kind { INJECT_FLIP_MEMORY, INJECT_FLIP_REGISTER, INJECT_UNMAP };
+/* A fault on purpose: right behind an instruction of the board, or at the `count`-th interrupt of a
+ * line or access of a device. */
+enum inject_kind {
+    INJECT_FLIP_MEMORY,
+    INJECT_FLIP_REGISTER,
+    INJECT_UNMAP,
+    INJECT_LOSE, /* from here on by count */
+    INJECT_DOUBLE,
+    INJECT_DELAY,
+    INJECT_REFUSE,
+};
 struct inject_config {
     struct place place;
     enum inject_kind kind;
-    bool is_bad; /* its mistake has been told */
-    uint64_t instruction;   /* 0: `at` is missing */
-    uint64_t start, length; /* guest-physical; of INJECT_UNMAP whole pages */
+    bool is_bad;                 /* its mistake has been told */
+    uint64_t instruction, count; /* one of them; both 0: `at` is missing */
+    uint64_t start, length; /* guest-physical; of INJECT_UNMAP whole pages; of INJECT_DELAY ns */
+    unsigned line;          /* of the interrupt controller */
+    char *pic;              /* the controller's final name */
     unsigned vcpu, bit;
-    char *name; /* of a register */
+    char *name; /* of a register or a device */
 };
 
 enum unsupported_action { UNSUPPORTED_ABORT, UNSUPPORTED_FAIL, UNSUPPORTED_IGNORE };

@@ -65,14 +65,50 @@ static bool unmap(struct parser *p, const struct word *word, struct inject_confi
            parser_aligned(p, word, "length", inject->length);
 }
 
+static bool of_device(struct parser *p, const struct word *word, struct inject_config *inject)
+{
+    inject->name = parser_keep(p, config_parse_word_piece(word));
+    return true;
+}
+
+/* "PIC:LINE", and of `delay` ",NS". */
+static bool of_line(struct parser *p, const struct word *word, struct inject_config *inject)
+{
+    struct piece rest = config_parse_word_piece(word), line = piece_next(&rest, ',');
+    bool delays = inject->kind == INJECT_DELAY;
+    if (delays != (rest.text != NULL))
+        return parser_error(p, word, "the fault wants PIC:LINE%s, not '%.64s'", delays ? ",NS" : "",
+                            word->text);
+    if (!parser_intr(p, word, line, &inject->pic, &inject->line))
+        return false;
+    if (inject->line < p->pic->pic->first_shared)
+        return parser_error(p, word, "line %u belongs to each vCPU: faults are of those from %u on",
+                            inject->line, p->pic->pic->first_shared);
+    return (!delays ||
+            parser_number_in(p, word, "delay in ns", rest, 1, 1000000000000, &inject->length));
+}
+
+static const struct {
+    const char *name;
+    enum inject_kind kind;
+    bool (*read)(struct parser *p, const struct word *word, struct inject_config *inject);
+} faults[] = {
+    {"flip", INJECT_FLIP_MEMORY, flip}, {"unmap", INJECT_UNMAP, unmap},
+    {"lose", INJECT_LOSE, of_line},     {"double", INJECT_DOUBLE, of_line},
+    {"delay", INJECT_DELAY, of_line},   {"refuse", INJECT_REFUSE, of_device},
+};
+
 static bool read_fault(struct parser *p, const struct word *kind, const struct word *what,
                        struct inject_config *inject)
 {
-    if (strcmp(kind->text, "flip") == 0)
-        return flip(p, what, inject);
-    if (strcmp(kind->text, "unmap") == 0)
-        return unmap(p, what, inject);
-    return parser_error(p, kind, "'%.40s' is no fault that can be injected (flip, unmap)",
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        inject->kind = faults[i].kind;
+        if (strcmp(kind->text, faults[i].name) == 0)
+            return faults[i].read(p, what, inject);
+    }
+    return parser_error(p, kind,
+                        "'%.40s' is no fault that can be injected (flip, unmap, lose, double, "
+                        "delay, refuse)",
                         kind->text);
 }
 
@@ -89,13 +125,17 @@ HANDLER(config_word_inject_at)
 {
     struct piece rest = config_parse_word_piece(arguments), what = piece_next(&rest, '=');
     struct inject_config *inject = last(p);
+    bool by_count = inject->kind >= INJECT_LOSE;
     (void)option;
-    if (!rest.text || !config_parse_piece_is(what, "insn"))
-        inject->is_bad |=
-            !parser_error(p, arguments, "'at' wants insn=N, not '%.64s'", arguments->text);
+    if (inject->is_bad)
+        return;
+    if (!rest.text || !config_parse_piece_is(what, by_count ? "count" : "insn"))
+        inject->is_bad = !parser_error(p, arguments, "'at' wants %s=N here, not '%.64s'",
+                                       by_count ? "count" : "insn", arguments->text);
     else
-        inject->is_bad |= !parser_number_in(p, arguments, "instruction", rest, 1, UINT64_MAX - 1,
-                                            &inject->instruction);
+        inject->is_bad =
+            !parser_number_in(p, arguments, by_count ? "count" : "instruction", rest, 1,
+                              UINT64_MAX - 1, by_count ? &inject->count : &inject->instruction);
 }
 
 /* The register that is meant, or NULL. */
@@ -122,17 +162,36 @@ static bool check_register(struct parser *p, const struct inject_config *inject)
                                                "inject: %s has bits 0 to %u", r->name, r->bits - 1);
 }
 
+static bool check_device(struct parser *p, const struct inject_config *inject)
+{
+    for (size_t i = 0; i < p->config->vdev_count; i++) {
+        const struct vdev_config *v = &p->config->vdevs[i];
+        if (strcmp(v->name ? v->name : v->type->name, inject->name) == 0)
+            return true;
+    }
+    return errors_add(p->errors, inject->place, "inject: there is no vdev '%.40s'", inject->name);
+}
+
+static bool check_one(struct parser *p, struct inject_config *inject)
+{
+    if (!inject->instruction && !inject->count)
+        return errors_add(p->errors, inject->place, "inject: `at %s=N` is missing",
+                          inject->kind >= INJECT_LOSE ? "count" : "insn");
+    if (inject->kind == INJECT_FLIP_REGISTER)
+        return check_register(p, inject);
+    if (inject->kind == INJECT_REFUSE)
+        return check_device(p, inject);
+    return inject->kind != INJECT_UNMAP || inject->length ||
+           errors_add(p->errors, inject->place, "inject: nothing would be unmapped");
+}
+
 void parser_check_injects(struct parser *p)
 {
-    for (size_t i = 0; i < p->config->inject_count; i++) {
-        const struct inject_config *inject = &p->config->injects[i];
-        if (inject->is_bad)
-            continue;
-        if (!inject->instruction)
-            errors_add(p->errors, inject->place, "inject: `at insn=N` is missing");
-        else if (inject->kind == INJECT_FLIP_REGISTER)
-            check_register(p, inject);
-        else if (inject->kind == INJECT_UNMAP && !inject->length)
-            errors_add(p->errors, inject->place, "inject: nothing would be unmapped");
+    struct vm_config *c = p->config;
+    char *pic = strings_keep(&c->strings, p->pic_name, strlen(p->pic_name));
+    for (size_t i = 0; i < c->inject_count; i++) {
+        c->injects[i].pic = pic;
+        if (!c->injects[i].is_bad)
+            check_one(p, &c->injects[i]);
     }
 }

@@ -135,10 +135,9 @@ static void print_policies(const struct vm_config *c, struct bytes *out)
 static void print_injects(const struct vm_config *c, struct bytes *out)
 {
     for (size_t i = 0; i < c->inject_count; i++) {
-        const struct inject_config *inject = &c->injects[i];
         text_put(out, "inject ");
-        config_text_inject(inject, out);
-        text_put(out, " at insn=%llu\n", (unsigned long long)inject->instruction);
+        config_text_inject(&c->injects[i], out);
+        text_put(out, "\n");
     }
 }
 

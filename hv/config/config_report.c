@@ -109,7 +109,7 @@ static void injects(const struct vm_config *c, struct bytes *out)
     if (c->inject_count)
         text_put(out, "\nFaults on purpose\n");
     for (size_t i = 0; i < c->inject_count; i++) {
-        text_put(out, "  behind instruction %llu: ", (unsigned long long)c->injects[i].instruction);
+        text_put(out, "  ");
         config_text_inject(&c->injects[i], out);
         put_place(out, c->injects[i].place);
     }

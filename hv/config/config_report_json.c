@@ -158,7 +158,6 @@ static void injects(struct json *j, const struct vm_config *c)
         struct bytes text = {0};
         config_text_inject(&c->injects[i], &text);
         json_open(j, NULL, '{');
-        json_number(j, "insn", c->injects[i].instruction);
         json_bytes(j, "what", text.data, text.size);
         place(j, c->injects[i].place);
         json_close(j, '}');

@@ -101,13 +101,28 @@ void config_text_options(struct bytes *out, const struct vdev_type *type,
 
 void config_text_inject(const struct inject_config *inject, struct bytes *out)
 {
+    static const char *const names[] = {
+        [INJECT_FLIP_MEMORY] = "flip", [INJECT_FLIP_REGISTER] = "flip", [INJECT_UNMAP] = "unmap",
+        [INJECT_LOSE] = "lose",        [INJECT_DOUBLE] = "double",      [INJECT_DELAY] = "delay",
+        [INJECT_REFUSE] = "refuse"};
+    text_put(out, "%s ", names[inject->kind]);
     if (inject->kind == INJECT_FLIP_MEMORY)
-        text_put(out, "flip gpa:0x%llx,%u", (unsigned long long)inject->start, inject->bit);
+        text_put(out, "gpa:0x%llx,%u", (unsigned long long)inject->start, inject->bit);
     else if (inject->kind == INJECT_FLIP_REGISTER)
-        text_put(out, "flip vcpu%u:%s,%u", inject->vcpu, inject->name, inject->bit);
-    else
-        text_put(out, "unmap 0x%llx,0x%llx", (unsigned long long)inject->start,
+        text_put(out, "vcpu%u:%s,%u", inject->vcpu, inject->name, inject->bit);
+    else if (inject->kind == INJECT_UNMAP)
+        text_put(out, "0x%llx,0x%llx", (unsigned long long)inject->start,
                  (unsigned long long)inject->length);
+    else if (inject->kind == INJECT_REFUSE)
+        config_text_word(out, inject->name);
+    else
+        text_put(out, "%s:%u", inject->pic, inject->line);
+    if (inject->kind == INJECT_DELAY)
+        text_put(out, ",%llu", (unsigned long long)inject->length);
+    if (inject->count)
+        text_put(out, " at count=%llu", (unsigned long long)inject->count);
+    else
+        text_put(out, " at insn=%llu", (unsigned long long)inject->instruction);
 }
 
 const char *config_text_action(enum unsupported_action action)

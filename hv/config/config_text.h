@@ -19,7 +19,7 @@ void config_text_options(struct bytes *out, const struct vdev_type *type,
                          const struct vdev_option *options, size_t count);
 const char *config_text_destination(const struct logger_config *logger); /* "stderr" */
 const char *config_text_blob_type(enum blob_type type); /* "" when no word was given */
-void config_text_inject(const struct inject_config *inject, struct bytes *out); /* without `at` */
+void config_text_inject(const struct inject_config *inject, struct bytes *out);
 const char *config_text_action(enum unsupported_action action);
 
 #endif

@@ -77,6 +77,7 @@ static void resume(struct board *b)
 {
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
+        vm->injecting_is_muted = true;
         bus_close_opened(&vm->bus);
         guest_dma_changed(vm);
         for (size_t k = 0; k < vm->vdev_count; k++)
@@ -115,6 +116,8 @@ void board_visit(struct board *b, struct state *s)
         return;
     if (state_restores(s))
         resume(b);
+    for (size_t i = 0; i < b->vm_count; i++)
+        inject_visit(b->vms[i], s);
     state_part(s, "chaos");
     chaos_visit(b, s);
     if (!state_restores(s))

@@ -141,7 +141,8 @@ static const struct {
      AT "pass from host 0x1000 0x1000-0x1fff overlaps pass from host 0x1000 0x1000-0x1fff "
         "[cmdline:1]"},
     /* faults on purpose */
-    {"inject spill gpa:0,1", AT "'spill' is no fault that can be injected (flip, unmap)"},
+    {"inject spill gpa:0,1",
+     AT "'spill' is no fault that can be injected (flip, unmap, lose, double, delay, refuse)"},
     {"inject flip X3,1 at insn=1",
      AT "'flip' wants gpa:ADDRESS,BIT or vcpuN:REGISTER,BIT, not 'X3,1'"},
     {"inject flip gpa:0x1000,8 at insn=1", AT "bit of a byte '8' is not in the range 0 to 7"},
@@ -151,10 +152,18 @@ static const struct {
     {"inject flip vcpu0:SCTLR_EL1,1 at insn=1",
      AT "inject: 'SCTLR_EL1' is no register whose bits can be flipped (general, status and "
         "vector registers)"},
+    {"inject lose gic:33 at insn=1", AT "'at' wants count=N here, not 'insn=1'"},
+    {"inject delay gic:33 at count=1", AT "the fault wants PIC:LINE,NS, not 'gic:33'"},
+    {"inject lose gic:33,1 at count=1", AT "the fault wants PIC:LINE, not 'gic:33,1'"},
+    {"inject lose gic:27 at count=1",
+     AT "line 27 belongs to each vCPU: faults are of those from 32 on"},
+    {"inject double pic:3 at count=1", AT "unknown interrupt controller 'pic' (known here: 'gic')"},
+    {"inject refuse uart at count=1", AT "inject: there is no vdev 'uart'"},
+    {"inject refuse gic", AT "inject: `at count=N` is missing"},
     {"inject unmap 0x1000 at insn=1", AT "'unmap' wants START,LENGTH, not '0x1000'"},
     {"inject unmap 0x1000,0 at insn=1", AT "inject: nothing would be unmapped"},
     {"inject flip gpa:0x1000,1", AT "inject: `at insn=N` is missing"},
-    {"inject flip gpa:0x1000,1 at 5", AT "'at' wants insn=N, not '5'"},
+    {"inject flip gpa:0x1000,1 at 5", AT "'at' wants insn=N here, not '5'"},
     {"inject flip gpa:0x1000,1 at insn=0",
      AT "instruction '0' is not in the range 1 to 18446744073709551614"},
     /* reserve */
