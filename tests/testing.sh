@@ -94,8 +94,8 @@ fails() {
 }
 fails 'expect console /Goodbye/' '[a.qvmtest:3] /Goodbye/ was not printed: the guest powered off' '    | Hello from EL1'
 fails 'expect not /Hel+o/' '[a.qvmtest:3] /Hel+o/ was printed'
-fails 'expect console /EL1/ within 1ns' '[a.qvmtest:3] /EL1/ did not come in time'
-fails 'expect console /EL1/ expect console /Hello/' '[a.qvmtest:3] /Hello/ was not printed'
+fails 'expect console /EL1/ within 1ns' '[a.qvmtest:3] /EL1/ did not come within 0.000000001 s'
+fails 'expect console /EL1/ expect console /Hello/' '[a.qvmtest:3] /Hello/ was not printed behind /EL1/ (line 3): the guest powered off'
 fails 'expect status 67' '[a.qvmtest:3] status 0, and not 67: the guest powered off'
 fails 'expect exit 32' '[a.qvmtest:3] exit status 0, and not 32'
 fails 'expect exits mmio < 5' 'guest exits mmio, and not less than 5'
@@ -104,8 +104,7 @@ fails 'limit 20ns' 'time limit reached'
 fails 'limit 10 instructions' 'instruction limit reached'
 fails 'expect console /x/ of another' "[a.qvmtest:3] there is no VM 'another'"
 fails 'with load nowhere.elf' "cannot open 'nowhere.elf'"
-fails 'with set cpu-model none' "[a.qvmtest:3] unknown CPU model 'none'"
-fails 'expect output golden.txt' "cannot open 'golden.txt'"
+fails 'expect output golden.txt' "cannot open 'golden.txt': No such file or directory (--rebaseline writes it)"
 runs 0 a.qvmtest --rebaseline
 runs 0 a.qvmtest
 check 'the golden file' grep -q '^Hello from EL1' golden.txt
@@ -180,10 +179,26 @@ says "[a.qvmtest:1] nothing can be expected of 'consle' (did you mean 'console'?
     "[a.qvmtest:8] a second test 'a'" \
     "[a.qvmtest:9] 'foo' is neither \`vcpus\` nor a variable of \`set\`" \
     '[a.qvmtest:10] no seeds are no test' "[a.qvmtest:11] 'vm {' has no '}'"
+{ echo "$machine"; echo 'with set cpu-model none'; } | a_test
+runs 65 a.qvmtest
+says "[a.qvmtest:3] unknown CPU model 'none' (a57, a53, a72 or max)"
+{ echo "$machine"; echo 'with cpu'; echo 'matrix vcpus 1,2'; } | a_test
+runs 65 a.qvmtest
+says '[a.qvmtest:4] `matrix vcpus` is for VMs whose configuration has no `cpu`: this one has 1 of its own'
+{ echo "$machine"; echo 'matrix cpu-model a57,a99'; } | a_test
+runs 65 a.qvmtest
+says "[a.qvmtest:3] unknown CPU model 'a99'"
 a_test </dev/null
 runs 65 a.qvmtest
 says '[a.qvmtest:1] the test has nothing to run: `vm`, `from` or `trace`'
 runs 2 nowhere.qvmtest
+runs 2 nowhere.elf
+says "there is no 'nowhere.elf'"
+echo 'some text' >text.txt
+runs 2 text.txt
+says "'text.txt' is no test: neither"
+runs 2 both.qvmtest --junit nowhere/j.xml
+says "cannot open 'nowhere/j.xml'"
 runs 2 both.qvmtest:nope
 says "there is no test 'nope' in 'both.qvmtest'"
 runs 2 both.qvmtest --tags none
@@ -194,6 +209,13 @@ runs 2 both.qvmtest --junit both.qvmtest
 says "the report would replace the test 'both.qvmtest'"
 runs 2 --nope
 says "unknown option '--nope' of test"
+
+# Interrupted: what has run is reported
+printf 'limit 1000s\nexpect status 67\nvm { ram 0x40000000,128M load %s/endless.elf }\n' "$guests" >long.qvmtest
+status=0
+timeout -s INT 3 "$qvm" test "$guests/hello.elf" long.qvmtest --json i.json >"$work/out" 2>"$work/err" </dev/null || status=$?
+says '1 passed, 0 failed in ' 'qvm: interrupted: 1 of 2 tests have not ended'
+check 'its report' grep -q '"passed":1' i.json
 
 # Whoever started it is gone: so are the processes of its tests.
 rm -rf qvm-failures

@@ -196,6 +196,8 @@ struct config_reader {
     uint8_t *(*read_file)(void *context, const char *path, size_t *size, struct error *e);
     /* Value of an environment variable, borrowed, or NULL. */
     const char *(*env)(void *context, const char *name);
+    /* What errors call the file: borrowed; NULL, or a function that is NULL: its name without folders. */
+    const char *(*place)(void *context, const char *path);
     void *context;
     /* The board the VM will be on (hv/config/board_config.h): its regions are the asinfo entries,
      * its clusters and CPUs those that `cpu` can name. NULL: not known, so nothing has an asinfo

@@ -293,7 +293,8 @@ static void open_file(struct words *w)
     w->text = file;
     w->size = size;
     w->at = 0;
-    const char *name = w->whole_paths ? path : leaf;
+    const char *name = w->reader->place ? w->reader->place(w->reader->context, path) : NULL;
+    name = name ? name : leaf;
     w->place = (struct place){strings_keep(w->strings, name, strlen(name)), 1};
     if (at_text(w, "\xef\xbb\xbf")) /* the mark that some editors put before UTF-8 */
         w->at = 3;

@@ -32,7 +32,6 @@ struct words {
     const struct config_reader *reader;
     struct config_strings *strings;
     struct config_errors *errors;
-    bool whole_paths; /* in places, instead of leaf names */
     bool as_is;       /* nothing is substituted */
     /* What is being read now: a file, or a command-line word like a line of one. */
     const uint8_t *text; /* NULL: nothing */

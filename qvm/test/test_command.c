@@ -116,14 +116,13 @@ static bool may_write(const struct test_plan *p, const char *path, struct error 
     for (size_t i = 0; i < p->file_count; i++)
         if (host_same_file(path, p->files[i].path))
             return error_set(e, "the report would replace the test '%s'", path);
-    return may_overwrite(path, false, e);
+    return may_overwrite(path, false, e) && host_write_file(path, "", 0, e);
 }
 
-static void on_done(void *context, const struct test_case *c, size_t running)
+static void on_done(void *context, const struct test_case *c)
 {
     struct showing *s = context;
     struct bytes text = {0};
-    (void)running;
     s->totals.of[c->result.outcome]++;
     s->done++;
     if (s->progress)
@@ -134,6 +133,15 @@ static void on_done(void *context, const struct test_case *c, size_t running)
         fprintf(s->out, "[%zu/%zu]", s->done, s->count);
     fflush(s->out);
     bytes_free(&text);
+}
+
+static void on_wait(void *context, const struct test_case *c, uint64_t ns)
+{
+    const struct showing *s = context;
+    char title[512];
+    test_case_title(c, title, sizeof title);
+    fprintf(stderr, "%sqvm: %s runs for %u s now\n", s->progress ? "\r\033[K" : "", title,
+            (unsigned)(ns / 1000000000));
 }
 
 static bool put_file(const char *path, const struct bytes *text)
@@ -184,6 +192,18 @@ static bool is_dash(const char *path)
     return path && strcmp(path, "-") == 0;
 }
 
+/* Of those that have not ended reports say so. */
+static void mark_rest(struct test_plan *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct test_case *c = &p->cases[i];
+        if (c->host_ns)
+            continue;
+        c->result.outcome = TEST_SKIPPED;
+        snprintf(c->result.why, sizeof c->result.why, "interrupted");
+    }
+}
+
 static int run(struct test_plan *p, const struct test_arguments *a)
 {
     struct error e = {0};
@@ -199,7 +219,8 @@ static int run(struct test_plan *p, const struct test_arguments *a)
     uint64_t from = host_monotonic_ns();
     const struct test_workers_options options = {.at_once = (size_t)a->at_once,
                                                  .rebaseline = a->rebaseline};
-    test_workers_run(p, &options, on_done, &s);
+    const struct test_workers_listener listener = {on_done, on_wait, &s};
+    bool all = test_workers_run(p, &options, &listener);
     s.totals.host_ns = host_monotonic_ns() - from;
     host_folder_drop(TEST_FAILURES);
     struct bytes text = {0};
@@ -207,9 +228,14 @@ static int run(struct test_plan *p, const struct test_arguments *a)
     fwrite(text.data, 1, text.size, s.out);
     fflush(s.out);
     bytes_free(&text);
+    if (!all) {
+        fprintf(stderr, "qvm: interrupted: %zu of %zu tests have not ended\n", s.count - s.done,
+                s.count);
+        mark_rest(p);
+    }
     if (!write_reports(a, p, &s.totals))
         return STATUS_USAGE;
-    return s.totals.of[TEST_FAILED] ? STATUS_FAILURES : STATUS_OK;
+    return !all ? STATUS_POWER_CUT : s.totals.of[TEST_FAILED] ? STATUS_FAILURES : STATUS_OK;
 }
 
 int test_command(char *const *words, int count)

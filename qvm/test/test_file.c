@@ -298,8 +298,11 @@ static bool to_reason(struct test_parser *p, const struct word *word, int *reaso
         *reason = i;
         return true;
     }
-    return fail(p, word, "there are no guest exits '%.40s'%s; `all` counts all of them", word->text,
-                nearest_text(&nearest, text));
+    char all[200] = "";
+    for (unsigned i = 0; (name = vm_arches_exit_name(i)); i++)
+        text_add(all, sizeof all, "%s%s", i ? ", " : "", name);
+    return fail(p, word, "there are no guest exits '%.40s'%s: %s; `all` counts all of them",
+                word->text, nearest_text(&nearest, text), all);
 }
 
 static bool to_relation(struct test_parser *p, const struct word *word,
@@ -711,6 +714,12 @@ static const char *read_env(void *context, const char *name)
     return others->env ? others->env(others->context, name) : NULL;
 }
 
+static const char *same_name(void *context, const char *path)
+{
+    (void)context;
+    return path;
+}
+
 bool test_file_parse(struct test_file *f, const char *path, const void *text, size_t size,
                      const struct config_reader *reader, struct error *e)
 {
@@ -720,14 +729,14 @@ bool test_file_parse(struct test_file *f, const char *path, const void *text, si
     CHECK_ROOM(f->text);
     memcpy(f->text, text, size);
     struct test_parser p = {.file = f, .others = reader};
-    const struct config_reader own = {.read_file = read_text, .env = read_env, .context = &p};
+    const struct config_reader own = {
+        .read_file = read_text, .env = read_env, .place = same_name, .context = &p};
     const char *argument = strings_format(&f->strings, "@%s", path);
     p.words = (struct words){.arguments = &argument,
                              .count = 1,
                              .reader = &own,
                              .strings = &f->strings,
-                             .errors = &p.errors,
-                             .whole_paths = true};
+                             .errors = &p.errors};
     p.common = (struct test){.place = {f->path, 1}};
     parse_all(&p);
     bool ok = !p.errors.lines.count;
@@ -769,13 +778,8 @@ const char *test_words_name(struct test_file *f, struct test_words words)
 }
 
 /* Everything but the words is blank, so that they stay where they are. */
-static uint8_t *read_words(void *context, const char *path, size_t *size, struct error *e)
+static uint8_t *blank_others(const struct test_file *f, size_t from, size_t to, size_t *size)
 {
-    const struct test_words_reader *r = context;
-    const struct test_file *f = r->file;
-    size_t from, to;
-    if (path[0] != WORDS_MARK || sscanf(path + 1, "%zu-%zu/", &from, &to) != 2)
-        return r->others.read_file(r->others.context, path, size, e);
     uint8_t *text = malloc(f->size + 1);
     CHECK_ROOM(text);
     for (size_t i = 0; i < f->size; i++)
@@ -784,14 +788,52 @@ static uint8_t *read_words(void *context, const char *path, size_t *size, struct
     return text;
 }
 
+const char *test_text_name(struct test_file *f, unsigned line, const char *text)
+{
+    return strings_format(&f->strings, "@%c%u:%s", WORDS_MARK, line, text);
+}
+
+/* Behind so many line feeds that it is in that line. */
+static uint8_t *move_down(const char *text, unsigned line, size_t *size)
+{
+    size_t length = strlen(text);
+    uint8_t *moved = malloc(line + length);
+    CHECK_ROOM(moved && line > 0);
+    memset(moved, '\n', line - 1);
+    memcpy(moved + line - 1, text, length);
+    *size = line - 1 + length;
+    return moved;
+}
+
+static uint8_t *read_words(void *context, const char *path, size_t *size, struct error *e)
+{
+    const struct test_words_reader *r = context;
+    size_t from, to;
+    unsigned line;
+    if (path[0] == WORDS_MARK && sscanf(path + 1, "%zu-%zu/", &from, &to) == 2)
+        return blank_others(r->file, from, to, size);
+    if (path[0] == WORDS_MARK && sscanf(path + 1, "%u:", &line) == 1)
+        return move_down(strchr(path, ':') + 1, line, size);
+    return r->others.read_file(r->others.context, path, size, e);
+}
+
 static const char *words_env(void *context, const char *name)
 {
     const struct test_words_reader *r = context;
     return r->others.env ? r->others.env(r->others.context, name) : NULL;
 }
 
+static const char *words_place(void *context, const char *path)
+{
+    const struct test_words_reader *r = context;
+    return path[0] == WORDS_MARK ? r->file->path : NULL;
+}
+
 struct config_reader test_words_reader(struct test_words_reader *r)
 {
-    return (struct config_reader){
-        .read_file = read_words, .env = words_env, .board = r->others.board, .context = r};
+    return (struct config_reader){.read_file = read_words,
+                                  .env = words_env,
+                                  .place = words_place,
+                                  .board = r->others.board,
+                                  .context = r};
 }

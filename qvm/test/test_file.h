@@ -7,7 +7,7 @@
 #include "hv/config/config.h"
 #include "qvm/test/pattern.h"
 
-#define TEST_LIMIT_NS 10000000000u /* of a test that names none: 10 s of virtual time */
+#define TEST_LIMIT_NS 2000000000u /* of a test that names none: 2 s of virtual time */
 
 /* Words of a VM's configuration: a file's, or a range of the test's own text. */
 struct test_words {
@@ -115,7 +115,9 @@ struct test_words_reader {
     struct config_reader others;
 };
 struct config_reader test_words_reader(struct test_words_reader *r);
-/* "@..."; kept by the file. */
+/* "@...", both; kept by the file. The second is of a text that is none of the file's, in a line of
+ * it. */
 const char *test_words_name(struct test_file *f, struct test_words words);
+const char *test_text_name(struct test_file *f, unsigned line, const char *text);
 
 #endif

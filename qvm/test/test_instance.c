@@ -9,6 +9,7 @@
 #include "emu/check.h"
 #include "hv/config/config_strings.h"
 #include "hv/config/config_words.h"
+#include "hv/images/image.h"
 #include "hv/vm_arch.h"
 #include "qvm/ask/exit_replay.h"
 #include "qvm/beside.h"
@@ -96,10 +97,10 @@ struct runner {
     const struct test_run_options *options;
     struct test_words_reader words;
     struct config_reader reader;
-    char scratch[1024];           /* $env{QVM_TEST_DIR}; empty: nobody asked for it */
-    struct vm_words *vms;         /* owned */
-    const char *name;             /* for the trace */
-    struct bytes printed, before; /* of this run, and of the one that it has to repeat */
+    char scratch[1024];   /* $env{QVM_TEST_DIR}; empty: nobody asked for it */
+    struct vm_words *vms; /* owned */
+    const char *name;     /* for the trace */
+    struct bytes before;  /* what the run printed that is repeated */
     struct digest state;
     char board[1024], from[1024];
 };
@@ -125,19 +126,32 @@ static const char *read_env(void *context, const char *name)
     return *r->scratch ? r->scratch : NULL;
 }
 
-/* The words of a matrix, for each VM. */
+/* The words of a matrix, for each VM: where its statement is. */
 static const char *matrix_words(struct runner *r, size_t matrix)
 {
-    const char *name = r->test->matrices[matrix].name;
+    const struct test_matrix *m = &r->test->matrices[matrix];
     const char *value = value_of(r->test, r->instance, matrix);
-    if (strcmp(name, "vcpus") != 0)
-        return strings_format(&r->file->strings, "set %s %s", name, value);
     struct bytes words = {0};
-    for (unsigned long i = strtoul(value, NULL, 10); i; i--)
+    if (strcmp(m->name, "vcpus") != 0)
+        text_put(&words, "set %s %s", m->name, value);
+    for (unsigned long i = words.size ? 0 : strtoul(value, NULL, 10); i; i--)
         text_put(&words, "cpu ");
-    const char *text = strings_keep(&r->file->strings, (const char *)words.data, words.size);
+    bytes_put_int(&words, 0, 1);
+    const char *name = test_text_name(r->file, m->place.line, (const char *)words.data);
     bytes_free(&words);
-    return text;
+    return name;
+}
+
+/* How many vCPUs each VM must have; 0: any number. */
+static unsigned wanted_vcpus(const struct runner *r, struct place *place)
+{
+    const struct test *t = r->test;
+    for (size_t i = 0; i < t->matrix_count; i++) {
+        *place = t->matrices[i].place;
+        if (strcmp(t->matrices[i].name, "vcpus") == 0)
+            return (unsigned)strtoul(value_of(t, r->instance, i), NULL, 10);
+    }
+    return 0;
 }
 
 static void make_vms(struct runner *r)
@@ -258,6 +272,7 @@ static bool run_once(struct runner *r, const struct chaos *chaos, struct test_re
     watch.failed = has_failed;
     watch.context = &j;
     trace_path(r, kept, sizeof kept);
+    host_remove(kept); /* of a failure that is not one any more */
     struct trial trial = {.watch = &watch, .trace_path = kept};
     const struct session_options options = {
         .board = {.limit_ns = UINT64_MAX,
@@ -307,6 +322,68 @@ static void run_all(struct runner *r, struct test_result *result)
     } while (chaos.seed++ < t->chaos_seeds);
 }
 
+static void prepare(struct runner *run, struct test_file *f, const struct test *t, size_t instance)
+{
+    char board[1024];
+    *run = (struct runner){.file = f, .test = t, .instance = instance};
+    run->words = (struct test_words_reader){
+        .file = f, .others = {.read_file = read_beside, .env = read_env, .context = run}};
+    run->reader = test_words_reader(&run->words);
+    if (t->board) {
+        beside_find(t->board, f->path, board, sizeof board);
+        snprintf(run->board, sizeof run->board, "@%.1000s", board);
+    }
+    if (t->from)
+        beside_find(t->from, f->path, run->from, sizeof run->from);
+    make_vms(run);
+}
+
+static void finish(struct runner *run)
+{
+    free_vms(run);
+    bytes_free(&run->before);
+    if (*run->scratch)
+        host_scratch_remove(run->scratch);
+}
+
+static bool check_configs(struct runner *run, struct error *e)
+{
+    const struct test *t = run->test;
+    struct board_config board = {0};
+    const char *word = run->board;
+    struct place place = {0};
+    unsigned vcpus = wanted_vcpus(run, &place);
+    bool ok = !t->board || board_config_parse(&board, &word, 1, &run->reader, e);
+    run->reader.board = t->board ? &board : NULL;
+    for (size_t i = 0; ok && i < t->vm_count; i++) {
+        struct vm_config c;
+        ok = config_parse(&c, run->vms[i].words, run->vms[i].count, &run->reader, e);
+        if (ok && vcpus && c.cpu_count != vcpus)
+            ok = error_at(e, place.file, place.line,
+                          "`matrix vcpus` is for VMs whose configuration has no `cpu`: this one "
+                          "has %zu of its own",
+                          c.cpu_count - vcpus);
+        if (ok || c.cpu_count)
+            config_free(&c);
+    }
+    board_config_free(&board);
+    return ok;
+}
+
+bool test_instance_check(struct test_file *f, const struct test *t, size_t instance,
+                         struct error *e)
+{
+    struct runner run;
+    char why[256];
+    for (size_t i = 0; i < t->skip_count; i++)
+        if (is_skipped(&t->skips[i], f->path, why, sizeof why))
+            return true;
+    prepare(&run, f, t, instance);
+    bool ok = check_configs(&run, e);
+    finish(&run);
+    return ok || error_exit_status(e, STATUS_CONFIGURATION);
+}
+
 /* What differs is printed, and comes to whoever reads this process's output. */
 static void replay(const struct runner *r, struct test_result *result)
 {
@@ -327,11 +404,11 @@ static void replay(const struct runner *r, struct test_result *result)
     snprintf(result->trace, sizeof result->trace, "%s", path);
 }
 
-/* Watch and judge have the same context. */
 void test_instance_run(struct test_file *f, const struct test *t, size_t instance,
                        const struct test_run_options *options, struct test_result *r)
 {
-    char name[256], board[1024];
+    struct runner run;
+    char name[256];
     *r = (struct test_result){.outcome = TEST_PASSED};
     for (size_t i = 0; i < t->skip_count; i++)
         if (is_skipped(&t->skips[i], f->path, r->why, sizeof r->why)) {
@@ -340,28 +417,14 @@ void test_instance_run(struct test_file *f, const struct test *t, size_t instanc
         }
     r->why[0] = '\0';
     test_instance_name(t, instance, name, sizeof name);
-    struct runner run = {
-        .file = f, .test = t, .instance = instance, .options = options, .name = name};
-    run.words = (struct test_words_reader){
-        .file = f, .others = {.read_file = read_beside, .env = read_env, .context = &run}};
-    run.reader = test_words_reader(&run.words);
-    if (t->trace) {
+    prepare(&run, f, t, instance);
+    run.options = options;
+    run.name = name;
+    if (t->trace)
         replay(&run, r);
-        return;
-    }
-    if (t->board) {
-        beside_find(t->board, f->path, board, sizeof board);
-        snprintf(run.board, sizeof run.board, "@%.1000s", board);
-    }
-    if (t->from)
-        beside_find(t->from, f->path, run.from, sizeof run.from);
-    make_vms(&run);
-    run_all(&run, r);
-    free_vms(&run);
-    bytes_free(&run.printed);
-    bytes_free(&run.before);
-    if (*run.scratch)
-        host_scratch_remove(run.scratch);
+    else
+        run_all(&run, r);
+    finish(&run);
 }
 
 /* Without a file ----------------------------------------------------------------------------------
@@ -374,16 +437,35 @@ static bool parse_text(struct test_file *f, const char *path, const struct bytes
     return test_file_parse(f, path, text->data, text->size, &reader, e);
 }
 
+/* Which architecture it is for; NULL: it is no image, nor anything that looks like one. */
+static const struct vm_arch *arch_of_image(const uint8_t *head, size_t size)
+{
+    bool is_elf = size >= 20 && memcmp(head, "\177ELF", 4) == 0;
+    for (size_t i = 0; vm_arches[i]; i++) {
+        const struct image_format *kernel = vm_arches[i]->kernel;
+        if (is_elf ? vm_arches[i]->elf_machine == load_le(head + 18, 2)
+                   : kernel && range_inside(kernel->at, kernel->magic_size, size) &&
+                         memcmp(head + kernel->at, kernel->magic, kernel->magic_size) == 0)
+            return vm_arches[i];
+    }
+    return NULL;
+}
+
 bool test_file_of_image(struct test_file *f, const char *path, struct error *e)
 {
-    uint8_t head[20] = {0};
-    size_t size = host_read_start(path, head, sizeof head);
-    const struct vm_arch *arch = vm_arches[0];
-    if (size < sizeof head)
-        return error_set(e, "'%s' is no image", path);
-    for (size_t i = 0; memcmp(head, "\177ELF", 4) == 0 && vm_arches[i]; i++)
-        if (vm_arches[i]->elf_machine == load_le(head + 18, 2))
-            arch = vm_arches[i];
+    uint8_t head[64] = {0};
+    const char *end = strrchr(path, '.');
+    const struct vm_arch *arch = arch_of_image(head, host_read_start(path, head, sizeof head));
+    if (!arch && end && strcmp(end, ".bin") == 0)
+        arch = vm_arches[0];
+    if (!host_exists(path))
+        return error_set(e, "there is no '%s'", path);
+    if (!arch)
+        return error_set(
+            e,
+            "'%s' is no test: neither a *.qvmtest, nor a recording, nor an image (ELF, "
+            "a kernel's, *.bin) of an architecture that is modelled",
+            path);
     struct bytes text = {0};
     text_put(&text, "vm { %s load \"%s\" }", arch->bare_machine, path);
     bool ok = parse_text(f, path, &text, e);

@@ -10,6 +10,10 @@ size_t test_instances(const struct test *t);
 /* "boots[cpu-model=max,vcpus=2]", without the file's name; empty: the only one of the only test. */
 void test_instance_name(const struct test *t, size_t instance, char *name, size_t size);
 
+/* Does it say what can run at all? False: all mistakes of its configurations. */
+bool test_instance_check(struct test_file *f, const struct test *t, size_t instance,
+                         struct error *e);
+
 struct test_run_options {
     const char *failures; /* the folder where traces of failures go; it is there */
     bool rebaseline;

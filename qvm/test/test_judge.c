@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "emu/hash.h"
+#include "hv/config/config_words.h"
+#include "qvm/beside.h"
 #include "qvm/host/host.h"
 #include "qvm/beside.h"
 
@@ -15,6 +17,7 @@ struct judge {
     const struct trace_end *end;
     const char *path;
     bool rebaseline;
+    char ended[1400]; /* how, and where its vCPUs were */
 };
 
 /* The test ended the run, when it had seen enough. */
@@ -36,9 +39,16 @@ static void meet_end(struct test_watch *w)
 
 static bool judge_console(const struct judge *j, size_t i)
 {
-    const struct test_expectation *x = &j->w->test->expectations[i];
-    return j->w->is_met[i] || test_watch_fail(j->w, x->place, "/%s/ was not printed: %s",
-                                              x->pattern->text, j->end->sentence);
+    const struct test *t = j->w->test;
+    const struct test_expectation *x = &t->expectations[i];
+    if (j->w->is_met[i])
+        return true;
+    for (size_t k = i; k-- > 0;)
+        if (t->expectations[k].kind == EXPECT_CONSOLE)
+            return test_watch_fail(j->w, x->place, "/%s/ was not printed behind /%s/ (line %u): %s",
+                                   x->pattern->text, t->expectations[k].pattern->text,
+                                   t->expectations[k].place.line, j->ended);
+    return test_watch_fail(j->w, x->place, "/%s/ was not printed: %s", x->pattern->text, j->ended);
 }
 
 static bool judge_not(const struct judge *j, size_t i)
@@ -65,7 +75,7 @@ static bool judge_status(const struct judge *j, size_t i)
     const struct test_expectation *x = &j->w->test->expectations[i];
     return (uint64_t)j->end->exit_status == x->number ||
            test_watch_fail(j->w, x->place, "status %d, and not %" PRIu64 ": %s",
-                           j->end->exit_status, x->number, j->end->sentence);
+                           j->end->exit_status, x->number, j->ended);
 }
 
 static bool is_related(uint64_t a, enum test_relation relation, uint64_t b)
@@ -109,6 +119,19 @@ static bool judge_digest(const struct judge *j, size_t i)
            test_watch_fail(j->w, x->place, "the digest is %s", text);
 }
 
+static bool fail_fault(const struct judge *j, const struct test_expectation *x, const struct vm *vm)
+{
+    const struct lost_accesses *l = &vm->lost;
+    char first[64] = "";
+    if (l->page_count)
+        snprintf(first, sizeof first, "; the first page: guest-physical %#" PRIx64, l->pages[0].v);
+    return test_watch_fail(j->w, x->place,
+                           "%s: %" PRIu64 " %s that nobody answers, %" PRIu64
+                           " that its memory does not permit%s",
+                           vm->name, l->unanswered,
+                           text_plural(l->unanswered, "access", "accesses"), l->refused, first);
+}
+
 static bool judge_faults(const struct judge *j, size_t i)
 {
     const struct test_expectation *x = &j->w->test->expectations[i];
@@ -117,11 +140,7 @@ static bool judge_faults(const struct judge *j, size_t i)
         const struct vm *vm = b->vms[k];
         uint64_t refused = vm->exits[EXIT_FETCH] + vm->exits[EXIT_STAGE2];
         if (vm->lost.unanswered || vm->lost.refused || refused)
-            return test_watch_fail(j->w, x->place,
-                                   "%s: %" PRIu64 " accesses that nobody answers, %" PRIu64
-                                   " that its memory does not permit",
-                                   vm->name, vm->lost.unanswered,
-                                   vm->lost.refused > refused ? vm->lost.refused : refused);
+            return fail_fault(j, x, vm);
     }
     return true;
 }
@@ -161,6 +180,17 @@ static bool differs(const struct judge *j, const struct test_expectation *x,
                            line, is, was, path);
 }
 
+/* A new file goes where its name leads to, if there is such a folder, or beside the test. */
+static void find_output(const struct judge *j, const struct test_expectation *x, char *path,
+                        size_t size)
+{
+    char folder[1024];
+    beside_find(x->text, j->path, path, size);
+    snprintf(folder, sizeof folder, "%.*s", (int)(words_leaf_name(x->text) - x->text), x->text);
+    if (!host_exists(path) && !host_exists(*folder ? folder : "?"))
+        beside_path(x->text, j->path, path, size);
+}
+
 static bool judge_output(const struct judge *j, size_t i)
 {
     const struct test_expectation *x = &j->w->test->expectations[i];
@@ -168,13 +198,12 @@ static bool judge_output(const struct judge *j, size_t i)
     struct bytes wanted = {0};
     struct error e = {0};
     char path[1024];
-    beside_find(x->text, j->path, path, sizeof path);
-    if (j->rebaseline && !host_exists(path))
-        beside_path(x->text, j->path, path, sizeof path);
+    find_output(j, x, path, sizeof path);
     if (j->rebaseline)
         return host_write_file(path, printed->data, printed->size, &e) ||
                test_watch_fail(j->w, x->place, "%s", e.text);
-    bool ok = host_read_file(path, &wanted, &e) || test_watch_fail(j->w, x->place, "%s", e.text);
+    bool ok = host_read_file(path, &wanted, &e) ||
+              test_watch_fail(j->w, x->place, "%s (--rebaseline writes it)", e.text);
     if (ok && (wanted.size != printed->size ||
                (wanted.size && memcmp(wanted.data, printed->data, wanted.size) != 0)))
         ok = differs(j, x, printed, &wanted, path);
@@ -208,8 +237,8 @@ static bool judge_end(const struct judge *j)
     for (size_t i = 0; i < t->expectation_count; i++)
         is_expected |=
             t->expectations[i].kind == EXPECT_STATUS || t->expectations[i].kind == EXPECT_EXIT;
-    return is_expected || test_watch_fail(j->w, t->place, "%s (exit status %d)", j->end->sentence,
-                                          j->end->exit_status);
+    return is_expected ||
+           test_watch_fail(j->w, t->place, "%s (exit status %d)", j->ended, j->end->exit_status);
 }
 
 static bool judge_inputs(const struct judge *j)
@@ -220,17 +249,30 @@ static bool judge_inputs(const struct judge *j)
     const struct test_input *next = &t->inputs[j->w->sent];
     return test_watch_fail(j->w, next->place, "was not sent: %s%s%s%s", next->after ? "/" : "",
                            next->after ? next->after->text : "",
-                           next->after ? "/ was not printed; " : "", j->end->sentence);
+                           next->after ? "/ was not printed; " : "", j->ended);
+}
+
+/* As the final line of a run tells it. */
+static void say_how_it_ended(struct judge *j)
+{
+    const struct board *b = j->w->board;
+    char places[512] = "";
+    snprintf(j->ended, sizeof j->ended, "%s", j->end->sentence);
+    if (b->vm_count == 1 && b->vms[0]->was_stopped)
+        vm_places_text(b->vms[0], places, sizeof places);
+    if (*places)
+        text_add(j->ended, sizeof j->ended, " (%s)", places);
 }
 
 bool test_judge(struct test_watch *w, const struct trace_end *end, const char *path,
                 bool rebaseline)
 {
-    const struct judge j = {w, end, path, rebaseline};
+    struct judge j = {.w = w, .end = end, .path = path, .rebaseline = rebaseline};
     const struct test *t = w->test;
     if (w->has_failed)
         return false;
     meet_end(w);
+    say_how_it_ended(&j);
     for (size_t i = 0; i < t->expectation_count; i++)
         if (!judges[t->expectations[i].kind](&j, i))
             return false;

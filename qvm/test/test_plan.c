@@ -83,6 +83,25 @@ static void plan_test(struct test_plan *p, size_t number, size_t t, const char *
     }
 }
 
+/* Those from `at` on. What is wrong with several ways to run a test is told once. */
+static int check_planned(struct test_plan *p, size_t at)
+{
+    struct error last = {0};
+    int status = STATUS_OK;
+    for (; at < p->count; at++) {
+        const struct planned_test *t = &p->tests[at];
+        struct test_file *f = &p->files[t->file];
+        struct error e = {0};
+        if (test_instance_check(f, &f->tests[t->test], t->instance, &e))
+            continue;
+        status = e.exit_status;
+        if (strcmp(e.text, last.text) != 0)
+            report_error(&e, STATUS_CONFIGURATION);
+        last = e;
+    }
+    return status;
+}
+
 /* `only`: the test of that name, or one way to run it; NULL: all. */
 static int add_file(struct test_plan *p, const char *path, const char *only, const char *tags)
 {
@@ -96,8 +115,9 @@ static int add_file(struct test_plan *p, const char *path, const char *only, con
     for (size_t t = 0; t < p->files[number].count; t++)
         if (is_wanted(&p->files[number].tests[t], tags))
             plan_test(p, number, t, only);
-    if (!only || p->count > before)
-        return STATUS_OK;
+    int status = check_planned(p, before);
+    if (status || !only || p->count > before)
+        return status;
     error_set(&e, "there is no test '%s' in '%s' (qvm test --list %s)", only, path, path);
     return report_error(&e, STATUS_USAGE);
 }

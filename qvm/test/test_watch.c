@@ -290,7 +290,8 @@ static bool input(void *context, struct push *p)
         return false;
     if (!w->ends && now < w->due_tick) {
         const struct test_expectation *x = &t->expectations[w->expected];
-        test_watch_fail(w, x->place, "/%s/ did not come in time", x->pattern->text);
+        test_watch_fail(w, x->place, "/%s/ did not come within %" PRIu64 ".%09" PRIu64 " s",
+                        x->pattern->text, x->within_ns / 1000000000, x->within_ns % 1000000000);
         w->ends = true;
     }
     if (w->ends) {

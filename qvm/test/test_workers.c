@@ -14,6 +14,7 @@
 #define PRINTED_MAX ((size_t)1 << 20)             /* of a process: what is more is not kept */
 #define OTHERS_MAX  4096                          /* of that, what is shown */
 #define WATCHDOG_NS ((uint64_t)1800 * 1000000000) /* this program does not get on */
+#define TELL_NS     ((uint64_t)30 * 1000000000)   /* a test that takes longer is told of */
 #define TRACE_MAX   ((size_t)1 << 20)             /* a larger trace is shrunk, */
 #define SHRINK_NS   ((uint64_t)60 * 1000000000)   /* if that does not take longer */
 
@@ -21,7 +22,7 @@ struct worker {
     struct host_child *child; /* NULL: it has nothing to do */
     size_t number;            /* of the plan */
     struct bytes printed;
-    uint64_t began_ns, deadline_ns;
+    uint64_t began_ns, deadline_ns, tell_ns;
     bool was_late;
     bool shrinks; /* the test is over, its trace is made smaller */
 };
@@ -32,8 +33,7 @@ struct workers {
     struct worker *workers; /* owned */
     struct host_source *sources;
     size_t next, running;
-    void (*done)(void *context, const struct test_case *c, size_t running);
-    void *context;
+    const struct test_workers_listener *listener;
 };
 
 /* The parent's side -------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ static void finish(struct workers *w, struct worker *worker)
     c->host_ns = host_monotonic_ns() - worker->began_ns;
     worker->child = NULL;
     w->running--;
-    w->done(w->context, c, w->running);
+    w->listener->done(w->listener->context, c);
 }
 
 static bool start_child(struct worker *worker, char *const *arguments, uint64_t limit_ns,
@@ -81,6 +81,7 @@ static void start_test(struct workers *w, struct worker *worker)
     worker->number = w->next++;
     worker->began_ns = host_monotonic_ns();
     worker->shrinks = false;
+    worker->tell_ns = TELL_NS;
     w->running++;
     if (start_child(worker, arguments, WATCHDOG_NS, &e))
         return;
@@ -185,6 +186,11 @@ static void read_child(struct workers *w, struct worker *worker)
     if (worker->printed.size + size > PRINTED_MAX)
         bytes_clear(&worker->printed);
     bytes_put(&worker->printed, part, size);
+    uint64_t took_ns = host_monotonic_ns() - worker->began_ns;
+    if (!ended && took_ns > worker->tell_ns) {
+        worker->tell_ns *= 2;
+        w->listener->waits(w->listener->context, &w->plan->cases[worker->number], took_ns);
+    }
     if (ended)
         end_child(w, worker);
     else if (host_monotonic_ns() > worker->deadline_ns && !worker->was_late) {
@@ -206,25 +212,47 @@ static void wait_for_one(struct workers *w)
             read_child(w, &w->workers[i]);
 }
 
-void test_workers_run(struct test_plan *p, const struct test_workers_options *options,
-                      void (*done)(void *context, const struct test_case *c, size_t running),
-                      void *context)
+static bool is_interrupted(void)
 {
-    struct workers w = {.plan = p, .options = options, .done = done, .context = context};
+    enum host_signal signal;
+    bool any = false;
+    while ((signal = host_take_signal()) != HOST_SIGNAL_NONE)
+        any |= signal == HOST_SIGNAL_BUTTON || signal == HOST_SIGNAL_CUT;
+    return any;
+}
+
+static void end_all(struct workers *w)
+{
+    for (size_t i = 0; i < w->options->at_once; i++)
+        if (w->workers[i].child) {
+            host_child_kill(w->workers[i].child);
+            host_child_end(w->workers[i].child);
+        }
+}
+
+bool test_workers_run(struct test_plan *p, const struct test_workers_options *options,
+                      const struct test_workers_listener *listener)
+{
+    struct workers w = {.plan = p, .options = options, .listener = listener};
+    bool interrupted = false;
     w.workers = calloc(options->at_once, sizeof *w.workers);
     w.sources = calloc(options->at_once, sizeof *w.sources);
     CHECK_ROOM(w.workers && w.sources);
-    while (w.next < p->count || w.running) {
+    host_catch_signals();
+    while ((w.next < p->count || w.running) && !interrupted) {
         for (size_t i = 0; i < options->at_once; i++)
             if (!w.workers[i].child && w.next < p->count)
                 start_test(&w, &w.workers[i]);
         if (w.running)
             wait_for_one(&w);
+        interrupted = is_interrupted();
     }
+    end_all(&w);
     for (size_t i = 0; i < options->at_once; i++)
         bytes_free(&w.workers[i].printed);
     free(w.workers);
     free(w.sources);
+    return !interrupted;
 }
 
 /* The child's side --------------------------------------------------------------------------------

@@ -9,11 +9,17 @@ struct test_workers_options {
     bool rebaseline;
 };
 
-/* Runs all of the plan; `done` is told of each as it ends. A process that is killed, or does not
+/* Runs all of the plan, and tells of each as it ends. A process that is killed, or does not
  * end, is a test that failed. */
-void test_workers_run(struct test_plan *p, const struct test_workers_options *options,
-                      void (*done)(void *context, const struct test_case *c, size_t running),
-                      void *context);
+struct test_workers_listener {
+    void (*done)(void *context, const struct test_case *c);
+    /* One runs for so long, and goes on; told again after twice as long. */
+    void (*waits)(void *context, const struct test_case *c, uint64_t ns);
+    void *context;
+};
+/* False: a signal ended it, and the tests that had not ended by then. */
+bool test_workers_run(struct test_plan *p, const struct test_workers_options *options,
+                      const struct test_workers_listener *listener);
 /* What such a process does: the words behind TEST_WORKER_OPTION. */
 #define TEST_WORKER_OPTION "--one"
 int test_workers_one(char *const *words, int count);
