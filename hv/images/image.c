@@ -56,12 +56,25 @@ static void include(struct loaded_image *image, uint64_t start, uint64_t end)
         image->end = end;
 }
 
+/* Where the VM's memory is, for people: the first range of it. */
+static const char *memory_text(const struct vm *vm, char text[64])
+{
+    const struct ram_config *first = vm->config->rams;
+    if (!vm->config->ram_count)
+        snprintf(text, 64, "there is none");
+    else
+        snprintf(text, 64, "from %#" PRIx64 " to %#" PRIx64 "%s", first->start,
+                 first->start + first->length - 1, vm->config->ram_count > 1 ? ", and more" : "");
+    return text;
+}
+
 /* PT_LOAD: to its physical address. */
 static bool load_segment(struct placement *p, const struct load_config *load, const struct bytes *f,
                          const uint8_t *header, struct error *e)
 {
     uint64_t offset = load_le(header + 8, 8), at = load_le(header + 24, 8),
              size = load_le(header + 32, 8), memory_size = load_le(header + 40, 8);
+    char memory[64];
     if (!range_inside(offset, size, f->size))
         return error_at(e, load->place.file, load->place.line,
                         "'%s': an ELF segment, %#" PRIx64 " bytes at %#" PRIx64
@@ -76,8 +89,8 @@ static bool load_segment(struct placement *p, const struct load_config *load, co
             vm_write(p->vm, gpa(at), f->data + offset, size)) ||
            error_at(e, load->place.file, load->place.line,
                     "'%s': an ELF segment, %#" PRIx64 " bytes at guest-physical %#" PRIx64
-                    ", does not fit into guest memory",
-                    load->path, memory_size, at);
+                    ", does not fit into guest memory (%s)",
+                    load->path, memory_size, at, memory_text(p->vm, memory));
 }
 
 /* ELF64, little-endian, of the VM's architecture. */
