@@ -56,6 +56,8 @@ static bool read_part(int fd, size_t most, struct bytes *out)
     return got >= 0;
 }
 
+#define READ_MAX ((size_t)1 << 30) /* macOS refuses more than INT_MAX bytes at once */
+
 /* As many bytes as the file says that it has, without a copy; then those it has got since, or all
  * that a stream has. */
 static bool read_all(int fd, const char *path, uint64_t likely, struct bytes *out, struct error *e)
@@ -67,7 +69,7 @@ static bool read_all(int fd, const char *path, uint64_t likely, struct bytes *ou
         return error_exit_status(e, STATUS_NOT_STARTED);
     }
     for (size_t left = (size_t)likely; left; left -= (size_t)got, out->size += (size_t)got) {
-        got = read(fd, out->data + out->size, left);
+        got = read(fd, out->data + out->size, left < READ_MAX ? left : READ_MAX);
         if (got <= 0)
             break;
     }
