@@ -1,6 +1,13 @@
 # What is installed, and packages of it: `cmake --install`, `cpack -G DEB`.
 include(GNUInstallDirs)
 install(TARGETS qvm RUNTIME)
+if(WIN32 AND NOT CMAKE_CROSSCOMPILING) # a Windows has none of its libraries
+  get_filename_component(folder ${CMAKE_C_COMPILER} DIRECTORY)
+  install(CODE "
+    file(GET_RUNTIME_DEPENDENCIES EXECUTABLES $<TARGET_FILE:qvm> RESOLVED_DEPENDENCIES_VAR libraries
+         DIRECTORIES \"${folder}\" PRE_EXCLUDE_REGEXES ^api-ms- ^ext-ms- POST_EXCLUDE_REGEXES [Ss]ystem32)
+    file(INSTALL \${libraries} DESTINATION \${CMAKE_INSTALL_PREFIX}/bin)")
+endif()
 install(FILES README.md LICENSE packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN *.md) # README's links lead there
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/qvm)
@@ -46,8 +53,13 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "deterministic AArch64 emulator with a hyp
 set(CPACK_PACKAGE_DESCRIPTION "qvm runs virtual machines in software, the same on every host.
 A run can be recorded, and a recording replays exactly, in gdb also backwards.
 It answers questions about recordings, and runs tests of guests.")
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
+string(TOLOWER "${CMAKE_SYSTEM_NAME}" system)
+string(REPLACE darwin macos system "${system}")
+string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" processor)
+string(REGEX REPLACE "^(amd64|x86_64)$" x86-64 processor "${processor}")
+string(REGEX REPLACE "^aarch64$" arm64 processor "${processor}")
+set(CPACK_PACKAGE_FILE_NAME qvm-${PROJECT_VERSION}-${system}-${processor}) # as packaging/action.sh asks for
 set(CPACK_GENERATOR TGZ)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION otherosfs)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# setup.sh [--no-install] [--bench] [--cross] [--mingw] [--guests-tools]: what building and checking needs.
+# setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--guests-tools]: what building and checking needs.
 # On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 into the cache folder
 # (QVM_CACHE), where cmake/Dependencies.cmake finds it: from a newer suite, or else upstream's pinned
 # release, which is built.
 #   --no-install     changes nothing; says what is missing
+#   --to-build       only what building needs, and nothing for ./check
 #   --bench          also the peer that is measured against (QEMU)
 #   --cross          also compilers for other hosts (scripts/cross.sh), and what runs them here
 #   --mingw          also the compiler for Windows (scripts/mingw.sh), and what runs its programs here
@@ -16,7 +17,7 @@ cd "$(dirname "$0")/.."
 to_build="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libfdt-dev libzstd-dev
     zlib1g-dev libxxhash-dev check python3"
 to_check="clang libclang-rt-dev lld git ca-certificates cpio zstd cppcheck clang-tidy clang-format
-    valgrind device-tree-compiler mandoc man-db shellcheck"
+    valgrind device-tree-compiler mandoc man-db shellcheck python3-yaml"
 unicorn_minimum=2.1.3
 log=build/logs/setup-apt.log
 install=yes
@@ -24,6 +25,7 @@ install=yes
 for argument in "$@"; do
     case "$argument" in
     --no-install) install=no ;;
+    --to-build) to_check="git ca-certificates" ;; # of upstream's release
     --bench) to_check="$to_check qemu-system-arm" ;;
     --cross)
         to_check="$to_check gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
@@ -31,7 +33,7 @@ for argument in "$@"; do
         ;;
     --mingw) to_check="$to_check gcc-mingw-w64-x86-64-win32 wine64" ;;
     --guests-tools) to_check="$to_check gcc-aarch64-linux-gnu" ;;
-    *) echo "usage: scripts/setup.sh [--no-install] [--bench] [--cross] [--mingw] [--guests-tools]" >&2; exit 2 ;;
+    *) echo "usage: scripts/setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--guests-tools]" >&2; exit 2 ;;
     esac
 done
 

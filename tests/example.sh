@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 mkdir -p "$out"
 awk '/^```c$/ && !done { inside = 1; next } /^```$/ { if (inside) done = 1; inside = 0 } inside' \
     docs/writing-a-vdev.md >"$out/counter.c"
-sed -e 's/^extern const struct vdev_type exit_type;/&\nextern const struct vdev_type counter_type;/' \
+sed -e 's/^extern const struct vdev_type exit_type;/&\
+extern const struct vdev_type counter_type;/' \
     -e 's/&exit_type,/& \&counter_type,/' vdev/all.c >"$out/all.c"
 grep -q '&counter_type' "$out/all.c" || { echo "example.sh: vdev/all.c has another form" >&2; exit 1; }
