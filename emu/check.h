@@ -16,7 +16,18 @@ struct check_context {
     void *context;
     int exit_status;
 };
+/* Of this thread. */
 void check_set_context(const struct check_context *context);
+
+/* Of this thread: whoever uses a part of the program as a library and lives on when it is wrong. It
+ * is told instead of standard error, with the status that the program would have ended with, and
+ * does not return: what is on the stack below it is lost. NULL: nobody. */
+struct check_caller {
+    void (*stopped)(void *context, int exit_status, const char *sentence);
+    void *context;
+};
+/* Returns the one before. */
+const struct check_caller *check_set_caller(const struct check_caller *caller);
 
 _Noreturn void check_failed(const char *expression, const char *file, int line);
 
@@ -26,6 +37,7 @@ _Noreturn void check_stop(const char *what);
 /* The host has no more memory: said, and the end of the program. Before a machine runs that is a
  * shortage, status 64; behind its start the design safe state, as above. */
 #define CHECK_SHORTAGE_STATUS 64
+#define CHECK_FAILED_STATUS   96 /* what a caller that lives on is told of everything else */
 _Noreturn void check_shortage(void);
 
 /* For what an allocation gave. Where its size comes from a file or a guest the caller refuses it

@@ -126,7 +126,8 @@ sha256_blocks_x86(uint32_t h[8], const uint8_t *p, size_t count)
 /* Asked once: CPUID is slow where there is a hypervisor below us. */
 static bool cpu_has_sha(void)
 {
-    static enum { UNKNOWN, YES, NO } answer;
+    enum { UNKNOWN, YES, NO };
+    static _Atomic int answer; /* threads may ask at the same time: each finds the same */
     unsigned a, b, c, d;
     if (answer == UNKNOWN) {
         bool sse = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE4_1) && (c & bit_SSSE3);

@@ -8,7 +8,7 @@
 #include "cpu/unicorn/unicorn_engine.h"
 #include "emu/check.h"
 
-static char means[64]; /* of the last engine, for people */
+static _Thread_local char means[64]; /* of the last engine that was made, for people */
 
 /* Between runs PC is kept here: each run begins by setting it anyway. So it is in `carry_out`. */
 static uint64_t unicorn_pc(struct engine *e)
@@ -39,7 +39,7 @@ bool engine_is_built_in(void)
 
 const char *engine_interposed(void)
 {
-    static char text[112];
+    static _Thread_local char text[112];
     struct interposed works = interposed();
     int size = snprintf(
         text, sizeof text, "; interposed:%s%s%s%s", works.exit_checks ? " exit checks," : "",

@@ -9,7 +9,7 @@
 
 const char *engine_version(void)
 {
-    static char text[32];
+    static _Thread_local char text[32];
     unsigned v = uc_version(NULL, NULL);
     snprintf(text, sizeof text, "%u.%u.%u", v >> 24, v >> 16 & 0xff, v >> 8 & 0xff);
     return text;
@@ -17,7 +17,8 @@ const char *engine_version(void)
 
 /* Running -------------------------------------------------------------------------------------- */
 
-static struct engine *running;
+static _Thread_local struct engine *running;
+/* The same for all engines, and known from the first one that is made on. */
 static void (*leave_block)(void *library, uint32_t in_delay_slot);
 
 bool library_run(struct engine *e, uint64_t pc)
@@ -50,7 +51,8 @@ void library_stop_before_block(struct engine *e)
 
 void library_leaves_blocks_by(void (*leave)(void *library, uint32_t in_delay_slot))
 {
-    leave_block = leave;
+    if (leave_block != leave)
+        leave_block = leave;
 }
 
 void library_end_code(struct engine *e, const uint64_t *address)

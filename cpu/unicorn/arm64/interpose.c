@@ -1,7 +1,15 @@
 #include "cpu/unicorn/arm64/interpose.h"
 #include "cpu/unicorn/unicorn_engine.h"
 
+/* The same for all engines: what the first one finds while it is made is only read later, by
+ * whatever threads there are. */
 static struct interposed works;
+
+static void note(bool *fact)
+{
+    if (!*fact)
+        *fact = true;
+}
 
 #ifdef QVM_INTERPOSE
 /* Unicorn emits a check for a stop request behind every load and store: a call, for which all guest
@@ -11,7 +19,7 @@ void check_exit_request_aarch64(void *translation_context);
 void check_exit_request_aarch64(void *translation_context)
 {
     (void)translation_context;
-    works.exit_checks = true;
+    note(&works.exit_checks);
 }
 
 /* Called for each system instruction that has a hook. The library's own takes the word apart and
@@ -35,13 +43,13 @@ void helper_wfe_aarch64(void *record)
 
 void interposed_block_starts(void (*leave)(void *library, uint32_t in_delay_slot))
 {
-    works.block_starts = true;
+    note(&works.block_starts);
     library_leaves_blocks_by(leave);
 }
 
 void interposed_fills(void)
 {
-    works.fills = true;
+    note(&works.fills);
 }
 
 struct interposed interposed(void)

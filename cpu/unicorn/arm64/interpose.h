@@ -33,7 +33,7 @@ bool engine_fill(uint64_t va, int kind, bool unprivileged, struct filled_page *p
 void interposed_wfe(void);
 
 /* unicorn_checks.c: what wrapped.c asks while the library translates, in this order. */
-extern uint64_t engine_checks_now; /* what translated blocks are found by */
+extern _Thread_local uint64_t engine_checks_now; /* what translated blocks are found by */
 void interposed_translates_block(void);
 /* The instruction there, or what is translated in its place. */
 uint32_t interposed_translates(uint32_t word);

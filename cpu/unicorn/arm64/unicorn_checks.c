@@ -13,8 +13,8 @@
 
 #define WORD_UNDEFINED 0u
 
-uint64_t engine_checks_now;
-static struct engine *translating; /* the one that runs, if it makes checks */
+_Thread_local uint64_t engine_checks_now;
+static _Thread_local struct engine *translating; /* the one that runs, if it makes checks */
 
 void arm64_begin_run(struct engine *e)
 {

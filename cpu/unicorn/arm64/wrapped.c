@@ -99,8 +99,9 @@ WRAP(void *, tcg_global_mem_new_internal_aarch64, void *context, int type, varia
      intptr_t offset, const char *name)
 {
     void *record = REAL(tcg_global_mem_new_internal_aarch64)(context, type, base, offset, name);
-    if (strcmp(name, "sp") == 0)
-        sp_variable = (uintptr_t)record - (uintptr_t)context;
+    uintptr_t place = (uintptr_t)record - (uintptr_t)context;
+    if (strcmp(name, "sp") == 0 && sp_variable != place)
+        sp_variable = place;
     return record;
 }
 
