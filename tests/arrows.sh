@@ -14,6 +14,8 @@ declare -A below=(
     [vdev]="mmu emu"
     [hv]="vdev cpu mmu emu"
     [qvm]="hv vdev cpu mmu emu"
+    [include]=""
+    [library]="include qvm hv vdev cpu mmu emu"
 )
 # header pattern (extended regular expression) and the files that may include it
 libraries=(
@@ -49,7 +51,7 @@ violations() {
 # Prints "file:line:header" of every #include below the given folder.
 includes_of() {
     find "$1" -name '*.[ch]' -exec grep -HnE '^[[:space:]]*#[[:space:]]*include' {} + |
-        sed -E 's/^([^:]*:[0-9]*:).*include[[:space:]]*[<"]?([^>"]*)[>"]?.*/\1\2/'
+        sed -E 's/^([^:]*:[0-9]*:)[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]?([^>"]*)[>"]?.*/\1\2/'
 }
 
 all=
@@ -93,7 +95,7 @@ done
 # Headers that C has everywhere, compilers' for x86-64 (under the condition that it is one), and the
 # libraries' above; all others are an operating system's. The linker's part of replacing functions in
 # the engine is for hosts with ELF only, and built there only.
-everywhere='assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string'
+everywhere='assert|ctype|errno|inttypes|limits|setjmp|stdarg|stdbool|stddef|stdint|stdio|stdlib|string'
 everywhere="($everywhere|immintrin|cpuid|xxhash|zstd_errors)\.h"
 for library in "${libraries[@]}"; do
     everywhere+="|${library%|*}"

@@ -74,7 +74,7 @@ circles_of() {
 }
 
 bad=0
-for folder in emu mmu cpu vdev hv qvm; do
+for folder in emu mmu cpu vdev hv qvm library; do
     objects="$build/CMakeFiles/qvm_$folder.dir"
     [ "$folder" != qvm ] || objects="$build/CMakeFiles/qvm.dir"
     uses="$(uses_of "$objects")"

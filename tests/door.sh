@@ -41,7 +41,7 @@ for folder in emu mmu cpu vdev hv; do
 done
 while IFS= read -r object; do
     objects+=("$object")
-done < <(find "$build/CMakeFiles/qvm.dir/" -name '*.o' ! -name 'host_*.c.o')
+done < <(find "$build"/CMakeFiles/{qvm.dir,qvm_library.dir/library} -name '*.o' ! -name 'host_*.c.o')
 
 # Without objects there would be nothing to find.
 if ! imports="$(nm -A -u -P "${objects[@]}")" || [ ${#objects[@]} -le 5 ]; then

@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 # As clang-format leaves it, a function is from the line before its "{" to its "}", both alone in column 1.
-find emu mmu cpu vdev hv qvm -name '*.c' -exec awk '
+find emu mmu cpu vdev hv qvm library -name '*.c' -exec awk '
     FNR == 1 { begin = 0 }
     /^\{$/ { begin = FNR; name = before }
     /^\}$/ && begin { print FNR - begin - 1, FILENAME ": " name; begin = 0 }

@@ -31,6 +31,16 @@ refuses() {
     check "$*: nothing else" [ ! -s "$work/out" ]
 }
 
+check "the library" env QVM_LIBRARY="$(dirname "$qvm")/libqvm.so" PYTHONPATH=python python3 -B -c '
+import qvm
+assert not qvm.runs_guests()
+try:
+    qvm.Machine("configs/hello-arm64.qvmconf")
+except qvm.Error as e:
+    assert e.status == 64 and "built without Unicorn" in str(e), (e.status, e)
+else:
+    raise AssertionError("it makes a machine")'
+
 for trace in traces/*.qtrace; do
     same replay --exits "$trace"
     same info "$trace"
