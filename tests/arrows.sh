@@ -93,17 +93,17 @@ for library in "${libraries[@]}"; do
 done
 
 # Headers that C has everywhere, compilers' for x86-64 (under the condition that it is one), and the
-# libraries' above; all others are an operating system's. The linker's part of replacing functions in
-# the engine is for hosts with ELF only, and built there only.
+# libraries' above; all others are an operating system's. What the engine's library needs on one kind of
+# host is built there only.
 everywhere='assert|ctype|errno|inttypes|limits|setjmp|stdarg|stdbool|stddef|stdint|stdio|stdlib|string'
 everywhere="($everywhere|immintrin|cpuid|xxhash|zstd_errors)\.h"
 for library in "${libraries[@]}"; do
     everywhere+="|${library%|*}"
 done
-elf_only='cpu/unicorn/code_buffer\.c|cpu/unicorn/arm64/wrapped\.c'
+one_host='cpu/unicorn/code_buffer(_windows)?\.c|cpu/unicorn/arm64/wrapped\.c'
 violations "only qvm/host/ knows an operating system" < <(
     grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' --include='*.[ch]' "${!below[@]}" |
-        grep -vE "^(qvm/host/host_([a-z_]+\.c|windows\.h)|$elf_only):|<($everywhere)>")
+        grep -vE "^(qvm/host/host_([a-z_]+\.c|windows\.h)|$one_host):|<($everywhere)>")
 
 # Definitions of names that a header of some C library has: what includes what differs between them.
 # (No system call is called as a register of AArch64 is.)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unicorn/unicorn.h>
 
+#include "cpu/unicorn/code_buffer.h"
 #include "cpu/unicorn/unicorn_engine.h"
 #include "emu/check.h"
 
@@ -164,11 +165,15 @@ void library_close(struct engine *g)
         uc_close(g->uc);
 }
 
+/* The first mapping makes the buffer. */
 bool library_map(struct engine *g, uint64_t at, uint64_t size, void *host, bool writable,
                  const char *what, struct error *e)
 {
     uint32_t permits = UC_PROT_READ | UC_PROT_EXEC | (writable ? UC_PROT_WRITE : 0u);
-    return check_uc(uc_mem_map_ptr(g->uc, at, size, permits, host), what, e);
+    uc_err err = uc_mem_map_ptr(g->uc, at, size, permits, host);
+    if (err == UC_ERR_OK && !code_buffer_commit(CODE_BUFFER_BYTES))
+        err = UC_ERR_NOMEM;
+    return check_uc(err, what, e);
 }
 
 /* Hooks ---------------------------------------------------------------------------------------- */

@@ -862,7 +862,7 @@ static _Noreturn void lose_view(void)
 /* Of the kind that CHECK did not see. */
 static LONG WINAPI on_fault(EXCEPTION_POINTERS *at)
 {
-    char what[40];
+    char what[64];
     DWORD code = at->ExceptionRecord->ExceptionCode;
     SetUnhandledExceptionFilter(NULL);
     if (code == EXCEPTION_IN_PAGE_ERROR)
