@@ -44,15 +44,15 @@ char *windows_narrow(const wchar_t *text)
  * gets: it would also make "nul" and "a/b" names of files. */
 wchar_t *windows_path(const char *path)
 {
-    static const wchar_t local[] = L"\\\\?\\", remote[] = L"\\\\?\\UNC";
+    static const wchar_t prefix[] = L"\\\\?\\";
     wchar_t *name = windows_wide(path);
-    DWORD length = GetFullPathNameW(name, 0, NULL, NULL);
-    if (length < MAX_PATH - 12 || wcsncmp(name, L"\\\\", 2) == 0) /* 12: a folder's files as well */
+    DWORD size = GetFullPathNameW(name, 0, NULL, NULL);
+    if (size < MAX_PATH - 12 || wcsncmp(name, L"\\\\", 2) == 0) /* 12: a folder's files as well */
         return name;
-    wchar_t *whole = calloc(length + sizeof remote / sizeof remote[0], sizeof *whole);
+    wchar_t *whole = calloc(size + sizeof prefix / sizeof prefix[0], sizeof *whole);
     CHECK_ROOM(whole);
-    wcscpy(whole, local);
-    GetFullPathNameW(name, length, whole + wcslen(local), NULL);
+    wcscpy(whole, prefix);
+    GetFullPathNameW(name, size, whole + wcslen(prefix), NULL);
     free(name);
     return whole;
 }
@@ -754,13 +754,16 @@ const char *host_temporary_folder(void)
 {
     static char *folder;
     wchar_t path[MAX_PATH + 1];
-    free(folder);
     DWORD length = GetTempPathW(MAX_PATH + 1, path);
     if (length == 0 || length > MAX_PATH)
         wcscpy(path, L".");
     else if (path[length - 1] == '\\')
         path[length - 1] = 0;
-    return folder = windows_narrow(path);
+    free(folder);
+    folder = windows_narrow(path);
+    for (char *c = folder; (c = strchr(c, '\\'));)
+        *c = '/'; /* as the program puts behind it */
+    return folder;
 }
 
 /* In units of 100 ns. */

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# run.sh QVM [NAME...]: replays traces/*.qtrace, whole (only those, if any are named) and their guest
-# exits alone, two at a time. Each must end with the exit status that was recorded, which it does only
-# if every digest and every exit agrees.
+# run.sh QVM [--exits | NAME...]: replays traces/*.qtrace, whole (none with --exits; only those, if any
+# are named) and their guest exits alone, two at a time. Each must end with the exit status that was
+# recorded, which it does only if every digest and every exit agrees.
 set -uo pipefail
 export qvm
-qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM [NAME...]}")" || exit 2
+qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM [--exits | NAME...]}")" || exit 2
 shift
 whole=" $* "
 cd "$(dirname "$0")/../.." || exit 2

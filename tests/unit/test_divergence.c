@@ -1,16 +1,15 @@
 /* What a replay says whose machine is not what was recorded: a run of a small guest is recorded,
  * and replayed while the test changes one thing in the machine. The sentence must name it.
  * (Recordings that are changed on disk: tests/divergence.sh.) */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cpu/arm64/arm64_vcpu.h"
 #include "hv/snapshot/snapshot.h"
 #include "qvm/ask/divergence.h"
+#include "qvm/host/host_child.h"
 #include "qvm/session.h"
 #include "qvm/verdict.h"
 
@@ -69,11 +68,12 @@ static const uint32_t program[] = {
 /* Recording ---------------------------------------------------------------------------------------
  */
 
-static char folder[] = "/tmp/qvm-divergence-XXXXXX", image[64], trace[64];
+static char folder[200], image[220], trace[220];
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    struct error e = {0};
+    ck_assert_msg(host_scratch_make(folder, sizeof folder, &e), "%s", e.text);
     snprintf(image, sizeof image, "%s/image", folder);
     snprintf(trace, sizeof trace, "%s/trace", folder);
     FILE *f = fopen(image, "wb");
@@ -86,7 +86,7 @@ static void remove_folder(void)
 {
     remove(image);
     remove(trace);
-    remove(folder);
+    host_scratch_remove(folder);
 }
 
 /* What the recording holds. */

@@ -558,6 +558,26 @@ START_TEST(a_child_can_be_ended)
 }
 END_TEST
 
+/* Longer than some functions of some hosts have room for. */
+START_TEST(names_may_be_long)
+{
+    static char name[700];
+    struct error e = {0};
+    ck_assert_msg(host_scratch_make(folder, sizeof folder, &e), "%s", e.text);
+    strcpy(name, folder);
+    for (int i = 0; i < 4; i++) {
+        sprintf(name + strlen(name), "/%0100d", i);
+        ck_assert_msg(host_folder_make(name, &e), "%s", e.text);
+    }
+    strcat(name, "/file");
+    ck_assert_msg(host_write_file(name, "x", 1, &e), "%s", e.text);
+    check_contents(name, "x", 1);
+    ck_assert(host_exists(name));
+    host_scratch_remove(folder);
+    ck_assert(!host_exists(name) && !host_exists(folder));
+}
+END_TEST
+
 START_TEST(folders_are_made_read_and_removed)
 {
     struct error e = {0};
@@ -612,6 +632,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, a_debugger_comes_and_goes);
     tcase_add_test(t, a_child_is_this_program);
     tcase_add_test(t, a_child_can_be_ended);
+    tcase_add_test(t, names_may_be_long);
     tcase_add_test(t, folders_are_made_read_and_removed);
     Suite *s = suite_create("host");
     suite_add_tcase(s, t);
