@@ -78,3 +78,9 @@ void text_put_printable(struct bytes *out, const char *text, size_t size)
     if (size)
         hide_controls(out->data + begin, size);
 }
+
+bool text_ends_in(const char *text, const char *suffix)
+{
+    size_t size = strlen(text), tail = strlen(suffix);
+    return size > tail && strcmp(text + size - tail, suffix) == 0;
+}

@@ -33,6 +33,8 @@ char text_lower(char c);
  * among them. */
 bool text_equals_in_any_case(const char *word, const char *text, size_t length);
 
+/* Does it end so, with something before that? */
+bool text_ends_in(const char *text, const char *suffix);
 /* The word for so many: `one` of 1, `many` of all other numbers. */
 const char *text_plural(uint64_t count, const char *one, const char *many);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "emu/check.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config_help.h"
@@ -41,12 +42,6 @@ int help_answer(char *const *words, int count)
     else if (!config_help((const char *const *)words, (size_t)count - 1, &text, &e))
         return report_error(&e, STATUS_USAGE);
     return print(&text);
-}
-
-static bool ends_in(const char *word, const char *suffix)
-{
-    size_t size = strlen(word), tail = strlen(suffix);
-    return size > tail && strcmp(word + size - tail, suffix) == 0;
 }
 
 static int format_board(const char *const *words, size_t count, const struct config_reader *reader)
@@ -106,9 +101,9 @@ static int format_words(const char *board_path, char *const *words, size_t count
         all[i] = words[i];
     char *first = as_file(words[0]), *board = board_path ? as_file(board_path) : NULL;
     all[0] = first;
-    int status = ends_in(first, ".board") ? format_board(all, count, &reader)
-                 : board                  ? format_on_board(board, all, count)
-                                          : format_vm(all, count, &reader);
+    int status = text_ends_in(first, ".board") ? format_board(all, count, &reader)
+                 : board                       ? format_on_board(board, all, count)
+                                               : format_vm(all, count, &reader);
     free(board);
     free(first);
     free(all);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/disasm.h"
+#include "emu/text.h"
 #include "emu/check.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_help.h"
@@ -374,13 +375,6 @@ static bool parse_arguments(struct command_line *c, char **argv, struct error *e
     return true;
 }
 
-static bool ends_in_qvmconf(const char *word)
-{
-    static const char suffix[] = ".qvmconf";
-    size_t size = strlen(word), tail = sizeof suffix - 1;
-    return size > tail && strcmp(word + size - tail, suffix) == 0;
-}
-
 /* Cuts the words into VMs. The first word of a command names a file unless it is an option of the
  * language, as does each that ends in .qvmconf and is not marked with `@`: such a file begins the
  * next VM. */
@@ -388,8 +382,9 @@ static bool split_vms(struct command_line *c, struct error *e)
 {
     for (size_t i = 0; i < c->count; i++) {
         bool separator = strcmp(c->words[i], "+") == 0;
-        bool file = c->words[i][0] != '@' && !separator &&
-                    (ends_in_qvmconf(c->words[i]) || (i == 0 && !config_is_option(c->words[i])));
+        bool file =
+            c->words[i][0] != '@' && !separator &&
+            (text_ends_in(c->words[i], ".qvmconf") || (i == 0 && !config_is_option(c->words[i])));
         struct vm_words *last = c->vm_count ? &c->vms[c->vm_count - 1] : NULL;
         if (file)
             c->words[i] = as_file(c, c->words[i]);
@@ -593,7 +588,7 @@ static void say_unknown_command(const char *command)
     nearest_text(&nearest, text);
     fprintf(stderr, "qvm: unknown %s '%s'%s%s\n", command[0] == '-' ? "option" : "command", command,
             *text ? text : " (qvm --help lists them)",
-            ends_in_qvmconf(command) ? ": qvm run FILE runs a configuration" : "");
+            text_ends_in(command, ".qvmconf") ? ": qvm run FILE runs a configuration" : "");
 }
 
 static int answer(int argc, char **argv)

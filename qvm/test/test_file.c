@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "emu/array.h"
 #include "emu/check.h"
 #include "hv/config/config_errors.h"
@@ -117,12 +118,6 @@ static bool want_pattern(struct test_parser *p, const struct word *statement,
 /* What runs -------------------------------------------------------------------------------------
  */
 
-static bool ends_in(const char *word, const char *suffix)
-{
-    size_t size = strlen(word), tail = strlen(suffix);
-    return size > tail && strcmp(word + size - tail, suffix) == 0;
-}
-
 /* From the next word to the end of its line; or, if that is `{`, to the `}` that is a word. Who
  * reads it as a configuration substitutes. */
 static bool find_text(struct test_parser *p, const struct word *statement, struct test_words *text)
@@ -162,7 +157,7 @@ static bool file_is_next(struct test_parser *p)
     struct words_position before = words_position(&p->words);
     struct word word;
     p->words.as_is = true;
-    bool is_file = words_argument(&p->words, &word) && ends_in(word.text, ".qvmconf");
+    bool is_file = words_argument(&p->words, &word) && text_ends_in(word.text, ".qvmconf");
     p->words.as_is = false;
     words_return(&p->words, before);
     return is_file;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/text.h"
 #include "emu/array.h"
 #include "hv/board.h"
 #include "hv/config/config_numbers.h"
@@ -13,12 +14,6 @@
 #include "qvm/test/test_instance.h"
 
 #define DEPTH_MAX 32 /* folders in folders */
-
-static bool ends_in(const char *path, const char *suffix)
-{
-    size_t size = strlen(path), tail = strlen(suffix);
-    return size > tail && strcmp(path + size - tail, suffix) == 0;
-}
 
 static bool read_test(struct test_file *f, const char *path, struct error *e)
 {
@@ -32,9 +27,9 @@ static bool read_test(struct test_file *f, const char *path, struct error *e)
 
 bool test_plan_read(struct test_file *f, const char *path, struct error *e)
 {
-    return ends_in(path, ".qvmtest")  ? read_test(f, path, e)
-           : ends_in(path, ".qtrace") ? test_file_of_trace(f, path, e)
-                                      : test_file_of_image(f, path, e);
+    return text_ends_in(path, ".qvmtest")  ? read_test(f, path, e)
+           : text_ends_in(path, ".qtrace") ? test_file_of_trace(f, path, e)
+                                           : test_file_of_image(f, path, e);
 }
 
 static bool has_tag(const struct test *t, struct piece tag)
@@ -140,7 +135,8 @@ static int add_folder(struct test_plan *p, const char *path, const char *tags, u
         bool is_left_out = entry->name[0] == '.' || strcmp(entry->name, TEST_FAILURES) == 0;
         if (entry->is_folder && !is_left_out && depth < DEPTH_MAX)
             one = add_folder(p, inside, tags, depth + 1);
-        else if (!entry->is_folder && (ends_in(inside, ".qvmtest") || ends_in(inside, ".qtrace")))
+        else if (!entry->is_folder &&
+                 (text_ends_in(inside, ".qvmtest") || text_ends_in(inside, ".qtrace")))
             one = add_file(p, inside, NULL, tags);
         status = status ? status : one;
     }
