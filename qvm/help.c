@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/text.h"
 #include "emu/check.h"
+#include "emu/text.h"
 #include "hv/config/board_config.h"
 #include "hv/config/config_help.h"
 #include "qvm/config_files.h"

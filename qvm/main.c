@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cpu/disasm.h"
-#include "emu/text.h"
 #include "emu/check.h"
+#include "emu/text.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_help.h"
 #include "mmu/memory.h"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/text.h"
 #include "emu/array.h"
 #include "emu/check.h"
+#include "emu/text.h"
 #include "hv/config/config_errors.h"
 #include "hv/config/config_numbers.h"
 #include "hv/config/config_set.h"

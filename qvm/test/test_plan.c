@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/text.h"
 #include "emu/array.h"
+#include "emu/text.h"
 #include "hv/board.h"
 #include "hv/config/config_numbers.h"
 #include "qvm/config_files.h"
