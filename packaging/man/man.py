@@ -144,7 +144,8 @@ def main():
         fail("usage: man.py TEMPLATE VERSION PAGE")
     lines = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
     page = "\n".join(expanded(line) if line.startswith("@") else line for line in lines)
-    pathlib.Path(sys.argv[3]).write_text(tidy(page.replace("VERSION", sys.argv[2], 1)), encoding="ascii")
+    with open(sys.argv[3], "w", encoding="ascii", newline="\n") as out: # the same bytes on every host
+        out.write(tidy(page.replace("VERSION", sys.argv[2], 1)))
 
 
 main()
