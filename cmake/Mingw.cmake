@@ -5,7 +5,6 @@ include(${CMAKE_CURRENT_LIST_DIR}/Cache.cmake)
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc)
-set(CMAKE_C_FLAGS_INIT -D__USE_MINGW_ANSI_STDIO=1) # C's formats, not those of an older library
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
 set(CMAKE_FIND_ROOT_PATH ${QVM_CACHE}/mingw)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -75,7 +75,7 @@ bring_zlib() {
 bring_check() {
     sources check || return 1
     cmake -G Ninja -S "$folder" -B "$folder/build" "-DCMAKE_TOOLCHAIN_FILE=$PWD/cmake/Mingw.cmake" -DCMAKE_BUILD_TYPE=Release \
-        -DCHECK_ENABLE_TESTS=OFF -DINSTALL_CHECKMK=OFF "-DCMAKE_INSTALL_PREFIX=$temporary/check" &&
+        -DCHECK_ENABLE_TESTS=OFF -DINSTALL_CHECKMK=OFF -DCMAKE_C_FLAGS=-D__USE_MINGW_ANSI_STDIO=1 "-DCMAKE_INSTALL_PREFIX=$temporary/check" &&
         cmake --build "$folder/build" --target install || return 1
     cp "$temporary"/check/include/* "$temporary/root/include"
     cp "$temporary/check/lib/libcheck.a" "$temporary/root/lib"
