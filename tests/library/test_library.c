@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define BOARD "@configs/test-arm64.qvmconf"
 #define HELLO "configs/hello-arm64.qvmconf"
@@ -425,6 +427,41 @@ START_TEST(mistakes_are_said)
 }
 END_TEST
 
+/* How much address space this process has. */
+static uint64_t bytes_used(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    ck_assert(f && fscanf(f, "%lu", &pages) == 1);
+    fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Wherever it runs out: the call fails, the process lives, and later there is a machine. */
+START_TEST(shortages_are_errors)
+{
+    struct rlimit before, limit;
+    unsigned refused = 0;
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
+    limit = before;
+    uint64_t used = bytes_used();
+    for (uint64_t more = 0; more < (uint64_t)96 << 20; more += (uint64_t)3 << 20) {
+        struct qvm_error e = {0};
+        limit.rlim_cur = (rlim_t)(used + more);
+        ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+        struct qvm_machine *m = qvm_load_file(HELLO, NULL, &e);
+        ck_assert_int_eq(setrlimit(RLIMIT_AS, &before), 0);
+        refused += m == NULL;
+        ck_assert_msg(m || (e.status == QVM_NOT_STARTED && *e.text), "%d: %s", e.status, e.text);
+        qvm_free(m);
+    }
+    ck_assert_uint_gt(refused, 10);
+    struct qvm_machine *m = load(HELLO, NULL);
+    run_to(m, QVM_FOR_EVER, QVM_STOP_END);
+    qvm_free(m);
+}
+END_TEST
+
 START_TEST(files_and_logs_are_the_callers)
 {
     struct seen seen;
@@ -548,6 +585,7 @@ int main(void)
     tcase_add_test(t, registers_have_names);
     tcase_add_test(t, addresses_are_explained);
     tcase_add_test(t, mistakes_are_said);
+    tcase_add_test(t, shortages_are_errors);
     tcase_add_test(t, files_and_logs_are_the_callers);
     tcase_add_test(t, threads_do_not_see_each_other);
     tcase_add_test(t, machines_go_from_thread_to_thread);
