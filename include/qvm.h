@@ -60,8 +60,9 @@ struct qvm_snapshot;
 /* Statuses of errors: those that the program ends with in the same case (docs/command-line.md), */
 enum qvm_status {
     QVM_USAGE = 2,          /* the call makes no sense: what of it is in the text */
-    QVM_NOT_STARTED = 64,   /* a file or memory is missing, or this build has no engine */
-    QVM_CONFIGURATION = 65, /* something in a configuration: "[file:line] text", a line each */
+    QVM_NOT_STARTED = 64,   /* the host lacks memory, or a file that is needed */
+    QVM_CONFIGURATION = 65, /* something in a configuration: "[file:line] text", a line each; or
+                             * this build has no engine for it */
     QVM_FAILED = 96,        /* the library is wrong */
 };
 

@@ -37,7 +37,7 @@ assert not qvm.runs_guests()
 try:
     qvm.Machine("configs/hello-arm64.qvmconf")
 except qvm.Error as e:
-    assert e.status == 64 and "built without Unicorn" in str(e), (e.status, e)
+    assert e.status == 65 and "built without Unicorn" in str(e), (e.status, e)
 else:
     raise AssertionError("it makes a machine")'
 
