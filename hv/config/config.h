@@ -196,7 +196,8 @@ struct config_reader {
     uint8_t *(*read_file)(void *context, const char *path, size_t *size, struct error *e);
     /* Value of an environment variable, borrowed, or NULL. */
     const char *(*env)(void *context, const char *name);
-    /* What errors call the file: borrowed; NULL, or a function that is NULL: its name without folders. */
+    /* What errors call the file, borrowed; a NULL, or no such function: its name without folders.
+     */
     const char *(*place)(void *context, const char *path);
     void *context;
     /* The board the VM will be on (hv/config/board_config.h): its regions are the asinfo entries,

@@ -32,7 +32,7 @@ struct words {
     const struct config_reader *reader;
     struct config_strings *strings;
     struct config_errors *errors;
-    bool as_is;       /* nothing is substituted */
+    bool as_is; /* nothing is substituted */
     /* What is being read now: a file, or a command-line word like a line of one. */
     const uint8_t *text; /* NULL: nothing */
     size_t size, at;
