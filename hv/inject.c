@@ -2,6 +2,7 @@
  * instruction of the board, before anything else does at that moment, so that what is done follows
  * from the instruction count alone: a snapshot has no more to say of them. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "hv/config/config_text.h"
 #include "hv/hv_internal.h"
@@ -36,7 +37,7 @@ static const char *flip_register(struct vm *vm, const struct inject_config *inje
 {
     struct vcpu *v = vm->vcpus[inject->vcpu], *loaded = vm->board->current;
     unsigned id = vcpu_register_find(vm->arch->cpu, inject->name);
-    struct vcpu_registers r;
+    struct vcpu_registers r, now;
     if (!v->on)
         return "the vCPU is off";
     vcpu_read_registers(v, loaded, &r);
@@ -44,7 +45,10 @@ static const char *flip_register(struct vm *vm, const struct inject_config *inje
     if (!vcpu_registers_are_possible(v, loaded, &r))
         return "the architecture has no such state";
     vcpu_write_registers(v, loaded, &r);
-    return NULL;
+    vcpu_read_registers(v, loaded, &now);
+    return memcmp(now.value[id], r.value[id], sizeof now.value[id]) == 0
+               ? NULL
+               : "the register has no such bit";
 }
 
 static const char *unmap(struct vm *vm, const struct inject_config *inject)

@@ -62,7 +62,9 @@ static bool unmap(struct parser *p, const struct word *word, struct inject_confi
     return parser_number(p, word, start, NUMBER_ADDRESS, &inject->start) &&
            parser_number(p, word, rest, NUMBER_LENGTH, &inject->length) &&
            parser_aligned(p, word, "start", inject->start) &&
-           parser_aligned(p, word, "length", inject->length);
+           parser_aligned(p, word, "length", inject->length) &&
+           (range_inside(inject->start, inject->length, GUEST_SPACE) ||
+            parser_error(p, word, "the range ends beyond the guest's 48-bit addresses"));
 }
 
 static bool of_device(struct parser *p, const struct word *word, struct inject_config *inject)

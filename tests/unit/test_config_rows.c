@@ -162,6 +162,8 @@ static const struct {
     {"inject refuse gic", AT "inject: `at count=N` is missing"},
     {"inject unmap 0x1000 at insn=1", AT "'unmap' wants START,LENGTH, not '0x1000'"},
     {"inject unmap 0x1000,0 at insn=1", AT "inject: nothing would be unmapped"},
+    {"inject unmap 0xfffffffff000,0x2000 at insn=1",
+     AT "the range ends beyond the guest's 48-bit addresses"},
     {"inject flip gpa:0x1000,1", AT "inject: `at insn=N` is missing"},
     {"inject flip gpa:0x1000,1 at 5", AT "'at' wants insn=N here, not '5'"},
     {"inject flip gpa:0x1000,1 at insn=0",
