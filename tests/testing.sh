@@ -100,6 +100,7 @@ fails 'expect status 67' '[a.qvmtest:3] status 0, and not 67: the guest powered 
 fails 'expect exit 32' '[a.qvmtest:3] exit status 0, and not 32'
 fails 'expect exits mmio < 5' 'guest exits mmio, and not less than 5'
 fails 'send "x" after /Goodbye/' '[a.qvmtest:3] was not sent: /Goodbye/ was not printed; the guest powered off'
+fails 'expect console /Hello/ expect console /^ from/' '[a.qvmtest:3] /^ from/ was not printed behind /Hello/ (line 3)'
 fails 'limit 20ns' 'time limit reached'
 fails 'limit 10 instructions' 'instruction limit reached'
 fails 'expect console /x/ of another' "[a.qvmtest:3] there is no VM 'another'"
@@ -111,6 +112,40 @@ check 'the golden file' grep -q '^Hello from EL1' golden.txt
 sed -i 's/EL1/EL2/' golden.txt
 runs 1 a.qvmtest
 says "line 1 of what was printed is 'Hello from EL1', and 'Hello from EL2' in golden.txt"
+
+# Names: each trace is the failure of one test, and any file name will do
+mkdir -p one two 'a "b"'
+{ echo "$machine"; echo 'expect status 67'; } | tee one/t.qvmtest >two/t.qvmtest
+sed -i 's/67/0/' two/t.qvmtest
+runs 1 -j1 one two
+check 'the trace of another test stays' [ -e "$(sed -n 's/.*qvm replay //p' "$work/out")" ]
+odd='a "b"/$env{x} #'
+cp "$guests/hello.elf" "$odd.bin"
+cp hello.qtrace "$odd.qtrace"
+echo "$machine" >"$odd.qvmtest"
+runs 0 "$odd.bin" 'a "b"'
+echo "$machine" >$'line\nfeed.qvmtest'
+runs 0 $'line\nfeed.qvmtest' --tap -
+check 'TAP: a name is in one line' [ "$(wc -l <"$work/out")" = 3 ]
+rm -r one two 'a "b"' $'line\nfeed.qvmtest'
+deep="$(printf 'deep/%.0s' {1..40})"
+mkdir -p "$deep"
+echo "$machine" >"$deep/t.qvmtest"
+runs 2 deep
+says "is too deep in its folders to be looked for: name it"
+runs 0 "$deep/t.qvmtest"
+rm -r deep
+mkdir odd
+mkfifo odd/fifo.qvmtest
+echo "$machine" >odd/t.qvmtest
+ln -s .. odd/loop
+runs 0 odd
+rm -r odd
+# As many at a time as the host has room for
+before="$(ulimit -Sn)"
+ulimit -Sn 16
+runs 0 both.qvmtest:twice -j 8
+ulimit -Sn "$before"
 
 # Reports
 runs 1 a.qvmtest both.qvmtest --junit j.xml --tap t.tap --json t.json --github
@@ -145,7 +180,10 @@ says '[a.qvmtest:3] was not sent: /nothing/ was not printed' '    | > secondAq'
 status=0
 limited 60 "$qvm" replay --verify qvm-failures/a.qvmtest.qtrace >/dev/null 2>"$work/err" || status=$?
 check 'its trace replays' [ $status = 0 ]
-sed -i 's/ send "never.*//' a.qvmtest
+sed -i 's/ send "never.*//; s/"first/"\\x4/; s/ q"/q"/' a.qvmtest
+runs 65 a.qvmtest
+says '[a.qvmtest:3] a backslash here is for'
+sed -i 's/"\\x4/"first/' a.qvmtest
 runs 0 a.qvmtest
 a_test <<END
 $echo
@@ -188,6 +226,19 @@ says '[a.qvmtest:4] `matrix vcpus` is for VMs whose configuration has no `cpu`: 
 { echo "$machine"; echo 'matrix cpu-model a57,a99'; } | a_test
 runs 65 a.qvmtest
 says "[a.qvmtest:3] unknown CPU model 'a99'"
+{ echo "$machine"; echo 'matrix cpu-model "a57 cpu",max'; } | a_test
+runs 65 a.qvmtest
+says "[a.qvmtest:3] unknown CPU model 'a57 cpu'"
+{ echo "$machine"; echo 'matrix vcpus 1,2,1'; echo 'matrix vcpus 1 matrix vcpus 2'; } | a_test
+runs 65 a.qvmtest
+says "[a.qvmtest:3] '1' is there twice" "[a.qvmtest:4] a second matrix of 'vcpus'"
+many="$(seq -s, 64)"
+{ echo "$machine"; printf 'matrix %s '"$many"'\n' counter-offset clock-rate grow-heap; } | a_test
+runs 65 a.qvmtest
+says '[a.qvmtest:5] the test would run in more than 4096 ways'
+{ echo "$machine"; echo 'limit 0s'; echo 'limit 0 instructions'; } | a_test
+runs 65 a.qvmtest
+says '[a.qvmtest:3] a limit of 0 leaves no time to run' '[a.qvmtest:4] a limit of 0 leaves no time to run'
 a_test </dev/null
 runs 65 a.qvmtest
 says '[a.qvmtest:1] the test has nothing to run: `vm`, `from` or `trace`'

@@ -26,6 +26,7 @@ bool host_output_is_terminal(void);
 struct host_entry {
     char *name;
     bool is_folder;
+    bool is_special; /* neither that nor a file: who reads a FIFO waits for somebody */
 };
 struct host_folder {
     struct host_entry *entries; /* owned */

@@ -54,10 +54,11 @@ static bool spawn(struct host_child *c, int in, int out, char *const *arguments)
         return false;
     bool ok = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO) == 0 &&
               posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0 &&
-              posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO) == 0 &&
-              posix_spawn(&c->pid, path, &actions, NULL, arguments, environ) == 0;
+              posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO) == 0;
+    int why_not = ok ? posix_spawn(&c->pid, path, &actions, NULL, arguments, environ) : ENOMEM;
     posix_spawn_file_actions_destroy(&actions);
-    return ok;
+    errno = why_not;
+    return why_not == 0;
 }
 
 /* Whose ends only those get that they are given to. */
@@ -162,12 +163,15 @@ static int by_name(const void *a, const void *b)
 }
 
 /* A link to a folder is none: it may lead around in a circle. */
-static bool is_own_folder(const char *folder, const char *name)
+static void find_kind(const char *folder, struct host_entry *entry)
 {
     char path[PATH_MAX];
     struct stat st;
-    int size = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return size > 0 && (size_t)size < sizeof path && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    int size = snprintf(path, sizeof path, "%s/%s", folder, entry->name);
+    if (size < 0 || (size_t)size >= sizeof path)
+        return;
+    entry->is_folder = lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    entry->is_special = stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode);
 }
 
 bool host_folder_read(const char *path, struct host_folder *f, struct error *e)
@@ -182,8 +186,8 @@ bool host_folder_read(const char *path, struct host_folder *f, struct error *e)
         f->entries = array_grow(f->entries, f->count, sizeof *f->entries);
         char *name = malloc(strlen(entry->d_name) + 1);
         CHECK_ROOM(name);
-        f->entries[f->count++] =
-            (struct host_entry){strcpy(name, entry->d_name), is_own_folder(path, entry->d_name)};
+        f->entries[f->count] = (struct host_entry){.name = strcpy(name, entry->d_name)};
+        find_kind(path, &f->entries[f->count++]);
     }
     closedir(folder);
     if (f->count)

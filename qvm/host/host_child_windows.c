@@ -195,8 +195,8 @@ static void put_entry(struct host_folder *f, const WIN32_FIND_DATAW *found)
     if (wcscmp(found->cFileName, L".") == 0 || wcscmp(found->cFileName, L"..") == 0)
         return;
     f->entries = array_grow(f->entries, f->count, sizeof *f->entries);
-    f->entries[f->count++] =
-        (struct host_entry){windows_narrow(found->cFileName), kind == FILE_ATTRIBUTE_DIRECTORY};
+    f->entries[f->count++] = (struct host_entry){.name = windows_narrow(found->cFileName),
+                                                 .is_folder = kind == FILE_ATTRIBUTE_DIRECTORY};
 }
 
 static char *joined(const char *folder, const char *name)

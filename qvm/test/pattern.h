@@ -41,7 +41,7 @@ struct pattern_search {
     uint64_t *seen;      /* owned: of each step, in which turn it was reached */
     unsigned count;
     uint64_t turn;
-    bool line_begins;
+    bool line_begins; /* at the next byte; so it is at first, if nobody says otherwise */
 };
 void pattern_search_begin(struct pattern_search *s, const struct pattern *p);
 void pattern_search_free(struct pattern_search *s);

@@ -138,8 +138,8 @@ static void on_done(void *context, const struct test_case *c)
 static void on_wait(void *context, const struct test_case *c, uint64_t ns)
 {
     const struct showing *s = context;
-    char title[512];
-    test_case_title(c, title, sizeof title);
+    char title[TEST_TITLE];
+    test_case_title(c, title);
     fprintf(stderr, "%sqvm: %s runs for %u s now\n", s->progress ? "\r\033[K" : "", title,
             (unsigned)(ns / 1000000000));
 }
@@ -180,8 +180,8 @@ static bool write_reports(const struct test_arguments *a, const struct test_plan
 static int list(const struct test_plan *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        char title[512];
-        test_case_title(&p->cases[i], title, sizeof title);
+        char title[TEST_TITLE];
+        test_case_title(&p->cases[i], title);
         printf("%s\n", title);
     }
     return STATUS_OK;

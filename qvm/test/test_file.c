@@ -16,7 +16,8 @@
 #include "hv/config/config_words.h"
 #include "hv/vm_arch.h"
 
-#define VALUES_MAX 64 /* of a matrix */
+#define VALUES_MAX 64   /* of a matrix */
+#define WAYS_MAX   4096 /* to run a test */
 
 struct test_parser {
     struct test_file *file;
@@ -239,9 +240,11 @@ static bool parse_limit(struct test_parser *p, const struct word *statement)
     struct word word, unit;
     if (!want(p, statement, "a time, such as 5s, or `N instructions`", &word))
         return false;
-    if (!take(p, "instructions", &unit))
-        return to_time(p, &word, &t->limit_ns);
-    return to_number(p, &word, UINT64_MAX, &t->limit_instructions);
+    bool is_time = !take(p, "instructions", &unit);
+    uint64_t *limit = is_time ? &t->limit_ns : &t->limit_instructions;
+    if (!(is_time ? to_time(p, &word, limit) : to_number(p, &word, UINT64_MAX, limit)))
+        return false;
+    return *limit || fail(p, &word, "a limit of 0 leaves no time to run");
 }
 
 /* Expectations ----------------------------------------------------------------------------------
@@ -409,7 +412,8 @@ static bool unescape(struct test_parser *p, const struct word *word, struct test
         } else if (found) {
             bytes_put(&out, &bytes[found - letters], 1);
             c++;
-        } else if (c[1] == 'x' && sscanf(c + 2, "%2x", &code) == 1 && c[3]) {
+        } else if (c[1] == 'x' && strspn(c + 2, "0123456789abcdefABCDEF") >= 2 &&
+                   sscanf(c + 2, "%2x", &code) == 1) {
             bytes_put_int(&out, code, 1);
             c += 3;
         } else {
@@ -450,6 +454,14 @@ static bool is_set_variable(const char *name)
     return false;
 }
 
+static bool has_text(const char *const *texts, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(texts[i], text) == 0)
+            return true;
+    return false;
+}
+
 /* "a,b,c" into strings of the file. */
 static bool split(struct test_parser *p, const struct word *word, const char ***values,
                   size_t *count)
@@ -461,10 +473,30 @@ static bool split(struct test_parser *p, const struct word *word, const char ***
             return fail(p, word, "'%.64s' has an empty part between its commas", word->text);
         if (*count == VALUES_MAX)
             return fail(p, word, "more than %d values", VALUES_MAX);
+        const char *value = strings_keep(&p->file->strings, piece.text, piece.size);
+        if (has_text(*values, *count, value))
+            return fail(p, word, "'%.64s' is there twice", value);
         *values = array_grow(*values, *count, sizeof **values);
-        (*values)[(*count)++] = strings_keep(&p->file->strings, piece.text, piece.size);
+        (*values)[(*count)++] = value;
     }
     return true;
+}
+
+/* How many ways there are to run it; more than WAYS_MAX: too many. */
+static size_t ways(const struct test *t)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < t->matrix_count && count <= WAYS_MAX; i++)
+        count *= t->matrices[i].count;
+    return count;
+}
+
+static bool has_matrix(const struct test *t, const char *name)
+{
+    for (size_t i = 0; i < t->matrix_count; i++)
+        if (strcmp(t->matrices[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 static bool parse_matrix(struct test_parser *p, const struct word *statement)
@@ -478,6 +510,8 @@ static bool parse_matrix(struct test_parser *p, const struct word *statement)
     if (strcmp(name.text, "vcpus") != 0 && !is_set_variable(name.text))
         return fail(p, &name, "'%.40s' is neither `vcpus` nor a variable of `set` (qvm set ?)",
                     name.text);
+    if (has_matrix(t, name.text))
+        return fail(p, &name, "a second matrix of '%.40s'", name.text);
     m.name = name.text;
     bool ok = split(p, &values, &m.values, &m.count);
     for (size_t i = 0; ok && i < m.count && strcmp(m.name, "vcpus") == 0; i++) {
@@ -489,7 +523,8 @@ static bool parse_matrix(struct test_parser *p, const struct word *statement)
     }
     t->matrices = array_grow(t->matrices, t->matrix_count, sizeof m);
     t->matrices[t->matrix_count++] = m; /* its values are freed with it, right or wrong */
-    return ok;
+    return ok && (ways(t) <= WAYS_MAX ||
+                  fail(p, statement, "the test would run in more than %d ways", WAYS_MAX));
 }
 
 static bool parse_chaos(struct test_parser *p, const struct word *statement)
@@ -722,7 +757,8 @@ bool test_file_parse(struct test_file *f, const char *path, const void *text, si
     f->path = strings_keep(&f->strings, path, strlen(path));
     f->text = malloc(size + 1);
     CHECK_ROOM(f->text);
-    memcpy(f->text, text, size);
+    if (size)
+        memcpy(f->text, text, size);
     struct test_parser p = {.file = f, .others = reader};
     const struct config_reader own = {
         .read_file = read_text, .env = read_env, .place = same_name, .context = &p};

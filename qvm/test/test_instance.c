@@ -8,6 +8,7 @@
 #include "cpu/engine.h"
 #include "emu/check.h"
 #include "hv/config/config_strings.h"
+#include "hv/config/config_text.h"
 #include "hv/config/config_words.h"
 #include "hv/images/image.h"
 #include "hv/vm_arch.h"
@@ -132,8 +133,10 @@ static const char *matrix_words(struct runner *r, size_t matrix)
     const struct test_matrix *m = &r->test->matrices[matrix];
     const char *value = value_of(r->test, r->instance, matrix);
     struct bytes words = {0};
-    if (strcmp(m->name, "vcpus") != 0)
-        text_put(&words, "set %s %s", m->name, value);
+    if (strcmp(m->name, "vcpus") != 0) {
+        text_put(&words, "set %s ", m->name);
+        config_text_word(&words, value);
+    }
     for (unsigned long i = words.size ? 0 : strtoul(value, NULL, 10); i; i--)
         text_put(&words, "cpu ");
     bytes_put_int(&words, 0, 1);
@@ -198,16 +201,26 @@ static void show_printed(const struct test_watch *w, struct test_result *r)
         while (at > 0 && b->size - at < room && lines <= SHOWN_LINES)
             lines += b->data[--at] == '\n' && at + 1 < b->size;
         at += lines > SHOWN_LINES;
-        memcpy(r->shown + used, b->data + at, b->size - at);
-        used += b->size - at;
-        r->shown[used] = '\0';
+        for (; at < b->size; at++)
+            r->shown[used++] = b->data[at] ? (char)b->data[at] : '?';
     }
+    r->shown[used] = '\0';
 }
 
-static bool is_repeated(const struct judged *j, const struct trace_end *end)
+/* All VMs', one behind the other. */
+static struct bytes all_printed(const struct test_watch *w)
 {
-    struct runner *r = j->runner;
-    const struct bytes *printed = &j->watch.printed[0];
+    struct bytes all = {0};
+    for (size_t i = 0; i < w->board->vm_count; i++) {
+        bytes_put_varint(&all, w->printed[i].size);
+        bytes_put(&all, w->printed[i].data, w->printed[i].size);
+    }
+    return all;
+}
+
+static bool is_repeated(const struct runner *r, const struct bytes *printed,
+                        const struct trace_end *end)
+{
     bool same = printed->size == r->before.size &&
                 (!printed->size || memcmp(printed->data, r->before.data, printed->size) == 0);
     return same && memcmp(&r->state, &end->state, sizeof end->state) == 0;
@@ -218,14 +231,15 @@ static bool has_failed(void *context, const struct trace_end *end)
     struct judged *j = context;
     struct test_result *r = j->result;
     bool is_second = r->has_run;
+    struct bytes printed = all_printed(&j->watch);
     bool ok = test_judge(&j->watch, end, j->runner->file->path, j->runner->options->rebaseline);
-    if (ok && is_second && !is_repeated(j, end))
+    if (ok && is_second && !is_repeated(j->runner, &printed, end))
         ok = test_watch_fail(&j->watch, j->watch.test->place,
                              "the second run ended otherwise: in instruction %" PRIu64
                              ", the first in %" PRIu64,
                              end->instructions, r->instructions);
-    bytes_clear(&j->runner->before);
-    bytes_put(&j->runner->before, j->watch.printed[0].data, j->watch.printed[0].size);
+    bytes_free(&j->runner->before);
+    j->runner->before = printed;
     j->runner->state = end->state;
     r->has_run = true;
     r->status = end->exit_status;
@@ -249,16 +263,26 @@ static void start(struct runner *r, const struct session_options *options)
         session_run(r->vms, r->test->vm_count, options);
 }
 
-/* NAME.qtrace, of letters that file names have everywhere. */
+/* NAME.qtrace, of letters that file names have everywhere, and not too many of them. A name that is
+ * not the test's own for that reason, or because its folder is left out, may be another test's,
+ * too: digits of a digest tell them apart. */
 static void trace_path(const struct runner *r, char *path, size_t size)
 {
-    char name[512];
-    snprintf(name, sizeof name, "%s%s%s", words_leaf_name(r->file->path), *r->name ? "." : "",
-             r->name);
+    const char *leaf = words_leaf_name(r->file->path), *dot = *r->name ? "." : "";
+    char name[200], digest[DIGEST_TEXT];
+    int length = snprintf(name, sizeof name, "%s%s%s", leaf, dot, r->name);
+    bool is_own = leaf == r->file->path && length < (int)sizeof name;
     for (char *c = name; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=", *c))
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=", *c)) {
             *c = '_';
-    snprintf(path, size, "%s/%s.qtrace", r->options->failures, name);
+            is_own = false;
+        }
+    struct bytes whole = {0};
+    text_put(&whole, "%s:%s:%zu", r->file->path, r->name, r->instance);
+    digest_text(sha256_of(whole.data, whole.size), digest);
+    bytes_free(&whole);
+    snprintf(path, size, "%s/%s%s%.8s.qtrace", r->options->failures, name, is_own ? "" : ".",
+             is_own ? "" : digest);
 }
 
 /* Under one seed, or none. False: it failed. */
@@ -467,7 +491,9 @@ bool test_file_of_image(struct test_file *f, const char *path, struct error *e)
             "a kernel's, *.bin) of an architecture that is modelled",
             path);
     struct bytes text = {0};
-    text_put(&text, "vm { %s load \"%s\" }", arch->bare_machine, path);
+    text_put(&text, "vm { %s load ", arch->bare_machine);
+    config_text_word(&text, path);
+    text_put(&text, " }");
     bool ok = parse_text(f, path, &text, e);
     bytes_free(&text);
     return ok;
@@ -476,7 +502,8 @@ bool test_file_of_image(struct test_file *f, const char *path, struct error *e)
 bool test_file_of_trace(struct test_file *f, const char *path, struct error *e)
 {
     struct bytes text = {0};
-    text_put(&text, "trace \"%s\"", words_leaf_name(path));
+    text_put(&text, "trace ");
+    config_text_word(&text, words_leaf_name(path));
     bool ok = parse_text(f, path, &text, e);
     bytes_free(&text);
     return ok;

@@ -8,7 +8,6 @@
 #include "hv/config/config_words.h"
 #include "qvm/beside.h"
 #include "qvm/host/host.h"
-#include "qvm/beside.h"
 
 #define SHOWN 60 /* characters of a line that differs */
 
@@ -154,7 +153,8 @@ static void show_line(const uint8_t *data, size_t size, char text[SHOWN + 1])
     size_t length = 0;
     while (length < size && length < SHOWN && data[length] != '\n' && data[length] != '\r')
         length++;
-    memcpy(text, data, length);
+    if (length)
+        memcpy(text, data, length);
     text[length] = '\0';
     text_make_printable(text);
 }
@@ -199,6 +199,9 @@ static bool judge_output(const struct judge *j, size_t i)
     struct error e = {0};
     char path[1024];
     find_output(j, x, path, sizeof path);
+    if (printed->size == TEST_PRINTED_MAX)
+        return test_watch_fail(j->w, x->place, "more than %zu MB were printed, which are not kept",
+                               TEST_PRINTED_MAX >> 20);
     if (j->rebaseline)
         return host_write_file(path, printed->data, printed->size, &e) ||
                test_watch_fail(j->w, x->place, "%s", e.text);
@@ -247,9 +250,10 @@ static bool judge_inputs(const struct judge *j)
     if (j->w->sent == t->input_count)
         return true;
     const struct test_input *next = &t->inputs[j->w->sent];
-    return test_watch_fail(j->w, next->place, "was not sent: %s%s%s%s", next->after ? "/" : "",
-                           next->after ? next->after->text : "",
-                           next->after ? "/ was not printed; " : "", j->ended);
+    if (j->w->sent < j->w->awaited)
+        return test_watch_fail(j->w, next->place, "was not sent: %s", j->ended);
+    return test_watch_fail(j->w, next->place, "was not sent: /%s/ was not printed; %s",
+                           next->after->text, j->ended);
 }
 
 /* As the final line of a run tells it. */

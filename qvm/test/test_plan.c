@@ -117,6 +117,13 @@ static int add_file(struct test_plan *p, const char *path, const char *only, con
     return report_error(&e, STATUS_USAGE);
 }
 
+static int refuse_deep(const char *path)
+{
+    struct error e = {0};
+    error_set(&e, "'%.200s...' is too deep in its folders to be looked for: name it", path);
+    return report_error(&e, STATUS_USAGE);
+}
+
 /* Everything is looked at, also behind a mistake. */
 static int add_folder(struct test_plan *p, const char *path, const char *tags, unsigned depth)
 {
@@ -130,14 +137,16 @@ static int add_folder(struct test_plan *p, const char *path, const char *tags, u
         const struct host_entry *entry = &folder.entries[i];
         char inside[1024];
         int one = STATUS_OK;
-        snprintf(inside, sizeof inside, "%s%s%s", is_here ? "" : path, is_here ? "" : "/",
-                 entry->name);
+        int length = snprintf(inside, sizeof inside, "%s%s%s", is_here ? "" : path,
+                              is_here ? "" : "/", entry->name);
         bool is_left_out = entry->name[0] == '.' || strcmp(entry->name, TEST_FAILURES) == 0;
-        if (entry->is_folder && !is_left_out && depth < DEPTH_MAX)
-            one = add_folder(p, inside, tags, depth + 1);
-        else if (!entry->is_folder &&
-                 (text_ends_in(inside, ".qvmtest") || text_ends_in(inside, ".qtrace")))
-            one = add_file(p, inside, NULL, tags);
+        bool is_test =
+            text_ends_in(entry->name, ".qvmtest") || text_ends_in(entry->name, ".qtrace");
+        bool is_deep = length >= (int)sizeof inside || depth == DEPTH_MAX;
+        if (entry->is_folder && !is_left_out)
+            one = is_deep ? refuse_deep(inside) : add_folder(p, inside, tags, depth + 1);
+        else if (!entry->is_folder && !entry->is_special && is_test)
+            one = is_deep ? refuse_deep(inside) : add_file(p, inside, NULL, tags);
         status = status ? status : one;
     }
     host_folder_free(&folder);

@@ -7,9 +7,10 @@
 #include "emu/json.h"
 #include "emu/text.h"
 
-void test_case_title(const struct test_case *c, char *text, size_t size)
+void test_case_title(const struct test_case *c, char text[TEST_TITLE])
 {
-    snprintf(text, size, "%s%s%s", c->path, *c->name ? ":" : "", c->name);
+    snprintf(text, TEST_TITLE, "%s%s%s", c->path, *c->name ? ":" : "", c->name);
+    text_make_printable(text);
 }
 
 /* For people --------------------------------------------------------------------------------------
@@ -45,8 +46,8 @@ static void put_escaped(const char *text, bool is_property, struct bytes *out)
 
 static void put_mark(const struct test_case *c, struct bytes *out)
 {
-    char title[512];
-    test_case_title(c, title, sizeof title);
+    char title[TEST_TITLE];
+    test_case_title(c, title);
     text_put(out, "::error file=");
     put_escaped(c->path, true, out);
     if (c->result.line)
@@ -81,8 +82,8 @@ static void put_time(uint64_t ns, struct bytes *out)
 void test_report_line(const struct test_case *c, bool marks, struct bytes *out)
 {
     static const char *const words[] = {"passed", "FAILED", "skipped"};
-    char title[512];
-    test_case_title(c, title, sizeof title);
+    char title[TEST_TITLE];
+    test_case_title(c, title);
     text_put(out, "%-8s %s  ", words[c->result.outcome], title);
     if (c->result.outcome == TEST_SKIPPED)
         text_put(out, "%s", c->result.why);
@@ -147,8 +148,8 @@ void test_report_tap(const struct test_case *cases, size_t count, struct bytes *
     text_put(out, "TAP version 14\n1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
         const struct test_case *c = &cases[i];
-        char title[512];
-        test_case_title(c, title, sizeof title);
+        char title[TEST_TITLE];
+        test_case_title(c, title);
         text_put(out, "%s %zu - ", c->result.outcome == TEST_FAILED ? "not ok" : "ok", i + 1);
         put_description(title, out);
         if (c->result.outcome == TEST_SKIPPED)

@@ -19,8 +19,9 @@ struct test_totals {
     uint64_t host_ns;
 };
 
-/* "tests/a.qvmtest:boots". */
-void test_case_title(const struct test_case *c, char *text, size_t size);
+/* "tests/a.qvmtest:boots", without what does something to terminals. */
+#define TEST_TITLE 1300
+void test_case_title(const struct test_case *c, char text[TEST_TITLE]);
 
 /* Lines for people; `marks`: with what GitHub makes annotations of. */
 void test_report_line(const struct test_case *c, bool marks, struct bytes *out);

@@ -97,23 +97,26 @@ static void look_for_next(struct test_watch *w)
 {
     const struct test *t = w->test;
     w->expected = next_expected(t, w->expected);
+    if (w->expected < t->expectation_count)
+        w->searches[w->expected].line_begins = !w->is_in_line[w->vms[w->expected]];
     if (is_complete(w)) {
         w->ends = true;
         do_soon(w);
     }
 }
 
-/* Sets up what the next input waits for. */
-static void prepare_input(struct test_watch *w)
+/* The next input that waits for something to be printed: those before it can be sent. */
+static void await_input(struct test_watch *w)
 {
     const struct test *t = w->test;
     pattern_search_free(&w->input_search);
-    w->sent_bytes = 0;
-    if (w->sent == t->input_count)
-        return;
-    if (t->inputs[w->sent].after)
-        pattern_search_begin(&w->input_search, t->inputs[w->sent].after);
-    else
+    while (w->awaited < t->input_count && !t->inputs[w->awaited].after)
+        w->awaited++;
+    if (w->awaited < t->input_count) {
+        pattern_search_begin(&w->input_search, t->inputs[w->awaited].after);
+        w->input_search.line_begins = !w->is_in_line[w->input_vms[w->awaited]];
+    }
+    if (w->sent < w->awaited)
         do_soon(w);
 }
 
@@ -161,19 +164,11 @@ static bool started(void *context, struct board *b, struct error *e)
     if (t->limit_instructions && t->limit_instructions < UINT64_MAX - b->vtime.instructions)
         b->options.limit_instructions = b->vtime.instructions + t->limit_instructions;
     look_for_next(w);
-    prepare_input(w);
+    await_input(w);
     return true;
 }
 
 /* What is printed ------------------------------------------------------------------------------ */
-
-static bool searched(struct pattern_search *s, const uint8_t *data, size_t size, size_t *at)
-{
-    while (*at < size)
-        if (pattern_search_byte(s, data[(*at)++]))
-            return true;
-    return false;
-}
 
 static void end_in_failure(struct test_watch *w)
 {
@@ -181,59 +176,60 @@ static void end_in_failure(struct test_watch *w)
     do_soon(w);
 }
 
-static void meet_expected(struct test_watch *w, unsigned vm, const uint8_t *data, size_t size)
+static void meet_expected(struct test_watch *w, unsigned vm, uint8_t byte)
 {
     const struct test *t = w->test;
-    size_t at = 0;
-    while (w->expected < t->expectation_count && w->vms[w->expected] == vm) {
-        const struct test_expectation *x = &t->expectations[w->expected];
-        if (!searched(&w->searches[w->expected], data, size, &at))
-            return;
-        if (now_ns(w) > x->within_ns) {
-            test_watch_fail(w, x->place,
-                            "/%s/ came after %" PRIu64 ".%09" PRIu64 " s, which is too late",
-                            x->pattern->text, now_ns(w) / 1000000000, now_ns(w) % 1000000000);
-            end_in_failure(w);
-            return;
-        }
-        w->is_met[w->expected++] = true;
-        look_for_next(w);
+    if (w->expected == t->expectation_count || w->vms[w->expected] != vm ||
+        !pattern_search_byte(&w->searches[w->expected], byte))
+        return;
+    const struct test_expectation *x = &t->expectations[w->expected];
+    if (now_ns(w) > x->within_ns) {
+        test_watch_fail(w, x->place,
+                        "/%s/ came after %" PRIu64 ".%09" PRIu64 " s, which is too late",
+                        x->pattern->text, now_ns(w) / 1000000000, now_ns(w) % 1000000000);
+        end_in_failure(w);
+        return;
     }
+    w->is_met[w->expected++] = true;
+    look_for_next(w);
 }
 
-static void meet_unwanted(struct test_watch *w, unsigned vm, const uint8_t *data, size_t size)
+static void meet_unwanted(struct test_watch *w, unsigned vm, uint8_t byte)
 {
     const struct test *t = w->test;
     for (size_t i = 0; i < t->expectation_count; i++) {
-        size_t at = 0;
         const struct test_expectation *x = &t->expectations[i];
-        if (x->kind != EXPECT_NOT || w->vms[i] != vm || !searched(&w->searches[i], data, size, &at))
+        if (x->kind != EXPECT_NOT || w->vms[i] != vm || !pattern_search_byte(&w->searches[i], byte))
             continue;
         test_watch_fail(w, x->place, "/%s/ was printed", x->pattern->text);
         end_in_failure(w);
     }
 }
 
-static void look_for_input(struct test_watch *w, unsigned vm, const uint8_t *data, size_t size)
+static void meet_awaited(struct test_watch *w, unsigned vm, uint8_t byte)
 {
-    size_t at = 0;
-    if (!w->input_search.pattern || vm != w->input_vms[w->sent] ||
-        !searched(&w->input_search, data, size, &at))
+    if (!w->input_search.pattern || vm != w->input_vms[w->awaited] ||
+        !pattern_search_byte(&w->input_search, byte))
         return;
-    pattern_search_free(&w->input_search);
-    do_soon(w);
+    w->awaited++;
+    await_input(w);
 }
 
+/* What is looked for next is so behind this byte, however many a device prints at once. */
 static void output(void *context, unsigned vm, const void *data, size_t size)
 {
     struct test_watch *w = context;
+    const uint8_t *bytes = data;
     if (!w->board || w->ends)
         return;
-    if (w->printed[vm].size + size <= TEST_PRINTED_MAX)
-        bytes_put(&w->printed[vm], data, size);
-    meet_unwanted(w, vm, data, size);
-    meet_expected(w, vm, data, size);
-    look_for_input(w, vm, data, size);
+    size_t room = TEST_PRINTED_MAX - w->printed[vm].size;
+    bytes_put(&w->printed[vm], data, size < room ? size : room);
+    for (size_t i = 0; i < size && !w->ends; i++) {
+        w->is_in_line[vm] = bytes[i] != '\n';
+        meet_unwanted(w, vm, bytes[i]);
+        meet_expected(w, vm, bytes[i]);
+        meet_awaited(w, vm, bytes[i]);
+    }
 }
 
 /* What is sent --------------------------------------------------------------------------------- */
@@ -272,8 +268,10 @@ static void send_bytes(struct test_watch *w, struct push *p)
     if (w->sent_bytes < input->size)
         return;
     w->due_tick = EVENT_NEVER;
+    w->sent_bytes = 0;
     w->sent++;
-    prepare_input(w);
+    if (w->sent < w->awaited)
+        do_soon(w);
     look_for_next(w);
 }
 

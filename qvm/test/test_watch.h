@@ -25,7 +25,9 @@ struct test_watch {
     bool *is_met;                        /* owned: of each EXPECT_CONSOLE */
     unsigned *vms, *input_vms;           /* owned: of each expectation and input, its VM's number */
     size_t expected;                     /* which EXPECT_CONSOLE is looked for; or all are met */
-    struct pattern_search input_search;  /* of the next input's `after`; pattern NULL: none */
+    bool is_in_line[BOARD_VMS_MAX];      /* it has printed the start of a line */
+    size_t awaited;                      /* inputs before this one can be sent */
+    struct pattern_search input_search;  /* of its `after`; pattern NULL: there is none */
     size_t sent, sent_bytes;             /* inputs, and of the next its bytes */
     uint64_t due_tick;       /* of the next input, or of the end; EVENT_NEVER: nothing is due */
     bool ends, has_ended;    /* it is to end; it was told so */

@@ -64,6 +64,7 @@ static bool start_child(struct worker *worker, char *const *arguments, uint64_t 
     return worker->child;
 }
 
+/* Not now, if the host has no room for one more process: those that run make some. */
 static void start_test(struct workers *w, struct worker *worker)
 {
     const struct planned_test *t = &w->plan->tests[w->next];
@@ -78,12 +79,16 @@ static void start_test(struct workers *w, struct worker *worker)
                                instance,
                                (char *)(w->options->rebaseline ? "rebaseline" : "compare"),
                                NULL};
-    worker->number = w->next++;
+    worker->number = w->next;
     worker->began_ns = host_monotonic_ns();
     worker->shrinks = false;
     worker->tell_ns = TELL_NS;
+    bool starts = start_child(worker, arguments, WATCHDOG_NS, &e);
+    if (!starts && w->running > 0)
+        return;
+    w->next++;
     w->running++;
-    if (start_child(worker, arguments, WATCHDOG_NS, &e))
+    if (starts)
         return;
     fail(&w->plan->cases[worker->number], e.text);
     finish(w, worker);
@@ -106,7 +111,8 @@ static void take_result(struct worker *worker, struct test_case *c, int status)
 {
     size_t others;
     char why[128];
-    if (!test_result_get(&c->result, &worker->printed, &others)) {
+    /* A process that died on its way may have printed what only looks like a result. */
+    if (!test_result_get(&c->result, &worker->printed, &others) || status != STATUS_OK) {
         if (worker->was_late)
             snprintf(why, sizeof why, "qvm itself does not get on: ended after %d minutes",
                      (int)(WATCHDOG_NS / 60000000000));
@@ -177,15 +183,23 @@ static void end_child(struct workers *w, struct worker *worker)
     finish(w, worker);
 }
 
+/* The result is at the end, and may have come in parts: of too much, the first half goes. */
+static void forget_start(struct bytes *printed)
+{
+    size_t kept = PRINTED_MAX / 2;
+    if (printed->size <= PRINTED_MAX)
+        return;
+    memmove(printed->data, printed->data + printed->size - kept, kept);
+    printed->size = kept;
+}
+
 static void read_child(struct workers *w, struct worker *worker)
 {
     uint8_t part[65536];
     bool ended = false;
     size_t size = host_child_read(worker->child, part, sizeof part, &ended);
-    /* The result is at the end: of too much, the start has to go. */
-    if (worker->printed.size + size > PRINTED_MAX)
-        bytes_clear(&worker->printed);
     bytes_put(&worker->printed, part, size);
+    forget_start(&worker->printed);
     uint64_t took_ns = host_monotonic_ns() - worker->began_ns;
     if (!ended && took_ns > worker->tell_ns) {
         worker->tell_ns *= 2;
