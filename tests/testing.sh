@@ -261,6 +261,11 @@ says "the report would replace the test 'both.qvmtest'"
 runs 2 --nope
 says "unknown option '--nope' of test"
 
+# A fault on purpose that cannot be is told as such
+limited 60 "$qvm" run "$root/configs/test-arm64.qvmconf" load "$guests/hello.elf" \
+    inject flip vcpu0:FPCR,0 at insn=15 >"$work/out" 2>"$work/err" </dev/null
+says 'flip vcpu0:FPCR,0 at insn=15, not done: the register has no such bit'
+
 # Interrupted: what has run is reported
 printf 'limit 1000s\nexpect status 67\nvm { ram 0x40000000,128M load %s/endless.elf }\n' "$guests" >long.qvmtest
 status=0
