@@ -148,7 +148,7 @@ class Machine:
     line)` are called while it runs, and may call stop(). What they raise stops the run, which raises it."""
 
     def __init__(self, *vms, on_output=None, on_exit=None, on_log=None, on_file=None, board=None, **options):
-        self._handle = None
+        self._opened = None
         self._raised = None
         self._printed = {}
         self._on_output, self._on_exit, self._on_log, self._on_file = on_output, on_exit, on_log, on_file
@@ -156,7 +156,7 @@ class Machine:
         words = [[('@' + vm)] if isinstance(vm, str) else list(vm) for vm in vms]
         arrays = [(ctypes.c_char_p * len(w))(*(word.encode() for word in w)) for w in words]
         list_of_vms = (_Words * len(words))(*((a, len(a)) for a in arrays))
-        self._handle = _ask(_library.qvm_load, list_of_vms, len(words), ctypes.byref(self._options))
+        self._opened = _ask(_library.qvm_load, list_of_vms, len(words), ctypes.byref(self._options))
 
     def _make_options(self, board, options):
         o = _Options(size=ctypes.sizeof(_Options), board_file=board and board.encode(), **options)
@@ -173,10 +173,17 @@ class Machine:
         self.close()
 
     def close(self):
-        """Nothing but this can be done with it from then on."""
-        if self._handle:
-            _library.qvm_free(self._handle)
-        self._handle = None
+        """Nothing but this, stop() and printed() can be done with it from then on."""
+        if self._opened:
+            _library.qvm_free(self._opened)
+        self._opened = None
+
+    @property
+    def _handle(self):
+        """For the library, which does not look whether it is NULL."""
+        if not self._opened:
+            raise Error(2, 'the machine is closed')
+        return self._opened
 
     def _call(self, callback, *arguments):
         try:
@@ -203,11 +210,9 @@ class Machine:
                                ctypes.string_at(data, size)))
 
     def _run(self, function, *arguments):
-        if not self._handle:
-            raise Error(2, 'the machine is closed')
-        self._raised = None
+        handle, self._raised = self._handle, None
         try:
-            return Stop(_ask(function, self._handle, *arguments))
+            return Stop(_ask(function, handle, *arguments))
         finally:
             if self._raised:
                 raise self._raised
@@ -223,8 +228,8 @@ class Machine:
         return self._run(_library.qvm_run_to_exit, instructions)
 
     def stop(self):
-        if self._handle:
-            _library.qvm_stop(self._handle)
+        if self._opened:
+            _library.qvm_stop(self._opened)
 
     def input(self, data, vm=0, device=None):
         data = data.encode() if isinstance(data, str) else bytes(data)

@@ -106,6 +106,24 @@ def mistakes_raise():
     assert refused(m.run) == (2, 'the machine is closed')
 
 
+def a_closed_machine_says_so():
+    m = qvm.Machine(HELLO)
+    m.run()
+    s = m.snapshot()
+    m.close()
+    m.close()
+    m.stop()
+    assert m.printed() == b'Hello from EL1\n'
+    closed = (2, 'the machine is closed')
+    for call, *arguments in ((m.run,), (m.run_to_text, 'x'), (m.run_to_exit,), (m.input, 'x'), (m.end_input,),
+                             (m.ending,), (m.digest,), (m.read, 0x40000000, 4), (m.write, 0x40000000, b'x'),
+                             (m.register_names,), (m.register, 'pc'), (m.set_register, 'pc', 0),
+                             (m.explain, 0x40000000), (m.snapshot,), (m.restore, s)):
+        assert refused(call, *arguments) == closed, call
+    for name in ('instructions', 'time_ns', 'exit_status', 'vcpu_counts'):
+        assert refused(getattr, m, name) == closed, name
+
+
 def several_vms_are_one_machine():
     with qvm.Machine('configs/two-vms-a.qvmconf', 'configs/two-vms-b.qvmconf', limit_instructions=200000) as m:
         m.end_input()
@@ -134,7 +152,8 @@ def threads_do_not_see_each_other():
 
 failed = 0
 for test in (a_run_is_that_of_the_program, runs_stop, callbacks_may_raise, input_reaches_the_guest, snapshots_go_back,
-             state_can_be_looked_at, mistakes_raise, several_vms_are_one_machine, threads_do_not_see_each_other):
+             state_can_be_looked_at, mistakes_raise, a_closed_machine_says_so, several_vms_are_one_machine,
+             threads_do_not_see_each_other):
     try:
         test()
     except (AssertionError, qvm.Error) as e:
