@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hv/config/board_config.h"
+#include "suite.h"
 
 static bool parse(struct board_config *board, const char *text, struct error *e)
 {
@@ -281,9 +282,8 @@ START_TEST(vm_uses_the_board)
 }
 END_TEST
 
-static Suite *board_suite(void)
+int main(void)
 {
-    Suite *suite = suite_create("board_config");
     TCase *tests = tcase_create("boards");
     tcase_add_loop_test(tests, good_board_prints, 0, sizeof good / sizeof good[0]);
     tcase_add_loop_test(tests, bad_board_has_its_error, 0, sizeof bad / sizeof bad[0]);
@@ -291,15 +291,5 @@ static Suite *board_suite(void)
     tcase_add_test(tests, fields_hold_what_was_written);
     tcase_add_test(tests, default_board_holds_what_is_needed);
     tcase_add_loop_test(tests, vm_uses_the_board, 0, sizeof vms / sizeof vms[0]);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(board_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("board_config", tests);
 }

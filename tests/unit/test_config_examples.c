@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/config/config.h"
+#include "suite.h"
 
 static const char *const arm[] = {
     /* MMIO devices, peer network, an argument and options on the next line */
@@ -169,15 +170,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_examples");
     TCase *tests = tcase_create("examples");
     tcase_add_loop_test(tests, arm_forms_parse, 0, (int)(sizeof arm / sizeof *arm));
     tcase_add_loop_test(tests, bare_metal_needs_nothing_that_is_missing, 4, 6);
     tcase_add_loop_test(tests, x86_forms_are_refused_by_name, 0, (int)(sizeof x86 / sizeof *x86));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("config_examples", tests);
 }

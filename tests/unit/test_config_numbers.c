@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hv/config/config_numbers.h"
+#include "suite.h"
 
 static const struct {
     const char *text;
@@ -99,16 +100,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_numbers");
     TCase *tests = tcase_create("numbers");
     tcase_add_loop_test(tests, numbers_have_their_value, 0,
                         (int)(sizeof numbers / sizeof numbers[0]));
     tcase_add_test(tests, pairs_are_address_and_length);
     tcase_add_test(tests, pieces_end_with_the_text);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("config_numbers", tests);
 }

@@ -11,6 +11,7 @@
 #include "hv/config/config.h"
 #include "hv/config/config_report.h"
 #include "vdev/pic.h"
+#include "suite.h"
 
 #define FLAG(name)                                                                                 \
     {                                                                                              \
@@ -629,7 +630,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_parse");
     TCase *tests = tcase_create("parse");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, good_input_has_its_canonical_form, 0,
@@ -638,10 +638,5 @@ int main(void)
     tcase_add_test(tests, command_line_words_are_configuration_text);
     tcase_add_loop_test(tests, the_report_shows_what_was_resolved, 0, 2);
     tcase_add_loop_test(tests, random_changes_never_crash, 0, (int)(sizeof good / sizeof good[0]));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("config_parse", tests);
 }

@@ -9,6 +9,7 @@
 
 #include "hv/config/config.h"
 #include "hv/config/config_set.h"
+#include "suite.h"
 
 #define AT "[cmdline:1] "
 
@@ -776,7 +777,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_rows");
     TCase *tests = tcase_create("rows");
     tcase_add_loop_test(tests, refused_in_these_words, 0, COUNT(refused));
     tcase_add_test(tests, debug_is_the_status_report);
@@ -797,10 +797,5 @@ int main(void)
     tcase_add_test(tests, devices_have_their_default_places);
     tcase_add_test(tests, every_row_is_tried);
     tcase_add_loop_test(tests, absent_types_are_named, 0, COUNT(absent));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("config_rows", tests);
 }

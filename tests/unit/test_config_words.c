@@ -8,6 +8,7 @@
 #include "hv/config/config_strings.h"
 #include "emu/text.h"
 #include "hv/config/config_words.h"
+#include "suite.h"
 
 struct sources {
     const char *a, *b; /* contents of dir/a.conf and b.conf */
@@ -238,16 +239,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_words");
     TCase *tests = tcase_create("words");
     tcase_add_loop_test(tests, words_come_out, 0, (int)(sizeof cases / sizeof cases[0]));
     tcase_add_test(tests, nul_characters_are_refused);
     tcase_add_test(tests, many_errors_are_cut_with_a_count);
     tcase_add_test(tests, the_nearest_word_is_suggested);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("config_words", tests);
 }

@@ -7,6 +7,7 @@
 
 #include "cpu/arm64/syndrome.h"
 #include "mmu/arm64/descriptor.h"
+#include "suite.h"
 
 static struct descriptor decode(unsigned stage, int level, unsigned granule_bits, uint64_t value)
 {
@@ -164,7 +165,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("descriptor");
     TCase *tests = tcase_create("descriptor");
     tcase_add_test(tests, kinds);
     tcase_add_test(tests, outputs);
@@ -174,10 +174,5 @@ int main(void)
     tcase_add_test(tests, the_stronger_type_wins);
     tcase_add_test(tests, syndromes);
     tcase_add_test(tests, syndromes_of_faults);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("descriptor", tests);
 }

@@ -12,6 +12,7 @@
 #include "qvm/host/host_child.h"
 #include "qvm/session.h"
 #include "qvm/verdict.h"
+#include "suite.h"
 
 /* Adds a number 20 times and writes the sum to a device, waits for an interrupt of its timer, and
  * powers off. Assembled; it is loaded to 0x40000000. */
@@ -397,15 +398,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("divergence");
     TCase *t = tcase_create("causes");
     tcase_set_timeout(t, 60);
     tcase_add_unchecked_fixture(t, make_folder, remove_folder);
     tcase_add_loop_test(t, each_cause_has_its_sentence, 0, sizeof causes / sizeof causes[0]);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("divergence", t);
 }

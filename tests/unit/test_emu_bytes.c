@@ -5,6 +5,7 @@
 
 #include "emu/bytes.h"
 #include "emu/text.h"
+#include "suite.h"
 
 /* Names from files end up on somebody's terminal, which takes C1 in UTF-8 for controls, too. */
 START_TEST(control_characters_are_not_shown)
@@ -144,7 +145,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_bytes");
     TCase *tests = tcase_create("bytes");
     tcase_add_test(tests, control_characters_are_not_shown);
     tcase_add_loop_test(tests, varints_are_leb128, 0, (int)(sizeof varints / sizeof varints[0]));
@@ -154,10 +154,5 @@ int main(void)
     tcase_add_test(tests, nothing_may_be_put);
     tcase_add_test(tests, a_failed_reader_stays_failed);
     tcase_add_test(tests, a_huge_size_does_not_wrap);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_bytes", tests);
 }

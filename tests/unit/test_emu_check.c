@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 struct told {
     jmp_buf back;
     int status;
@@ -52,11 +54,5 @@ int main(void)
     TCase *t = tcase_create("check");
     tcase_add_test(t, a_caller_lives_on);
     tcase_add_exit_test(t, nobody_lives_on, CHECK_SHORTAGE_STATUS);
-    Suite *s = suite_create("check");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("check", t);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/compress.h"
+#include "suite.h"
 
 #define HELLO "hello hello hello hello\n"
 
@@ -210,7 +211,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_compress");
     TCase *tests = tcase_create("compress");
     tcase_add_loop_test(tests, expands_what_others_wrote, 0,
                         (int)(sizeof formats / sizeof formats[0]));
@@ -225,10 +225,5 @@ int main(void)
     tcase_add_test(tests, a_bomb_costs_no_more_than_its_limit);
     tcase_add_test(tests, the_crc_is_the_common_one);
     tcase_add_test(tests, the_crc_is_that_of_the_definition);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_compress", tests);
 }

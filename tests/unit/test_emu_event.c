@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/event.h"
+#include "suite.h"
 
 static struct event_queue queue;
 static struct event events[4];
@@ -166,7 +167,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_event");
     TCase *tests = tcase_create("queue");
     tcase_add_test(tests, nothing_is_due_at_first);
     tcase_add_test(tests, sooner_comes_first);
@@ -176,10 +176,5 @@ int main(void)
     tcase_add_test(tests, never_disarms);
     tcase_add_test(tests, a_firing_event_may_arm_itself);
     tcase_add_test(tests, a_firing_event_may_arm_and_disarm_others);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_event", tests);
 }

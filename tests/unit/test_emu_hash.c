@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emu/hash.h"
+#include "suite.h"
 
 static const struct {
     const char *message, *digest;
@@ -114,7 +115,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_hash");
     TCase *tests = tcase_create("hash");
     tcase_add_loop_test(tests, the_standards_examples, 0,
                         (int)(sizeof examples / sizeof examples[0]));
@@ -122,10 +122,5 @@ int main(void)
     tcase_add_loop_test(tests, every_kind_of_length, 0, (int)(sizeof lengths / sizeof lengths[0]));
     tcase_add_test(tests, pieces_make_no_difference);
     tcase_add_loop_test(tests, the_fast_hash_is_xxh3, 0, (int)(sizeof fast / sizeof fast[0]));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_hash", tests);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/journal.h"
+#include "suite.h"
 
 /* A host with one answer a key, which offers pushes when its clock says so. */
 static unsigned asked, polled;
@@ -481,7 +482,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_journal");
     TCase *tests = tcase_create("journal");
     tcase_add_test(tests, pulls_come_back);
     tcase_add_test(tests, pushes_come_back);
@@ -501,10 +501,5 @@ int main(void)
     tcase_add_test(tests, a_cut_pull_stream_is_an_error);
     tcase_add_test(tests, a_cut_push_stream_ends_early);
     tcase_add_test(tests, a_missing_image_is_an_error);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_journal", tests);
 }

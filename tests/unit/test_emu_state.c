@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/state.h"
+#include "suite.h"
 
 enum { WAITING_MAX = 5, CONTENTS_MAX = 1000 };
 
@@ -299,7 +300,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_state");
     TCase *t = tcase_create("state");
     tcase_add_test(t, saving_is_little_endian_in_the_order_of_the_visit);
     tcase_add_test(t, restoring_copies_and_nothing_else);
@@ -309,10 +309,5 @@ int main(void)
     tcase_add_test(t, lengths_allocate_nothing_that_is_not_there);
     tcase_add_test(t, every_byte_is_told_once_and_has_a_name);
     tcase_add_test(t, values_are_found_by_name_and_by_offset);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_state", t);
 }

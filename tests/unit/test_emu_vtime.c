@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "emu/vtime.h"
+#include "suite.h"
 
 #define GHZ ((uint64_t)1000000000)
 /* 500 years at 1 GHz. */
@@ -110,7 +111,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emu_vtime");
     TCase *tests = tcase_create("vtime");
     tcase_add_test(tests, instructions_and_idle_ticks_add_up);
     tcase_add_loop_test(tests, ticks_become_nanoseconds, 0, (int)(sizeof rates / sizeof rates[0]));
@@ -121,10 +121,5 @@ int main(void)
     tcase_add_test(tests, what_is_too_far_is_never);
     tcase_add_test(tests, time_ends_before_it_wraps);
     tcase_add_test(tests, scaling_keeps_high_bits);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("emu_vtime", tests);
 }

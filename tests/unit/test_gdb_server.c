@@ -7,6 +7,7 @@
 #include "emu/check.h"
 #include "cpu/arm64/arm64.h"
 #include "qvm/gdb/gdb_server.h"
+#include "suite.h"
 
 /* The target ------------------------------------------------------------------------------------*/
 
@@ -1061,7 +1062,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gdb_server");
     TCase *tests = tcase_create("gdb_server");
     tcase_add_test(tests, packets_are_acknowledged);
     tcase_add_test(tests, who_does_not_begin_with_a_packet_is_no_debugger);
@@ -1093,10 +1093,5 @@ int main(void)
     tcase_add_test(tests, a_long_command_is_refused);
     tcase_add_test(tests, the_space_of_addresses);
     tcase_add_loop_test(tests, anything_may_come, 0, 200);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("gdb_server", tests);
 }

@@ -10,6 +10,7 @@
 
 #include "qvm/files.h"
 #include "qvm/host/host_child.h"
+#include "suite.h"
 
 #define SHORT_NS ((uint64_t)20000000)
 #define LONG_NS  ((uint64_t)30000000000)
@@ -634,11 +635,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, a_child_can_be_ended);
     tcase_add_test(t, names_may_be_long);
     tcase_add_test(t, folders_are_made_read_and_removed);
-    Suite *s = suite_create("host");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("host", t);
 }

@@ -10,6 +10,7 @@
 #include "cpu/disasm.h"
 #include "cpu/arm64/engine_arm64.h"
 #include "cpu/arm64/insn.h"
+#include "suite.h"
 
 enum mode {
     NONE, /* no access: prefetches, maintenance of everything */
@@ -666,11 +667,5 @@ int main(void)
     tcase_add_test(t, other_instructions_are_no_accesses);
     tcase_add_test(t, alignment_is_of_the_whole_where_it_is_atomic);
     tcase_add_test(t, what_keeps_sp_a_multiple_of_16);
-    Suite *s = suite_create("cpu/insn");
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("cpu/insn", t);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cpu/arm64/insn.h"
+#include "suite.h"
 
 #define BOTH (INSN_SETS_EVENT | INSN_SENDS_EVENT)
 
@@ -62,13 +63,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("insn_event");
     TCase *tests = tcase_create("insn_event");
     tcase_add_loop_test(tests, an_instruction_does_that, 0, (int)(sizeof rows / sizeof rows[0]));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("insn_event", tests);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mmu/memory.h"
+#include "suite.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -571,7 +572,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("memory");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, banks_are_sorted_and_zero);
@@ -597,10 +597,5 @@ int main(void)
     tcase_add_test(c, digest_sees_uniform_pages);
     tcase_add_test(c, digest_sees_banks_by_address);
     tcase_add_test(c, digest_sees_value_and_place);
-    suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_main("memory", c);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mmu/memory_image.h"
+#include "suite.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -144,11 +145,5 @@ int main(void)
     tcase_add_test(t, any_image_comes_back);
     tcase_add_test(t, an_image_costs_what_changed);
     tcase_add_test(t, marks_are_of_digests_and_images);
-    Suite *s = suite_create("memory_image");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_main("memory_image", t);
 }

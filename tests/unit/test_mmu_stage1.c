@@ -7,6 +7,7 @@
 
 #include "emu/bytes.h"
 #include "mmu/arm64/stage1.h"
+#include "suite.h"
 
 #define MIB  ((uint64_t)1 << 20)
 #define GIB  ((uint64_t)1 << 30)
@@ -902,7 +903,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("stage 1");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, set_up, tear_down);
@@ -934,10 +934,5 @@ int main(void)
     tcase_add_test(c, observer_sees_both_stages);
     tcase_add_test(c, status_codes);
     tcase_add_loop_test(c, noise, 0, 4);
-    suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_main("stage 1", c);
 }

@@ -7,6 +7,7 @@
 
 #include "emu/bytes.h"
 #include "mmu/arm64/stage1.h"
+#include "suite.h"
 
 #define MIB  ((uint64_t)1 << 20)
 #define GIB  ((uint64_t)1 << 30)
@@ -626,7 +627,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("stage 2");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, set_up, tear_down);
@@ -648,10 +648,5 @@ int main(void)
     tcase_add_test(c, blocks_where_alignment_allows);
     tcase_add_test(c, bad_mappings_are_refused);
     tcase_add_test(c, failing_to_map_changes_no_translation);
-    suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_main("stage 2", c);
 }

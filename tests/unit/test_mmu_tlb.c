@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mmu/tlb.h"
+#include "suite.h"
 
 static const uint64_t sizes[] = {0x1000,    0x4000,     0x10000,   0x200000,
                                  0x2000000, 0x20000000, 0x40000000};
@@ -434,7 +435,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("tlb");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, leaf_comes_back_whole);
@@ -449,10 +449,5 @@ int main(void)
     tcase_add_test(c, full_means_emptied_whole);
     tcase_add_loop_test(c, random_operations_match_the_model, 0, 4);
     tcase_add_test(c, bad_snapshots_are_refused);
-    suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_main("tlb", c);
 }

@@ -6,6 +6,7 @@
 
 #include "cpu/vcpu.h"
 #include "hv/board.h"
+#include "suite.h"
 
 #define VCPUS   8
 #define QUANTUM UINT64_C(100)
@@ -589,7 +590,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("schedule");
     TCase *tests = tcase_create("schedule");
     tcase_add_test(tests, the_highest_priority_runs);
     tcase_add_test(tests, a_higher_priority_preempts_in_the_midst_of_a_turn);
@@ -615,10 +615,5 @@ int main(void)
     tcase_add_test(tests, a_preempted_one_keeps_its_budget);
     tcase_add_test(tests, budgets_are_virtual_time);
     tcase_add_test(tests, numbers_without_bounds);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("schedule", tests);
 }

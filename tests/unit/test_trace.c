@@ -10,6 +10,7 @@
 #include "emu/machine.h"
 #include "emu/trace.h"
 #include "emu/trace_format.h"
+#include "suite.h"
 
 /* ---- A sink in memory that may refuse, and a log that keeps its last line. ---- */
 
@@ -853,7 +854,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("trace");
     TCase *tests = tcase_create("trace");
     tcase_add_test(tests, everything_comes_back);
     tcase_add_test(tests, the_end_comes_back);
@@ -883,10 +883,5 @@ int main(void)
     tcase_add_test(tests, a_stored_size_behind_the_end_is_a_torn_tail);
     tcase_add_test(tests, an_input_costs_its_bytes_and_eight);
     tcase_add_test(tests, compressed_rubbish_is_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("trace", tests);
 }

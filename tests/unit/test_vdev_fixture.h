@@ -12,6 +12,7 @@
 #include "vdev/bus.h"
 #include "vdev/gic/gic.h"
 #include "vdev/pic.h"
+#include "suite.h"
 
 /* By iova. The upper half is read-only. Its pages are where `world_frames` puts them. */
 #define WORLD_RAM       0x40000000u
@@ -360,18 +361,6 @@ static inline void tree_of(struct vdev *v, struct tree_text *t)
     struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t, &pic};
     t->text[0] = '\0';
     v->type->describe(v, &d);
-}
-
-/* Runs the suite; the program's exit status. */
-static inline int suite_main(const char *name, TCase *cases)
-{
-    Suite *s = suite_create(name);
-    suite_add_tcase(s, cases);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

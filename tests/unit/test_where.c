@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/where.h"
+#include "suite.h"
 
 static const struct where_name names[] = {
     {"handler", true, NULL}, {"write", false, NULL}, {"gpa", false, NULL}, {NULL, false, NULL}};
@@ -96,17 +97,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("where");
     TCase *tests = tcase_create("where");
     tcase_add_test(tests, relations);
     tcase_add_test(tests, and_binds_closer_than_or);
     tcase_add_test(tests, without_conditions_everything_holds);
     tcase_add_test(tests, what_is_wrong_is_quoted);
     tcase_add_test(tests, limits);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("where", tests);
 }

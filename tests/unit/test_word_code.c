@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/word_code.h"
+#include "suite.h"
 
 static void fill(uint8_t *words, uint32_t seed)
 {
@@ -78,16 +79,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("word_code");
     TCase *t = tcase_create("codes");
     tcase_add_test(t, a_block_is_its_words);
     tcase_add_test(t, each_word_of_a_block_is_found);
     tcase_add_test(t, none_and_two_are_not_one);
     tcase_add_test(t, what_is_put_is_got);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main("word_code", t);
 }
