@@ -5,11 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* When the user is to be told: after a second, then after twice as long each time. */
+struct telling {
+    uint64_t told_ns, pause_ns;
+};
+
 struct patience {
     const char *question;
-    uint64_t told_ns, pause_ns;
+    struct telling telling;
     bool is_over;
 };
+
+void telling_begin(struct telling *t);
+/* Once for each time; whoever asks tells. */
+bool telling_is_due(struct telling *t);
 
 void patience_begin(struct patience *p, const char *question);
 /* Of type gdb_user.interrupted; the context is a struct patience. */

@@ -9,6 +9,7 @@
 #include "emu/text.h"
 #include "qvm/live/event_text.h"
 #include "qvm/ask/exit_record.h"
+#include "qvm/ask/patience.h"
 #include "hv/foreign/export_ftrace.h"
 #include "qvm/host/host.h"
 #include "qvm/recording.h"
@@ -25,10 +26,10 @@ struct export
     uint64_t from, to; /* instructions: what is exported */
     uint64_t exits;    /* guest exits before that, then so far */
     const struct player *p;
-    uint64_t written;           /* bytes */
-    uint64_t told_ns, pause_ns; /* when the user was told how far it is, and when next */
-    uint64_t argument;          /* of the vCPU that exits, before that is handled */
-    struct perfetto *perfetto;  /* owned */
+    uint64_t written; /* bytes */
+    struct telling telling;
+    uint64_t argument;         /* of the vCPU that exits, before that is handled */
+    struct perfetto *perfetto; /* owned */
 };
 
 #define EXPORT_BUFFER 65536
@@ -183,18 +184,14 @@ static void on_exit_begins(void *context)
     x->argument = exit_argument(x->p->board);
 }
 
-#define FIRST_PAUSE_NS UINT64_C(1000000000) /* then twice as long each time */
-
 /* Of type board.wants_pause: what takes long says how far it is. */
 static bool tell(void *context)
 {
     struct export *x = context;
     const struct player *p = x->p;
-    uint64_t now = host_monotonic_ns(), end = p->trace.has_end ? p->trace.end.instructions : x->to;
-    if (now - x->told_ns < x->pause_ns)
+    uint64_t end = p->trace.has_end ? p->trace.end.instructions : x->to;
+    if (!telling_is_due(&x->telling))
         return false;
-    x->told_ns = now;
-    x->pause_ns *= 2;
     fprintf(stderr, "qvm: export: at instruction %" PRIu64, p->board->vtime.instructions);
     if (end != UINT64_MAX || x->to != UINT64_MAX)
         fprintf(stderr, " of %" PRIu64, end < x->to ? end : x->to);
@@ -234,10 +231,7 @@ static bool play(struct export *x, struct player *p, struct error *e)
 
 bool question_export(char *const *words, int count, struct error *e)
 {
-    struct export x = {.perfetto = calloc(1, sizeof *x.perfetto),
-                       .to = UINT64_MAX,
-                       .told_ns = host_monotonic_ns(),
-                       .pause_ns = FIRST_PAUSE_NS};
+    struct export x = {.perfetto = calloc(1, sizeof *x.perfetto), .to = UINT64_MAX};
     struct player p = {0};
     const char *path, *format = NULL, *to = NULL;
     const struct question_option options[] = {{.name = "--format", .text = &format},
@@ -246,6 +240,7 @@ bool question_export(char *const *words, int count, struct error *e)
                                               {.name = "-o", .text = &to},
                                               {0}};
     CHECK_ROOM(x.perfetto);
+    telling_begin(&x.telling);
     bool ok =
         question_words(words, count, options, &path, 1,
                        "qvm export TRACE --format text|json|events|traceprinter|ftrace|perfetto "

@@ -6,6 +6,7 @@
 #include "emu/text.h"
 #include "hv/shrink.h"
 #include "qvm/host/host.h"
+#include "qvm/ask/patience.h"
 #include "qvm/ask/question.h"
 #include "qvm/ask/questions.h"
 #include "qvm/recording.h"
@@ -15,19 +16,11 @@ static const char usage[] = "qvm shrink TRACE -o TRACE [--at N] [--history N]";
 
 #define HISTORY 10000 /* instructions that are kept before the end */
 
-/* A sign of life after a second, then after twice as long each time: runs may be long ones. */
-struct progress {
-    uint64_t told_ns, pause_ns;
-};
-
+/* Runs may be long ones. */
 static void on_progress(void *context, const struct shrink_result *r)
 {
-    struct progress *p = context;
-    uint64_t now = host_monotonic_ns();
-    if (now - p->told_ns < p->pause_ns)
+    if (!telling_is_due(context))
         return;
-    p->told_ns = now;
-    p->pause_ns *= 2;
     fprintf(stderr, "qvm: shrink: %zu %s", r->runs, text_plural(r->runs, "run", "runs"));
     if (r->pages)
         fprintf(stderr, ", %zu of %zu %s left", r->pages_kept, r->pages,
@@ -86,14 +79,15 @@ static bool shrink_player(struct player *p, const char *to, uint64_t at, uint64_
     struct shrink_result result;
     struct journal rest;
     struct shrink_end end;
-    struct progress progress = {.told_ns = host_monotonic_ns(), .pause_ns = 1000000000};
+    struct telling telling;
     if (!find_end(p, at, &end, e))
         return false;
     uint64_t from = end.instructions > history ? end.instructions - history : 0;
     if (!question_play_to(p, from, &sinks, e))
         return false;
     journal_rest(&p->journal, &rest);
-    bool ok = shrink(p->board, &rest, &end, &result, on_progress, &progress);
+    telling_begin(&telling);
+    bool ok = shrink(p->board, &rest, &end, &result, on_progress, &telling);
     if (!ok)
         error_set(e,
                   "from instruction %" PRIu64 " on it does not end the same way again: a VM that "
