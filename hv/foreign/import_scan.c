@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "emu/hex.h"
 #include "emu/text.h"
 
 static bool is_blank(char c)
@@ -79,10 +80,8 @@ bool scan_to(struct scan *s, const char *text)
 
 static unsigned digit_of(char c)
 {
-    char l = text_lower(c);
-    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-           : l >= 'a' && l <= 'f' ? (unsigned)(l - 'a' + 10)
-                                  : 16;
+    int digit = hex_digit((uint8_t)c);
+    return digit < 0 ? 16 : (unsigned)digit;
 }
 
 bool scan_number(struct scan *s, unsigned base, uint64_t *value)

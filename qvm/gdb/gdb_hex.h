@@ -1,6 +1,6 @@
-/* The words that packets of gdb's remote protocol are made of: texts, and numbers and bytes as
- * hexadecimal digits. What is taken comes from a peer that may be anything. (Texts and numbers are
- * put by text_put.) */
+/* The words that packets of gdb's remote protocol are made of: texts, and numbers as
+ * hexadecimal digits (bytes: emu/hex.h). What is taken comes from a peer that may be anything.
+ * (Texts and numbers are put by text_put.) */
 #ifndef QVM_GDB_GDB_HEX_H
 #define QVM_GDB_GDB_HEX_H
 
@@ -8,17 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "emu/bytes.h"
-
-int hex_digit(uint8_t c); /* its value, or -1 */
-/* Two digits a byte. */
-void hex_put(struct bytes *out, const void *data, size_t size);
+#include "emu/hex.h"
 
 /* Takes the text if it comes next. */
 bool text_take(struct reader *r, const char *text);
 /* Takes 1 to 16 digits. */
 bool hex_take_number(struct reader *r, uint64_t *value);
-/* Takes two digits for each of `size` bytes. */
-bool hex_take(struct reader *r, void *to, size_t size);
 
 #endif

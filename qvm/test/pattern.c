@@ -5,6 +5,7 @@
 
 #include "emu/array.h"
 #include "emu/check.h"
+#include "emu/hex.h"
 
 #define STEPS_MAX 4096 /* with all repetitions written out */
 #define DEPTH_MAX 64   /* groups in groups */
@@ -111,14 +112,6 @@ static bool named_class(char letter, struct pattern_class *class)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Behind a backslash that is no class: the byte that is meant. */
 static bool escaped_byte(struct compiler *c, uint8_t *byte)
 {
@@ -130,14 +123,14 @@ static bool escaped_byte(struct compiler *c, uint8_t *byte)
         return true;
     }
     if (letter == 'x') {
-        int high = hex_digit(c->at[0]), low = high < 0 ? -1 : hex_digit(c->at[1]);
+        int high = hex_digit((uint8_t)c->at[0]), low = high < 0 ? -1 : hex_digit((uint8_t)c->at[1]);
         if (low < 0)
             return fail(c, "has a \\x without two hexadecimal digits");
         *byte = (uint8_t)(high << 4 | low);
         c->at += 2;
         return true;
     }
-    bool is_word = (letter >= '0' && letter <= '9') || hex_digit(letter) >= 0 ||
+    bool is_word = (letter >= '0' && letter <= '9') || hex_digit((uint8_t)letter) >= 0 ||
                    (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
     if (!letter || is_word)
         return fail(c, letter ? "has a backslash before a letter or digit that means nothing so"

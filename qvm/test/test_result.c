@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "emu/hex.h"
+
 static void put_text(struct bytes *out, const char *text)
 {
     size_t size = strlen(text);
@@ -22,7 +24,6 @@ static bool get_text(struct reader *in, char *to, size_t room)
 
 void test_result_put(const struct test_result *r, struct bytes *out)
 {
-    static const char digits[] = "0123456789abcdef";
     struct bytes b = {0};
     bytes_put_int(&b, r->outcome, 1);
     put_text(&b, r->why);
@@ -37,17 +38,9 @@ void test_result_put(const struct test_result *r, struct bytes *out)
     put_text(&b, r->digest);
     put_text(&b, r->shown);
     bytes_put(out, TEST_RESULT_MARK, strlen(TEST_RESULT_MARK));
-    for (size_t i = 0; i < b.size; i++) {
-        bytes_put(out, &digits[b.data[i] >> 4], 1);
-        bytes_put(out, &digits[b.data[i] & 15], 1);
-    }
+    hex_put(out, b.data, b.size);
     bytes_put(out, "\n", 1);
     bytes_free(&b);
-}
-
-static int digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool decode(struct test_result *r, const struct bytes *b)
@@ -81,13 +74,11 @@ static size_t find_mark(const struct bytes *printed)
 bool test_result_get(struct test_result *r, const struct bytes *printed, size_t *others)
 {
     struct bytes b = {0};
+    struct reader digits = reader_of(printed->data, printed->size);
     *others = find_mark(printed);
-    for (size_t at = *others + strlen(TEST_RESULT_MARK); at + 1 < printed->size; at += 2) {
-        int high = digit(printed->data[at]), low = digit(printed->data[at + 1]);
-        if (high < 0 || low < 0)
-            break;
-        bytes_put_int(&b, (unsigned)high << 4 | (unsigned)low, 1);
-    }
+    digits.at = *others + strlen(TEST_RESULT_MARK);
+    for (uint8_t byte; digits.at < digits.size && hex_take(&digits, &byte, 1);)
+        bytes_put(&b, &byte, 1);
     bool ok = b.size && decode(r, &b);
     bytes_free(&b);
     return ok;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/bytes.h"
+#include "emu/hex.h"
 #include "emu/text.h"
 #include "suite.h"
 
@@ -143,6 +144,26 @@ START_TEST(a_huge_size_does_not_wrap)
 }
 END_TEST
 
+START_TEST(bytes_are_two_hexadecimal_digits)
+{
+    static const uint8_t data[] = {0x00, 0x9a, 0xff};
+    uint8_t found[3] = {0};
+    struct bytes b = {0};
+    hex_put(&b, data, sizeof data);
+    ck_assert_uint_eq(b.size, 6);
+    ck_assert_mem_eq(b.data, "009aff", 6);
+    bytes_put(&b, "9A4g", 4);
+    struct reader r = reader_of(b.data, b.size);
+    ck_assert(hex_take(&r, found, 3));
+    ck_assert_mem_eq(found, data, 3);
+    ck_assert(!hex_take(&r, found, 3)); /* there are but two */
+    ck_assert(hex_take(&r, found, 1));
+    ck_assert_uint_eq(found[0], 0x9a);
+    ck_assert(!hex_take(&r, found, 1));
+    bytes_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("bytes");
@@ -154,5 +175,6 @@ int main(void)
     tcase_add_test(tests, nothing_may_be_put);
     tcase_add_test(tests, a_failed_reader_stays_failed);
     tcase_add_test(tests, a_huge_size_does_not_wrap);
+    tcase_add_test(tests, bytes_are_two_hexadecimal_digits);
     return suite_main("emu_bytes", tests);
 }
