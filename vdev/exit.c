@@ -2,8 +2,6 @@
  *
  * A 32-bit write of N to the register at offset 0 ends the VM with status 32 + (N & 31), the range
  * that belongs to the user; a write of all ones ends it with status 0. Reads give 0. */
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "vdev/vdev.h"
 
@@ -31,11 +29,7 @@ static enum bus_answer exit_access(struct vdev *v, unsigned region, struct bus_a
 static void exit_describe(struct vdev *v, const struct describer *d)
 {
     static const char compatible[] = "qvm,exit";
-    char name[32];
-    snprintf(name, sizeof name, "exit@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "exit", compatible, sizeof compatible);
     d->end_node(d->context);
 }
 

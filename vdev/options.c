@@ -1,4 +1,6 @@
 /* Options by name; what devices share when they read theirs and describe themselves. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "emu/number.h"
@@ -69,4 +71,14 @@ void vdev_describe_reg(const struct describer *d, const struct vdev_region *regi
         cells[4 * i + 3] = (uint32_t)regions[i].size;
     }
     d->cells(d->context, "reg", cells, 4 * count);
+}
+
+void vdev_describe_begin(const struct vdev *v, const struct describer *d, const char *name,
+                         const char *compatible, size_t size)
+{
+    char node[64];
+    snprintf(node, sizeof node, "%s@%" PRIx64, name, v->loc);
+    d->begin_node(d->context, node);
+    d->strings(d->context, "compatible", compatible, size);
+    vdev_describe_reg(d, v->regions, v->region_count);
 }

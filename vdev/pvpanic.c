@@ -3,8 +3,6 @@
  *
  * One byte, in a region of two: a read gives the events that can be told, a write tells them. A
  * panic ends the VM; with a crash kernel loaded the guest goes on, to take its own dump. */
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "vdev/vdev.h"
 
@@ -52,11 +50,7 @@ static enum bus_answer pvpanic_access(struct vdev *v, unsigned region, struct bu
 static void pvpanic_describe(struct vdev *v, const struct describer *d)
 {
     static const char compatible[] = "qemu,pvpanic-mmio";
-    char name[32];
-    snprintf(name, sizeof name, "pvpanic@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "pvpanic", compatible, sizeof compatible);
     d->end_node(d->context);
 }
 

@@ -243,6 +243,10 @@ bool vdev_check_delayed(const struct vdev *v, struct error *e);
 void vdev_register_name(const struct vdev *v, unsigned region, uint64_t offset, char *name,
                         size_t size);
 
+/* Begins the node "NAME@LOC" of a device, with its `compatible` (`size` bytes of strings) and its
+ * `reg`. */
+void vdev_describe_begin(const struct vdev *v, const struct describer *d, const char *name,
+                         const char *compatible, size_t size);
 /* Properties that most nodes have: `reg` in 2-cell form; `interrupts`, a line that is high while it
  * asks for one, in the cells of the describer's interrupt controller. */
 void vdev_describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);

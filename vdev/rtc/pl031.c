@@ -1,8 +1,6 @@
 /* `vdev pl031`: the PrimeCell real-time clock (DDI 0224). It counts seconds of virtual time from
  * the wall clock that the journal delivered at tick 0, so it agrees with every other clock of the
  * board. It runs from the start: as if a battery had kept it. */
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "emu/machine.h"
 #include "vdev/vdev.h"
@@ -184,11 +182,7 @@ static void pl031_describe(struct vdev *v, const struct describer *d)
     static const char compatible[] = "arm,pl031\0arm,primecell";
     static const char clock_names[] = "apb_pclk";
     static const uint32_t clocks[1] = {PHANDLE_CLOCK_24MHZ};
-    char name[32];
-    snprintf(name, sizeof name, "rtc@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "rtc", compatible, sizeof compatible);
     pic_describe_interrupt(d, v->irq_line);
     d->cells(d->context, "clocks", clocks, 1);
     d->strings(d->context, "clock-names", clock_names, sizeof clock_names);

@@ -8,7 +8,6 @@
  * One liberty: UARTCR.UARTEN is not needed to send or receive. Early consoles write to a UART that
  * they expect firmware to have enabled, and here there is none. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "vdev/vdev.h"
 
@@ -474,11 +473,7 @@ static void pl011_describe(struct vdev *v, const struct describer *d)
     static const char compatible[] = "arm,pl011\0arm,primecell";
     static const char clock_names[] = "uartclk\0apb_pclk";
     static const uint32_t clocks[2] = {PHANDLE_CLOCK_24MHZ, PHANDLE_CLOCK_24MHZ};
-    char name[32];
-    snprintf(name, sizeof name, "serial@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "serial", compatible, sizeof compatible);
     pic_describe_interrupt(d, v->irq_line);
     d->cells(d->context, "clocks", clocks, 2);
     d->strings(d->context, "clock-names", clock_names, sizeof clock_names);

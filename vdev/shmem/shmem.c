@@ -371,11 +371,7 @@ static bool shmem_create(struct vdev *v, struct error *e)
 static void shmem_describe(struct vdev *v, const struct describer *d)
 {
     static const char compatible[] = "qvm,guest_shm";
-    char name[32];
-    snprintf(name, sizeof name, "shmem@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "shmem", compatible, sizeof compatible);
     pic_describe_interrupt(d, v->irq_line);
     d->end_node(d->context);
 }

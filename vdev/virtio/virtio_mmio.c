@@ -1,8 +1,5 @@
 #include "vdev/virtio/virtio_mmio.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 /* Virtio 1.2, section 4.2.2, table 4.1 */
 enum {
     MagicValue = 0x000,
@@ -196,11 +193,7 @@ bool virtio_mmio_ranges(struct vdev *v, unsigned vcpus, struct error *e)
 void virtio_mmio_describe(struct vdev *v, const struct describer *d)
 {
     static const char compatible[] = "virtio,mmio";
-    char name[32];
-    snprintf(name, sizeof name, "virtio@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "virtio", compatible, sizeof compatible);
     pic_describe_interrupt(d, v->irq_line);
     d->empty(d->context, "dma-coherent");
     d->end_node(d->context);

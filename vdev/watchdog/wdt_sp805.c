@@ -340,12 +340,8 @@ static void sp805_describe(struct vdev *v, const struct describer *d)
     static const char compatible[] = "arm,sp805\0arm,primecell";
     static const char clock_names[] = "wdog_clk\0apb_pclk";
     const uint32_t clocks[2] = {PHANDLE_VDEVS + v->channel, PHANDLE_CLOCK_24MHZ};
-    char name[32];
     describe_clock(sp805_of(v), d, clocks[0]);
-    snprintf(name, sizeof name, "watchdog@%" PRIx64, v->loc);
-    d->begin_node(d->context, name);
-    d->strings(d->context, "compatible", compatible, sizeof compatible);
-    vdev_describe_reg(d, v->regions, v->region_count);
+    vdev_describe_begin(v, d, "watchdog", compatible, sizeof compatible);
     if (v->irq.set)
         pic_describe_interrupt(d, v->irq_line);
     d->cells(d->context, "clocks", clocks, 2);
