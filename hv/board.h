@@ -170,6 +170,10 @@ enum on_exit {
 /* What --on-exit calls it; traces do, too. NULL behind the last. */
 const char *vm_on_exit_name(unsigned what);
 
+/* Of struct board_options, in an initializer: as long as it takes. */
+#define BOARD_NO_LIMITS                                                                            \
+    .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX
+
 struct board_options {
     uint64_t limit_ns;           /* virtual time; UINT64_MAX: none */
     uint64_t limit_ticks;        /* the same in ticks; the earlier one counts */

@@ -85,10 +85,7 @@ static int assemble(struct checking *c)
     exit_log_expect(&exit_log, EXIT_LOG_PLAYS, empty, sizeof empty, NULL, NULL);
     journal_live(&journal, JOURNAL_LIVE,
                  (struct journal_host){.pull = pull_nothing, .poll = poll_nothing});
-    const struct board_options options = {.limit_ns = UINT64_MAX,
-                                          .limit_ticks = UINT64_MAX,
-                                          .limit_instructions = UINT64_MAX,
-                                          .exit_log = &exit_log,
+    const struct board_options options = {BOARD_NO_LIMITS, .exit_log = &exit_log,
                                           .from_snapshot = true};
     struct board *b = board_new(config, c->configs, c->count, &journal, &options, &sinks, &e);
     if (b)

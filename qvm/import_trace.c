@@ -46,8 +46,7 @@ static bool parse_machine(struct importing *i, const char *const *words, size_t 
 static bool assemble(struct importing *i, const char *const *words, size_t count, struct error *e)
 {
     const struct board_sinks sinks = {0};
-    i->p.options = (struct board_options){
-        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    i->p.options = (struct board_options){BOARD_NO_LIMITS};
     return parse_machine(i, words, count, e) && player_assemble(&i->p, &sinks, e);
 }
 

@@ -539,9 +539,7 @@ static const struct {
 static int run_command(size_t which, char **arguments, size_t count)
 {
     struct command_line c = {
-        .options.board = {.limit_ns = UINT64_MAX,
-                          .limit_ticks = UINT64_MAX,
-                          .limit_instructions = UINT64_MAX},
+        .options.board = {BOARD_NO_LIMITS},
         .options.wall_clock_s = DEFAULT_WALL_CLOCK_S,
         .seeds = {.first = 1, .count = 100},
         .budget = 400,

@@ -117,8 +117,7 @@ bool question_words(char *const *words, int count, const struct question_option 
 
 bool question_open(struct player *p, const char *path, struct error *e)
 {
-    const struct board_options options = {
-        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    const struct board_options options = {BOARD_NO_LIMITS};
     if (!player_open(p, path, &options, e))
         return false;
     p->options.digest_every = 0; /* whoever asks takes them where they are needed */

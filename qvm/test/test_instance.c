@@ -299,10 +299,7 @@ static bool run_once(struct runner *r, const struct chaos *chaos, struct test_re
     host_remove(kept); /* of a failure that is not one any more */
     struct trial trial = {.watch = &watch, .trace_path = kept};
     const struct session_options options = {
-        .board = {.limit_ns = UINT64_MAX,
-                  .limit_ticks = UINT64_MAX,
-                  .limit_instructions = UINT64_MAX,
-                  .chaos = *chaos},
+        .board = {BOARD_NO_LIMITS, .chaos = *chaos},
         .wall_clock_s = DEFAULT_WALL_CLOCK_S,
         .board_file = r->test->board ? r->board : NULL,
         .trust = true,
@@ -411,10 +408,7 @@ bool test_instance_check(struct test_file *f, const struct test *t, size_t insta
 /* What differs is printed, and comes to whoever reads this process's output. */
 static void replay(const struct runner *r, struct test_result *result)
 {
-    const struct session_options options = {.board = {.limit_ns = UINT64_MAX,
-                                                      .limit_ticks = UINT64_MAX,
-                                                      .limit_instructions = UINT64_MAX},
-                                            .verify = true};
+    const struct session_options options = {.board = {BOARD_NO_LIMITS}, .verify = true};
     char path[1024];
     beside_find(r->test->trace, r->file->path, path, sizeof path);
     int status =

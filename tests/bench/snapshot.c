@@ -81,8 +81,7 @@ int main(void)
     struct config_reader reader = {0};
     struct journal j;
     struct error e = {0};
-    struct board_options options = {
-        .limit_ns = UINT64_MAX, .limit_ticks = UINT64_MAX, .limit_instructions = UINT64_MAX};
+    struct board_options options = {BOARD_NO_LIMITS};
     struct board_sinks sinks = {.idle = on_idle};
     struct memory_images images;
     journal_live(&j, JOURNAL_LIVE,

@@ -64,10 +64,7 @@ static inline bool machine_make(struct machine *m, const char *text, size_t vms,
                                 struct exit_log *exit_log, struct error *e)
 {
     struct config_reader reader = {0};
-    struct board_options options = {.limit_ns = UINT64_MAX,
-                                    .limit_ticks = UINT64_MAX,
-                                    .limit_instructions = UINT64_MAX,
-                                    .exit_log = exit_log};
+    struct board_options options = {BOARD_NO_LIMITS, .exit_log = exit_log};
     struct board_sinks sinks = {.idle = on_idle};
     for (; m->vm_count < vms; m->vm_count++)
         if (!config_parse(&m->configs[m->vm_count], &text, 1, &reader, e))

@@ -144,10 +144,7 @@ struct cause {
 
 static void replay(struct replay *r, const struct cause *c)
 {
-    const struct board_options options = {.limit_ns = UINT64_MAX,
-                                          .limit_ticks = UINT64_MAX,
-                                          .limit_instructions = UINT64_MAX,
-                                          .snapshot_at = UINT64_MAX};
+    const struct board_options options = {BOARD_NO_LIMITS, .snapshot_at = UINT64_MAX};
     const struct board_sinks sinks = {.digest = on_digest, .context = r};
     struct error e = {0};
     char sentence[256];

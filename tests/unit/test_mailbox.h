@@ -128,10 +128,7 @@ static struct board *mailbox_board(const char *words, struct journal *j,
                                 words};
     struct config_reader reader = {0};
     struct error e = {0};
-    struct board_options options = {.limit_ns = UINT64_MAX,
-                                    .limit_ticks = UINT64_MAX,
-                                    .limit_instructions = UINT64_MAX,
-                                    .from_snapshot = from_snapshot,
+    struct board_options options = {BOARD_NO_LIMITS, .from_snapshot = from_snapshot,
                                     .exit_log = exit_log};
     if (!mailbox_config.vdev_count)
         ck_assert_msg(config_parse(&mailbox_config, text, 2, &reader, &e), "%s", e.text);

@@ -47,10 +47,7 @@ static struct board *board(struct journal *j, bool from_snapshot)
                                        "vdev gic vdev pl011 loc 0x1c090000 intr gic:37 hostdev >-"};
     struct config_reader reader = {0};
     struct error e = {0};
-    struct board_options options = {.limit_ns = UINT64_MAX,
-                                    .limit_ticks = UINT64_MAX,
-                                    .limit_instructions = UINT64_MAX,
-                                    .snapshot_at = UINT64_MAX,
+    struct board_options options = {BOARD_NO_LIMITS, .snapshot_at = UINT64_MAX,
                                     .from_snapshot = from_snapshot};
     struct board_sinks sinks = {.idle = on_idle, .snapshot = on_snapshot, .context = j};
     if (!config.vdev_count)
