@@ -285,7 +285,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
     for (size_t i = 0; i < count; i++)
         vcpus += configs[i].cpu_count;
     if (!same_engine(configs, count, e) || !different_names(configs, count, e) ||
-        !read_wall_clock(b, e) || !add_memory(b, configs, count, e))
+        !read_wall_clock(b, e) || !add_memory(b, configs, count, e) ||
+        !stores_make(b, configs, count, e))
         return false;
     schedule_init(&b->schedule, vcpus, b->config->cpu_count, &b->vtime);
     b->engine = plays_exit_log(b) ? exit_log_engine(b->options.exit_log, b)
@@ -367,6 +368,7 @@ void board_free(struct board *b)
     engine_free(b->engine);
     shmem_regions_free(b->shmem);
     memory_free(&b->memory);
+    stores_free(b);
     board_config_free(&b->default_config);
     free(b);
 }

@@ -43,6 +43,7 @@ enum exit_status {
 };
 
 struct board;
+struct stores;
 
 /* Bytes that arrived for a device and that it had no room for yet; or frames, each behind its size
  * in 4 bytes. */
@@ -199,6 +200,7 @@ struct board {
     struct board_config default_config;
     struct vm *device_owner[BOARD_DEVICES_MAX]; /* of the board's devices; NULL: nobody */
     struct memory memory;
+    struct stores *stores;       /* owned: hv/stores.c */
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
     struct engine *engine;
     struct vtime vtime;

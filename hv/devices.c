@@ -27,6 +27,7 @@ static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e
     snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
     if (c->type->masters)
         v->dma = guest_dma_port(vm, v->channel);
+    v->store = stores_of(vm->board, c->options);
     if (c->has_intr && vm->pic)
         v->irq = inject_wire(vm, c->intr_line);
     if (!vm->pending[vm->vdev_count].data)

@@ -67,6 +67,12 @@ struct dma_port guest_dma_port(struct vm *vm, unsigned channel);
 /* Its translations, or the memory behind them, have changed: what was mapped is looked up again. */
 void guest_dma_changed(struct vm *vm);
 
+/* stores.c: memory for what devices keep, behind the board's RAM, which must be there; and the part
+ * of the device with these options, empty if it keeps nothing. */
+bool stores_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e);
+void stores_free(struct board *b);
+struct vdev_store stores_of(struct board *b, const struct vdev_option *options);
+
 /* shared_memory.c: bytes for the regions that guests share and for mapping them, 0 without any vdev
  * shmem; and their registry. */
 uint64_t shared_memory_need(const struct vm_config *configs, size_t count);

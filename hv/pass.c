@@ -57,10 +57,21 @@ static void warn_of_nothing(struct vm *vm, const struct pass_config *pass)
                   pass->host, board->name);
 }
 
+/* What devices keep lies at addresses that the board has nothing at. */
+static bool is_a_store(const struct memory *m, const struct pass_config *pass)
+{
+    for (size_t i = memory_ram_count(m); i < m->bank_count; i++)
+        if (overlaps(m->banks[i].base.v, m->banks[i].size, pass->host, pass->length))
+            return true;
+    return false;
+}
+
 static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
 {
     const struct board_config *board = vm->board->config;
     bool memory = is_in_banks(board, pass);
+    if (is_a_store(&vm->board->memory, pass))
+        return refuse(pass, e, "that is where disks are kept, no address of the board");
     if (!memory)
         warn_of_nothing(vm, pass);
     if (memory && !is_set_aside(board, pass))

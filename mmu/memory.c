@@ -89,7 +89,7 @@ static bool bank_is_acceptable(const struct memory *m, hpa_t base, uint64_t size
     if (!range_inside(base.v, size, BOARD_SIZE))
         return error_set(e, "memory at %#" PRIx64 ", %#" PRIx64 " bytes: beyond 48 bits", base.v,
                          size);
-    if (m->bank_count == MEMORY_BANKS_MAX)
+    if (memory_ram_count(m) == MEMORY_BANKS_MAX)
         return error_set(e, "memory at %#" PRIx64 ": more than %d banks", base.v, MEMORY_BANKS_MAX);
     for (size_t i = 0; i < m->bank_count; i++) {
         const struct memory_bank *b = &m->banks[i];
@@ -100,24 +100,60 @@ static bool bank_is_acceptable(const struct memory *m, hpa_t base, uint64_t size
     return true;
 }
 
-bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *e)
+static bool bank_make(struct memory_bank *b, hpa_t base, uint64_t size, struct error *e)
 {
-    if (!bank_is_acceptable(m, base, size, e))
-        return false;
-    struct memory_bank b = {.base = base, .size = size, .floor = base.v & ~(GROUP_SIZE - 1)};
-    b.group_count = (size_t)((base.v + size - b.floor + GROUP_SIZE - 1) / GROUP_SIZE);
-    if (!bank_allocate(&b)) {
-        bank_free(&b);
+    *b = (struct memory_bank){.base = base, .size = size, .floor = base.v & ~(GROUP_SIZE - 1)};
+    b->group_count = (size_t)((base.v + size - b->floor + GROUP_SIZE - 1) / GROUP_SIZE);
+    if (!bank_allocate(b)) {
+        bank_free(b);
         return error_set(e, "memory at %#" PRIx64 ", %#" PRIx64 " bytes: the host has no room",
                          base.v, size);
     }
-    b.host = (uint8_t *)(((uintptr_t)b.allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
+    b->host = (uint8_t *)(((uintptr_t)b->allocation + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
+    return true;
+}
+
+bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *e)
+{
+    struct memory_bank b;
+    if (!bank_is_acceptable(m, base, size, e) || !bank_make(&b, base, size, e))
+        return false;
     bank_trim(&b);
     size_t at = m->bank_count++;
     for (; at > 0 && m->banks[at - 1].base.v > base.v; at--)
         m->banks[at] = m->banks[at - 1];
     m->banks[at] = b;
     m->free_pages += size >> PAGE_BITS;
+    return true;
+}
+
+size_t memory_ram_count(const struct memory *m)
+{
+    return m->bank_count - (m->bank_count && m->banks[m->bank_count - 1].is_store);
+}
+
+/* In the upper half of the board's addresses, which no board uses for RAM, unless this one does. */
+static hpa_t store_base(const struct memory *m)
+{
+    uint64_t at = BOARD_SIZE / 2;
+    for (size_t i = 0; i < m->bank_count; i++)
+        if (m->banks[i].base.v + m->banks[i].size > at)
+            at = m->banks[i].base.v + m->banks[i].size;
+    return hpa((at + GROUP_SIZE - 1) & ~(GROUP_SIZE - 1));
+}
+
+bool memory_add_store(struct memory *m, uint64_t size, hpa_t *base, struct error *e)
+{
+    CHECK(memory_ram_count(m) == m->bank_count);
+    *base = store_base(m);
+    if (!range_inside(base->v, size, BOARD_SIZE))
+        return error_set(e, "%#" PRIx64 " bytes are beyond the board's addresses", size);
+    struct memory_bank *b = &m->banks[m->bank_count];
+    if (!bank_make(b, *base, size, e))
+        return false;
+    b->is_store = true;
+    memset(b->used, 0xff, b->group_count * GROUP_WORDS * sizeof *b->used);
+    m->bank_count++;
     return true;
 }
 
@@ -309,6 +345,8 @@ static void visit_bank(struct memory_bank *b, struct state *s)
 {
     state_fixed(s, "where a memory bank begins", b->base.v, 8);
     state_fixed(s, "the size of a memory bank", b->size, 8);
+    if (b->is_store)
+        return;
     state_row(s, "which pages are taken", b->used, sizeof b->used[0], b->group_count * GROUP_WORDS);
     if (state_restores(s))
         bank_trim(b); /* what is outside the bank stays outside, whatever the data says */

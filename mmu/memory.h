@@ -37,6 +37,7 @@ struct memory;
 struct memory_bank {
     hpa_t base;
     uint64_t size; /* bytes, a multiple of PAGE_SIZE */
+    bool is_store; /* memory_add_store */
     uint8_t *host; /* page-aligned */
     /* Private to memory*.c. Pages are numbered from the 2 MiB boundary at or below `base` and come
      * in groups of 512 (2 MiB), so a group is what a stage 2 block can map. */
@@ -64,9 +65,9 @@ struct memory_source {
     void *context;
 };
 
-#define MEMORY_BANKS_MAX 16
+#define MEMORY_BANKS_MAX 16 /* of RAM */
 struct memory {
-    struct memory_bank banks[MEMORY_BANKS_MAX]; /* by base, ascending, not overlapping */
+    struct memory_bank banks[MEMORY_BANKS_MAX + 1]; /* by base, ascending, not overlapping */
     size_t bank_count;
     uint64_t scatter_turn; /* allocator state: which end of which bank is next */
     uint64_t free_pages;   /* not taken and not reserved */
@@ -94,6 +95,13 @@ void memory_use_host(const struct memory_host *host);
 /* Adds a bank. Fails (error set) when not page aligned, empty, overlapping, beyond 2^48, one too
  * many, or when the host has no address space left. Not after the first memory_at. */
 bool memory_add_bank(struct memory *m, hpa_t base, uint64_t size, struct error *e);
+/* Adds what devices keep beside their registers, such as what was written to a disk: behind all
+ * banks, in no guest's and no engine's reach, and nobody's to allocate, but followed, digested and
+ * saved like them. One at most, the last to be added; fails as memory_add_bank does. `*base` says
+ * where it is. */
+bool memory_add_store(struct memory *m, uint64_t size, hpa_t *base, struct error *e);
+/* The banks that are RAM: the first so many. */
+size_t memory_ram_count(const struct memory *m);
 void memory_free(struct memory *m);
 /* Takes a range (whole pages of one bank) out of the allocator's hands. Fails (error set) when it
  * is not that, or when a part of it was already reserved or taken. */

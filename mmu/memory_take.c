@@ -82,10 +82,10 @@ static struct memory_chunk chunk_of(const struct memory_bank *b, size_t first_pa
 static bool find_groups(struct memory *m, size_t want, bool gap, struct memory_bank **bank,
                         struct run *run)
 {
-    for (uint64_t i = 0; i < 2 * m->bank_count; i++) {
+    for (uint64_t i = 0; i < 2 * memory_ram_count(m); i++) {
         uint64_t turn = m->scatter_turn + i;
-        struct memory_bank *b = &m->banks[turn % m->bank_count];
-        struct span s = {b, true, 0, b->group_count, turn / m->bank_count % 2 == 1};
+        struct memory_bank *b = &m->banks[turn % memory_ram_count(m)];
+        struct span s = {b, true, 0, b->group_count, turn / memory_ram_count(m) % 2 == 1};
         if (span_find(&s, want, gap, run)) {
             *bank = b;
             return true;
@@ -120,7 +120,7 @@ static bool take_groups(struct memory *m, uint64_t size, struct memory_chunk *ch
 static bool find_pages(struct memory *m, size_t want, bool gap, struct memory_bank **bank,
                        struct run *run)
 {
-    for (size_t i = 0; i < m->bank_count; i++) {
+    for (size_t i = 0; i < memory_ram_count(m); i++) {
         struct memory_bank *b = &m->banks[i];
         for (size_t g = 0; g < b->group_count; g++) {
             if (group_is_free(b, g) || group_is_full(b, g))
@@ -178,7 +178,7 @@ static bool group_find_aligned(const struct memory_bank *b, size_t group, size_t
 
 static bool find_aligned(struct memory *m, size_t pages, struct memory_bank **bank, struct run *run)
 {
-    for (size_t i = 0; i < m->bank_count; i++) {
+    for (size_t i = 0; i < memory_ram_count(m); i++) {
         struct memory_bank *b = &m->banks[i];
         for (size_t g = 0; g < b->group_count; g++)
             if (!group_is_free(b, g) && !group_is_full(b, g) &&

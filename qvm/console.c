@@ -43,16 +43,23 @@ static void read_delay(struct console_channel *to, const struct vdev_option *o)
         to->give_up_ns = host_monotonic_ns() + seconds * 1000000000;
 }
 
+static void connect_device(struct console *c, const struct vm *vm, size_t i)
+{
+    for (size_t o = 0; o < vm->vdevs[i]->option_count; o++) {
+        const struct vdev_option *option = &vm->vdevs[i]->options[o];
+        if (strcmp(option->name, "hostdev") == 0)
+            connect(c, vm->number, i, option);
+        if (strcmp(option->name, "delayed") == 0)
+            read_delay(&c->vms[vm->number].channels[i], option);
+    }
+}
+
+/* What a disk's `hostdev` names is its contents, and no console's. */
 static void connect_devices(struct console *c, const struct vm *vm)
 {
     for (size_t i = 0; i < vm->vdev_count; i++)
-        for (size_t o = 0; o < vm->vdevs[i]->option_count; o++) {
-            const struct vdev_option *option = &vm->vdevs[i]->options[o];
-            if (strcmp(option->name, "hostdev") == 0)
-                connect(c, vm->number, i, option);
-            if (strcmp(option->name, "delayed") == 0)
-                read_delay(&c->vms[vm->number].channels[i], option);
-        }
+        if (!vm->vdevs[i]->type->store)
+            connect_device(c, vm, i);
 }
 
 void console_init(struct console *c, const struct board *b, bool realtime)

@@ -27,8 +27,12 @@ static bool wishes_output(const struct wish *w, const char *hostdev)
     return wishes(w, "write the file", name);
 }
 
-static bool device_wishes(const struct wish *w, const struct vdev_option *options, size_t count)
+/* A disk's file is only read. */
+static bool device_wishes(const struct wish *w, const struct vdev_type *type,
+                          const struct vdev_option *options, size_t count)
 {
+    if (type && type->store)
+        return false;
     for (size_t i = 0; i < count; i++)
         if (strcmp(options[i].name, "hostdev") == 0 && wishes_output(w, options[i].value))
             return true;
@@ -46,7 +50,7 @@ static bool vm_wishes(const struct wish *w, const struct vm_config *c)
     if (c->fdt_dump_file)
         return wishes(w, "write the file", c->fdt_dump_file);
     for (size_t i = 0; i < c->vdev_count; i++)
-        if (device_wishes(w, c->vdevs[i].options, c->vdevs[i].option_count))
+        if (device_wishes(w, c->vdevs[i].type, c->vdevs[i].options, c->vdevs[i].option_count))
             return true;
     return false;
 }
@@ -59,7 +63,8 @@ bool trust_is_needed(const struct player *p, char *text, size_t size)
         if (vm_wishes(&w, &p->configs[i]))
             return true;
     for (size_t i = 0; i < b->device_count; i++)
-        if (device_wishes(&w, b->devices[i].options, b->devices[i].option_count))
+        if (device_wishes(&w, b->devices[i].type, b->devices[i].options,
+                          b->devices[i].option_count))
             return true;
     return false;
 }

@@ -3,6 +3,7 @@
 #   linux-arm64/Image            the kernel of linux-image-arm64
 #   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
 #   linux-arm64/virtio.cpio      busybox-static with tests/guest/linux/init-virtio and modules
+#   linux-arm64/disk.cpio        the same with tests/guest/linux/init-disk
 #   linux-arm64/busybox          the same alone, for tests/guest/linux/build.sh
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
@@ -18,7 +19,12 @@ suite="${QVM_GUEST_SUITE:-bookworm}"
 cache="$QVM_CACHE/guests/$suite-arm64"
 out=build/guests
 log=build/logs/guests.log
-modules=(virtio_mmio virtio_console virtio-rng sp805_wdt)
+# Initramfs by name: its first program, and its modules in the order in which they are loaded.
+declare -A inits=([virtio]=init-virtio [disk]=init-disk)
+declare -A modules=(
+    [virtio]="virtio_mmio virtio_console virtio-rng sp805_wdt"
+    [disk]="virtio_mmio virtio_blk crc16 mbcache jbd2 crc32c_generic ext4"
+)
 
 fail() {
     echo "guests: $1 (details: $log)" >&2
@@ -40,13 +46,15 @@ fetch() {
     done
     cp "$temporary"/root/boot/vmlinuz-* "$files/Image" &&
         cp "$temporary/root/usr/lib/u-boot/qemu_arm64/u-boot.bin" "$files/u-boot.bin" || return 1
-    for module in "${modules[@]}"; do
+    # shellcheck disable=SC2048,SC2086 # lists of words
+    for module in ${modules[*]}; do
         find "$temporary/root" -name "$module.ko" -exec cp -t "$files/modules" {} + || return 1
     done
     # Releases after Debian 12 have no /bin in packages.
     cp "$temporary/root/bin/busybox" "$files/busybox" 2>/dev/null ||
         cp "$temporary/root/usr/bin/busybox" "$files/busybox" || return 1
     mkdir -p "$(dirname "$cache")"
+    is_filled || rm -rf "$cache" # of an earlier version of this script
     # Another run may have been quicker: its files are as good.
     mv -T "$files" "$cache" 2>/dev/null || [ -e "$cache/versions" ]
 }
@@ -54,27 +62,31 @@ fetch() {
 # What build/guests would be made of, to compare with what it was made of.
 state() {
     cat "$cache/versions"
-    sha256sum tests/guest/linux/init tests/guest/linux/init-virtio scripts/initramfs.py
-    ls "$cache/modules" 2>/dev/null || true
+    sha256sum tests/guest/linux/init* scripts/initramfs.py scripts/guests.sh
 }
 
-# The initramfs with modules. A cache that an earlier version of this script filled has none.
-make_virtio() {
-    local module programs=()
-    for module in "${modules[@]}"; do
-        if [ ! -e "$cache/modules/$module.ko" ]; then
-            echo "guests: no linux-arm64/virtio.cpio without $module.ko: remove $cache to fetch it"
-            return
-        fi
+# Does the cache have what this version of the script wants of it?
+is_filled() {
+    local module
+    [ -e "$cache/versions" ] || return 1
+    # shellcheck disable=SC2048 # lists of words
+    for module in ${modules[*]}; do
+        [ -e "$cache/modules/$module.ko" ] || return 1
+    done
+}
+
+make_initramfs() {
+    local name="$1" module programs=()
+    for module in ${modules[$name]}; do
         programs+=("$module.ko=$cache/modules/$module.ko")
     done
-    python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init-virtio \
-        "$out/linux-arm64/virtio.cpio" "${programs[@]}"
+    python3 scripts/initramfs.py "$cache/busybox" "tests/guest/linux/${inits[$name]}" \
+        "$out/linux-arm64/$name.cpio" "${programs[@]}"
 }
 
 mkdir -p build/logs "$out"
 : >"$log"
-if [ ! -e "$cache/versions" ]; then
+if ! is_filled; then
     [ "${1:-}" != --no-install ] ||
         fail "not fetched yet, and not fetched now because of --no-install"
     command -v apt-get >/dev/null ||
@@ -97,7 +109,9 @@ if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
     cp "$cache/u-boot.bin" "$out/u-boot-arm64/u-boot.bin"
     python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init \
         "$out/linux-arm64/initramfs.cpio"
-    make_virtio
+    for name in "${!inits[@]}"; do
+        make_initramfs "$name"
+    done
     state >"$out/stamp"
     echo "guests: ready in $out"
 fi

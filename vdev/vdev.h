@@ -161,6 +161,10 @@ struct vdev_type {
      * vCPUs. The configuration asks, too, to see what overlaps: of a device that has nothing but a
      * type, `loc` and options. False: an option is wrong, which the error says with its place. */
     bool (*ranges)(struct vdev *v, unsigned vcpus, struct error *e);
+    /* How many bytes the device keeps beside its fields (`store`). Asked when nothing but its type,
+     * its options and env's open_file are there, and nothing else changes what it answers. False:
+     * an option is wrong. NULL: none; its `hostdev`, if there is one, is what it prints to. */
+    bool (*store)(const struct vdev *v, uint64_t *size, struct error *e);
     /* Validates options, registers events. The struct is zeroed, the base filled, also with its
      * regions. May be NULL. */
     bool (*create)(struct vdev *v, struct error *e);
@@ -193,6 +197,16 @@ struct vdev_type {
     void (*destroy)(struct vdev *v);
 };
 
+/* What a device keeps that is too large for its fields: bytes that no guest reaches, zero at first,
+ * and state of the machine like any other. They outlive the device when its VM starts again. */
+struct vdev_store {
+    /* [offset, offset + size), which is inside it; `for_write` before each change, which who keeps
+     * something of the state has to hear of. */
+    uint8_t *(*at)(const struct vdev_store *s, uint64_t offset, size_t size, bool for_write);
+    uint64_t size, base; /* `base` is for `at` */
+    void *context;
+};
+
 #define VDEV_REGIONS_MAX 3
 struct vdev {
     const struct vdev_type *type;
@@ -204,7 +218,8 @@ struct vdev {
     size_t option_count;
     struct wire irq; /* wired by the assembly; `irq_line` is the PIC's line number */
     unsigned irq_line;
-    struct dma_port dma; /* wired by the assembly, if the type masters */
+    struct dma_port dma;     /* wired by the assembly, if the type masters */
+    struct vdev_store store; /* the same, if the type has one */
     struct vdev_region regions[VDEV_REGIONS_MAX];
     const char *region_names[VDEV_REGIONS_MAX]; /* of a device with several, for people */
     size_t region_count;

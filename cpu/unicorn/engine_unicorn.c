@@ -159,7 +159,7 @@ static struct engine_ops ops_of(const struct unicorn_arch *arch)
 
 static bool map_board(struct engine *g, struct error *e)
 {
-    for (size_t i = 0; i < g->memory->bank_count; i++) {
+    for (size_t i = 0; i < memory_ram_count(g->memory); i++) {
         const struct memory_bank *bank = &g->memory->banks[i];
         if (!library_map(g, bank->base.v, bank->size, bank->host, true, "mapping a memory bank", e))
             return false;

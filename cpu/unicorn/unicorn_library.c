@@ -224,7 +224,7 @@ static bool on_fetch_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address,
 static bool add_fetch_hooks(struct engine *g, struct error *e)
 {
     const struct memory_bank *first = &g->memory->banks[0];
-    const struct memory_bank *last = &g->memory->banks[g->memory->bank_count - 1];
+    const struct memory_bank *last = &g->memory->banks[memory_ram_count(g->memory) - 1];
     return add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED, (void *)on_fetch_unmapped,
                     last->base.v + last->size, UINT64_MAX, e) &&
            (first->base.v == 0 || add_hook(g, UC_HOOK_MEM_FETCH_UNMAPPED, (void *)on_fetch_unmapped,

@@ -47,6 +47,10 @@ struct world {
     uint64_t announced[WORLD_RAM_PAGES]; /* bytes to be written, by frame */
     uint64_t random;                     /* what the next random bytes are made of */
     uint64_t random_bytes;
+    uint8_t *store; /* what a device keeps */
+    uint64_t store_changes;
+    bool file_is_lost; /* the host's file, of which a device reads ranges */
+    uint64_t file_bytes_read;
 };
 
 static inline void world_wire(void *context, unsigned line, bool level)
@@ -183,6 +187,59 @@ static inline bool world_entropy(void *context, void *to, size_t size)
     return true;
 }
 
+/* The host's file: not a whole number of blocks, nor of sectors. */
+#define WORLD_FILE_SIZE 0x40123u
+
+static inline uint8_t world_file_byte(uint64_t at)
+{
+    return (uint8_t)(at * 2654435761u >> 13);
+}
+
+static inline bool world_open_file(void *context, const char *path, uint64_t *size, struct error *e)
+{
+    (void)context;
+    *size = WORLD_FILE_SIZE;
+    return strcmp(path, "missing") != 0 || error_set(e, "there is no file '%s'", path);
+}
+
+static inline bool world_read_file(void *context, unsigned channel, const char *path,
+                                   uint64_t offset, void *to, size_t size)
+{
+    struct world *w = context;
+    (void)channel, (void)path;
+    ck_assert(size && size <= VDEV_RANGE_MAX && range_inside(offset, size, WORLD_FILE_SIZE));
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)to)[i] = world_file_byte(offset + i);
+    w->file_bytes_read += size;
+    return !w->file_is_lost;
+}
+
+static inline uint8_t *world_store_at(const struct vdev_store *s, uint64_t offset, size_t size,
+                                      bool for_write)
+{
+    struct world *w = s->context;
+    ck_assert(range_inside(offset, size, s->size));
+    w->store_changes += for_write;
+    return w->store + offset;
+}
+
+/* What the assembly does for types that keep something. A disk that nobody names is one. */
+static inline bool world_give_store(struct world *w, struct error *e)
+{
+    struct vdev *v = w->v;
+    if (!v->type->store)
+        return true;
+    if (!vdev_option_find(v, "hostdev"))
+        w->options[v->option_count++] = (struct vdev_option){"hostdev", "disk", "test", 1};
+    if (!v->type->store(v, &v->store.size, e))
+        return false;
+    w->store = calloc(1, v->store.size + 1);
+    ck_assert_ptr_nonnull(w->store);
+    v->store.at = world_store_at;
+    v->store.context = w;
+    return true;
+}
+
 /* Of the worlds that are opened next: emu/machine.h. */
 static uint32_t world_quirks;
 
@@ -201,6 +258,8 @@ static inline bool world_try_type(struct world *w, const struct vdev_type *t, un
                                .request_exit = world_exit,
                                .request_dump = world_dump,
                                .entropy = world_entropy,
+                               .open_file = world_open_file,
+                               .read_file = world_read_file,
                                .context = w};
     struct vdev *v = calloc(1, t->size);
     ck_assert_ptr_nonnull(v);
@@ -216,7 +275,7 @@ static inline bool world_try_type(struct world *w, const struct vdev_type *t, un
     v->options = w->options;
     for (; options && *options; options += 2)
         w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};
-    if (!vdev_create(v, e))
+    if (!world_give_store(w, e) || !vdev_create(v, e))
         return false;
     if (t->pic)
         pic_connect(pic_of(v), (struct pic_outputs){world_signal, w});
@@ -244,6 +303,7 @@ static inline void world_close(struct world *w)
     if (w->v->type->destroy)
         w->v->type->destroy(w->v);
     bus_free(&w->bus);
+    free(w->store);
     free(w->v);
 }
 

@@ -36,11 +36,11 @@ static const struct log *log_of(const struct virtio_device *d)
 
 static uint64_t offered_features(const struct virtio_device *d)
 {
-    return d->type->device_features | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
-           VIRTIO_F_VERSION_1;
+    return d->type->device_features | d->own_features | VIRTIO_F_INDIRECT_DESC |
+           VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
 }
 
-static bool is_live(const struct virtio_device *d)
+bool virtio_is_live(const struct virtio_device *d)
 {
     enum { NEEDED = STATUS_DRIVER_OK | STATUS_FEATURES_OK };
     return (d->status & (NEEDED | STATUS_DEVICE_NEEDS_RESET)) == NEEDED;
@@ -83,7 +83,7 @@ bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *ch
 {
     struct virtq_world w = world_of(d);
     const char *why;
-    if (!is_live(d) || !d->queues[queue].ready)
+    if (!virtio_is_live(d) || !d->queues[queue].ready)
         return false;
     enum virtq_answer answer = virtqueue_next(&d->queues[queue], &w, chain, &why);
     return or_break(d, &w, answer != VIRTQ_BROKEN, why) && answer == VIRTQ_CHAIN;
@@ -117,7 +117,7 @@ void virtio_signal(struct virtio_device *d, unsigned queue)
 {
     struct virtq_world w = world_of(d);
     bool wants = false;
-    if (!is_live(d) || !d->queues[queue].ready)
+    if (!virtio_is_live(d) || !d->queues[queue].ready)
         return;
     if (or_break(d, &w, virtqueue_wants_signal(&d->queues[queue], &w, &wants),
                  "the driver area is outside memory") &&
@@ -142,7 +142,7 @@ static void work_fires(void *context, uint64_t due_ticks)
     d->work_ticks = EVENT_NEVER;
     d->work_queues = 0;
     for (unsigned i = 0; i < d->type->queue_count; i++)
-        if (queues >> i & 1 && is_live(d))
+        if (queues >> i & 1 && virtio_is_live(d))
             d->type->notify(&d->v, i);
 }
 
@@ -286,7 +286,7 @@ void virtio_accept(struct virtio_device *d, uint32_t value)
 
 void virtio_notify(struct virtio_device *d, uint32_t queue)
 {
-    if (queue < d->type->queue_count && is_live(d) && d->queues[queue].ready)
+    if (queue < d->type->queue_count && virtio_is_live(d) && d->queues[queue].ready)
         d->type->notify(&d->v, queue);
     else
         log_guest(log_of(d), "%s: notification of queue %u, which is not in use", d->v.name,

@@ -41,6 +41,7 @@ struct virtio_type {
 struct virtio_device {
     struct vdev v; /* first */
     const struct virtio_type *type;
+    uint64_t own_features; /* what this one offers beyond its type, by its options: no state */
     struct event work;
     uint64_t work_ticks; /* when virtio_later's queues are due, or EVENT_NEVER */
     uint32_t work_queues;
@@ -65,6 +66,8 @@ void virtio_init(struct virtio_device *d, const struct virtio_type *type);
 void virtio_restored(struct vdev *v);
 void virtio_destroy(struct vdev *v);
 
+/* A driver runs, and the device can do its work. */
+bool virtio_is_live(const struct virtio_device *d);
 /* The next chain of a queue, until virtio_use gives it back. False: there is none, or not now. */
 bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain);
 /* As those of a chain. False: a DMA fault, and the device needs a reset now. */

@@ -1,0 +1,99 @@
+/* What devices keep that is too large for their fields: one stretch of the board's memory behind
+ * its RAM, laid out when the board is assembled. A device finds its part again by its options,
+ * which are those of one line of one configuration. */
+#include <stdlib.h>
+
+#include "emu/array.h"
+#include "emu/check.h"
+#include "hv/hv_internal.h"
+
+struct store {
+    const struct vdev_option *options;
+    uint64_t at, size; /* of the stretch */
+};
+
+struct stores {
+    struct store *list; /* owned */
+    size_t count;
+    uint64_t size;
+    hpa_t base;
+};
+
+static bool open_file(void *context, const char *path, uint64_t *size, struct error *e)
+{
+    return journal_open(context, path, size, e);
+}
+
+static bool add(struct board *b, const struct vdev_type *type, const struct vdev_option *options,
+                size_t count, struct error *e)
+{
+    struct vdev_env env = {.open_file = open_file, .context = b->journal};
+    struct vdev v = {.type = type, .env = &env, .options = options, .option_count = count};
+    struct stores *s = b->stores;
+    uint64_t size;
+    if (!type || !type->store)
+        return true;
+    if (!type->store(&v, &size, e))
+        return false;
+    size = (size + PAGE_MASK) & ~PAGE_MASK;
+    s->list = array_grow(s->list, s->count, sizeof *s->list);
+    s->list[s->count++] = (struct store){options, s->size, size};
+    s->size += size;
+    return true;
+}
+
+static bool add_all(struct board *b, const struct vm_config *configs, size_t count, struct error *e)
+{
+    for (size_t i = 0; i < b->config->device_count; i++) {
+        const struct board_device *d = &b->config->devices[i];
+        if (!add(b, d->type, d->options, d->option_count, e))
+            return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < configs[i].vdev_count; k++) {
+            const struct vdev_config *v = &configs[i].vdevs[k];
+            if (!add(b, v->type, v->options, v->option_count, e))
+                return false;
+        }
+    return true;
+}
+
+bool stores_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e)
+{
+    struct error why = {0};
+    b->stores = calloc(1, sizeof *b->stores);
+    CHECK_ROOM(b->stores);
+    if (!add_all(b, configs, count, e))
+        return false;
+    if (!b->stores->size || memory_add_store(&b->memory, b->stores->size, &b->stores->base, &why))
+        return true;
+    error_set(e, "disks that may be written to are too large for this host: %s", why.text);
+    return error_exit_status(e, STATUS_NOT_STARTED);
+}
+
+void stores_free(struct board *b)
+{
+    if (b->stores)
+        free(b->stores->list);
+    free(b->stores);
+}
+
+static uint8_t *store_at(const struct vdev_store *s, uint64_t offset, size_t size, bool for_write)
+{
+    void *at =
+        memory_at(s->context, hpa(s->base + offset), size, for_write ? MEMORY_WRITE : MEMORY_READ);
+    CHECK(at);
+    return at;
+}
+
+struct vdev_store stores_of(struct board *b, const struct vdev_option *options)
+{
+    const struct stores *s = b->stores;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->list[i].options == options)
+            return (struct vdev_store){.at = store_at,
+                                       .size = s->list[i].size,
+                                       .base = s->base.v + s->list[i].at,
+                                       .context = &b->memory};
+    return (struct vdev_store){0};
+}
