@@ -2,13 +2,14 @@
  * its RAM, laid out when the board is assembled. A device finds its part again by its options,
  * which are those of one line of one configuration. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "emu/array.h"
 #include "emu/check.h"
 #include "hv/hv_internal.h"
 
 struct store {
-    const struct vdev_option *options;
+    const struct vdev_option *options, *hostdev;
     uint64_t at, size; /* of the stretch */
 };
 
@@ -24,6 +25,17 @@ static bool open_file(void *context, const char *path, uint64_t *size, struct er
     return journal_open(context, path, size, e);
 }
 
+/* Two machines' disks would change under each other's feet. */
+static bool is_alone(const struct stores *s, const struct vdev *v, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(v, "hostdev");
+    for (size_t i = 0; i < s->count; i++)
+        if (o && *o->value == '>' && s->list[i].hostdev &&
+            strcmp(s->list[i].hostdev->value, o->value) == 0)
+            return error_at(e, o->file, o->line, "two disks write to the file '%s'", o->value + 1);
+    return true;
+}
+
 static bool add(struct board *b, const struct vdev_type *type, const struct vdev_option *options,
                 size_t count, struct error *e)
 {
@@ -33,11 +45,11 @@ static bool add(struct board *b, const struct vdev_type *type, const struct vdev
     uint64_t size;
     if (!type || !type->store)
         return true;
-    if (!type->store(&v, &size, e))
+    if (!type->store(&v, &size, e) || !is_alone(s, &v, e))
         return false;
     size = (size + PAGE_MASK) & ~PAGE_MASK;
     s->list = array_grow(s->list, s->count, sizeof *s->list);
-    s->list[s->count++] = (struct store){options, s->size, size};
+    s->list[s->count++] = (struct store){options, vdev_option_find(&v, "hostdev"), s->size, size};
     s->size += size;
     return true;
 }

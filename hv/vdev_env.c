@@ -203,6 +203,15 @@ static bool on_read_file(void *context, unsigned channel, const char *path, uint
     return ok && answer == RANGE_GIVEN;
 }
 
+static void on_write_file(void *context, unsigned channel, const char *path, uint64_t offset,
+                          const void *from, size_t size)
+{
+    const struct board_sinks *sinks = &((struct vm *)context)->board->sinks;
+    (void)channel;
+    if (sinks->disk)
+        sinks->disk(sinks->context, path, offset, from, size);
+}
+
 const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *log)
 {
     struct board *b = vm->board;
@@ -220,6 +229,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .entropy = vdev_env_entropy,
         .open_file = on_open_file,
         .read_file = on_read_file,
+        .write_file = on_write_file,
         .find_place = on_find_place,
         .map_memory = on_map_memory,
         .unmap_memory = on_unmap_memory,

@@ -50,6 +50,14 @@ enum range_answer files_read(struct open_files *f, const char *path, uint64_t of
     return file ? host_ranges_read(file->ranges, offset, size, out) : RANGE_UNREADABLE;
 }
 
+bool files_write(struct open_files *f, const char *path, uint64_t offset, const void *from,
+                 size_t size, struct error *e)
+{
+    const struct open_file *file = find(f, path);
+    return file ? host_ranges_write(file->ranges, path, offset, from, size, e)
+                : error_set(e, "it is not open");
+}
+
 void files_close(struct open_files *f)
 {
     for (size_t i = 0; i < f->count; i++) {

@@ -16,6 +16,9 @@ bool files_open(struct open_files *f, const char *path, uint64_t *size, struct e
 /* As struct journal_host's `read`. */
 enum range_answer files_read(struct open_files *f, const char *path, uint64_t offset, size_t size,
                              struct bytes *out);
+/* `size` bytes inside the size that it has. */
+bool files_write(struct open_files *f, const char *path, uint64_t offset, const void *from,
+                 size_t size, struct error *e);
 void files_close(struct open_files *f);
 
 #endif

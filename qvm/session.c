@@ -53,6 +53,7 @@ struct session {
     bool save_failed;
     struct chaos chaos_from_here; /* once a snapshot is restored, if it is on */
     bool interrupted;             /* by the power button, or a power cut */
+    bool disk_lost;               /* a file that disks write through to was not written */
     /* Replaying */
     const struct trace *trace; /* NULL: live */
     struct divergence divergence;
@@ -408,11 +409,31 @@ static void say_divergence(void *context, const char *sentence)
     fprintf(stderr, "qvm: %s\n", sentence);
 }
 
+/* The guest does not learn of it: what it wrote is in the machine. */
+static void on_disk(void *context, const char *path, uint64_t offset, const void *data, size_t size)
+{
+    struct session *s = context;
+    char found[1024];
+    struct error e = {0};
+    const char *name = file_of(s, path, found);
+    if (s->disk_lost || files_write(&s->files, name, offset, data, size, &e))
+        return;
+    s->disk_lost = true;
+    fprintf(stderr, "qvm: '%s' is not what the guest's disk is: %s\n", name, e.text);
+}
+
+/* A replay leaves nothing behind, nor does a run that somebody only tries. */
+static bool changes_files(const struct session *s)
+{
+    return !s->trace && !s->options->trial;
+}
+
 static struct board_sinks sinks_of(struct session *s)
 {
     return (struct board_sinks){
         .output = on_output,
         .file = on_file,
+        .disk = changes_files(s) ? on_disk : NULL,
         .dump_begin = s->trace ? NULL : on_dump_begin, /* a replay leaves nothing behind */
         .dump_write = on_dump_write,
         .dump_end = on_dump_end,
@@ -511,7 +532,7 @@ static int run(struct session *s)
                 s->save_failed ? "" : ": the run ended before it was due");
         complete = false;
     }
-    complete = close_events(s) && complete && !s->console.output_lost;
+    complete = close_events(s) && complete && !s->console.output_lost && !s->disk_lost;
     if (!complete && status == STATUS_OK)
         status = STATUS_USAGE;
     if (s->divergence.found)

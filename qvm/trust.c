@@ -27,14 +27,14 @@ static bool wishes_output(const struct wish *w, const char *hostdev)
     return wishes(w, "write the file", name);
 }
 
-/* A disk's file is only read. */
+/* A disk's file is only read, unless its device says so. */
 static bool device_wishes(const struct wish *w, const struct vdev_type *type,
                           const struct vdev_option *options, size_t count)
 {
-    if (type && type->store)
-        return false;
     for (size_t i = 0; i < count; i++)
-        if (strcmp(options[i].name, "hostdev") == 0 && wishes_output(w, options[i].value))
+        if (strcmp(options[i].name, "hostdev") == 0 &&
+            (*options[i].value == '>' || !type || !type->store) &&
+            wishes_output(w, options[i].value))
             return true;
     return false;
 }

@@ -83,6 +83,9 @@ struct vdev_env {
      * cannot be had any more, which the VM's log says once for each device. */
     bool (*read_file)(void *context, unsigned channel, const char *path, uint64_t offset, void *to,
                       size_t size);
+    /* What goes to such a file, too, inside its size: output, so it goes there live only. */
+    void (*write_file)(void *context, unsigned channel, const char *path, uint64_t offset,
+                       const void *from, size_t size);
     /* A free range of guest-physical addresses for something that comes while the VM runs; `size`
      * is a multiple of 4 KiB. 0: there is none. The same requests give the same places. */
     gpa_t (*find_place)(void *context, uint64_t size);

@@ -178,7 +178,7 @@ enum probe_answer host_read_below(const char *folder, const char *name, size_t l
 }
 
 struct host_ranges {
-    int fd;
+    int fd, writing; /* `writing` -1: not open for that */
     struct stat opened;
 };
 
@@ -186,6 +186,7 @@ struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct er
 {
     struct host_ranges *r = calloc(1, sizeof *r);
     CHECK_ROOM(r);
+    r->writing = -1;
     r->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* a FIFO is not waited for */
     if (r->fd < 0 || fstat(r->fd, &r->opened) != 0)
         error_set(e, "cannot open '%s': %s", path, strerror(errno));
@@ -237,8 +238,43 @@ enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_
     return answer;
 }
 
+/* The same file, not what has its name by now. */
+static bool open_writing(struct host_ranges *r, const char *path, struct error *e)
+{
+    struct stat st;
+    if (r->writing >= 0)
+        return true;
+    r->writing = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (r->writing < 0 || fstat(r->writing, &st) != 0)
+        return error_set(e, "%s", strerror(errno));
+    return (st.st_ino == r->opened.st_ino && st.st_dev == r->opened.st_dev) ||
+           error_set(e, "it has been replaced by another file");
+}
+
+bool host_ranges_write(struct host_ranges *r, const char *path, uint64_t offset, const void *from,
+                       size_t size, struct error *e)
+{
+    struct stat now;
+    const uint8_t *at = from;
+    if (!open_writing(r, path, e))
+        return false;
+    bool ours = fstat(r->fd, &now) == 0 && compare_files(&r->opened, &now) == RANGE_GIVEN;
+    for (ssize_t part; size; size -= (size_t)part, offset += (size_t)part, at += part) {
+        part = pwrite(r->writing, at, size, (off_t)offset);
+        if (part < 0 && errno == EINTR)
+            part = 0;
+        else if (part <= 0)
+            return error_set(e, "%s", part ? strerror(errno) : "it takes no more");
+    }
+    if (ours && fstat(r->fd, &now) == 0)
+        r->opened = now;
+    return true;
+}
+
 void host_ranges_close(struct host_ranges *r)
 {
+    if (r->writing >= 0)
+        close(r->writing);
     if (r->fd >= 0)
         close(r->fd);
     free(r);

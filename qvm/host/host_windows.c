@@ -416,7 +416,7 @@ enum probe_answer host_read_below(const char *folder, const char *name, size_t l
  */
 
 struct host_ranges {
-    HANDLE file;
+    HANDLE file, writing; /* `writing` is invalid until it is needed */
     BY_HANDLE_FILE_INFORMATION opened;
 };
 
@@ -424,6 +424,7 @@ struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct er
 {
     struct host_ranges *r = calloc(1, sizeof *r);
     CHECK_ROOM(r);
+    r->writing = INVALID_HANDLE_VALUE;
     r->file = windows_open(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     if (r->file == INVALID_HANDLE_VALUE)
         error_set(e, "cannot open '%s': %s", path, windows_reason());
@@ -480,8 +481,49 @@ enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_
     return answer;
 }
 
+/* The same file, not what has its name by now. */
+static bool open_writing(struct host_ranges *r, const char *path, struct error *e)
+{
+    BY_HANDLE_FILE_INFORMATION now;
+    if (r->writing != INVALID_HANDLE_VALUE)
+        return true;
+    r->writing = windows_open(path, GENERIC_WRITE | FILE_READ_ATTRIBUTES, OPEN_EXISTING, 0);
+    if (r->writing == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(r->writing, &now))
+        return error_set(e, "%s", windows_reason());
+    return (now.nFileIndexHigh == r->opened.nFileIndexHigh &&
+            now.nFileIndexLow == r->opened.nFileIndexLow &&
+            now.dwVolumeSerialNumber == r->opened.dwVolumeSerialNumber) ||
+           error_set(e, "it has been replaced by another file");
+}
+
+static bool write_at(HANDLE file, uint64_t offset, const uint8_t *from, size_t size)
+{
+    DWORD put = 1;
+    for (; size && put; offset += put, from += put, size -= put) {
+        OVERLAPPED place = place_in_file(offset);
+        if (!WriteFile(file, from, windows_part(size), &put, &place))
+            return false;
+    }
+    return size == 0;
+}
+
+bool host_ranges_write(struct host_ranges *r, const char *path, uint64_t offset, const void *from,
+                       size_t size, struct error *e)
+{
+    if (!open_writing(r, path, e))
+        return false;
+    bool ours = compare_files(r) == RANGE_GIVEN;
+    if (!write_at(r->writing, offset, from, size))
+        return error_set(e, "%s", windows_reason());
+    if (ours)
+        GetFileInformationByHandle(r->file, &r->opened);
+    return true;
+}
+
 void host_ranges_close(struct host_ranges *r)
 {
+    if (r->writing != INVALID_HANDLE_VALUE)
+        CloseHandle(r->writing);
     if (r->file != INVALID_HANDLE_VALUE)
         CloseHandle(r->file);
     free(r);

@@ -25,7 +25,7 @@ static uint64_t map_size(uint64_t size)
 struct file {
     const struct vdev_option *option;
     const char *path;
-    bool read_only;
+    bool read_only, writes_through;
 };
 
 static bool find_file(const struct vdev *v, struct file *f, struct error *e)
@@ -33,9 +33,9 @@ static bool find_file(const struct vdev *v, struct file *f, struct error *e)
     const struct vdev_option *o = vdev_option_find(v, "hostdev");
     if (!o)
         return error_set(e, "vdev %s: hostdev FILE is missing: which disk?", v->type->name);
-    *f = (struct file){o, o->value, o->value[0] == '<'};
-    f->path += f->read_only;
-    if (o->value[0] == '>' || f->path[0] == 0 || strcmp(f->path, "-") == 0)
+    *f = (struct file){o, o->value, o->value[0] == '<', o->value[0] == '>'};
+    f->path += f->read_only || f->writes_through;
+    if (f->path[0] == 0 || f->path[0] == '|' || strcmp(f->path, "-") == 0)
         return error_at(e, o->file, o->line, "vdev %s: hostdev %s is no file that has a disk",
                         v->type->name, o->value);
     return true;
@@ -78,7 +78,8 @@ bool disk_open(struct disk *d, struct vdev *v, struct error *e)
                        .path = f.path,
                        .size = whole_sectors(size),
                        .contents = size,
-                       .read_only = f.read_only};
+                       .read_only = f.read_only,
+                       .writes_through = f.writes_through};
     CHECK(f.read_only || v->store.size >= map_size(size) + block_count(size) * BLOCK);
     return true;
 }
@@ -177,6 +178,17 @@ static bool bring(struct disk *d, uint64_t block)
     return true;
 }
 
+/* Nothing is written behind the end of the file: it stays as long as it is. */
+static void write_through(const struct disk *d, uint64_t offset, const void *from, size_t size)
+{
+    const struct vdev_env *env = d->v->env;
+    if (!d->writes_through || offset >= d->contents)
+        return;
+    if (size > d->contents - offset)
+        size = (size_t)(d->contents - offset);
+    env->write_file(env->context, d->v->channel, d->path, offset, from, size);
+}
+
 static bool write_block(struct disk *d, uint64_t offset, const uint8_t *from, size_t size)
 {
     uint64_t block = offset / BLOCK;
@@ -190,12 +202,13 @@ static bool write_block(struct disk *d, uint64_t offset, const uint8_t *from, si
 bool disk_write(struct disk *d, uint64_t offset, const void *from, size_t size)
 {
     const uint8_t *at = from;
-    for (size_t part; size; size -= part, offset += part, at += part) {
-        size_t within = (size_t)(offset % BLOCK);
-        part = size < BLOCK - within ? size : BLOCK - within;
-        if (!write_block(d, offset, at, part))
+    for (size_t done = 0, part; done < size; done += part) {
+        size_t within = (size_t)((offset + done) % BLOCK), left = size - done;
+        part = left < BLOCK - within ? left : BLOCK - within;
+        if (!write_block(d, offset + done, at + done, part))
             return false;
     }
+    write_through(d, offset, from, size);
     return true;
 }
 
@@ -218,6 +231,7 @@ bool disk_clear(struct disk *d, uint64_t offset, uint64_t size)
             clear_block(d, offset / BLOCK);
         else if (!write_block(d, offset, zeros, (size_t)part))
             return false;
+        write_through(d, offset, zeros, (size_t)part);
     }
     return true;
 }

@@ -6,6 +6,9 @@
  * which say where its contents are, then a page for each block. Pages of blocks that were never
  * written are never touched, and cost nothing.
  *
+ * With `hostdev >FILE` what is written goes to the file as well, as output does: live, and not in a
+ * replay. What the guest reads is the same.
+ *
  * A device has these in its struct, opens it in `create`, and has disk_store as its type's `store`
  * and DISK_OPTIONS among its options. */
 #ifndef VDEV_DISK_DISK_H
@@ -20,13 +23,13 @@ struct disk {
     const char *path;  /* NULL: the disk is empty, as its file is not there */
     uint64_t size;     /* bytes, whole sectors */
     uint64_t contents; /* bytes that the file has: behind them the disk is zero */
-    bool read_only;
+    bool read_only, writes_through;
 };
 
 /* clang-format off */
 #define DISK_OPTIONS                                                                               \
-    {"hostdev", "[<]FILE", NULL,                                                                   \
-     "the file that has the disk; `<`: read-only. It stays as it is: what the guest writes is kept in the machine", \
+    {"hostdev", "[<|>]FILE", NULL,                                                                 \
+     "the file that has the disk. What the guest writes is kept in the machine, and the file stays as it is; `>`: it goes to the file, too; `<`: read-only", \
      false, false},                                                                                \
     {"delayed", "SEC|forever", NULL, "a file that is not there is no mistake: the disk is empty",  \
      false, false}
