@@ -295,7 +295,7 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
                                                           &b->memory, e);
     if (!b->engine)
         return false;
-    if (!shared_memory_make(b, configs, count, e))
+    if (!shared_memory_make(b, configs, count, e) || !network_make(configs, count, &b->network, e))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!make_vm(b, &configs[i], e))
@@ -367,6 +367,7 @@ void board_free(struct board *b)
     schedule_free(&b->schedule);
     engine_free(b->engine);
     shmem_regions_free(b->shmem);
+    network_free(b->network);
     memory_free(&b->memory);
     stores_free(b);
     board_config_free(&b->default_config);

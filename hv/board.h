@@ -129,7 +129,8 @@ struct vm {
 /* What leaves the board. None of it comes back: outputs are not inputs. NULL: nobody wants it. */
 struct board_sinks {
     void (*output)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
-    /* One frame that a device sends, at most PUSH_FRAME_MAX bytes. */
+    /* Any frame, when it is sent, at most PUSH_FRAME_MAX bytes: by a device; or by the host to a
+     * switch, which network.h numbers. */
     void (*frame)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
     /* What a disk writes through to its file, inside the file's size. */
     void (*disk)(void *context, const char *path, uint64_t offset, const void *data, size_t size);
@@ -204,6 +205,7 @@ struct board {
     struct memory memory;
     struct stores *stores;       /* owned: hv/stores.c */
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
+    struct network *network;     /* owned */
     struct engine *engine;
     struct vtime vtime;
     struct event_queue events;

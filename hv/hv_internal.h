@@ -3,6 +3,7 @@
 #define HV_HV_INTERNAL_H
 
 #include "hv/board.h"
+#include "hv/network.h"
 #include "hv/snapshot/snapshot.h"
 #include "mmu/memory_image.h"
 
@@ -139,12 +140,19 @@ void input_retry(void *context, uint64_t due_ticks);
 bool input_is_all_that_waits(const struct board *b);
 /* Offers it now; true if a device has taken some. */
 bool input_offer_again(struct board *b);
-/* Are these bytes frames, one after the other, as they wait for a device? */
-bool inputs_are_frames(const uint8_t *data, size_t size);
+#define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
 
-/* vm.c: a VM's output goes to its sink and its digest; so does a frame that it sends. */
+/* frames.c: a frame for a device: it takes it, or the frame waits, or is lost; or FRAME_UNFIT. */
+enum frame_answer frames_deliver(struct vm *vm, unsigned channel, const struct vdev_frame *frame);
+/* Those that wait for the device are offered now; true if it has taken some. */
+bool frames_offer_again(struct vm *vm, unsigned channel);
+/* Are these bytes frames, one after the other, as they wait for a device? */
+bool frames_are_good(const uint8_t *data, size_t size);
+
+/* vm.c: a VM's output goes to its sink and its digest; a frame that leaves the board is in it, too.
+ */
 void vm_output(void *vm, unsigned channel, const void *data, size_t size);
-void vm_send_frame(void *vm, unsigned channel, const void *data, size_t size);
+void vm_output_frame(struct vm *vm, unsigned channel, const struct vdev_frame *frame);
 
 /* vdev_env.c: random numbers of the journal for a VM. False: there are none, and it has ended. */
 bool vdev_env_entropy(void *vm, void *to, size_t size);

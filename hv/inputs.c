@@ -1,40 +1,17 @@
-/* What an input does to the board. Bytes and frames that a device has no room for wait here, in
- * order and bounded, and are offered again; what does not fit is lost. */
-#include <inttypes.h>
+/* What an input does to the board. Bytes that a device has no room for wait here, in order and
+ * bounded, and are offered again; what does not fit is lost. Frames: hv/frames.c. */
 #include <string.h>
 
-#include "emu/journal_records.h"
 #include "emu/text.h"
 #include "hv/hv_internal.h"
 
-#define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
-
-/* How frames wait: each behind its size. */
-#define FRAME_HEAD 4
-
-bool inputs_are_frames(const uint8_t *data, size_t size)
+/* True if the device has taken some of it. */
+static bool offer_bytes(struct pending_input *p, struct vdev *v)
 {
-    size_t at = 0;
-    while (size - at > FRAME_HEAD) {
-        uint64_t frame = load_le32(data + at);
-        if (!journal_push_size_is_good(PUSH_FRAME, frame) || frame > size - at - FRAME_HEAD)
-            return false;
-        at += FRAME_HEAD + (size_t)frame;
-    }
-    return at == size;
-}
-
-/* How many of the bytes that wait it took. */
-static size_t offer_frames(struct vdev *v, const struct pending_input *p)
-{
-    size_t at = 0;
-    while (at < p->size) {
-        uint32_t size = load_le32(p->data + at);
-        if (!v->type->frame(v, p->data + at + FRAME_HEAD, size))
-            break;
-        at += FRAME_HEAD + size;
-    }
-    return at;
+    size_t taken = p->size ? v->type->input(v, p->data, p->size) : 0;
+    p->size -= taken;
+    memmove(p->data, p->data + taken, p->size);
+    return taken != 0;
 }
 
 /* True if a device has taken some of it. */
@@ -42,15 +19,9 @@ static bool offer_pending(struct vm *vm)
 {
     bool any = false, more = false;
     for (size_t i = 0; i < vm->vdev_count; i++) {
-        struct pending_input *p = &vm->pending[i];
-        struct vdev *v = vm->vdevs[i];
-        if (!p->size)
-            continue;
-        size_t taken = v->type->frame ? offer_frames(v, p) : v->type->input(v, p->data, p->size);
-        p->size -= taken;
-        memmove(p->data, p->data + taken, p->size);
-        any |= taken != 0;
-        more |= p->size != 0;
+        any |= vm->vdevs[i]->type->frame ? frames_offer_again(vm, (unsigned)i)
+                                         : offer_bytes(&vm->pending[i], vm->vdevs[i]);
+        more |= vm->pending[i].size != 0;
     }
     if (more)
         event_at(&vm->board->events, &vm->input_retry,
@@ -101,25 +72,11 @@ static void console_input(struct vm *vm, unsigned channel, const struct push *p)
     offer_pending(vm);
 }
 
-/* A network may bring more than a guest takes for as long as it likes: that is told once. */
-static void frame_input(struct vm *vm, unsigned channel, const struct push *p)
+static void frame_of_push(struct vm *vm, unsigned channel, const struct push *p)
 {
-    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->frame)
-        return;
-    struct pending_input *pending = &vm->pending[channel];
-    uint8_t head[FRAME_HEAD];
-    store_le(head, p->size, sizeof head);
-    if (p->size + sizeof head > PENDING_FRAMES_MAX - pending->size) {
-        if (!pending->frames_lost++)
-            log_write(&vm->log, LOG_SEVERITY_WARN,
-                      "%s: a frame of %" PRIu32 " bytes is lost: the guest does not take them; "
-                      "others that are lost are counted for the status report",
-                      vm->vdevs[channel]->name, p->size);
-        return;
-    }
-    append(pending, head, sizeof head);
-    append(pending, p->data, p->size);
-    offer_pending(vm);
+    struct vdev_frame frame = {.data = p->data, .size = p->size};
+    if (channel < vm->vdev_count && vm->vdevs[channel]->type->frame)
+        frames_deliver(vm, channel, &frame);
 }
 
 /* It does not wait behind bytes that the device has no room for: who sends it wants to reach a
@@ -170,7 +127,7 @@ static void deliver_to_device(struct vm *vm, unsigned channel, const struct push
         console_input(vm, channel, p);
         break;
     case PUSH_FRAME:
-        frame_input(vm, channel, p);
+        frame_of_push(vm, channel, p);
         break;
     default:
         line_break(vm, channel);
@@ -187,6 +144,11 @@ static bool is_for_a_device(unsigned kind)
 void input_deliver(struct board *b, const struct push *p)
 {
     unsigned number = p->target >> 8, channel = p->target & 0xff;
+    if (p->kind == PUSH_FRAME && number == NETWORK_HOST) {
+        struct vdev_frame frame = {.data = p->data, .size = p->size};
+        network_from_host(b, channel, &frame);
+        return;
+    }
     if (is_for_a_device(p->kind)) {
         if (number < b->vm_count && !b->vms[number]->ended)
             deliver_to_device(b->vms[number], channel, p);

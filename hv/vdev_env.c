@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/journal_records.h"
 #include "hv/hv_internal.h"
 
 /* Where things appear that come while the VM runs, unless the configuration reaches higher. */
@@ -20,6 +21,22 @@ static void on_request_exit(void *context, int exit_status, const char *why)
 static void on_request_dump(void *context, const char *why)
 {
     vm_dump(context, why);
+}
+
+static void on_send_frame(void *context, unsigned channel, const struct vdev_frame *frame)
+{
+    CHECK(journal_push_size_is_good(PUSH_FRAME, frame->size));
+    network_send(context, channel, frame);
+}
+
+static void on_frames_wanted(void *context, unsigned channel)
+{
+    frames_offer_again(context, channel);
+}
+
+static bool on_link_is_up(void *context, unsigned channel)
+{
+    return network_link_is_up(((struct vm *)context)->board->network, context, channel);
 }
 
 /* Memory ------------------------------------------------------------------------------------------
@@ -219,11 +236,14 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .vtime = &b->vtime,
         .events = &b->events,
         .log = log,
+        .vm_name = vm->name,
         .vcpu_count = vm->vcpu_count,
         .quirks = b->options.quirks,
         .wall_clock_s = b->wall_clock_s,
         .output = vm_output,
-        .send_frame = vm_send_frame,
+        .send_frame = on_send_frame,
+        .link_is_up = on_link_is_up,
+        .frames_wanted = on_frames_wanted,
         .request_exit = on_request_exit,
         .request_dump = on_request_dump,
         .entropy = vdev_env_entropy,

@@ -123,14 +123,10 @@ void vm_output(void *context, unsigned channel, const void *data, size_t size)
         sinks->output(sinks->context, vm->number, channel, data, size);
 }
 
-void vm_send_frame(void *context, unsigned channel, const void *data, size_t size)
+void vm_output_frame(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
 {
-    struct vm *vm = context;
-    CHECK(journal_push_size_is_good(PUSH_FRAME, size));
-    add_output(vm, (uint32_t)channel << 24 | (uint32_t)1 << 23 | (uint32_t)size, data, size);
-    const struct board_sinks *sinks = &vm->board->sinks;
-    if (sinks->frame)
-        sinks->frame(sinks->context, vm->number, channel, data, size);
+    uint32_t what = (uint32_t)channel << 24 | (uint32_t)1 << 23 | (uint32_t)frame->size;
+    add_output(vm, what, frame->data, frame->size);
 }
 
 static bool copy(struct vm *vm, gpa_t at, uint8_t *bytes, uint64_t size, bool write)

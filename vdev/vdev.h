@@ -17,6 +17,7 @@
 #include "emu/log.h"
 #include "emu/vtime.h"
 #include "vdev/dma.h"
+#include "vdev/frame.h"
 
 struct bus_access {
     uint64_t offset; /* from the start of the region */
@@ -57,6 +58,18 @@ struct vdev_region {
 };
 
 #define VDEV_FRAME_MAX 65536
+/* An Ethernet frame, without its check sequence. Whoever sends may leave work to whoever receives,
+ * as between guests that trust the memory between them: see vdev/frame.h. */
+struct vdev_frame {
+    const uint8_t *data; /* borrowed */
+    size_t size;         /* 1 to VDEV_FRAME_MAX */
+    struct frame_work work;
+};
+enum frame_answer {
+    FRAME_TAKEN,   /* whole, or dropped by the device as a network may */
+    FRAME_NO_ROOM, /* nothing of it: it is offered again */
+    FRAME_UNFIT,   /* nobody there can do its work, which is to be done before it is offered */
+};
 #define VDEV_RANGE_MAX ((size_t)1 << 20)
 
 /* What a device sees of the world. One per VM, borrowed by its devices. */
@@ -64,13 +77,17 @@ struct vdev_env {
     const struct vtime *vtime;
     struct event_queue *events;
     const struct log *log;
+    const char *vm_name;
     unsigned vcpu_count;
     uint32_t quirks;       /* of an older machine (emu/machine.h) */
     uint64_t wall_clock_s; /* seconds since 1970 at tick 0, from the journal */
     /* Output goes to sinks, it is not an input. `channel` is the device's number in the VM. */
     void (*output)(void *context, unsigned channel, const void *data, size_t size);
-    /* One frame, 1 to VDEV_FRAME_MAX bytes, which are borrowed. */
-    void (*send_frame)(void *context, unsigned channel, const void *data, size_t size);
+    void (*send_frame)(void *context, unsigned channel, const struct vdev_frame *frame);
+    /* Is there somebody, or a switch, at the other end of its network link? Never changes. */
+    bool (*link_is_up)(void *context, unsigned channel);
+    /* The device has room for frames: those that wait are offered now, not later. */
+    void (*frames_wanted)(void *context, unsigned channel);
     /* The device asks the VM to end with this status and sentence. */
     void (*request_exit)(void *context, int exit_status, const char *why);
     /* A dump of the guest, if the configuration says where to; `why` is a sentence. */
@@ -179,10 +196,8 @@ struct vdev_type {
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
-    /* One whole frame, 1 to VDEV_FRAME_MAX bytes, from the host, for devices without `input`.
-     * False: the device has no room, has taken nothing of it, and is offered it again. May be NULL.
-     */
-    bool (*frame)(struct vdev *v, const uint8_t *data, size_t size);
+    /* One whole frame, from the host or another guest, for devices without `input`. May be NULL. */
+    enum frame_answer (*frame)(struct vdev *v, const struct vdev_frame *frame);
     /* A BREAK on the serial line. NULL: there is no such line. */
     void (*line_break)(struct vdev *v);
     void (*describe)(struct vdev *v, const struct describer *d);

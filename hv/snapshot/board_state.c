@@ -15,7 +15,7 @@ static void visit_device(struct vm *vm, size_t i, struct state *s)
     state_fields(s, type->fields, vm->vdevs[i]);
     p->size = state_count(s, "bytes of input that wait", p->size, 8, most);
     state_bytes(s, "input that waits", p->data, p->size);
-    if (state_restores(s) && type->frame && p->size && !inputs_are_frames(p->data, p->size))
+    if (state_restores(s) && type->frame && p->size && !frames_are_good(p->data, p->size))
         state_refuse(s, "input that waits");
 }
 
@@ -112,6 +112,7 @@ void board_visit(struct board *b, struct state *s)
     state_part(s, "regions of shared memory");
     if (b->shmem)
         shmem_regions_visit(b->shmem, s);
+    network_visit(b->network, s);
     if (!state_is_good(s))
         return;
     if (state_restores(s))

@@ -308,7 +308,8 @@ START_TEST(exits_replay_with_frames)
 }
 END_TEST
 
-/* What a snapshot may say that waits. */
+/* What a snapshot may say that waits: of each frame its size, work and bytes. */
+#define WORK "\0\0\0\0\0\0\0\0\0\0"
 START_TEST(pending_frames_are_looked_at)
 {
     static const struct {
@@ -317,18 +318,19 @@ START_TEST(pending_frames_are_looked_at)
         bool good;
     } cases[] = {
         {"", 0, true},
-        {"\1\0\0\0a", 5, true},
-        {"\1\0\0\0a\2\0\0\0bc", 11, true},
+        {"\1\0\0\0" WORK "a", 15, true},
+        {"\1\0\0\0" WORK "a\2\0\0\0" WORK "bc", 31, true},
+        {"\1\0\0\0" WORK, 14, false},
         {"\1\0\0\0", 4, false},
-        {"\0\0\0\0", 4, false},
-        {"\0\0\0\0a", 5, false},
-        {"\2\0\0\0a", 5, false},
-        {"\1\0\0\0a\1\0\0", 8, false},
-        {"\1\0\0\0a\xff\xff\xff\xff", 9, false},
-        {"\1\0\0\0a\xff\xff\xff\xff\1", 10, false},
+        {"\0\0\0\0" WORK, 14, false},
+        {"\0\0\0\0" WORK "a", 15, false},
+        {"\2\0\0\0" WORK "a", 15, false},
+        {"\1\0\0\0" WORK "a\1\0\0", 18, false},
+        {"\1\0\0\0" WORK "a\xff\xff\xff\xff" WORK, 29, false},
+        {"\1\0\0\0" WORK "a\xff\xff\xff\xff" WORK "\1", 30, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        ck_assert_msg(inputs_are_frames((const uint8_t *)cases[i].data, cases[i].size) ==
+        ck_assert_msg(frames_are_good((const uint8_t *)cases[i].data, cases[i].size) ==
                           cases[i].good,
                       "case %zu", i);
 }

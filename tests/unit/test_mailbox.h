@@ -53,18 +53,18 @@ static void mailbox_read(struct mailbox *m, uint64_t block)
         ck_assert(dma_write(&m->v.dma, (iova_t){m->tx_at}, data, sizeof data, &fault));
 }
 
-static bool mailbox_frame(struct vdev *v, const uint8_t *data, size_t size)
+static enum frame_answer mailbox_frame(struct vdev *v, const struct vdev_frame *frame)
 {
     struct mailbox *m = (struct mailbox *)(void *)v;
     uint8_t head[4];
     struct dma_fault fault;
     if (!m->has_room)
-        return false;
+        return FRAME_NO_ROOM;
     m->has_room = false;
-    store_le(head, size, sizeof head);
-    ck_assert(dma_write(&v->dma, (iova_t){m->rx_at + 4}, data, size, &fault));
+    store_le(head, frame->size, sizeof head);
+    ck_assert(dma_write(&v->dma, (iova_t){m->rx_at + 4}, frame->data, frame->size, &fault));
     ck_assert(dma_write(&v->dma, (iova_t){m->rx_at}, head, sizeof head, &fault));
-    return true;
+    return FRAME_TAKEN;
 }
 
 static void mailbox_send(struct mailbox *m, size_t size)
@@ -73,7 +73,8 @@ static void mailbox_send(struct mailbox *m, size_t size)
     struct dma_fault fault;
     ck_assert(size <= sizeof frame);
     ck_assert(dma_read(&m->v.dma, (iova_t){m->tx_at}, frame, size, &fault));
-    m->v.env->send_frame(m->v.env->context, m->v.channel, frame, size);
+    m->v.env->send_frame(m->v.env->context, m->v.channel,
+                         &(struct vdev_frame){.data = frame, .size = size});
 }
 
 static enum bus_answer mailbox_access(struct vdev *v, unsigned region, struct bus_access *a)

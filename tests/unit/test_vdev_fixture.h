@@ -45,7 +45,10 @@ struct world {
     uint64_t generation;                 /* of the device's port */
     unsigned translations;               /* that it made */
     uint64_t announced[WORLD_RAM_PAGES]; /* bytes to be written, by frame */
-    uint64_t random;                     /* what the next random bytes are made of */
+    struct bytes sent;                   /* frames: size (4), work, and bytes of each */
+    unsigned frames_wanted;              /* how often */
+    bool link_is_down;
+    uint64_t random; /* what the next random bytes are made of */
     uint64_t random_bytes;
     uint8_t *store; /* what a device keeps */
     uint64_t store_changes;
@@ -240,6 +243,29 @@ static inline bool world_give_store(struct world *w, struct error *e)
     return true;
 }
 
+static inline void world_send_frame(void *context, unsigned channel, const struct vdev_frame *f)
+{
+    struct world *w = context;
+    (void)channel;
+    bytes_put_int(&w->sent, f->size, 4);
+    bytes_put(&w->sent, &f->work, sizeof f->work);
+    bytes_put(&w->sent, f->data, f->size);
+}
+
+static inline bool world_link_is_up(void *context, unsigned channel)
+{
+    struct world *w = context;
+    (void)channel;
+    return !w->link_is_down;
+}
+
+static inline void world_frames_wanted(void *context, unsigned channel)
+{
+    struct world *w = context;
+    (void)channel;
+    w->frames_wanted++;
+}
+
 /* Of the worlds that are opened next: emu/machine.h. */
 static uint32_t world_quirks;
 
@@ -251,10 +277,14 @@ static inline bool world_try_type(struct world *w, const struct vdev_type *t, un
     w->vtime.rate_hz = 1000000000;
     w->env = (struct vdev_env){.vtime = &w->vtime,
                                .events = &w->events,
+                               .vm_name = "vm1",
                                .vcpu_count = vcpus,
                                .wall_clock_s = 1700000000,
                                .quirks = world_quirks,
                                .output = world_output,
+                               .send_frame = world_send_frame,
+                               .link_is_up = world_link_is_up,
+                               .frames_wanted = world_frames_wanted,
                                .request_exit = world_exit,
                                .request_dump = world_dump,
                                .entropy = world_entropy,
@@ -304,6 +334,7 @@ static inline void world_close(struct world *w)
         w->v->type->destroy(w->v);
     bus_free(&w->bus);
     free(w->store);
+    bytes_free(&w->sent);
     free(w->v);
 }
 

@@ -79,14 +79,24 @@ static bool or_break(struct virtio_device *d, const struct virtq_world *w, bool 
     return false;
 }
 
-bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain)
+bool virtio_is_ready(const struct virtio_device *d, unsigned queue)
+{
+    return virtio_is_live(d) && d->queues[queue].ready;
+}
+
+bool virtio_look(struct virtio_device *d, unsigned queue, unsigned ahead, struct virtq_chain *chain)
 {
     struct virtq_world w = world_of(d);
     const char *why;
-    if (!virtio_is_live(d) || !d->queues[queue].ready)
+    if (!virtio_is_ready(d, queue))
         return false;
-    enum virtq_answer answer = virtqueue_next(&d->queues[queue], &w, chain, &why);
+    enum virtq_answer answer = virtqueue_look(&d->queues[queue], &w, ahead, chain, &why);
     return or_break(d, &w, answer != VIRTQ_BROKEN, why) && answer == VIRTQ_CHAIN;
+}
+
+bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain)
+{
+    return virtio_look(d, queue, 0, chain);
 }
 
 bool virtio_read(struct virtio_device *d, const struct virtq_chain *chain, uint64_t offset,
@@ -117,7 +127,7 @@ void virtio_signal(struct virtio_device *d, unsigned queue)
 {
     struct virtq_world w = world_of(d);
     bool wants = false;
-    if (!virtio_is_live(d) || !d->queues[queue].ready)
+    if (!virtio_is_ready(d, queue))
         return;
     if (or_break(d, &w, virtqueue_wants_signal(&d->queues[queue], &w, &wants),
                  "the driver area is outside memory") &&
@@ -286,7 +296,7 @@ void virtio_accept(struct virtio_device *d, uint32_t value)
 
 void virtio_notify(struct virtio_device *d, uint32_t queue)
 {
-    if (queue < d->type->queue_count && virtio_is_live(d) && d->queues[queue].ready)
+    if (queue < d->type->queue_count && virtio_is_ready(d, queue))
         d->type->notify(&d->v, queue);
     else
         log_guest(log_of(d), "%s: notification of queue %u, which is not in use", d->v.name,

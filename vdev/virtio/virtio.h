@@ -68,8 +68,13 @@ void virtio_destroy(struct vdev *v);
 
 /* A driver runs, and the device can do its work. */
 bool virtio_is_live(const struct virtio_device *d);
+/* The same, and there is this queue. */
+bool virtio_is_ready(const struct virtio_device *d, unsigned queue);
 /* The next chain of a queue, until virtio_use gives it back. False: there is none, or not now. */
 bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain);
+/* The same of the one that is so many behind it. */
+bool virtio_look(struct virtio_device *d, unsigned queue, unsigned ahead,
+                 struct virtq_chain *chain);
 /* As those of a chain. False: a DMA fault, and the device needs a reset now. */
 bool virtio_read(struct virtio_device *d, const struct virtq_chain *chain, uint64_t offset,
                  void *to, size_t size);

@@ -162,22 +162,28 @@ static const char *walk(struct virtqueue *q, struct virtq_world *w, struct virtq
     }
 }
 
-enum virtq_answer virtqueue_next(struct virtqueue *q, struct virtq_world *w,
+enum virtq_answer virtqueue_look(struct virtqueue *q, struct virtq_world *w, unsigned ahead,
                                  struct virtq_chain *chain, const char **why)
 {
     uint64_t index, head;
-    uint64_t element = RING_ELEMENTS + 2 * (uint64_t)(q->next_available % q->size);
+    uint64_t element = RING_ELEMENTS + 2 * (uint64_t)((q->next_available + ahead) % q->size);
     *why = "the driver area is outside memory";
     if (!read_int(w, &q->driver_area, RING_INDEX, 2, &index))
         return VIRTQ_BROKEN;
     uint16_t waiting = (uint16_t)(index - q->next_available);
-    if (waiting == 0)
+    if (waiting <= ahead)
         return VIRTQ_EMPTY;
     if (!read_int(w, &q->driver_area, element, 2, &head))
         return VIRTQ_BROKEN;
     *chain = (struct virtq_chain){.head = (uint16_t)head};
     *why = waiting > q->size ? "more chains are available than its queue has" : walk(q, w, chain);
     return *why ? VIRTQ_BROKEN : VIRTQ_CHAIN;
+}
+
+enum virtq_answer virtqueue_next(struct virtqueue *q, struct virtq_world *w,
+                                 struct virtq_chain *chain, const char **why)
+{
+    return virtqueue_look(q, w, 0, chain, why);
 }
 
 /* Goes through the part of [offset, offset + size) that each buffer of one direction holds. */

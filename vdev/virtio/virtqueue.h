@@ -67,6 +67,9 @@ void virtqueue_map(struct virtqueue *q);
 /* `why` gets the reason of a refusal. */
 enum virtq_answer virtqueue_next(struct virtqueue *q, struct virtq_world *w,
                                  struct virtq_chain *chain, const char **why);
+/* The same of the chain that is so many behind the next one. */
+enum virtq_answer virtqueue_look(struct virtqueue *q, struct virtq_world *w, unsigned ahead,
+                                 struct virtq_chain *chain, const char **why);
 /* Copies from the readable or to the writable part of a chain, both counted from their own start.
  * The range must be inside. False: a DMA fault, here and below. */
 bool virtq_chain_read(const struct virtq_chain *chain, struct virtq_world *w, uint64_t offset,
