@@ -49,6 +49,19 @@ static void signal_interrupts(void *context, unsigned vcpu, unsigned signals)
         interrupts_deliver(vm, vcpu, signals);
 }
 
+/* Whoever is behind an SMMU masters through that, wherever in the configuration either is. */
+static void put_behind_smmus(struct vm *vm)
+{
+    for (size_t i = 0; i < vm->config->vdev_count; i++) {
+        const struct vdev_config *c = &vm->config->vdevs[i];
+        if (!c->has_stream)
+            continue;
+        struct vdev *smmu = vm->vdevs[c->smmu_index];
+        vm->vdevs[i]->dma = smmu->type->stream_port(smmu, c->stream, DMA_NO_SUBSTREAM);
+        vm->vdevs[i]->is_translated = true;
+    }
+}
+
 bool devices_make(struct vm *vm, struct error *e)
 {
     for (size_t i = 0; i < vm->config->vdev_count; i++) {
@@ -61,6 +74,7 @@ bool devices_make(struct vm *vm, struct error *e)
         pic_connect(vm->pic, (struct pic_outputs){.set = signal_interrupts, .context = vm});
         vm->world.pic_registers = pic_has_cpu_registers(vm->pic);
     }
+    put_behind_smmus(vm);
     return pass_devices(vm, make_one, e);
 }
 

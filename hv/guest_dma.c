@@ -119,6 +119,11 @@ static void guest_before_write(const struct dma_port *p, uint64_t place, uint64_
     CHECK(memory_at(&vm->board->memory, hpa(place), size, MEMORY_WRITE));
 }
 
+static void guest_changed(const struct dma_port *p)
+{
+    guest_dma_changed(p->context);
+}
+
 struct dma_port guest_dma_port(struct vm *vm, unsigned channel)
 {
     return (struct dma_port){
@@ -126,6 +131,7 @@ struct dma_port guest_dma_port(struct vm *vm, unsigned channel)
         .write = guest_write,
         .map = guest_map,
         .before_write = guest_before_write,
+        .changed = guest_changed,
         .generation = &vm->dma_generation,
         .stream = channel,
         .substream = DMA_NO_SUBSTREAM,

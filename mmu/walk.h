@@ -64,6 +64,14 @@ struct walk_observer {
     void *context;
 };
 
+/* How a walk reaches the tables of whoever is not on the board's memory itself: an SMMU's accesses
+ * go by its own port. False: there is no memory there. */
+struct walk_memory {
+    bool (*read)(void *context, hpa_t at, uint64_t *descriptor);
+    bool (*write)(void *context, hpa_t at, uint64_t descriptor);
+    void *context;
+};
+
 enum { PERMIT_R = 1, PERMIT_W = 2, PERMIT_X = 4 };
 
 #endif

@@ -119,10 +119,12 @@ violations "TEXT_PRINTF (emu/text.h) says what takes a format" < <(
         grep -v '^emu/text\.h:')
 
 # A device knows neither the board's memory nor how it is translated; regions that guests share are
-# taken from the one, and shown to guests by the assembly. What a span points to is for vdev/dma.c.
+# taken from the one, and shown to guests by the assembly. What a span points to is for vdev/dma.c. An
+# SMMU translates for others, by tables that it reaches through its own port.
 while IFS=: read -r file line header; do
     case "$file:$header" in
     vdev/shmem/shmem_regions.h:mmu/memory.h) ;;
+    vdev/smmu/*:mmu/smmu/*) ;;
     vdev/*:mmu/*) violation "$file:$line: $header: a device reaches memory through vdev/dma.h only" ;;
     esac
 done <<<"$all"
@@ -139,11 +141,11 @@ while IFS=: read -r file line text; do
         violation "$file:$line: only vdev/gic/ and architectures' folders name the interrupt controller"
 done < <(grep -rniE "$controller" --include='*.[ch]' "${!below[@]}" | grep -vE '^vdev/gic/|^[a-z]+/(arm64|x86)/')
 
-# The list of the architectures names them. Of the engine, one file says what of the library is
-# replaced, and that is one architecture's so far.
+# The list of the architectures names them; an SMMU's tables are those of AArch64. Of the engine, one file
+# says what of the library is replaced, and that is one architecture's so far.
 while IFS=: read -r file line header; do
     case "$file:$header" in
-    */arm64/*:* | hv/vm_arches.c:* | cpu/unicorn/engine_unicorn.c:*/interpose.h) ;;
+    */arm64/*:* | mmu/smmu/*:mmu/arm64/* | hv/vm_arches.c:* | cpu/unicorn/engine_unicorn.c:*/interpose.h) ;;
     *:*/arm64/*) violation "$file:$line: $header: only arm64/ knows what AArch64 is" ;;
     esac
 done <<<"$all"
@@ -152,7 +154,7 @@ done <<<"$all"
 # machines did has no other name (emu/machine.h).
 words='\<[A-Z][A-Z0-9]*_EL[0-3]\>|\<(PSTATE|ESR|SYSREG|WFI|WFE|HVC|SMC|EL[0-3]|TLBI|ERET|LDXR)\>|\<EC_[A-Z]'
 violations "only arm64/ speaks of AArch64" < <(grep -rnE "$words" --include='*.[ch]' "${!below[@]}" |
-    grep -vE '^[a-z/]+/(arm64|x86)/|^vdev/gic/|^emu/machine\.h:')
+    grep -vE '^[a-z/]+/(arm64|x86|smmu)/|^vdev/gic/|^emu/machine\.h:')
 
 # Files that documents and comments name are there, but for the one that writing-a-vdev.md writes.
 while IFS=: read -r file line name; do

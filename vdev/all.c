@@ -8,6 +8,7 @@ extern const struct vdev_type exit_type;
 extern const struct vdev_type dma_master_type;
 extern const struct vdev_type pvpanic_type;
 extern const struct vdev_type shmem_type;
+extern const struct vdev_type smmuv3_type;
 extern const struct vdev_type virtio_blk_type;
 extern const struct vdev_type virtio_console_type;
 extern const struct vdev_type virtio_entropy_type;
@@ -21,6 +22,7 @@ const struct vdev_type *const vdev_types[] = {
     &exit_type,
     &pvpanic_type,
     &shmem_type,
+    &smmuv3_type,
     &virtio_blk_type,
     &virtio_console_type,
     &virtio_entropy_type,

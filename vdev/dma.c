@@ -41,7 +41,7 @@ void dma_fault_text(const struct dma_fault *f, char *text, size_t size)
     static const char *const reasons[] = {
         [DMA_FAULT_NONE] = "refuses nothing",        [DMA_FAULT_RANGE] = "has no such range",
         [DMA_FAULT_TRANSLATION] = "does not map it", [DMA_FAULT_PERMISSION] = "does not permit it",
-        [DMA_FAULT_BUS] = "has no memory there",
+        [DMA_FAULT_BUS] = "has no memory there",     [DMA_FAULT_STALLED] = "stalls it",
     };
     snprintf(text, size, "%s of iova %#" PRIx64 ": %s %s", f->is_write ? "write" : "read", f->at.v,
              f->where ? f->where : "the port", reasons[f->kind]);

@@ -36,6 +36,7 @@ enum dma_fault_kind {
     DMA_FAULT_TRANSLATION, /* the address leads nowhere */
     DMA_FAULT_PERMISSION,  /* it may not be accessed so */
     DMA_FAULT_BUS,         /* it leads to what is not memory */
+    DMA_FAULT_STALLED,     /* not yet: the same again when the port's generation is another one */
 };
 
 struct dma_fault {
@@ -69,6 +70,8 @@ struct dma_port {
                   struct dma_span *spans, size_t room, struct dma_fault *fault);
     /* Bytes of a span mapped for DMA_WRITE are about to change. */
     void (*before_write)(const struct dma_port *p, uint64_t place, uint64_t size);
+    /* For whoever has a port before this one: what it made of it is so no longer. */
+    void (*changed)(const struct dma_port *p);
     const uint64_t *generation; /* changes whenever what was mapped may be so no longer */
     uint32_t stream, substream; /* who the master is to an SMMU; or DMA_NO_SUBSTREAM */
     void *context;

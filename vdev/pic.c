@@ -57,13 +57,23 @@ void pic_explain(const struct pic *pic, unsigned vcpu, char *text, size_t size)
 
 size_t pic_local_cells(const struct pic *pic, enum cpu_line line, uint32_t cells[PIC_CELLS_MAX])
 {
-    return type_of(pic)->cells(pic, type_of(pic)->local_number(line), cells);
+    return type_of(pic)->cells(pic, type_of(pic)->local_number(line), false, cells);
+}
+
+static void describe(const struct describer *d, unsigned line, bool is_edge)
+{
+    uint32_t cells[PIC_CELLS_MAX], parent = PHANDLE_PIC;
+    size_t count = type_of(d->pic)->cells(d->pic, line, is_edge, cells);
+    d->cells(d->context, "interrupt-parent", &parent, 1);
+    d->cells(d->context, "interrupts", cells, count);
 }
 
 void pic_describe_interrupt(const struct describer *d, unsigned line)
 {
-    uint32_t cells[PIC_CELLS_MAX], parent = PHANDLE_PIC;
-    size_t count = type_of(d->pic)->cells(d->pic, line, cells);
-    d->cells(d->context, "interrupt-parent", &parent, 1);
-    d->cells(d->context, "interrupts", cells, count);
+    describe(d, line, false);
+}
+
+void pic_describe_edge(const struct describer *d, unsigned line)
+{
+    describe(d, line, true);
 }

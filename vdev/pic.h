@@ -45,8 +45,10 @@ struct pic_type {
     void (*vcpu_started)(struct pic *pic, unsigned vcpu);
     /* Why the vCPU gets no interrupt: what is pending and what holds it, or that nothing is. */
     void (*explain)(const struct pic *pic, unsigned vcpu, char *text, size_t size);
-    /* The line in a device tree (#interrupt-cells of the controller's node); returns how many. */
-    size_t (*cells)(const struct pic *pic, unsigned line, uint32_t cells[PIC_CELLS_MAX]);
+    /* The line in a device tree (#interrupt-cells of the controller's node), which is high while it
+     * asks, or rises when it does; returns how many. */
+    size_t (*cells)(const struct pic *pic, unsigned line, bool is_edge,
+                    uint32_t cells[PIC_CELLS_MAX]);
 };
 
 /* The device as what it is; its type must have a `pic`. */

@@ -174,7 +174,11 @@ struct vdev_type {
     const struct field *fields;
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
-    bool masters;                           /* reads and writes memory itself: `dma` is its port */
+    bool masters; /* reads and writes memory itself: `dma` is its port */
+    /* Of an SMMU: what a device behind it masters through, and how many bits a stream's number has.
+     * NULL: it is none. */
+    struct dma_port (*stream_port)(struct vdev *v, uint32_t stream, uint32_t substream);
+    unsigned stream_bits;
     const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
     const struct pic_type *pic;             /* of an interrupt controller; NULL: it is none */
     /* Says where the device answers (vdev_add_region), from `loc`, its options and the number of
@@ -238,6 +242,7 @@ struct vdev {
     unsigned irq_line;
     struct dma_port dma;     /* wired by the assembly, if the type masters */
     struct vdev_store store; /* the same, if the type has one */
+    bool is_translated; /* `dma` is an SMMU's: addresses are what the guest's driver maps there */
     struct vdev_region regions[VDEV_REGIONS_MAX];
     const char *region_names[VDEV_REGIONS_MAX]; /* of a device with several, for people */
     size_t region_count;
@@ -284,5 +289,7 @@ void vdev_describe_begin(const struct vdev *v, const struct describer *d, const 
  * asks for one, in the cells of the describer's interrupt controller. */
 void vdev_describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count);
 void pic_describe_interrupt(const struct describer *d, unsigned line);
+/* The same of a line where edges count. */
+void pic_describe_edge(const struct describer *d, unsigned line);
 
 #endif

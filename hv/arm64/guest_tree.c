@@ -215,6 +215,15 @@ static void put_clock(void *tree)
     end(tree);
 }
 
+/* Linux, Documentation/devicetree/bindings/iommu/iommu.txt: of the node that was written last. */
+static void put_stream(const struct vm *vm, size_t vdev, void *tree)
+{
+    const struct vdev_config *c = vdev < vm->config->vdev_count ? &vm->config->vdevs[vdev] : NULL;
+    struct cursor at = {node_of(tree)->children[node_of(tree)->child_count - 1]};
+    if (c && c->has_stream)
+        CELLS(&at, "iommus", PHANDLE_VDEVS + (uint32_t)c->smmu_index, c->stream);
+}
+
 static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
 {
     const struct describer describer = {
@@ -227,8 +236,10 @@ static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inpu
         .pic = vm->pic,
     };
     for (size_t i = 0; i < vm->vdev_count; i++)
-        if (is_described(vm, inputs, i))
+        if (is_described(vm, inputs, i)) {
             vm->vdevs[i]->type->describe(vm->vdevs[i], &describer);
+            put_stream(vm, i, tree);
+        }
 }
 
 static void put_root(struct vm *vm, void *tree, const struct fdt_inputs *inputs)

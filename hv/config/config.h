@@ -68,6 +68,11 @@ struct vdev_config {
     bool has_intr;
     char *intr_pic; /* the interrupt controller's final name */
     unsigned intr_line;
+    bool has_stream;
+    struct place stream_place;
+    char *smmu;        /* the name of the vdev that translates its DMA, */
+    size_t smmu_index; /* and its number, */
+    uint32_t stream;   /* where it is this stream */
     bool has_hostvector;
     unsigned hostvector;         /* interrupt controllers: host vector of line 0 */
     bool not_in_status;          /* `set debug off` */

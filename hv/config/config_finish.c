@@ -198,6 +198,7 @@ void parser_finish(struct parser *p)
     for (size_t i = 0; i < c->vdev_count; i++)
         finish_vdev(p, &c->vdevs[i]);
     check_names(p);
+    parser_check_streams(p);
     check_lines(p);
     check_ranges(p);
     parser_check_injects(p);

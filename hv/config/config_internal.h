@@ -141,6 +141,8 @@ bool vdev_type_option(struct parser *p, const struct word *option);
 bool vdev_some_type_option(const char *name);
 void vdev_nearest_option(const struct parser *p, struct nearest *nearest);
 void parser_add_pic(struct parser *p);
+/* Who translates whose DMA. */
+void parser_check_streams(struct parser *p);
 
 /* config_finish.c: defaults, what only the whole can tell, overlaps. */
 void parser_finish(struct parser *p);
@@ -170,6 +172,7 @@ HANDLER(config_word_vdev_loc);
 HANDLER(config_word_vdev_intr);
 HANDLER(config_word_vdev_name);
 HANDLER(config_word_vdev_log);
+HANDLER(config_word_vdev_stream);
 HANDLER(config_word_hostvector);
 HANDLER(config_word_skipped);
 HANDLER(config_word_pass); /* config_pass.c */

@@ -62,6 +62,10 @@ static void print_vdev(const struct vdev_config *vdev, struct bytes *out)
         text_put(out, " loc 0x%llx", (unsigned long long)vdev->loc);
     if (vdev->has_intr)
         text_put(out, " intr %s:%u", vdev->intr_pic, vdev->intr_line);
+    if (vdev->has_stream) {
+        text_put(out, " stream ");
+        config_text_stream(vdev, out);
+    }
     if (vdev->has_hostvector)
         text_put(out, " hostvector %u", vdev->hostvector);
     config_text_options(out, vdev->type, vdev->options, vdev->option_count);

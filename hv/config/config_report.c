@@ -83,6 +83,10 @@ static void device(const struct vdev_config *vdev, struct bytes *out)
         snprintf(intr, sizeof intr, "%s:%u", vdev->intr_pic, vdev->intr_line);
     text_put(out, "  %-16s %-16s 0x%012llx  %-10s", vdev->name ? vdev->name : "-", vdev->type->name,
              (unsigned long long)vdev->loc, intr);
+    if (vdev->has_stream) {
+        text_put(out, " stream ");
+        config_text_stream(vdev, out);
+    }
     for (size_t i = 0; i < vdev->option_count; i++) {
         text_put(out, " %s%s", vdev->options[i].name, vdev->options[i].value[0] ? " " : "");
         if (vdev->options[i].value[0])

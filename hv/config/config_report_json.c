@@ -98,6 +98,10 @@ static void devices(struct json *j, const struct vm_config *c, struct bytes *tex
             json_string(j, "pic", vdev->intr_pic);
             json_number(j, "line_number", vdev->intr_line);
         }
+        if (vdev->has_stream) {
+            json_string(j, "smmu", vdev->smmu);
+            json_number(j, "stream", vdev->stream);
+        }
         options(j, vdev);
         loggers(j, vdev->loggers, vdev->logger_count, text);
         place(j, vdev->place);

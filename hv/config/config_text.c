@@ -99,6 +99,15 @@ void config_text_options(struct bytes *out, const struct vdev_type *type,
     }
 }
 
+void config_text_stream(const struct vdev_config *vdev, struct bytes *out)
+{
+    struct bytes word = {0};
+    text_put(&word, "%s:%u", vdev->smmu, (unsigned)vdev->stream);
+    bytes_put_int(&word, 0, 1);
+    config_text_word(out, (const char *)word.data);
+    bytes_free(&word);
+}
+
 void config_text_inject(const struct inject_config *inject, struct bytes *out)
 {
     static const char *const names[] = {

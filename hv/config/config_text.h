@@ -13,6 +13,8 @@ void config_text_severities(struct bytes *out, unsigned severities,
 void config_text_sched(struct bytes *out, const struct cpu_config *cpu);        /* "10r" */
 void config_text_runmask(struct bytes *out, uint64_t runmask);                  /* "0,2" */
 void config_text_attributes(struct bytes *out, const struct pass_config *pass); /* "rwn" */
+/* "smmu0:3" */
+void config_text_stream(const struct vdev_config *vdev, struct bytes *out);
 /* " hostdev - delayed 1": options of a type as they were written; `type` may be NULL if there are
  * none. */
 void config_text_options(struct bytes *out, const struct vdev_type *type,

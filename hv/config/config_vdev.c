@@ -161,6 +161,26 @@ HANDLER(config_word_vdev_intr)
                 &vdev->intr_line);
 }
 
+/* Who it is can be told when all names are known. */
+HANDLER(config_word_vdev_stream)
+{
+    (void)option;
+    struct vdev_config *vdev = current(p);
+    struct piece rest = config_parse_word_piece(arguments), name = piece_next(&rest, ':');
+    uint64_t number;
+    vdev->has_stream = false;
+    if (arguments->bad)
+        return;
+    if (!rest.text || !name.size)
+        parser_error(p, arguments, "'%s' is not SMMU:NUMBER", arguments->text);
+    else if (parser_number_in(p, arguments, "stream", rest, 0, UINT32_MAX, &number)) {
+        vdev->has_stream = true;
+        vdev->stream_place = arguments->place;
+        vdev->smmu = parser_keep(p, name);
+        vdev->stream = (uint32_t)number;
+    }
+}
+
 HANDLER(config_word_vdev_name)
 {
     /* `intr` must be able to refer to it */

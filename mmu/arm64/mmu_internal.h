@@ -115,6 +115,27 @@ static inline void desc_store(uint8_t *p, uint64_t d)
         p[i] = (uint8_t)(d >> (8 * i));
 }
 
+/* The same wherever the tables are. False: there is no memory there. */
+static inline bool desc_read(const struct stage2 *s2, struct memory *m, hpa_t at, uint64_t *desc)
+{
+    if (s2->via)
+        return s2->via->read(s2->via->context, at, desc);
+    const uint8_t *host = memory_at(m, at, 8, MEMORY_READ);
+    if (host)
+        *desc = desc_load(host);
+    return host != NULL;
+}
+
+static inline bool desc_write(const struct stage2 *s2, struct memory *m, hpa_t at, uint64_t desc)
+{
+    if (s2->via)
+        return s2->via->write(s2->via->context, at, desc);
+    uint8_t *host = memory_at(m, at, 8, MEMORY_WRITE);
+    if (host)
+        desc_store(host, desc);
+    return host != NULL;
+}
+
 /* ESR_ELx.WnR: maintenance of caches counts as a write. */
 static inline bool counts_as_write(const struct access *access)
 {

@@ -131,6 +131,15 @@ static bool fail_on_table(const struct walk *w)
     return false;
 }
 
+static bool permits_table(const struct walk *w, gpa_t table, const struct stage2_leaf *leaf,
+                          const struct access *access)
+{
+    struct stage2_leaf refused = *leaf;
+    if (w->s2->no_device_tables && leaf->device)
+        refused.permits = 0;
+    return stage2_permits(&refused, table, access, w->fault);
+}
+
 /* Where a descriptor is on the board. Stage 2 must let stage 1's tables be read, and to update them
  * written (AArch64.S2CheckPermissions with a stage 1 walk as the access). */
 static bool locate(const struct walk *w, gpa_t table, bool update, hpa_t *at)
@@ -139,7 +148,7 @@ static bool locate(const struct walk *w, gpa_t table, bool update, hpa_t *at)
     struct access access = {.kind = update ? ACCESS_WRITE : ACCESS_READ, .privileged = true};
     const struct walk_observer *observer = update ? NULL : w->observer; /* each step once */
     if (!stage2_walk_effect(w->s2, w->m, table, effect_for(w, update), observer, &leaf, w->fault) ||
-        !stage2_permits(&leaf, table, &access, w->fault))
+        !permits_table(w, table, &leaf, &access))
         return fail_on_table(w);
     *at = hpa(leaf.page.v | (table.v & PAGE_MASK));
     return true;
@@ -165,10 +174,9 @@ static bool read_entry(const struct walk *w, gpa_t table, int level, uint64_t *d
     hpa_t at;
     if (!locate(w, table, false, &at))
         return false;
-    const uint8_t *host = memory_at(w->m, at, 8, MEMORY_READ);
-    if (!host)
+    if (!desc_read(w->s2, w->m, at, desc))
         return fail(w, FAULT_EXTERNAL_ON_WALK, level);
-    *desc = in_table_order(w, desc_load(host));
+    *desc = in_table_order(w, *desc);
     if (w->observer)
         observe(w, table, at, level, *desc);
     return true;
@@ -179,11 +187,8 @@ static bool write_entry(const struct walk *w, gpa_t table, int level, uint64_t d
     hpa_t at;
     if (!locate(w, table, true, &at))
         return false;
-    uint8_t *host = memory_at(w->m, at, 8, MEMORY_WRITE);
-    if (!host)
-        return fail(w, FAULT_EXTERNAL_ON_WALK, level);
-    desc_store(host, in_table_order(w, desc));
-    return true;
+    return desc_write(w->s2, w->m, at, in_table_order(w, desc)) ||
+           fail(w, FAULT_EXTERNAL_ON_WALK, level);
 }
 
 /* Does hardware make this page writable at the first write ("Hardware management of the dirty
@@ -242,7 +247,7 @@ static bool finish_leaf(const struct walk *w, gpa_t table, uint64_t desc, struct
     struct fault ignored;
     bool permitted = stage1_permits(leaf, w->a, access, &ignored);
     bool dirtying = access->kind == ACCESS_WRITE && !access->cache_op && !access->translate_only;
-    uint64_t now = desc | DESC_AF;
+    uint64_t now = w->update_af ? desc | DESC_AF : desc;
     if (is_dirtiable(w, desc) && desc & DESC_AP_RO) {
         if (dirtying && permitted && !access->inspect)
             now &= ~DESC_AP_RO;
@@ -270,7 +275,7 @@ static bool walk_levels(struct walk *w, uint64_t table, struct tlb_leaf *leaf)
             w->hierarchy |= w->no_hierarchy ? 0 : desc;
             continue;
         }
-        if (!(desc & DESC_AF) && !w->update_af && !w->access->inspect)
+        if (!(desc & DESC_AF) && !w->update_af && !w->access->inspect && !w->s1->no_access_fault)
             return fail(w, FAULT_ACCESS_FLAG, level);
         decode_leaf(w, level, desc, leaf);
         return finish_leaf(w, at, desc, leaf);

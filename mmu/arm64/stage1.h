@@ -18,7 +18,8 @@ struct stage1 {
     bool has_ha, has_hd; /* hardware access flag / dirty state */
     bool has_hpd;        /* TCR.HPD0/1 hierarchical permission disable */
     bool has_16k, has_64k;
-    unsigned pa_bits; /* physical address size, 32 to 48 */
+    unsigned pa_bits;     /* physical address size, 32 to 48 */
+    bool no_access_fault; /* of an SMMU, CD.AFFD: a clear access flag is no fault */
 };
 
 /* Walks stage 1 for `a`: every descriptor read goes through stage 2 (s1ptw faults). Hardware AF and

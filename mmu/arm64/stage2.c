@@ -80,12 +80,12 @@ static bool update_leaf(const struct walk *w, hpa_t at, uint64_t *desc)
     if (w->effect == WALK_INSPECT)
         return true;
     if (!(now & DESC_AF) && !(vtcr & VTCR_HA))
-        return false;
+        return w->s2->no_access_fault;
     now |= DESC_AF;
     if (w->effect == WALK_WRITE && vtcr & VTCR_HA && vtcr & VTCR_HD && now & DESC_DBM)
         now |= S2AP_WRITE;
     if (now != *desc)
-        desc_store(memory_at(w->m, at, 8, MEMORY_WRITE), now);
+        desc_write(w->s2, w->m, at, now);
     *desc = now;
     return true;
 }
@@ -122,10 +122,9 @@ static bool walk_levels(const struct walk *w, uint64_t table, struct stage2_leaf
     for (int level = s->start;; level++) {
         unsigned index = level_index(s, level, w->a.v);
         hpa_t at = hpa(table + 8 * (uint64_t)index);
-        const uint8_t *host = memory_at(w->m, at, 8, MEMORY_READ);
-        if (!host)
+        uint64_t desc;
+        if (!desc_read(w->s2, w->m, at, &desc))
             return fail(w, FAULT_EXTERNAL_ON_WALK, level);
-        uint64_t desc = desc_load(host);
         if (w->observer)
             observe(w, level, at, index, desc);
         enum desc_kind kind = desc_kind(s, level, desc);

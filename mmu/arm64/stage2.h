@@ -15,6 +15,11 @@ struct stage2 {
     bool has_xnx;   /* FEAT_XNX: XN[1:0] tells EL1 from EL0; else bit 54 alone counts */
     uint64_t vttbr; /* VTTBR_EL2: BADDR (host-physical), VMID */
     uint64_t vtcr;  /* VTCR_EL2 */
+    /* For an SMMU: how tables of both stages are reached, NULL: in the board's memory; a clear
+     * access flag is no fault (STE.S2AFFD); stage 1's tables may not lie in Device memory
+     * (STE.S2PTW). */
+    const struct walk_memory *via;
+    bool no_access_fault, no_device_tables;
 };
 
 struct stage2_leaf {

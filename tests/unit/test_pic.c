@@ -98,9 +98,10 @@ static void fake_explain(const struct pic *pic, unsigned vcpu, char *text, size_
     snprintf(text, size, "the fake has nothing for vCPU %u", vcpu);
 }
 
-static size_t fake_cells(const struct pic *pic, unsigned line, uint32_t cells[PIC_CELLS_MAX])
+static size_t fake_cells(const struct pic *pic, unsigned line, bool is_edge,
+                         uint32_t cells[PIC_CELLS_MAX])
 {
-    (void)pic;
+    (void)pic, (void)is_edge;
     cells[0] = 0xfa4e;
     cells[1] = line;
     return 2;

@@ -435,12 +435,13 @@ static inline void tree_empty(void *context, const char *property)
 }
 
 /* Of the controller that a device's interrupt goes to. */
-static inline size_t tree_line_cells(const struct pic *pic, unsigned line, uint32_t *cells)
+static inline size_t tree_line_cells(const struct pic *pic, unsigned line, bool is_edge,
+                                     uint32_t *cells)
 {
     (void)pic;
     cells[0] = 0;
     cells[1] = line - 32;
-    cells[2] = 4;
+    cells[2] = is_edge ? 1 : 4;
     return 3;
 }
 

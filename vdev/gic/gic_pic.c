@@ -46,15 +46,16 @@ static void explain(const struct pic *pic, unsigned vcpu, char *text, size_t siz
 
 /* Linux, Documentation/devicetree/bindings/interrupt-controller/arm,gic-v3.yaml and arm,gic.yaml:
  * kind, number within it, flags; PPIs of version 2 have the set of their CPUs in the flags. */
-static size_t cells(const struct pic *pic, unsigned line, uint32_t cells[PIC_CELLS_MAX])
+static size_t cells(const struct pic *pic, unsigned line, bool is_edge,
+                    uint32_t cells[PIC_CELLS_MAX])
 {
-    enum { SPI = 0, PPI = 1, LEVEL_HIGH = 4 };
+    enum { SPI = 0, PPI = 1, EDGE_RISING = 1, LEVEL_HIGH = 4 };
     const struct gic *g = (const struct gic *)(const void *)pic;
     bool is_private = line < 32;
     uint32_t cpus = is_private && g->version == 2 ? (1u << g->vcpu_count) - 1 : 0;
     cells[0] = is_private ? PPI : SPI;
     cells[1] = line - (is_private ? 16 : 32);
-    cells[2] = LEVEL_HIGH | cpus << 8;
+    cells[2] = (is_edge ? EDGE_RISING : LEVEL_HIGH) | cpus << 8;
     return 3;
 }
 

@@ -37,7 +37,8 @@ static const struct log *log_of(const struct virtio_device *d)
 static uint64_t offered_features(const struct virtio_device *d)
 {
     return d->type->device_features | d->own_features | VIRTIO_F_INDIRECT_DESC |
-           VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
+           VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
+           (d->v.is_translated ? VIRTIO_F_ACCESS_PLATFORM : 0);
 }
 
 bool virtio_is_live(const struct virtio_device *d)
@@ -246,11 +247,13 @@ static void reset(struct virtio_device *d)
         d->type->reset(&d->v);
 }
 
-/* 2.2.2, 6.2: a driver may accept what was offered, and must accept VIRTIO_F_VERSION_1. */
+/* 2.2.2, 6.2: a driver may accept what was offered, and must accept VIRTIO_F_VERSION_1, and
+ * VIRTIO_F_ACCESS_PLATFORM where it is offered. */
 static bool features_are_fine(const struct virtio_device *d)
 {
-    return (d->driver_features & ~offered_features(d)) == 0 &&
-           d->driver_features & VIRTIO_F_VERSION_1;
+    uint64_t offered = offered_features(d);
+    uint64_t needed = offered & (VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM);
+    return (d->driver_features & ~offered) == 0 && (d->driver_features & needed) == needed;
 }
 
 /* 2.1: bits are only ever added, but for a reset by writing 0; DEVICE_NEEDS_RESET is the device's.

@@ -17,10 +17,12 @@
 enum { VIRTIO_QUEUES_MAX = 3, VIRTIO_CONFIG_MAX = 0x100 };
 
 /* What is offered in each device's place: VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX and
- * VIRTIO_F_VERSION_1 (6). */
-#define VIRTIO_F_INDIRECT_DESC (UINT64_C(1) << 28)
-#define VIRTIO_F_EVENT_IDX     (UINT64_C(1) << 29)
-#define VIRTIO_F_VERSION_1     (UINT64_C(1) << 32)
+ * VIRTIO_F_VERSION_1 (6); behind an SMMU also VIRTIO_F_ACCESS_PLATFORM, by which drivers learn that
+ * the device does not see memory where they do. */
+#define VIRTIO_F_INDIRECT_DESC   (UINT64_C(1) << 28)
+#define VIRTIO_F_EVENT_IDX       (UINT64_C(1) << 29)
+#define VIRTIO_F_VERSION_1       (UINT64_C(1) << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
 
 struct virtio_type {
     uint32_t device_id;       /* section 5 */
