@@ -80,9 +80,9 @@ static void restored(struct vdev *v)
 /* Bindings: iommu/arm,smmu-v3.yaml. One line has every source that there is a line for. */
 static void describe(struct vdev *v, const struct describer *d)
 {
-    static const char combined[] = "combined";
+    static const char compatible[] = "arm,smmu-v3", combined[] = "combined";
     const uint32_t cells = 1, phandle = PHANDLE_VDEVS + v->channel;
-    vdev_describe_begin(v, d, "iommu", "arm,smmu-v3");
+    vdev_describe_begin(v, d, "iommu", compatible, sizeof compatible);
     pic_describe_edge(d, v->irq_line);
     d->strings(d->context, "interrupt-names", combined, sizeof combined);
     d->empty(d->context, "dma-coherent");
