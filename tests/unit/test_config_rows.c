@@ -37,6 +37,9 @@ static struct vm_config parsed(const char *text)
 /* Rows that say what is wrong, or what was accepted without effect, in exactly these words -------
  */
 
+#define SMMU    "vdev smmuv3 loc 0x2b400000 intr gic:74 name s "
+#define ENTROPY "vdev virtio-entropy loc 0x1000 intr gic:43 "
+
 static const struct {
     const char *text, *error;
 } refused[] = {
@@ -89,6 +92,7 @@ static const struct {
     {"vdev wdt-sp805 intr gic:44 log error",
      AT "missing argument of 'log' (FILTER{,FILTER} DESTINATION)"},
     {"vdev gic hostvector", AT "missing argument of 'hostvector' (N)"},
+    {"vdev pl011 loc 0x1000 intr gic:37 stream", AT "missing argument of 'stream' (SMMU:NUMBER)"},
     {"pass loc", AT "missing argument of 'loc' ([mem:]START[,LENGTH],ATTRS[=HOST])"},
     {"pass intr", AT "missing argument of 'intr' (PIC:LINE[,FLAGS][=VECTOR])"},
     {"reserve loc", AT "missing argument of 'loc' ([mem:]START,LENGTH)"},
@@ -185,6 +189,16 @@ static const struct {
     {"vdev pl011 loc pci:0:1 intr gic:37", AT "there is no PCI bus in this version"},
     {"vdev pl011 loc 0x1000 intr gic:37 hostvector 3",
      AT "'hostvector' is for interrupt controllers only"},
+    {SMMU ENTROPY "stream s", AT "'s' is not SMMU:NUMBER"},
+    {SMMU ENTROPY "stream :1", AT "':1' is not SMMU:NUMBER"},
+    {SMMU ENTROPY "stream s:x", AT "'x' is not a number"},
+    {SMMU ENTROPY "stream t:1", AT "stream: no vdev 't' that translates DMA"},
+    {SMMU ENTROPY "stream s:65536", AT "stream 65536: 's' has streams 0 to 65535"},
+    {SMMU "stream s:1", AT "vdev smmuv3 has no stream: it is an SMMU itself"},
+    {SMMU "vdev pl011 loc 0x1000 intr gic:37 stream s:1",
+     AT "vdev pl011 has no stream: it does no DMA"},
+    {SMMU ENTROPY "stream s:1 vdev virtio-console loc 0x2000 intr gic:42 stream s:1",
+     AT "stream 1 of 's' belongs to vdev virtio-entropy already [cmdline:1]"},
     {"vdev gic name a:b",
      AT "the name of an interrupt controller has letters, digits, '_', '-', '.' only"},
     {"vdev gic vdev gic", AT "a second 'vdev gic'; the first is at [cmdline:1]"},
@@ -686,6 +700,9 @@ static const struct {
     {"vdev gic version 3 gicr 0x080a0000 gicd 8000000",
      "vdev gic version 3 gicr 0x080a0000 gicd 8000000\n"},
     {"vdev gic msi 0x30000000,0x50,0x100", "vdev gic msi 0x30000000,0x50,0x100\n"},
+    {ENTROPY "stream s:7 " SMMU, /* wherever it is */
+     "vdev gic\nvdev virtio-entropy loc 0x1000 intr gic:43 stream s:7\n"
+     "vdev smmuv3 name s loc 0x2b400000 intr gic:74\n"},
     {"vdev gic hostvector 32 name pic vdev pl011 loc 0x1000 intr pic:37",
      "vdev gic name pic hostvector 32\nvdev pl011 loc 0x1000 intr pic:37\n"},
     {"vdev shmem loc 0x1c050000 intr\n gic:38 create frames,0x200000 allow frames deny a*",
