@@ -37,7 +37,9 @@ enum machine_quirk {
     QUIRK_DEVICE_NAMES = 1u << 21, /* semihosting opens files that are called as Windows' devices */
     QUIRK_INPUT_WAITS = 1u << 22,  /* input that no device has room for keeps a VM waiting */
     QUIRK_ILLEGAL_FIRST = 1u << 23, /* an Illegal State exception comes before those of fetching */
+    QUIRK_SPLIT_RINGS = 1u << 24,   /* virtio devices do not offer VIRTIO_F_RING_PACKED, _IN_ORDER
+                                       and _RING_RESET */
 };
-#define MACHINE_QUIRKS 0xffffffu /* all of them */
+#define MACHINE_QUIRKS 0x1ffffffu /* all of them */
 
 #endif

@@ -5,16 +5,22 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Suites of one case need nothing else; the program's exit status. */
-static inline int suite_main(const char *name, TCase *cases)
+/* The program's exit status. */
+static inline int suite_run(Suite *s)
 {
-    Suite *s = suite_create(name);
-    suite_add_tcase(s, cases);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Suites of one case need nothing else. */
+static inline int suite_main(const char *name, TCase *cases)
+{
+    Suite *s = suite_create(name);
+    suite_add_tcase(s, cases);
+    return suite_run(s);
 }
 
 #endif

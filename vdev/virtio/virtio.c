@@ -6,6 +6,7 @@
 
 #include "emu/bytes.h"
 #include "emu/check.h"
+#include "emu/machine.h"
 
 enum {
     STATUS_DRIVER_OK = 1 << 2,
@@ -34,11 +35,14 @@ static const struct log *log_of(const struct virtio_device *d)
     return d->v.env->log;
 }
 
+/* VIRTIO_F_IN_ORDER because the next chain is always the one that is used. */
 static uint64_t offered_features(const struct virtio_device *d)
 {
+    uint64_t newer = VIRTIO_F_RING_PACKED | VIRTIO_F_IN_ORDER | VIRTIO_F_RING_RESET;
+    uint64_t platform = d->v.is_translated ? VIRTIO_F_ACCESS_PLATFORM : 0;
     return d->type->device_features | d->own_features | VIRTIO_F_INDIRECT_DESC |
-           VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
-           (d->v.is_translated ? VIRTIO_F_ACCESS_PLATFORM : 0);
+           VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | platform |
+           (d->v.env->quirks & QUIRK_SPLIT_RINGS ? 0 : newer);
 }
 
 bool virtio_is_live(const struct virtio_device *d)
@@ -63,6 +67,7 @@ static struct virtq_world world_of(const struct virtio_device *d)
 {
     return (struct virtq_world){
         .dma = &d->v.dma,
+        .is_packed = d->driver_features & VIRTIO_F_RING_PACKED,
         .has_indirect = d->driver_features & VIRTIO_F_INDIRECT_DESC,
         .has_event_index = d->driver_features & VIRTIO_F_EVENT_IDX,
     };
@@ -160,11 +165,6 @@ static void work_fires(void *context, uint64_t due_ticks)
 /* The selected queue ------------------------------------------------------------------------------
  */
 
-static struct virtqueue *selected(struct virtio_device *d)
-{
-    return d->queue_select < d->type->queue_count ? &d->queues[d->queue_select] : NULL;
-}
-
 const struct virtqueue *virtio_selected(const struct virtio_device *d)
 {
     return d->queue_select < d->type->queue_count ? &d->queues[d->queue_select] : NULL;
@@ -176,21 +176,51 @@ unsigned virtio_selected_max(const struct virtio_device *d)
 }
 
 /* A queue that cannot work breaks the device at once, so that the driver learns where it erred. */
-static void write_ready(struct virtio_device *d, struct virtqueue *q, uint32_t value)
+static void begin_queue(struct virtio_device *d, unsigned queue)
 {
-    const char *why = virtqueue_problem(q, virtio_selected_max(d));
-    if ((value & 1) == q->ready)
-        return;
-    q->ready = 0;
-    if (!(value & 1))
-        return;
-    if (why) {
+    struct virtq_world w = world_of(d);
+    const char *why = virtqueue_begin(&d->queues[queue], &w, d->type->queue_size_max[queue]);
+    if (why)
         break_device(d, why);
+}
+
+/* A driver may make queues ready before or after it runs; nothing is written to memory before. */
+static void start_queue(struct virtio_device *d, unsigned queue)
+{
+    struct virtq_world w = world_of(d);
+    if (virtio_is_live(d) && d->queues[queue].ready)
+        or_break(d, &w, virtqueue_start(&d->queues[queue], &w),
+                 "the device area is outside writable memory");
+}
+
+static void stop_queue(struct virtio_device *d, unsigned queue)
+{
+    d->queues[queue].ready = 0;
+    if (d->type->queue_stopped)
+        d->type->queue_stopped(&d->v, queue);
+}
+
+static void write_ready(struct virtio_device *d, unsigned queue, uint32_t value)
+{
+    if ((value & 1) == d->queues[queue].ready)
         return;
+    if (value & 1) {
+        begin_queue(d, queue);
+        start_queue(d, queue);
+    } else {
+        stop_queue(d, queue);
     }
-    q->next_available = q->next_used = q->signalled = 0;
-    virtqueue_map(q);
-    q->ready = 1;
+}
+
+/* 2.6.1: done at once. */
+static void write_reset(struct virtio_device *d, unsigned queue, uint32_t value)
+{
+    if (!(d->driver_features & VIRTIO_F_RING_RESET)) {
+        log_guest(log_of(d), "%s: the reset of a queue was not negotiated", d->v.name);
+    } else if (value & 1) {
+        stop_queue(d, queue);
+        memset(&d->queues[queue], 0, sizeof d->queues[queue]);
+    }
 }
 
 static void set_half(uint64_t *whole, unsigned half, uint32_t value)
@@ -203,10 +233,11 @@ static void set_half(uint64_t *whole, unsigned half, uint32_t value)
 void virtio_write_queue(struct virtio_device *d, enum virtio_queue_part part, unsigned half,
                         uint32_t value)
 {
-    static const char *const names[] = {"size", "ready state", "descriptor area", "driver area",
-                                        "device area"};
-    struct virtqueue *q = selected(d);
-    if (!q || (q->ready && part != VIRTIO_QUEUE_READY)) {
+    static const char *const names[] = {"size",        "ready state", "reset", "descriptor area",
+                                        "driver area", "device area"};
+    struct virtqueue *q =
+        d->queue_select < d->type->queue_count ? &d->queues[d->queue_select] : NULL;
+    if (!q || (q->ready && part != VIRTIO_QUEUE_READY && part != VIRTIO_QUEUE_RESET)) {
         log_guest(log_of(d), "%s: write to the %s of queue %u, which %s", d->v.name, names[part],
                   (unsigned)d->queue_select, q ? "is ready" : "does not exist");
         return;
@@ -216,7 +247,10 @@ void virtio_write_queue(struct virtio_device *d, enum virtio_queue_part part, un
         q->size = value;
         break;
     case VIRTIO_QUEUE_READY:
-        write_ready(d, q, value);
+        write_ready(d, d->queue_select, value);
+        break;
+    case VIRTIO_QUEUE_RESET:
+        write_reset(d, d->queue_select, value);
         break;
     case VIRTIO_QUEUE_DESCRIPTORS:
         set_half(&q->descriptors, half, value);
@@ -256,6 +290,21 @@ static bool features_are_fine(const struct virtio_device *d)
     return (d->driver_features & ~offered) == 0 && (d->driver_features & needed) == needed;
 }
 
+/* Queues that were ready before the features were settled begin anew, in the format that was
+ * negotiated. Of a device that broke before its driver ran the driver is told now. */
+static void add_status(struct virtio_device *d, uint8_t added)
+{
+    d->status |= added;
+    for (unsigned i = 0; i < d->type->queue_count; i++) {
+        if (added & STATUS_FEATURES_OK && d->queues[i].ready)
+            begin_queue(d, i);
+        if (added & STATUS_DRIVER_OK)
+            start_queue(d, i);
+    }
+    if (added & STATUS_DRIVER_OK && d->status & STATUS_DEVICE_NEEDS_RESET)
+        interrupt(d, INTERRUPT_CONFIG_CHANGE);
+}
+
 /* 2.1: bits are only ever added, but for a reset by writing 0; DEVICE_NEEDS_RESET is the device's.
  * FEATURES_OK that does not stay set says no (3.1.1, step 6), and without it there is no DRIVER_OK.
  */
@@ -275,10 +324,7 @@ void virtio_write_status(struct virtio_device *d, uint32_t value)
         log_guest(log_of(d), "%s: DRIVER_OK before FEATURES_OK", d->v.name);
         added &= (uint8_t)~STATUS_DRIVER_OK;
     }
-    bool was_broken = d->status & STATUS_DEVICE_NEEDS_RESET && !(d->status & STATUS_DRIVER_OK);
-    d->status |= added;
-    if (was_broken && added & STATUS_DRIVER_OK)
-        interrupt(d, INTERRUPT_CONFIG_CHANGE);
+    add_status(d, added & (uint8_t)~d->status);
 }
 
 uint32_t virtio_features(const struct virtio_device *d)
@@ -342,17 +388,12 @@ void virtio_init(struct virtio_device *d, const struct virtio_type *type)
     d->work_ticks = EVENT_NEVER;
 }
 
-/* A queue that could not have become ready is not. Both of its indices count chains that were given
- * back: were they different, rings that overlap could offer chains for ever. */
 void virtio_restored(struct vdev *v)
 {
     struct virtio_device *d = (struct virtio_device *)(void *)v;
-    for (unsigned i = 0; i < d->type->queue_count; i++) {
-        struct virtqueue *q = &d->queues[i];
-        if (virtqueue_problem(q, d->type->queue_size_max[i]) || q->next_used != q->next_available)
-            q->ready = 0;
-        virtqueue_map(q);
-    }
+    struct virtq_world w = world_of(d);
+    for (unsigned i = 0; i < d->type->queue_count; i++)
+        virtqueue_restored(&d->queues[i], &w, d->type->queue_size_max[i]);
     event_at(d->v.env->events, &d->work, d->work_ticks);
     update_irq(d);
 }

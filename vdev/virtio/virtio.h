@@ -16,13 +16,15 @@
 
 enum { VIRTIO_QUEUES_MAX = 3, VIRTIO_CONFIG_MAX = 0x100 };
 
-/* What is offered in each device's place: VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX and
- * VIRTIO_F_VERSION_1 (6); behind an SMMU also VIRTIO_F_ACCESS_PLATFORM, by which drivers learn that
- * the device does not see memory where they do. */
+/* What is offered in each device's place (6), VIRTIO_F_ACCESS_PLATFORM only behind an SMMU: by it
+ * drivers learn that the device does not see memory where they do. */
 #define VIRTIO_F_INDIRECT_DESC   (UINT64_C(1) << 28)
 #define VIRTIO_F_EVENT_IDX       (UINT64_C(1) << 29)
 #define VIRTIO_F_VERSION_1       (UINT64_C(1) << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
+#define VIRTIO_F_RING_PACKED     (UINT64_C(1) << 34)
+#define VIRTIO_F_IN_ORDER        (UINT64_C(1) << 35)
+#define VIRTIO_F_RING_RESET      (UINT64_C(1) << 40)
 
 struct virtio_type {
     uint32_t device_id;       /* section 5 */
@@ -38,6 +40,8 @@ struct virtio_type {
     void (*notify)(struct vdev *v, unsigned queue);
     /* The driver has reset the device: the queues are gone. May be NULL. */
     void (*reset)(struct vdev *v);
+    /* A queue is no longer ready: what was begun of its next chain is given up. May be NULL. */
+    void (*queue_stopped)(struct vdev *v, unsigned queue);
 };
 
 struct virtio_device {
@@ -74,7 +78,7 @@ bool virtio_is_live(const struct virtio_device *d);
 bool virtio_is_ready(const struct virtio_device *d, unsigned queue);
 /* The next chain of a queue, until virtio_use gives it back. False: there is none, or not now. */
 bool virtio_next(struct virtio_device *d, unsigned queue, struct virtq_chain *chain);
-/* The same of the one that is so many behind it. */
+/* The same of the one that begins so many slots (struct virtq_chain) behind the start of that. */
 bool virtio_look(struct virtio_device *d, unsigned queue, unsigned ahead,
                  struct virtq_chain *chain);
 /* As those of a chain. False: a DMA fault, and the device needs a reset now. */
@@ -101,10 +105,12 @@ void virtio_write_status(struct virtio_device *d, uint32_t value);
 /* The selected queue, or NULL; and how long it may be, 0 without one. */
 const struct virtqueue *virtio_selected(const struct virtio_device *d);
 unsigned virtio_selected_max(const struct virtio_device *d);
-/* A part of the selected queue is written; of the three addresses a half (0: bits 31 to 0). */
+/* A part of the selected queue is written; of the three addresses a half (0: bits 31 to 0). 1 to
+ * its reset, with VIRTIO_F_RING_RESET, makes all of it as it was before the driver wrote any. */
 enum virtio_queue_part {
     VIRTIO_QUEUE_SIZE,
     VIRTIO_QUEUE_READY,
+    VIRTIO_QUEUE_RESET,
     VIRTIO_QUEUE_DESCRIPTORS,
     VIRTIO_QUEUE_DRIVER,
     VIRTIO_QUEUE_DEVICE,

@@ -239,6 +239,12 @@ static void blk_reset(struct vdev *v)
     blk_of(v)->done = 0;
 }
 
+static void blk_queue_stopped(struct vdev *v, unsigned queue)
+{
+    (void)queue;
+    blk_of(v)->done = 0;
+}
+
 /* The device -------------------------------------------------------------------------------------
  */
 
@@ -268,6 +274,7 @@ static const struct virtio_type blk_virtio = {
     .read_config = blk_read_config,
     .notify = blk_notify,
     .reset = blk_reset,
+    .queue_stopped = blk_queue_stopped,
 };
 
 static bool blk_create(struct vdev *v, struct error *e)

@@ -80,6 +80,12 @@ static void console_reset(struct vdev *v)
     console_of(v)->sent = 0;
 }
 
+static void console_queue_stopped(struct vdev *v, unsigned queue)
+{
+    if (queue == TRANSMIT)
+        console_of(v)->sent = 0;
+}
+
 static void console_write_config(struct vdev *v, unsigned offset, unsigned size, uint32_t value)
 {
     uint8_t character = (uint8_t)value;
@@ -97,6 +103,7 @@ static const struct virtio_type console_virtio = {
     .write_config = console_write_config,
     .notify = console_notify,
     .reset = console_reset,
+    .queue_stopped = console_queue_stopped,
 };
 
 static size_t console_input(struct vdev *v, const uint8_t *data, size_t size)

@@ -29,6 +29,7 @@ enum {
     SHMLenHigh = 0x0b4,
     SHMBaseLow = 0x0b8,
     SHMBaseHigh = 0x0bc,
+    QueueReset = 0x0c0,
     ConfigGeneration = 0x0fc,
     Config = 0x100,
 };
@@ -68,6 +69,7 @@ static uint32_t read_register(const struct virtio_device *d, uint64_t offset)
     case SHMBaseHigh:
         return UINT32_MAX;
     case ConfigGeneration: /* no configuration here changes by itself */
+    case QueueReset:       /* none is under way */
         return 0;
     default:
         log_guest(d->v.env->log, "%s: read of write-only or reserved register +%#x", d->v.name,
@@ -96,6 +98,9 @@ static void write_register(struct virtio_device *d, uint64_t offset, uint32_t va
         break;
     case QueueReady:
         virtio_write_queue(d, VIRTIO_QUEUE_READY, 0, value);
+        break;
+    case QueueReset:
+        virtio_write_queue(d, VIRTIO_QUEUE_RESET, 0, value);
         break;
     case QueueDescLow:
     case QueueDescHigh:
@@ -148,35 +153,21 @@ const struct vdev_register *virtio_mmio_registers(const struct vdev *v, unsigned
                                                   uint64_t *offset)
 {
     static const struct vdev_register table[] = {
-        VDEV_REGISTER(MagicValue),
-        VDEV_REGISTER(Version),
-        VDEV_REGISTER(DeviceID),
-        VDEV_REGISTER(VendorID),
-        VDEV_REGISTER(DeviceFeatures),
-        VDEV_REGISTER(DeviceFeaturesSel),
-        VDEV_REGISTER(DriverFeatures),
-        VDEV_REGISTER(DriverFeaturesSel),
-        VDEV_REGISTER(QueueSel),
-        VDEV_REGISTER(QueueNumMax),
-        VDEV_REGISTER(QueueNum),
-        VDEV_REGISTER(QueueReady),
-        VDEV_REGISTER(QueueNotify),
-        VDEV_REGISTER(InterruptStatus),
-        VDEV_REGISTER(InterruptACK),
-        VDEV_REGISTER(Status),
-        VDEV_REGISTER(QueueDescLow),
-        VDEV_REGISTER(QueueDescHigh),
-        VDEV_REGISTER(QueueDriverLow),
-        VDEV_REGISTER(QueueDriverHigh),
-        VDEV_REGISTER(QueueDeviceLow),
-        VDEV_REGISTER(QueueDeviceHigh),
-        VDEV_REGISTER(SHMSel),
-        VDEV_REGISTER(SHMLenLow),
-        VDEV_REGISTER(SHMLenHigh),
-        VDEV_REGISTER(SHMBaseLow),
-        VDEV_REGISTER(SHMBaseHigh),
-        VDEV_REGISTER(ConfigGeneration),
-        VDEV_REGISTERS_END,
+        VDEV_REGISTER(MagicValue),       VDEV_REGISTER(Version),
+        VDEV_REGISTER(DeviceID),         VDEV_REGISTER(VendorID),
+        VDEV_REGISTER(DeviceFeatures),   VDEV_REGISTER(DeviceFeaturesSel),
+        VDEV_REGISTER(DriverFeatures),   VDEV_REGISTER(DriverFeaturesSel),
+        VDEV_REGISTER(QueueSel),         VDEV_REGISTER(QueueNumMax),
+        VDEV_REGISTER(QueueNum),         VDEV_REGISTER(QueueReady),
+        VDEV_REGISTER(QueueNotify),      VDEV_REGISTER(InterruptStatus),
+        VDEV_REGISTER(InterruptACK),     VDEV_REGISTER(Status),
+        VDEV_REGISTER(QueueDescLow),     VDEV_REGISTER(QueueDescHigh),
+        VDEV_REGISTER(QueueDriverLow),   VDEV_REGISTER(QueueDriverHigh),
+        VDEV_REGISTER(QueueDeviceLow),   VDEV_REGISTER(QueueDeviceHigh),
+        VDEV_REGISTER(SHMSel),           VDEV_REGISTER(SHMLenLow),
+        VDEV_REGISTER(SHMLenHigh),       VDEV_REGISTER(SHMBaseLow),
+        VDEV_REGISTER(SHMBaseHigh),      VDEV_REGISTER(QueueReset),
+        VDEV_REGISTER(ConfigGeneration), VDEV_REGISTERS_END,
     };
     (void)v, (void)region, (void)offset;
     return table;

@@ -99,9 +99,10 @@ static unsigned chains_for(struct net *n, size_t size, struct virtq_chain *first
     if (!virtio_look(&n->virtio, RECEIVE, 0, first))
         return 0;
     uint64_t room = first->writable_bytes;
-    unsigned count = 1;
-    while (room < size && virtio_look(&n->virtio, RECEIVE, count, &chain)) {
+    unsigned count = 1, slots = first->slots;
+    while (room < size && virtio_look(&n->virtio, RECEIVE, slots, &chain)) {
         room += chain.writable_bytes;
+        slots += chain.slots;
         count++;
     }
     return room < size ? 0 : count;
