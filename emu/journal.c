@@ -99,15 +99,13 @@ void journal_begins_here(struct journal *j)
 
 struct journal_mark journal_mark(const struct journal *j)
 {
-    return (struct journal_mark){j->pulls.size, j->pushes.size, j->image_count};
+    return (struct journal_mark){j->pulls.size, j->pushes.size, j->image_count, j->contents_bytes};
 }
 
 size_t journal_bytes_since(const struct journal *j, struct journal_mark mark)
 {
-    size_t bytes = j->pulls.size - mark.pulls + j->pushes.size - mark.pushes;
-    for (size_t i = mark.images; i < j->image_count; i++)
-        bytes += j->images[i].contents.size;
-    return bytes;
+    return j->pulls.size - mark.pulls + j->pushes.size - mark.pushes +
+           (size_t)(j->contents_bytes - mark.contents);
 }
 
 /* The wall clock is asked for whenever a machine is assembled, even for a snapshot. */
@@ -210,8 +208,25 @@ static struct journal_image *new_image(struct journal *j, struct digest digest)
 
 void journal_add_image(struct journal *j, struct digest digest, const void *data, size_t size)
 {
-    if (!find_image(j, digest))
-        bytes_put(&new_image(j, digest)->contents, data, size);
+    if (find_image(j, digest))
+        return;
+    bytes_put(&new_image(j, digest)->contents, data, size);
+    j->contents_bytes += size;
+}
+
+static void add_range(struct journal *j, struct digest digest, const void *data, size_t size)
+{
+    if (find_image(j, digest))
+        return;
+    journal_add_image(j, digest, data, size);
+    j->images[j->image_count - 1].is_range = true;
+}
+
+void journal_release_ranges(struct journal *j)
+{
+    for (; j->ranges_released < j->image_count; j->ranges_released++)
+        if (j->images[j->ranges_released].is_range)
+            bytes_free(&j->images[j->ranges_released].contents);
 }
 
 static struct digest record_file(struct journal *j, const char *key, const uint8_t *data,
@@ -474,11 +489,44 @@ static void record_range(struct journal *j, const char *path, uint64_t offset, s
     if (answer == RANGE_GIVEN) {
         struct digest digest = sha256_of(data, size);
         bytes_put(&j->pulls, digest.b, sizeof digest.b);
-        journal_add_image(j, digest, data, size);
+        if (!j->leaves_ranges)
+            add_range(j, digest, data, size);
     } else {
         bytes_put_varint(&j->pulls, 1);
         bytes_put_int(&j->pulls, answer, 1);
     }
+}
+
+void journal_leave_ranges(struct journal *j)
+{
+    j->leaves_ranges = true;
+}
+
+static bool fetch(struct journal *j, const struct pull_record *r)
+{
+    struct bytes path = {0}, now = {0};
+    bytes_put(&path, r->key, r->key_size);
+    bytes_put_int(&path, 0, 1);
+    bool ok = j->host.read(j->host.context, (const char *)path.data, r->offset, (size_t)r->length,
+                           &now) == RANGE_GIVEN;
+    struct digest digest = sha256_of(now.data, ok ? now.size : 0);
+    ok = ok && memcmp(digest.b, r->digest.b, sizeof digest.b) == 0;
+    if (ok)
+        add_range(j, digest, now.data, now.size);
+    bytes_free(&now);
+    bytes_free(&path);
+    return ok;
+}
+
+size_t journal_fetch_ranges(struct journal *j)
+{
+    struct reader pulls = reader_of(j->pulls.data, j->pulls.size);
+    struct pull_record r;
+    size_t missing = 0;
+    while (journal_next_pull(&pulls, &r))
+        if (r.kind == PULL_RANGE && !r.absent && !find_image(j, r.digest))
+            missing += !fetch(j, &r);
+    return missing;
 }
 
 static bool replay_range(struct journal *j, const char *path, uint64_t offset, size_t size,

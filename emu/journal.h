@@ -99,6 +99,7 @@ struct journal_host {
 struct journal_image {
     struct digest digest;
     struct bytes contents; /* owned; size 0 in a replay without embedded images */
+    bool is_range;         /* and of no whole file */
 };
 
 struct journal {
@@ -107,6 +108,9 @@ struct journal {
     struct bytes pulls, pushes; /* as in the trace: docs/trace-format.md */
     struct journal_image *images;
     size_t image_count;
+    uint64_t contents_bytes;                /* that came, ever */
+    size_t ranges_released;                 /* those among the first so many images */
+    bool leaves_ranges;                     /* record: see journal_leave_ranges */
     struct digest_index by_digest;          /* places of images */
     struct reader pull_reader, push_reader; /* replay */
     struct push next_push;                  /* replay: read ahead */
@@ -179,10 +183,19 @@ void journal_begins_here(struct journal *j);
  * before it, but for the wall clock, sizes of files, and contents that are named behind it. */
 struct journal_mark {
     size_t pulls, pushes, images;
+    uint64_t contents;
 };
 struct journal_mark journal_mark(const struct journal *j);
 size_t journal_bytes_since(const struct journal *j, struct journal_mark mark);
 void journal_drop(struct journal *j, struct journal_mark before);
+/* Record: of ranges only the digests are kept, as the host has the file still, most likely. */
+void journal_leave_ranges(struct journal *j);
+/* Asks the host for contents of ranges that were left there, and keeps those that are what they
+ * were. How many are not. */
+size_t journal_fetch_ranges(struct journal *j);
+/* Record: contents of ranges that came so far are kept elsewhere, by their digests: not here any
+ * more. */
+void journal_release_ranges(struct journal *j);
 /* Replay: what is still to come, as a journal of its own, with the wall clock and sizes of files;
  * for a recording that begins here. */
 void journal_rest(const struct journal *j, struct journal *rest);

@@ -370,6 +370,7 @@ void board_free(struct board *b)
     network_free(b->network);
     memory_free(&b->memory);
     stores_free(b);
+    bytes_free(&b->range);
     board_config_free(&b->default_config);
     free(b);
 }

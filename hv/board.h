@@ -210,6 +210,7 @@ struct board {
     struct vtime vtime;
     struct event_queue events;
     struct journal *journal; /* borrowed */
+    struct bytes range; /* owned: of a file, for a device. Kept, as new memory costs the host */
     struct board_sinks sinks;
     struct board_options options;
     struct vm *vms[BOARD_VMS_MAX];

@@ -206,17 +206,17 @@ static bool on_read_file(void *context, unsigned channel, const char *path, uint
                          void *to, size_t size)
 {
     struct vm *vm = context;
-    struct bytes range = {0};
+    struct bytes *range = &vm->board->range;
     struct error e = {0};
     enum range_answer answer;
-    bool ok = journal_pull_range(vm->board->journal, path, offset, size, &range, &answer, &e);
+    range->size = 0;
+    bool ok = journal_pull_range(vm->board->journal, path, offset, size, range, &answer, &e);
     if (!ok)
         vm_end(vm, STATUS_VDEV, "%s: %s", vm->vdevs[channel]->name, e.text);
     else if (answer != RANGE_GIVEN)
         tell_lost_file(vm, channel, path, answer);
     else
-        memcpy(to, range.data, size);
-    bytes_free(&range);
+        memcpy(to, range->data, size);
     return ok && answer == RANGE_GIVEN;
 }
 

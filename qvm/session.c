@@ -93,6 +93,8 @@ static void record_step(struct session *s)
 {
     struct error e = {0};
     recording_step(&s->recording, &s->journal, &e);
+    if (s->recording.file && !s->options->gdb) /* going back in a live run asks for them */
+        journal_release_ranges(&s->journal);
     if (s->exit_log.out.size > EXIT_LOG_PIECE)
         recording_exits(&s->recording, &s->exit_log);
     if (e.text[0])
@@ -178,6 +180,10 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     struct error e = {0};
     char path[1024];
     source.no_images = false;
+    if (journal_fetch_ranges(&s->journal))
+        fprintf(stderr,
+                "qvm: of the guests' disks the trace has no contents, as their files are not "
+                "what they were\n");
     if (!begin_failure(s, &file, path, sizeof path, &source, &e)) {
         report_error(&e, 0);
         return;
@@ -607,6 +613,8 @@ static void go_live(struct session *s)
                                        .next = next_input,
                                        .poll = poll_host,
                                        .context = s});
+    if (is_kept(s) && !s->options->gdb)
+        journal_leave_ranges(&s->journal);
 }
 
 /* `from` NULL: from the start. */

@@ -5,6 +5,7 @@
 #   linux-arm64/virtio.cpio      busybox-static with tests/guest/linux/init-virtio and modules
 #   linux-arm64/disk.cpio        the same with tests/guest/linux/init-disk
 #   linux-arm64/net.cpio         the same with tests/guest/linux/init-net
+#   linux-arm64/modules          those of the kernel that any initramfs has
 #   linux-arm64/busybox          the same alone, for tests/guest/linux/build.sh
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
@@ -111,6 +112,8 @@ if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
     cp "$cache/u-boot.bin" "$out/u-boot-arm64/u-boot.bin"
     python3 scripts/initramfs.py "$cache/busybox" tests/guest/linux/init \
         "$out/linux-arm64/initramfs.cpio"
+    rm -rf "$out/linux-arm64/modules"
+    cp -r "$cache/modules" "$out/linux-arm64/modules" # for tests/guest/linux/build.sh
     for name in "${!inits[@]}"; do
         make_initramfs "$name"
     done
