@@ -81,6 +81,7 @@ input="$work/typed" trace input 500009 1 a57 timers
 trace semihosting 100003 1 a57 semihost set semihosting build/guests/tests
 trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
+trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
 trace shmem 100003 1 a57 shmem @tests/guest/shmem.qvmconf
 as 1 a57 watchdog
 keep watchdog 4 100003 "${vm[@]}" @tests/guest/watchdog.qvmconf

@@ -5,6 +5,7 @@ extern const struct vdev_type gic_type;
 extern const struct vdev_type pl011_type;
 extern const struct vdev_type pl031_type;
 extern const struct vdev_type exit_type;
+extern const struct vdev_type pl330_type;
 extern const struct vdev_type dma_master_type;
 extern const struct vdev_type pvpanic_type;
 extern const struct vdev_type shmem_type;
@@ -29,5 +30,6 @@ const struct vdev_type *const vdev_types[] = {
     &virtio_net_type,
     &wdt_sp805_type,
     &dma_master_type,
+    &pl330_type,
     NULL,
 };
