@@ -478,9 +478,9 @@ static uint32_t read_register(const struct dma_master *m, uint64_t offset)
 
 static enum bus_answer access_window(struct dma_master *m, struct bus_access *a)
 {
-    uint8_t *at = m->window + (a->offset - WINDOW);
     if (!range_inside(a->offset - WINDOW, a->size, WINDOW_SIZE))
         return BUS_NOBODY;
+    uint8_t *at = m->window + (a->offset - WINDOW);
     if (a->is_write)
         store_le(at, a->value, a->size);
     else
