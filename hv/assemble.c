@@ -336,6 +336,8 @@ struct board *board_new(const struct board_config *config, const struct vm_confi
         b->options.quantum = DEFAULT_QUANTUM;
     b->next_digest = options->digest_every ? options->digest_every : UINT64_MAX;
     b->sinks = *sinks;
+    b->frame_buffer = malloc(VDEV_FRAME_MAX);
+    CHECK_ROOM(b->frame_buffer);
     b->vtime.rate_hz = configs[0].clock_rate_hz;
     snapshot_plan(b);
     b->end_ticks = vtime_end_ticks(b->vtime.rate_hz);
@@ -368,6 +370,7 @@ void board_free(struct board *b)
     engine_free(b->engine);
     shmem_regions_free(b->shmem);
     network_free(b->network);
+    free(b->frame_buffer);
     memory_free(&b->memory);
     stores_free(b);
     bytes_free(&b->range);

@@ -205,6 +205,7 @@ struct board {
     struct memory memory;
     struct stores *stores;       /* owned: hv/stores.c */
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
+    uint8_t *frame_buffer;       /* owned: frames_finish */
     struct network *network;     /* owned */
     struct engine *engine;
     struct vtime vtime;

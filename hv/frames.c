@@ -65,7 +65,32 @@ static void lose(struct vm *vm, unsigned channel, size_t size)
                   vm->vdevs[channel]->name, size);
 }
 
-/* How many of the bytes that wait it took. */
+struct frame_finisher frames_finish(struct board *b, const struct vdev_frame *frame)
+{
+    struct frame_finisher f = {.frame = frame, .buffer = b->frame_buffer};
+    f.is_over = frame->work.segments && !frame_cut(&f.cutter, frame);
+    return f;
+}
+
+bool frames_next(struct frame_finisher *f, struct vdev_frame *next)
+{
+    if (f->is_over)
+        return false;
+    if (f->frame->work.segments)
+        return frame_next(&f->cutter, f->buffer, next);
+    f->is_over = true;
+    *next = frame_complete(f->frame, f->buffer);
+    return true;
+}
+
+static bool can_do(const struct vdev *v, const struct vdev_frame *f)
+{
+    bool is_done = !f->work.needs_checksum && !f->work.segments;
+    return is_done || (v->type->does_work && v->type->does_work(v, &f->work));
+}
+
+/* How many of the bytes that wait it took. A driver that was started again may do less than was
+ * asked of the one before. */
 static size_t take(struct vm *vm, unsigned channel)
 {
     const struct pending_input *p = &vm->pending[channel];
@@ -73,11 +98,10 @@ static size_t take(struct vm *vm, unsigned channel)
     size_t at = 0;
     while (at < p->size) {
         struct vdev_frame f = frame_at(p->data + at);
-        enum frame_answer answer = v->type->frame(v, &f);
-        if (answer == FRAME_NO_ROOM)
-            break;
-        if (answer == FRAME_UNFIT) /* its driver accepted less when it was started again */
+        if (!can_do(v, &f))
             lose(vm, channel, f.size);
+        else if (!v->type->frame(v, &f))
+            break;
         at += FRAME_HEAD + f.size;
     }
     return at;
@@ -99,17 +123,16 @@ static void append(struct pending_input *to, const void *data, size_t size)
 }
 
 /* Behind those that wait: frames do not overtake each other. */
-enum frame_answer frames_deliver(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
+static void offer(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
 {
     struct vdev *v = vm->vdevs[channel];
     struct pending_input *pending = &vm->pending[channel];
     uint8_t head[FRAME_HEAD];
-    enum frame_answer answer = pending->size ? FRAME_NO_ROOM : v->type->frame(v, frame);
-    if (answer != FRAME_NO_ROOM)
-        return answer;
+    if (!pending->size && v->type->frame(v, frame))
+        return;
     if (frame->size + sizeof head > PENDING_FRAMES_MAX - pending->size) {
         lose(vm, channel, frame->size);
-        return FRAME_TAKEN;
+        return;
     }
     put_head(head, frame);
     append(pending, head, sizeof head);
@@ -117,5 +140,17 @@ enum frame_answer frames_deliver(struct vm *vm, unsigned channel, const struct v
     if (vm->input_retry.when_ticks == EVENT_NEVER) /* however many more come */
         event_at(&vm->board->events, &vm->input_retry,
                  vtime_ticks(&vm->board->vtime) + INPUT_RETRY_TICKS);
-    return FRAME_TAKEN;
+}
+
+void frames_deliver(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
+{
+    struct frame_finisher f;
+    struct vdev_frame next;
+    if (can_do(vm->vdevs[channel], frame)) {
+        offer(vm, channel, frame);
+        return;
+    }
+    f = frames_finish(vm->board, frame);
+    while (frames_next(&f, &next))
+        offer(vm, channel, &next);
 }

@@ -142,8 +142,18 @@ bool input_is_all_that_waits(const struct board *b);
 bool input_offer_again(struct board *b);
 #define INPUT_RETRY_TICKS 100000 /* how soon a full device is offered its input again */
 
-/* frames.c: a frame for a device: it takes it, or the frame waits, or is lost; or FRAME_UNFIT. */
-enum frame_answer frames_deliver(struct vm *vm, unsigned channel, const struct vdev_frame *frame);
+/* frames.c: a frame for a device, which takes it; or it waits, or is lost. */
+void frames_deliver(struct vm *vm, unsigned channel, const struct vdev_frame *frame);
+/* A frame as it goes over a wire, with nothing left to do, which may be several; each is in the
+ * board's one buffer until the next. */
+struct frame_finisher {
+    const struct vdev_frame *frame;
+    struct frame_cutter cutter;
+    uint8_t *buffer;
+    bool is_over;
+};
+struct frame_finisher frames_finish(struct board *b, const struct vdev_frame *frame);
+bool frames_next(struct frame_finisher *f, struct vdev_frame *next);
 /* Those that wait for the device are offered now; true if it has taken some. */
 bool frames_offer_again(struct vm *vm, unsigned channel);
 /* Are these bytes frames, one after the other, as they wait for a device? */

@@ -240,24 +240,35 @@ static bool forward(struct board *b, uint8_t number, uint16_t from, const struct
     return !to || to->port == target(NETWORK_HOST, number);
 }
 
+/* With its checksum; segments stay in one, as on a card that puts them together. */
 static void tell(const struct board *b, unsigned vm, unsigned channel,
                  const struct vdev_frame *frame)
 {
-    if (b->sinks.frame)
-        b->sinks.frame(b->sinks.context, vm, channel, frame->data, frame->size);
+    if (!b->sinks.frame)
+        return;
+    struct vdev_frame whole = frame_complete(frame, b->frame_buffer);
+    b->sinks.frame(b->sinks.context, vm, channel, whole.data, whole.size);
 }
 
 /* What does not stay on the board is an output. */
+static void leave(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
+{
+    struct frame_finisher f = frames_finish(vm->board, frame);
+    struct vdev_frame next;
+    while (frames_next(&f, &next))
+        vm_output_frame(vm, channel, &next);
+}
+
 void network_send(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
 {
     struct board *b = vm->board;
     const struct port *p = port_of(b->network, vm->number, channel);
-    tell(b, vm->number, channel, frame);
     enum link link = p ? p->link : LINK_NONE;
+    tell(b, vm->number, channel, frame);
     if (link == LINK_PEER)
         deliver(b, p->to_vm, p->to_channel, frame);
     else if (link != LINK_SWITCH || forward(b, p->to_switch, target(vm->number, channel), frame))
-        vm_output_frame(vm, channel, frame);
+        leave(vm, channel, frame);
 }
 
 void network_from_host(struct board *b, unsigned number, const struct vdev_frame *frame)

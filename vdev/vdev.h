@@ -57,19 +57,6 @@ struct vdev_region {
     /* index of the region within the device is passed to `access` */
 };
 
-#define VDEV_FRAME_MAX 65536
-/* An Ethernet frame, without its check sequence. Whoever sends may leave work to whoever receives,
- * as between guests that trust the memory between them: see vdev/frame.h. */
-struct vdev_frame {
-    const uint8_t *data; /* borrowed */
-    size_t size;         /* 1 to VDEV_FRAME_MAX */
-    struct frame_work work;
-};
-enum frame_answer {
-    FRAME_TAKEN,   /* whole, or dropped by the device as a network may */
-    FRAME_NO_ROOM, /* nothing of it: it is offered again */
-    FRAME_UNFIT,   /* nobody there can do its work, which is to be done before it is offered */
-};
 #define VDEV_RANGE_MAX ((size_t)1 << 20)
 
 /* What a device sees of the world. One per VM, borrowed by its devices. */
@@ -200,8 +187,12 @@ struct vdev_type {
     /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
      * it took. */
     size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
-    /* One whole frame, from the host or another guest, for devices without `input`. May be NULL. */
-    enum frame_answer (*frame)(struct vdev *v, const struct vdev_frame *frame);
+    /* One whole frame, from the host or another guest, for devices without `input`. Work is left
+     * in it only as `does_work` allows. False: the device has no room, has taken nothing of it, and
+     * is offered it again. May be NULL. */
+    bool (*frame)(struct vdev *v, const struct vdev_frame *frame);
+    /* Would its driver do this now? NULL: never. */
+    bool (*does_work)(const struct vdev *v, const struct frame_work *work);
     /* A BREAK on the serial line. NULL: there is no such line. */
     void (*line_break)(struct vdev *v);
     void (*describe)(struct vdev *v, const struct describer *d);

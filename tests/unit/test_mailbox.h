@@ -53,18 +53,18 @@ static void mailbox_read(struct mailbox *m, uint64_t block)
         ck_assert(dma_write(&m->v.dma, (iova_t){m->tx_at}, data, sizeof data, &fault));
 }
 
-static enum frame_answer mailbox_frame(struct vdev *v, const struct vdev_frame *frame)
+static bool mailbox_frame(struct vdev *v, const struct vdev_frame *frame)
 {
     struct mailbox *m = (struct mailbox *)(void *)v;
     uint8_t head[4];
     struct dma_fault fault;
     if (!m->has_room)
-        return FRAME_NO_ROOM;
+        return false;
     m->has_room = false;
     store_le(head, frame->size, sizeof head);
     ck_assert(dma_write(&v->dma, (iova_t){m->rx_at + 4}, frame->data, frame->size, &fault));
     ck_assert(dma_write(&v->dma, (iova_t){m->rx_at}, head, sizeof head, &fault));
-    return FRAME_TAKEN;
+    return true;
 }
 
 static void mailbox_send(struct mailbox *m, size_t size)
@@ -97,7 +97,9 @@ static enum bus_answer mailbox_access(struct vdev *v, unsigned region, struct bu
 }
 
 static const struct vdev_option_type mailbox_options[] = {
-    {"file", "PATH", NULL, "what blocks are read of", false, false}, VDEV_OPTIONS_END};
+    {"file", "PATH", NULL, "what blocks are read of", false, false},
+    {"peer", "PATH", NULL, "the other end of its link", false, false},
+    VDEV_OPTIONS_END};
 
 static const struct vdev_type mailbox_type = {
     .name = "mailbox",
@@ -120,9 +122,9 @@ const struct vdev_type *const vdev_types[] = {&gic_type, &mailbox_type, NULL};
 static struct vm_config mailbox_config;
 
 /* `words`: more of its configuration. */
-static struct board *mailbox_board(const char *words, struct journal *j,
-                                   const struct board_sinks *sinks, bool from_snapshot,
-                                   struct exit_log *exit_log)
+static inline struct board *mailbox_board(const char *words, struct journal *j,
+                                          const struct board_sinks *sinks, bool from_snapshot,
+                                          struct exit_log *exit_log)
 {
     const char *const text[] = {"ram 0x40000000,4M load 0x40000000,image vdev gic "
                                 "vdev mailbox loc 0x1c0a0000",
@@ -139,7 +141,7 @@ static struct board *mailbox_board(const char *words, struct journal *j,
 }
 
 /* Its recording, as a file and back. */
-static struct bytes trace_of(const struct journal *j)
+static inline struct bytes trace_of(const struct journal *j)
 {
     struct trace_writer w;
     struct error e = {0};
@@ -151,7 +153,7 @@ static struct bytes trace_of(const struct journal *j)
     return file;
 }
 
-static struct journal journal_of(const struct bytes *file)
+static inline struct journal journal_of(const struct bytes *file)
 {
     struct trace t;
     struct journal j;
@@ -163,7 +165,7 @@ static struct journal journal_of(const struct bytes *file)
 }
 
 /* Of exits that are played. */
-static void no_difference(void *context, const struct exit_log_difference *d)
+static inline void no_difference(void *context, const struct exit_log_difference *d)
 {
     (void)context;
     ck_abort_msg("instruction %llu: %s", (unsigned long long)d->instructions,

@@ -15,17 +15,42 @@ enum { RECEIVE, TRANSMIT, QUEUES };
 enum { QUEUE_SIZE = 256, FRAMES_PER_CALL = 256, BYTES_PER_CALL = 1 << 20 };
 
 /* 5.1.3 */
-#define VIRTIO_NET_F_MAC       (UINT64_C(1) << 5)
-#define VIRTIO_NET_F_MRG_RXBUF (UINT64_C(1) << 15)
-#define VIRTIO_NET_F_STATUS    (UINT64_C(1) << 16)
+#define VIRTIO_NET_F_CSUM       (UINT64_C(1) << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (UINT64_C(1) << 1)
+#define VIRTIO_NET_F_MAC        (UINT64_C(1) << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (UINT64_C(1) << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (UINT64_C(1) << 8)
+#define VIRTIO_NET_F_GUEST_ECN  (UINT64_C(1) << 9)
+#define VIRTIO_NET_F_HOST_TSO4  (UINT64_C(1) << 11)
+#define VIRTIO_NET_F_HOST_TSO6  (UINT64_C(1) << 12)
+#define VIRTIO_NET_F_HOST_ECN   (UINT64_C(1) << 13)
+#define VIRTIO_NET_F_MRG_RXBUF  (UINT64_C(1) << 15)
+#define VIRTIO_NET_F_STATUS     (UINT64_C(1) << 16)
+/* What `peerfeats` may allow, and what there is of it here: no legacy GSO and no UDP fragments. */
+#define PEERFEATS_MAX 0x7fc3u
+#define WORK_FEATURES                                                                              \
+    (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 |                       \
+     VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN | VIRTIO_NET_F_HOST_TSO4 |                   \
+     VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN)
 
 /* struct virtio_net_config (5.1.4): mac, status */
 enum { ADDRESS_SIZE = 6, CONFIG_STATUS = ADDRESS_SIZE, CONFIG_SIZE = CONFIG_STATUS + 2 };
 enum { VIRTIO_NET_S_LINK_UP = 1 };
 
-/* struct virtio_net_hdr (5.1.6), before each frame: flags, gso_type, hdr_len, gso_size, csum_start,
- * csum_offset, num_buffers. */
-enum { HEADER_NUM_BUFFERS = 10, HEADER_SIZE = 12 };
+/* struct virtio_net_hdr (5.1.6), before each frame */
+enum {
+    HEADER_FLAGS = 0,
+    HEADER_GSO_TYPE = 1,
+    HEADER_HDR_LEN = 2,
+    HEADER_GSO_SIZE = 4,
+    HEADER_CSUM_START = 6,
+    HEADER_CSUM_OFFSET = 8,
+    HEADER_NUM_BUFFERS = 10,
+    HEADER_SIZE = 12,
+};
+enum { VIRTIO_NET_HDR_F_NEEDS_CSUM = 1 };
+enum { VIRTIO_NET_HDR_GSO_NONE = 0, VIRTIO_NET_HDR_GSO_ECN = 0x80 };
+_Static_assert(FRAME_TCPV4 == 1 && FRAME_TCPV6 == 4, "VIRTIO_NET_HDR_GSO_TCPV4, _TCPV6");
 
 struct net {
     struct virtio_device virtio;
@@ -47,10 +72,56 @@ static struct net *net_of(struct vdev *v)
     return (struct net *)(void *)v;
 }
 
+/* The header before a frame (5.1.6) ---------------------------------------------------------------
+ */
+
+static void put_header(uint8_t header[HEADER_SIZE], const struct frame_work *w, unsigned buffers)
+{
+    memset(header, 0, HEADER_SIZE);
+    header[HEADER_FLAGS] = w->needs_checksum ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0;
+    header[HEADER_GSO_TYPE] =
+        (uint8_t)(w->segments | (w->has_ecn ? VIRTIO_NET_HDR_GSO_ECN : VIRTIO_NET_HDR_GSO_NONE));
+    store_le(header + HEADER_HDR_LEN, w->header_size, 2);
+    store_le(header + HEADER_GSO_SIZE, w->segment_size, 2);
+    store_le(header + HEADER_CSUM_START, w->checksum_start, 2);
+    store_le(header + HEADER_CSUM_OFFSET, w->checksum_offset, 2);
+    store_le(header + HEADER_NUM_BUFFERS, buffers, 2);
+}
+
+/* Of fields that mean nothing nothing is kept. */
+static struct frame_work work_of(const uint8_t header[HEADER_SIZE])
+{
+    uint8_t type = header[HEADER_GSO_TYPE];
+    struct frame_work w = {
+        .needs_checksum = header[HEADER_FLAGS] & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .has_ecn = type & VIRTIO_NET_HDR_GSO_ECN,
+        .segments = (uint8_t)(type & ~VIRTIO_NET_HDR_GSO_ECN),
+    };
+    if (w.segments) {
+        w.header_size = (uint16_t)load_le(header + HEADER_HDR_LEN, 2);
+        w.segment_size = (uint16_t)load_le(header + HEADER_GSO_SIZE, 2);
+    }
+    if (w.needs_checksum) {
+        w.checksum_start = (uint16_t)load_le(header + HEADER_CSUM_START, 2);
+        w.checksum_offset = (uint16_t)load_le(header + HEADER_CSUM_OFFSET, 2);
+    }
+    return w;
+}
+
+/* 5.1.6.2.1: a driver leaves undone only what it has accepted. */
+static bool may_leave(const struct net *n, const struct frame_work *w)
+{
+    uint64_t needed = w->needs_checksum ? VIRTIO_NET_F_CSUM : 0;
+    needed |= w->segments == FRAME_TCPV4 ? VIRTIO_NET_F_HOST_TSO4 : 0;
+    needed |= w->segments == FRAME_TCPV6 ? VIRTIO_NET_F_HOST_TSO6 : 0;
+    needed |= w->has_ecn ? VIRTIO_NET_F_HOST_ECN : 0;
+    return (n->virtio.driver_features & needed) == needed;
+}
+
 /* Transmitting ------------------------------------------------------------------------------------
  */
 
-/* A frame that is none goes nowhere. False: a DMA fault. */
+/* A frame that is none, or leaves what it may not, goes nowhere. False: a DMA fault. */
 static bool send(struct net *n, const struct virtq_chain *chain)
 {
     const struct vdev_env *env = n->virtio.v.env;
@@ -60,9 +131,14 @@ static bool send(struct net *n, const struct virtq_chain *chain)
     }
     if (!virtio_read(&n->virtio, chain, 0, n->buffer, (size_t)chain->readable_bytes))
         return false;
-    n->sent++;
     struct vdev_frame frame = {.data = n->buffer + HEADER_SIZE,
-                               .size = (size_t)chain->readable_bytes - HEADER_SIZE};
+                               .size = (size_t)chain->readable_bytes - HEADER_SIZE,
+                               .work = work_of(n->buffer)};
+    if (!may_leave(n, &frame.work) || !frame_is_sound(&frame)) {
+        n->dropped++;
+        return true;
+    }
+    n->sent++;
     env->send_frame(env->context, n->virtio.v.channel, &frame);
     return true;
 }
@@ -108,55 +184,78 @@ static unsigned chains_for(struct net *n, size_t size, struct virtq_chain *first
     return room < size ? 0 : count;
 }
 
-/* What is in n->buffer, into so many chains, of which the first has been looked at. A driver whose
- * buffers are where its rings are may have none of the others any more. */
-static void fill(struct net *n, size_t size, struct virtq_chain *chain, unsigned count)
+/* A part of header and frame, which lie one behind the other, into the chain. */
+static bool write_part(struct net *n, const struct virtq_chain *chain, const uint8_t *header,
+                       const struct vdev_frame *frame, size_t from, size_t size)
 {
-    struct virtio_device *d = &n->virtio;
+    size_t of_header = from < HEADER_SIZE ? HEADER_SIZE - from : 0;
+    if (of_header >= size)
+        return virtio_write(&n->virtio, chain, 0, header + from, size);
+    return (!of_header || virtio_write(&n->virtio, chain, 0, header + from, of_header)) &&
+           virtio_write(&n->virtio, chain, of_header,
+                        frame->data + (from + of_header - HEADER_SIZE), size - of_header);
+}
+
+/* Into so many chains, of which the first has been looked at. A driver whose buffers are where its
+ * rings are may have none of the others any more. */
+static void fill(struct net *n, const uint8_t *header, const struct vdev_frame *frame,
+                 struct virtq_chain *chain, unsigned count)
+{
+    size_t size = HEADER_SIZE + frame->size;
     for (size_t done = 0;;) {
         size_t part = size - done;
         if (chain->writable_bytes < part)
             part = (size_t)chain->writable_bytes;
-        if (!virtio_write(d, chain, 0, n->buffer + done, part) ||
-            !virtio_use(d, RECEIVE, chain, (uint32_t)part))
+        if (!write_part(n, chain, header, frame, done, part) ||
+            !virtio_use(&n->virtio, RECEIVE, chain, (uint32_t)part))
             return;
         done += part;
-        if (--count == 0 || !virtio_next(d, RECEIVE, chain))
+        if (--count == 0 || !virtio_next(&n->virtio, RECEIVE, chain))
             return;
     }
 }
 
-static enum frame_answer drop(struct net *n)
+static bool drop(struct net *n)
 {
     n->dropped++;
-    return FRAME_TAKEN;
+    return true;
 }
 
 /* 5.1.6.4: without merging a frame is in one chain, and one that is too large for it is lost. With
  * it, the header is in the first. */
-static enum frame_answer net_frame(struct vdev *v, const struct vdev_frame *frame)
+static bool net_frame(struct vdev *v, const struct vdev_frame *frame)
 {
     struct net *n = net_of(v);
     struct virtq_chain chain;
+    uint8_t header[HEADER_SIZE];
     size_t size = HEADER_SIZE + frame->size;
     if (!virtio_is_ready(&n->virtio, RECEIVE))
         return drop(n);
     unsigned count = chains_for(n, merges(n) ? size : 1, &chain);
     if (count == 0)
-        return virtio_is_ready(&n->virtio, RECEIVE) ? FRAME_NO_ROOM : drop(n);
+        return virtio_is_ready(&n->virtio, RECEIVE) ? false : drop(n);
     if (chain.writable_bytes < (merges(n) ? HEADER_SIZE : size))
         return drop(n);
-    memset(n->buffer, 0, HEADER_SIZE);
-    store_le(n->buffer + HEADER_NUM_BUFFERS, count, 2);
-    memcpy(n->buffer + HEADER_SIZE, frame->data, frame->size);
-    fill(n, size, &chain, count);
+    put_header(header, &frame->work, count);
+    fill(n, header, frame, &chain, count);
     virtio_signal(&n->virtio, RECEIVE);
     n->received++;
-    return FRAME_TAKEN;
+    return true;
 }
 
-/* The device
- * -----------------------------------------------------------------------------------------
+/* 5.1.6.4.1: only what the driver accepted is asked of it. */
+static bool net_does_work(const struct vdev *v, const struct frame_work *work)
+{
+    const struct virtio_device *d = (const struct virtio_device *)(const void *)v;
+    uint64_t needed = VIRTIO_NET_F_GUEST_CSUM;
+    needed |= work->segments == FRAME_TCPV4 ? VIRTIO_NET_F_GUEST_TSO4 : 0;
+    needed |= work->segments == FRAME_TCPV6 ? VIRTIO_NET_F_GUEST_TSO6 : 0;
+    needed |= work->has_ecn ? VIRTIO_NET_F_GUEST_ECN : 0;
+    return (d->driver_features & needed) == needed;
+}
+
+/* The device itself
+ * --------------------------------------------------------------------------------
  */
 
 static void net_notify(struct vdev *v, unsigned queue)
@@ -238,17 +337,50 @@ static bool read_address(struct net *n, struct error *e)
     return true;
 }
 
+/* 5.1.3.1: segments want checksums, and ECN wants segments. */
+static uint64_t without_orphans(uint64_t features)
+{
+    if (!(features & VIRTIO_NET_F_CSUM))
+        features &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
+    if (!(features & VIRTIO_NET_F_GUEST_CSUM))
+        features &= ~(VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6);
+    if (!(features & (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)))
+        features &= ~VIRTIO_NET_F_HOST_ECN;
+    if (!(features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)))
+        features &= ~VIRTIO_NET_F_GUEST_ECN;
+    return features;
+}
+
+/* What may be left undone in frames from and to the peer. Nobody negotiates that with the peer
+ * (reference 7.3): where its driver has not accepted it, hv/frames.c does it. */
+static bool read_peerfeats(struct net *n, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(&n->virtio.v, "peerfeats");
+    uint64_t features = 0;
+    if (!vdev_option_number(&n->virtio.v, "peerfeats", 10, &features, e))
+        return false;
+    if (features & ~(uint64_t)PEERFEATS_MAX)
+        return error_at(e, o->file, o->line, "vdev virtio-net: peerfeats %s has bits beyond %#x",
+                        o->value, PEERFEATS_MAX);
+    n->virtio.own_features = without_orphans(features & WORK_FEATURES);
+    return true;
+}
+
 static bool net_create(struct vdev *v, struct error *e)
 {
     struct net *n = net_of(v);
     virtio_init(&n->virtio, &net_virtio);
-    return read_address(n, e);
+    return read_address(n, e) && read_peerfeats(n, e);
 }
 
 static const struct vdev_option_type net_options[] = {
-    {"mac", "ADDRESS", "made of the names of VM and device", "address of the device", false, false},
-    {"peer", "PATH", "none: the link is down",
-     "the other end: /dev/qvm/VM/NAME, or a switch /dev/vdevpeers/vpN", false, false},
+    {"mac", "ADDRESS", "by its name",
+     "address; without one it is made of the names of VM and device", false, false},
+    {"peer", "PATH", "none",
+     "the other end: /dev/qvm/VM/NAME, or a switch /dev/vdevpeers/vpN; none: the link is down",
+     false, false},
+    {"peerfeats", "MASK", "0", "features of work on frames that are offered, as far as 0x3b83",
+     false, false},
     {"bind-mode", "MODE", NULL, "permissions of the host's file of this end", false, true},
     {"tapdev", NULL, NULL, "an older kind of peer", false, true},
     {"legacy", NULL, NULL, "the interface before virtio 1.0", false, true},
@@ -268,6 +400,7 @@ const struct vdev_type virtio_net_type = {
     .access = virtio_mmio_access,
     .registers = virtio_mmio_registers,
     .frame = net_frame,
+    .does_work = net_does_work,
     .describe = virtio_mmio_describe,
     .status = net_status,
     .restored = virtio_restored,
