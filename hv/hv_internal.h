@@ -73,6 +73,8 @@ void guest_dma_changed(struct vm *vm);
 bool stores_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e);
 void stores_free(struct board *b);
 struct vdev_store stores_of(struct board *b, const struct vdev_option *options);
+/* ", of the disk 'disk.img'", of an address among them; of any other, nothing. */
+void stores_name(const struct board *b, hpa_t at, char *text, size_t size);
 
 /* shared_memory.c: bytes for the regions that guests share and for mapping them, 0 without any vdev
  * shmem; and their registry. */

@@ -1,6 +1,7 @@
 /* What devices keep that is too large for their fields: one stretch of the board's memory behind
  * its RAM, laid out when the board is assembled. A device finds its part again by its options,
  * which are those of one line of one configuration. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,4 +109,12 @@ struct vdev_store stores_of(struct board *b, const struct vdev_option *options)
                                        .base = s->base.v + s->list[i].at,
                                        .context = &b->memory};
     return (struct vdev_store){0};
+}
+
+void stores_name(const struct board *b, hpa_t at, char *text, size_t size)
+{
+    const struct stores *s = b->stores;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->size && at.v - s->base.v - s->list[i].at < s->list[i].size)
+            snprintf(text, size, ", of the disk '%s'", s->list[i].hostdev->value);
 }

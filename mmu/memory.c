@@ -236,18 +236,17 @@ bool memory_is_code(const struct memory *m, hpa_t page)
 size_t memory_page_count(const struct memory *m)
 {
     size_t count = 0;
-    for (size_t i = 0; i < m->bank_count; i++)
+    for (size_t i = 0; i < memory_ram_count(m); i++)
         count += (size_t)(m->banks[i].size >> PAGE_BITS);
     return count;
 }
 
 size_t memory_page_number(const struct memory *m, hpa_t page)
 {
-    size_t number = 0, i = 0;
-    for (; i < m->bank_count && page.v - m->banks[i].base.v >= m->banks[i].size; i++)
+    size_t number = 0, i = 0, banks = memory_ram_count(m);
+    for (; i < banks && page.v - m->banks[i].base.v >= m->banks[i].size; i++)
         number += (size_t)(m->banks[i].size >> PAGE_BITS);
-    return i < m->bank_count ? number + (size_t)((page.v - m->banks[i].base.v) >> PAGE_BITS)
-                             : number;
+    return i < banks ? number + (size_t)((page.v - m->banks[i].base.v) >> PAGE_BITS) : number;
 }
 
 void *memory_at(struct memory *m, hpa_t a, uint64_t size, enum memory_access access)

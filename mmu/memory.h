@@ -134,7 +134,7 @@ void memory_watch_code(struct memory *m, void (*before)(void *context, hpa_t a, 
                        void *context);
 void memory_set_code(struct memory *m, hpa_t page, bool is_code);
 bool memory_is_code(const struct memory *m, hpa_t page);
-/* The pages of all banks, and the number of one among them: for whoever keeps something of each. */
+/* The pages of all RAM, and the number of one among them: for whoever keeps something of each. */
 size_t memory_page_count(const struct memory *m);
 size_t memory_page_number(const struct memory *m, hpa_t page);
 /* Was the page ever written? */

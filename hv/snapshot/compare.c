@@ -109,6 +109,7 @@ static bool state_differs(struct board *a, struct board *b, struct difference *d
 void compare_name_owner(struct board *b, hpa_t at, char *text, size_t size)
 {
     text[0] = 0;
+    stores_name(b, at, text, size);
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
         for (size_t k = 0; k < vm->config->ram_count; k++)
