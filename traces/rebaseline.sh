@@ -82,6 +82,7 @@ trace semihosting 100003 1 a57 semihost set semihosting build/guests/tests
 trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
 trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
+trace smmu 10007 1 a57 smmu @tests/guest/smmu.qvmconf
 trace shmem 100003 1 a57 shmem @tests/guest/shmem.qvmconf
 as 1 a57 watchdog
 keep watchdog 4 100003 "${vm[@]}" @tests/guest/watchdog.qvmconf

@@ -107,7 +107,7 @@ static void decode_leaf(const struct walk *w, int level, uint64_t desc, struct s
         .leaf_size = (uint64_t)1 << level_shift(&w->shape, level),
         .level = (uint8_t)level,
         .memattr = (uint8_t)bits(desc, 5, 2),
-        .device = bits(desc, 5, 4) == 0,
+        .device = w->s2->forced_write_back ? !bits(desc, 4, 4) : bits(desc, 5, 4) == 0,
         .writable_clean = dbm && !(desc & S2AP_WRITE),
     };
     decode_execute(w->s2, desc, leaf);

@@ -20,6 +20,7 @@ struct stage2 {
      * (STE.S2PTW). */
     const struct walk_memory *via;
     bool no_access_fault, no_device_tables;
+    bool forced_write_back; /* STE.S2FWB: MemAttr is encoded so that it tells Device by one bit */
 };
 
 struct stage2_leaf {

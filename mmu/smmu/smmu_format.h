@@ -23,6 +23,7 @@ static inline uint64_t smmu_field(const uint64_t *words, unsigned word, unsigned
 #define STE_S1CDMAX  0, 63, 59
 #define STE_S1CTXPTR UINT64_C(0x00ffffffffffffc0) /* of word 0 */
 #define STE_S1DSS    1, 1, 0
+#define STE_S2FWB    1, 25, 25
 #define STE_S1STALLD 1, 27, 27
 #define STE_STRW     1, 31, 30
 #define STE_PRIVCFG  1, 49, 48

@@ -12,7 +12,7 @@
  * Nothing is cached here (vdev/smmu/smmu_cache.c), and memory is whatever the SMMU's own port leads
  * to: the board, or a guest's guest-physical space.
  *
- * This is SMMUv3.1, Non-secure, with little-endian VMSAv8-64 tables of up to 48 bits. */
+ * This is SMMUv3.2, Non-secure, with little-endian VMSAv8-64 tables of up to 48 bits. */
 #ifndef MMU_SMMU_SMMU_TABLES_H
 #define MMU_SMMU_SMMU_TABLES_H
 

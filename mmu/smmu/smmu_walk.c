@@ -96,6 +96,7 @@ static struct stage2 stage2_from(const struct smmu_ste *ste, const struct walk_m
                 smmu_field(w, STE_S2HA) << 21 | smmu_field(w, STE_S2HD) << 22,
         .via = via,
         .no_access_fault = smmu_field(w, STE_S2AFFD) && !smmu_field(w, STE_S2HA),
+        .forced_write_back = smmu_field(w, STE_S2FWB),
         .no_device_tables = smmu_field(w, STE_S2PTW) && config & CONFIG_STAGE1,
     };
 }

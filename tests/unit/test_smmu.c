@@ -543,6 +543,13 @@ static const struct invalidation {
     {CONFIG_S1, false, 0x13 | VMID(9), IOVA, true},
     {CONFIG_S1, false, 0x13 | VMID(9), IOVA - 4096, false},
     {CONFIG_S1, false, 0x13 | VMID(8), IOVA, false},
+    /* ranges of granules (4.4.1.1): TG; NUM + 1 times 2 to the SCALE of them */
+    {CONFIG_S1, false, 0x13 | VMID(9) | 2 << 12, (IOVA - 2 * 4096) | 1 << 10, true},
+    {CONFIG_S1, false, 0x13 | VMID(9) | 1 << 12, (IOVA - 2 * 4096) | 1 << 10, false},
+    {CONFIG_S1, false, 0x12 | VMID(9) | ASID(7) | 2 << 20, (IOVA - 3 * 4096) | 1 << 10, true},
+    {CONFIG_S1, false, 0x12 | VMID(9) | ASID(7) | 2 << 20, (IOVA - 4 * 4096) | 1 << 10, false},
+    {CONFIG_S1, false, 0x13 | VMID(9), (IOVA & ~UINT64_C(0xffff)) | 3 << 10, true},
+    {CONFIG_S1, false, 0x13 | VMID(9) | 31 << 12 | 31 << 20, 3 << 10, true},
     {CONFIG_S1, false, 0x2a | VMID(9), IOVA, false}, /* of stage 2 alone */
     {CONFIG_S1, false, 0x28 | VMID(9), 0, true},
     {CONFIG_S1, false, 0x28 | VMID(8), 0, false},

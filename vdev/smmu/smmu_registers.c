@@ -66,21 +66,23 @@ static uint32_t idr1(const struct smmu *s)
            SMMU_EVENTQS << 16 | SMMU_CMDQS << 21 | 1u << 26;
 }
 
-/* 6.3.4 HAD, XNX; 6.3.6 48 bits of output, every granule; 6.3.8 SMMUv3.1. */
+/* 6.3.4: HAD, XNX, FWB; ranges of invalidations (RIL); blocks that are split or merged without a
+ * break between never conflict here (BBML). 6.3.6: 48 bits of output, every granule. 6.3.8:
+ * SMMUv3.2. */
 static uint32_t read_identification(const struct smmu *s, uint64_t offset)
 {
-    enum { OAS_48 = 5 };
+    enum { OAS_48 = 5, BBML_2 = 2, SMMU_3_2 = 2 };
     switch (offset) {
     case SMMU_IDR0:
         return idr0(s);
     case SMMU_IDR1:
         return idr1(s);
     case SMMU_IDR3:
-        return 1u << 2 | (uint32_t)s->features.has_stage2 << 4;
+        return 1u << 2 | (uint32_t)s->features.has_stage2 << 4 | 1u << 8 | 1u << 10 | BBML_2 << 11;
     case SMMU_IDR5:
         return OAS_48 | 7u << 4 | (s->features.has_stall ? (uint32_t)SMMU_STALLS << 16 : 0);
     case SMMU_AIDR:
-        return 1;
+        return SMMU_3_2;
     default:
         return 0;
     }
