@@ -44,6 +44,19 @@ static struct seen {
 } seen[64];
 static unsigned seen_count;
 
+/* So many accesses of a page are stalled, as an SMMU does. */
+static uint64_t stalled_page;
+static unsigned stalls;
+
+static bool is_stalled(iova_t at, struct dma_fault *fault)
+{
+    if (at.v >> PAGE_BITS != stalled_page || !stalls)
+        return false;
+    stalls--;
+    fault->kind = DMA_FAULT_STALLED;
+    return true;
+}
+
 static void note(const struct dma_port *p, iova_t at, uint64_t size, bool is_write)
 {
     seen[seen_count++ % 64] = (struct seen){at.v, size, p->stream, p->substream, is_write};
@@ -52,6 +65,8 @@ static void note(const struct dma_port *p, iova_t at, uint64_t size, bool is_wri
 static bool spy_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
                      struct dma_fault *fault)
 {
+    if (is_stalled(from, fault))
+        return false;
     note(p, from, size, false);
     return dma_read_by_map(p, from, to, size, fault);
 }
@@ -59,6 +74,8 @@ static bool spy_read(const struct dma_port *p, iova_t from, void *to, uint64_t s
 static bool spy_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                       struct dma_fault *fault)
 {
+    if (is_stalled(to, fault))
+        return false;
     note(p, to, size, true);
     return dma_write_by_map(p, to, from, size, fault);
 }
@@ -321,6 +338,50 @@ START_TEST(lists_are_done_in_order)
 }
 END_TEST
 
+/* Wherever it is stalled, the same comes of it. */
+START_TEST(stalled_accesses_come_again)
+{
+    static const struct entry entries[] = {
+        {FILL, WORLD_RAM + 0x4000, 0, 0x300, 0},
+        {COPY | RESULT, WORLD_RAM, WORLD_RAM + 0x6100, 0x300, 0},
+        {COMPARE | RESULT, WORLD_RAM + 0x6100, WORLD_RAM, 0x300, 0},
+    };
+    static const unsigned pages[] = {0, 1, 4, 6};
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        open_with(NULL);
+        stalled_page = (WORLD_RAM >> PAGE_BITS) + pages[i];
+        put_list(0x1000, entries, 3);
+        put(&w, LIST, WORLD_RAM + 0x1000);
+        stalls = 3;
+        put(&w, COMMAND, RUN_LIST);
+        ck_assert_uint_eq(get(&w, STATUS), BUSY);
+        for (unsigned tries = 2; tries--;) {
+            world_advance(&w, 1000);
+            ck_assert_uint_eq(stalls, tries);
+        }
+        ck_assert_uint_eq(get(&w, STATUS), BUSY);
+        world_advance(&w, 1000);
+        assert_outcome(0);
+        ck_assert(get64(FAULTS) == 0 && get64(COMMANDS) == 3);
+        /* What is copied is read anew when its write was stalled. */
+        ck_assert_uint_eq(get64(ACCESSES), 3 + 3 + 6 + 6 + 2 + (pages[i] == 6 ? 3 : 0));
+        ck_assert_uint_eq(get64(HASH), hash_of(0, 0x300));
+        ck_assert_uint_eq(result(0x1080, 8, 8), hash_of(0, 0x300));
+        world_close(&w);
+    }
+    open_with(NULL); /* and one that is stopped does not */
+    stalls = 100;
+    put64(IOVA, stalled_page << PAGE_BITS);
+    put64(SIZE, 1);
+    put(&w, COMMAND, READ);
+    put(&w, COMMAND, STOP);
+    world_advance(&w, 10000);
+    ck_assert_uint_eq(stalls, 99);
+    stalls = 0;
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(lists_that_cannot_be)
 {
     static const struct entry entries[] = {
@@ -420,6 +481,7 @@ int main(void)
     tcase_add_test(t, streams_are_its_own_unless_it_may_say);
     tcase_add_test(t, work_goes_on_in_virtual_time);
     tcase_add_test(t, lists_are_done_in_order);
+    tcase_add_test(t, stalled_accesses_come_again);
     tcase_add_test(t, lists_that_cannot_be);
     tcase_add_test(t, a_restored_list_goes_on);
     tcase_add_test(t, registers_are_words);

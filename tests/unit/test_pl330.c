@@ -495,6 +495,54 @@ START_TEST(a_restored_one_goes_on)
 }
 END_TEST
 
+/* What an SMMU stalls: so many reads, and writes, of a page. */
+static uint64_t stalled_page;
+static unsigned stalls;
+
+static bool is_stalled(iova_t at, struct dma_fault *fault)
+{
+    if (at.v >> PAGE_BITS != stalled_page || !stalls)
+        return false;
+    stalls--;
+    fault->kind = DMA_FAULT_STALLED;
+    return true;
+}
+
+static bool stalling_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
+                          struct dma_fault *fault)
+{
+    return !is_stalled(from, fault) && dma_read_by_map(p, from, to, size, fault);
+}
+
+static bool stalling_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
+                           struct dma_fault *fault)
+{
+    return !is_stalled(to, fault) && dma_write_by_map(p, to, from, size, fault);
+}
+
+/* Of the program, what it reads, and what it writes; nobody takes it for a lock-up. */
+START_TEST(stalled_accesses_come_again)
+{
+    static const unsigned pages[] = {0, 2, 6};
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        open_one();
+        w.v->dma.read = stalling_read;
+        w.v->dma.write = stalling_write;
+        stalled_page = (WORLD_RAM >> PAGE_BITS) + pages[i];
+        stalls = 5;
+        START(0, MOV_CCR(CCR(16, 3)), MOV_SAR(WORLD_RAM), MOV_DAR(WORLD_RAM + 0x2000), LP(0, 8), LD,
+              ST, LPEND(0, 2), END);
+        world_advance(&w, 4 * 1024);
+        ck_assert_uint_eq(state_of(0), EXECUTING);
+        ck_assert_uint_eq(stalls, 1);
+        world_advance(&w, 4 * 1024);
+        assert_stopped(0);
+        assert_copied(0, 0x2000, 1024);
+        world_close(&w);
+    }
+}
+END_TEST
+
 /* Whatever is in memory is a program that does no harm. */
 START_TEST(random_programs)
 {
@@ -537,6 +585,7 @@ int main(void)
     tcase_add_test(t, the_manager);
     tcase_add_test(t, the_manager_boots);
     tcase_add_test(t, a_restored_one_goes_on);
+    tcase_add_test(t, stalled_accesses_come_again);
     tcase_add_test(t, random_programs);
     return suite_main("vdev/pl330", t);
 }

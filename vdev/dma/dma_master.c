@@ -68,6 +68,8 @@ enum {
     STATUS_ERROR = 1 << 4,
     STATUS_BITS = 0x1f,
 };
+/* Of an entry whose accesses are over, but for its result: STATUS, above its command. */
+enum { ENDED_SHIFT = 8 };
 /* FAULT: the kind, and which access it was. */
 enum { FAULT_WRITE = 1 << 8, FAULT_SECOND = 1 << 9, FAULT_LIST = 1 << 10, FAULT_BITS = 0x70f };
 
@@ -101,6 +103,7 @@ struct dma_master {
     uint32_t entry;                         /* that of the list, if it is one; 0: none yet */
     uint32_t entry_stream, entry_substream; /* of that one */
     uint8_t window[WINDOW_SIZE];
+    bool is_held;        /* no state: an access of this step is to come again */
     bool has_any_stream; /* from the configuration */
 };
 
@@ -129,7 +132,7 @@ static const struct field dma_master_fields[] = {
     FIELD(struct dma_master, pause_ns),
     FIELD(struct dma_master, list_count),
     FIELD_UP_TO(struct dma_master, command, COMMAND_BITS),
-    FIELD_UP_TO(struct dma_master, entry, COMMAND_BITS),
+    FIELD_UP_TO(struct dma_master, entry, COMMAND_BITS | STATUS_BITS << ENDED_SHIFT),
     FIELD(struct dma_master, entry_stream),
     FIELD(struct dma_master, entry_substream),
     FIELD_ARRAY(struct dma_master, window),
@@ -166,8 +169,13 @@ static struct dma_port port_for(const struct dma_master *m, uint32_t command, ui
     return p;
 }
 
+/* What an SMMU stalls is no fault, and not over: the same access is made again after the pause. */
 static bool note_fault(struct dma_master *m, const struct dma_fault *f, uint32_t which)
 {
+    m->is_held = f->kind == DMA_FAULT_STALLED;
+    if (m->is_held)
+        return false;
+    m->accesses++;
     m->fault = (uint32_t)f->kind | (f->is_write ? FAULT_WRITE : 0) | which;
     m->fault_address = f->at.v;
     m->faults++;
@@ -180,13 +188,15 @@ static bool transact(struct dma_master *m, const struct dma_port *p, uint64_t ba
 {
     struct dma_fault fault = {
         .kind = DMA_FAULT_RANGE, .at = {base + offset}, .is_write = kind == DMA_WRITE};
-    m->accesses++;
     if (offset > UINT64_MAX - base)
         return note_fault(m, &fault, which);
     bool ok = kind == DMA_WRITE ? dma_write(p, fault.at, bytes, size, &fault)
                                 : dma_read(p, fault.at, bytes, size, &fault);
-    m->bytes += ok ? size : 0;
-    return ok || note_fault(m, &fault, which);
+    if (!ok)
+        return note_fault(m, &fault, which);
+    m->accesses++;
+    m->bytes += size;
+    return true;
 }
 
 /* FNV-1a. */
@@ -230,17 +240,16 @@ static uint32_t go_on_with(struct dma_master *m, const struct dma_port *p, enum 
     }
     if (!transact(m, p, m->iova, m->done, bytes, size, DMA_READ, 0))
         return STATUS_FAULT;
-    add_to_hash(m, bytes, size);
     if (is_window)
         memcpy(m->window + m->done, bytes, (size_t)size);
     put_pattern(m, others, size);
-    if (kind == KIND_COPY)
-        return transact(m, p, m->second, m->done, bytes, size, DMA_WRITE, FAULT_SECOND)
-                   ? 0
-                   : STATUS_FAULT;
+    if (kind == KIND_COPY &&
+        !transact(m, p, m->second, m->done, bytes, size, DMA_WRITE, FAULT_SECOND))
+        return STATUS_FAULT;
     if (kind == KIND_COMPARE &&
         !transact(m, p, m->second, m->done, others, size, DMA_READ, FAULT_SECOND))
         return STATUS_FAULT;
+    add_to_hash(m, bytes, size);
     return kind == KIND_COMPARE || kind == KIND_CHECK ? compare(m, bytes, others, size) : 0;
 }
 
@@ -254,6 +263,7 @@ static void finish(struct dma_master *m, uint32_t outcome)
     update_irq(m);
 }
 
+/* False: it was refused, which ends the list, or is to come again. */
 static bool access_list(struct dma_master *m, uint64_t offset, uint8_t *bytes, uint64_t size,
                         enum dma_kind kind)
 {
@@ -261,7 +271,8 @@ static bool access_list(struct dma_master *m, uint64_t offset, uint8_t *bytes, u
     uint64_t base = m->list + m->list_index * ENTRY_SIZE_BYTES;
     if (transact(m, &p, base, offset, bytes, size, kind, FAULT_LIST))
         return true;
-    finish(m, STATUS_FAULT);
+    if (!m->is_held)
+        finish(m, STATUS_FAULT);
     return false;
 }
 
@@ -291,11 +302,12 @@ static void begin_entry(struct dma_master *m)
 }
 
 /* The list goes on behind an entry that went wrong only if that says so. */
-static void end_entry(struct dma_master *m, uint32_t outcome)
+static void end_entry(struct dma_master *m)
 {
+    uint32_t outcome = m->entry >> ENDED_SHIFT & ~(uint32_t)STATUS_DONE;
     uint8_t result[ENTRY_RESULT_BYTES];
     bool is_wrong = outcome & (STATUS_FAULT | STATUS_ERROR | STATUS_MISMATCH);
-    uint32_t command = m->entry;
+    uint32_t command = m->entry & COMMAND_BITS;
     store_le(result, STATUS_DONE | outcome, 4);
     store_le(result + 4, outcome & STATUS_FAULT ? m->fault : 0, 4);
     store_le(result + 8, is_wrong ? m->fault_address : m->hash, 8);
@@ -311,10 +323,12 @@ static void end_entry(struct dma_master *m, uint32_t outcome)
 static void end_command(struct dma_master *m, uint32_t outcome)
 {
     m->commands++;
-    if (is_list(m))
-        end_entry(m, outcome);
-    else
+    if (!is_list(m)) {
         finish(m, outcome);
+        return;
+    }
+    m->entry |= (STATUS_DONE | outcome) << ENDED_SHIFT;
+    end_entry(m);
 }
 
 static void do_transaction(struct dma_master *m)
@@ -332,6 +346,8 @@ static void do_transaction(struct dma_master *m)
         return;
     }
     uint32_t outcome = go_on_with(m, &p, kind, part);
+    if (m->is_held)
+        return;
     m->done += outcome ? 0 : part;
     if (outcome || m->done >= m->size)
         end_command(m, outcome);
@@ -341,8 +357,11 @@ static void do_transaction(struct dma_master *m)
 static void work(struct dma_master *m)
 {
     unsigned budget = m->budget && m->budget < BUDGET_MAX ? m->budget : BUDGET_MAX;
-    while (m->status & STATUS_BUSY && budget--)
-        if (is_list(m) && !m->entry)
+    m->is_held = false;
+    while (m->status & STATUS_BUSY && !m->is_held && budget--)
+        if (is_list(m) && m->entry >> ENDED_SHIFT)
+            end_entry(m);
+        else if (is_list(m) && !m->entry)
             begin_entry(m);
         else
             do_transaction(m);

@@ -97,7 +97,7 @@ static bool waits(const struct pl330 *p, unsigned thread)
 
 /* What threads did in their last steps, a bit each. */
 struct round {
-    unsigned ran, stalled, signalled;
+    unsigned ran, stalled, held, signalled;
 };
 
 /* 2.7: one instruction of each thread that can, in turn. */
@@ -108,8 +108,9 @@ static void step(struct pl330 *p, unsigned threads, struct round *r)
         if (!(threads >> t & 1) || !pl330_thread_can_run(p, t))
             continue;
         enum pl330_outcome outcome = pl330_thread_step(p, t);
-        r->ran |= (unsigned)(outcome != PL330_STALLED) << t;
+        r->ran |= (unsigned)(outcome >= PL330_RAN) << t;
         r->stalled |= (unsigned)(outcome == PL330_STALLED) << t;
+        r->held |= (unsigned)(outcome == PL330_IS_HELD) << t;
         r->signalled |= (unsigned)(outcome == PL330_SIGNALLED) << t;
     }
 }
@@ -117,7 +118,7 @@ static void step(struct pl330 *p, unsigned threads, struct round *r)
 /* 2.8.4: channels that wait for room in the MFIFO, while nothing goes on that might make some. */
 static void look_for_lockup(struct pl330 *p, const struct round *r)
 {
-    if (r->ran || threads_that(p, waits))
+    if (r->ran || r->held || threads_that(p, waits))
         return;
     for (unsigned t = 0; t < PL330_CHANNELS; t++)
         if (r->stalled >> t & 1)

@@ -36,25 +36,28 @@ static struct burst burst_of(uint32_t side, uint32_t at, bool single)
 }
 
 /* The bus has 32 bits of address, and a burst does not go round them. */
-static bool move(struct pl330 *p, const struct burst *b, uint8_t *bytes, enum dma_kind kind)
+static uint32_t move(struct pl330 *p, const struct burst *b, uint8_t *bytes, enum dma_kind kind,
+                     uint32_t error)
 {
     struct dma_fault fault = {.kind = DMA_FAULT_RANGE, .at = {b->at}, .where = "its bus"};
     bool ok = b->piece - 1 <= UINT32_MAX - b->at;
     for (unsigned i = 0; ok && i < b->pieces; i++, bytes += b->piece)
         ok = kind == DMA_READ ? dma_read(&p->v.dma, (iova_t){b->at}, bytes, b->piece, &fault)
                               : dma_write(&p->v.dma, (iova_t){b->at}, bytes, b->piece, &fault);
-    if (!ok) {
-        char text[120];
-        dma_fault_text(&fault, text, sizeof text);
-        log_guest(p->v.env->log, "%s: %s", p->v.name, text);
-    }
-    return ok;
+    if (ok)
+        return 0;
+    if (fault.kind == DMA_FAULT_STALLED)
+        return PL330_HELD;
+    char text[120];
+    dma_fault_text(&fault, text, sizeof text);
+    log_guest(p->v.env->log, "%s: %s", p->v.name, text);
+    return error;
 }
 
-bool pl330_data_fetch(struct pl330 *p, uint32_t from, void *to, unsigned size)
+uint32_t pl330_data_fetch(struct pl330 *p, uint32_t from, void *to, unsigned size)
 {
     const struct burst b = {.at = from, .pieces = 1, .piece = size, .bytes = size};
-    return move(p, &b, to, DMA_READ);
+    return move(p, &b, to, DMA_READ, PL330_INSTR_FETCH_ERR);
 }
 
 /* endian_swap_size: the bytes of each group go the other way round. */
@@ -82,8 +85,9 @@ uint32_t pl330_data_load(struct pl330 *p, unsigned channel, bool single)
         return PL330_MFIFO_ERR;
     if (filled + b.bytes > PL330_FIFO_BYTES)
         return PL330_STALLS;
-    if (!move(p, &b, bytes, DMA_READ))
-        return PL330_DATA_READ_ERR;
+    uint32_t outcome = move(p, &b, bytes, DMA_READ, PL330_DATA_READ_ERR);
+    if (outcome)
+        return outcome;
     swap(bytes, b.bytes, ccr >> ENDIAN_SHIFT & 7);
     memcpy(fifo + p->filled[channel], bytes, b.bytes);
     p->filled[channel] = (uint16_t)(p->filled[channel] + b.bytes);
@@ -97,8 +101,9 @@ uint32_t pl330_data_store(struct pl330 *p, unsigned channel, bool single)
     uint8_t *fifo = p->fifo + channel * PL330_FIFO_BYTES;
     if (b.bytes > p->filled[channel])
         return PL330_ST_DATA_UNAVAILABLE;
-    if (!move(p, &b, fifo, DMA_WRITE))
-        return PL330_DATA_WRITE_ERR;
+    uint32_t outcome = move(p, &b, fifo, DMA_WRITE, PL330_DATA_WRITE_ERR);
+    if (outcome)
+        return outcome;
     p->filled[channel] = (uint16_t)(p->filled[channel] - b.bytes);
     memmove(fifo, fifo + b.bytes, p->filled[channel]);
     p->dar[channel] = b.next;
@@ -109,8 +114,8 @@ uint32_t pl330_data_store_zeros(struct pl330 *p, unsigned channel)
 {
     uint8_t zeros[BURST_MAX] = {0};
     struct burst b = burst_of(p->ccr[channel] >> DESTINATION_SHIFT, p->dar[channel], false);
-    if (!move(p, &b, zeros, DMA_WRITE))
-        return PL330_DATA_WRITE_ERR;
-    p->dar[channel] = b.next;
-    return 0;
+    uint32_t outcome = move(p, &b, zeros, DMA_WRITE, PL330_DATA_WRITE_ERR);
+    if (!outcome)
+        p->dar[channel] = b.next;
+    return outcome;
 }

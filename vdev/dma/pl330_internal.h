@@ -27,7 +27,7 @@ enum pl330_state {
 };
 
 /* What becomes of an instruction: nothing but what it does; bits of FTRD and FTRn, if it faults; or
- * one of the last three, which those registers do not have. */
+ * one of the last four, which those registers do not have. */
 #define PL330_UNDEF_INSTR         (UINT32_C(1) << 0)
 #define PL330_OPERAND_INVALID     (UINT32_C(1) << 1)
 #define PL330_DMAGO_ERR           (UINT32_C(1) << 4)
@@ -42,6 +42,7 @@ enum pl330_state {
 #define PL330_STALLS              (UINT32_C(1) << 8)  /* there is no room: later again */
 #define PL330_WAITS               (UINT32_C(1) << 9)  /* the thread waits, and then comes again */
 #define PL330_SIGNALS             (UINT32_C(1) << 10) /* others are told of it */
+#define PL330_HELD                (UINT32_C(1) << 11) /* an SMMU stalls its access: later again */
 
 /* CCRn after reset (table 3-24): non-secure on both sides, a byte at a time. */
 #define PL330_CCR_RESET 0x00800200u
@@ -66,8 +67,8 @@ struct pl330 {
     uint64_t boot_address;
 };
 
-/* Instructions, by pl330_thread.c. The thread's next one: false, it could do nothing. */
-enum pl330_outcome { PL330_STALLED, PL330_RAN, PL330_SIGNALLED };
+/* Instructions, by pl330_thread.c. The thread's next one. */
+enum pl330_outcome { PL330_STALLED, PL330_IS_HELD, PL330_RAN, PL330_SIGNALLED };
 enum pl330_outcome pl330_thread_step(struct pl330 *p, unsigned thread);
 /* Would it do something now? */
 bool pl330_thread_can_run(const struct pl330 *p, unsigned thread);
@@ -80,7 +81,7 @@ void pl330_thread_fault(struct pl330 *p, unsigned thread, uint32_t fault);
 uint32_t pl330_data_load(struct pl330 *p, unsigned channel, bool single);
 uint32_t pl330_data_store(struct pl330 *p, unsigned channel, bool single);
 uint32_t pl330_data_store_zeros(struct pl330 *p, unsigned channel);
-/* What can be read of memory at that address of 32 bits. */
-bool pl330_data_fetch(struct pl330 *p, uint32_t from, void *to, unsigned size);
+/* Of a program, at that address of 32 bits. */
+uint32_t pl330_data_fetch(struct pl330 *p, uint32_t from, void *to, unsigned size);
 
 #endif

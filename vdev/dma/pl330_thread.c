@@ -306,14 +306,16 @@ bool pl330_thread_can_run(const struct pl330 *p, unsigned thread)
 static uint32_t fetch_and_run(struct pl330 *p, unsigned thread)
 {
     uint8_t bytes[INSTRUCTION_MAX];
-    uint32_t at = p->pc[thread];
-    if (!pl330_data_fetch(p, at, bytes, 1))
-        return PL330_INSTR_FETCH_ERR;
+    uint32_t at = p->pc[thread], outcome = pl330_data_fetch(p, at, bytes, 1);
+    if (outcome)
+        return outcome;
     const struct instruction *i = find(thread, bytes[0], false);
     if (!i)
         return PL330_UNDEF_INSTR;
-    if (i->length > 1 && !pl330_data_fetch(p, at + 1, bytes + 1, i->length - 1u))
-        return PL330_INSTR_FETCH_ERR;
+    if (i->length > 1)
+        outcome = pl330_data_fetch(p, at + 1, bytes + 1, i->length - 1u);
+    if (outcome)
+        return outcome;
     p->pc[thread] += i->length;
     return i->run(p, thread, bytes);
 }
@@ -326,6 +328,8 @@ enum pl330_outcome pl330_thread_step(struct pl330 *p, unsigned thread)
     switch (outcome) {
     case PL330_STALLS:
         return PL330_STALLED;
+    case PL330_HELD:
+        return PL330_IS_HELD;
     case PL330_SIGNALS:
         return PL330_SIGNALLED;
     case 0:
