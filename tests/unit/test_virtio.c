@@ -1036,6 +1036,20 @@ START_TEST(packed_chains_that_go_on)
 }
 END_TEST
 
+/* AVAIL alone does not make a descriptor available, nor does USED (2.8.1). */
+START_TEST(packed_descriptors_that_are_used)
+{
+    open_driven("virtio-console", 0);
+    put_raw(OUTPUT * AREA, FINE, 1, 0, DESC_AVAIL | DESC_USED);
+    kick(OUTPUT);
+    put_raw(OUTPUT * AREA, FINE, 1, 0, DESC_USED);
+    kick(OUTPUT);
+    check_output("");
+    ck_assert(!w.irq_level);
+    world_close(&w);
+}
+END_TEST
+
 /* Flags but WRITE mean nothing in a table, nor do IDs; tables end where they end (2.8.7). */
 START_TEST(packed_tables)
 {
@@ -1344,6 +1358,7 @@ static void add_tests_of_packed(TCase *t)
 {
     tcase_add_test(t, packed_queues_go_round);
     tcase_add_test(t, packed_chains_that_go_on);
+    tcase_add_test(t, packed_descriptors_that_are_used);
     tcase_add_test(t, packed_tables);
     tcase_add_test(t, packed_events);
     tcase_add_test(t, packed_events_must_be_negotiated);

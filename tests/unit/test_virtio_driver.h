@@ -45,10 +45,10 @@ enum { EVENT_DISABLE = 1, EVENT_DESC = 2 };
 #define IN_ORDER      VIRTIO_F_IN_ORDER
 #define RING_RESET    VIRTIO_F_RING_RESET
 
-/* Queue n has its three areas in page n of the RAM, which are as large as they are for 8
- * descriptors; buffers come behind. */
-enum { SIZE = 8, AREA = 0x1000, AVAILABLE = 0x400, USED = 0x800, BUFFERS = 0x3000 };
-enum { DRIVER_QUEUES = 2, LOG = 256 };
+/* Queue n has its three areas in page n of the RAM, with room for so many descriptors; buffers come
+ * behind. */
+enum { SIZE = 8, TABLE_SIZE = 64, AREA = 0x1000, AVAILABLE = 0x400, USED = 0x800 };
+enum { BUFFERS = 0x3000, DRIVER_QUEUES = 2, LOG = 256 };
 
 static struct world w;
 
@@ -58,10 +58,11 @@ struct driver_descriptor {
     unsigned flags, next;
 };
 
-/* Of a packed queue. */
 struct driver_queue {
-    struct driver_descriptor table[SIZE];
-    unsigned size, slot; /* the next one of the ring */
+    unsigned size;
+    /* Of a packed queue. */
+    struct driver_descriptor table[TABLE_SIZE];
+    unsigned slot; /* the next one of the ring */
     bool wrap;
     struct {
         unsigned slot;
@@ -81,6 +82,12 @@ static inline uint8_t *ram(uint64_t offset)
 static inline uint16_t get16(uint64_t offset)
 {
     return (uint16_t)load_le(ram(offset), 2);
+}
+
+/* Of a split queue, also if nobody has set it. */
+static inline unsigned ring_size(unsigned queue)
+{
+    return driver[queue].size ? driver[queue].size : SIZE;
 }
 
 static inline void set_queue_at(unsigned queue, uint32_t size, uint64_t at)
@@ -151,7 +158,7 @@ static inline void put_descriptor(uint64_t table, unsigned index, uint64_t at, u
         put_raw(table + 16 * index, at, size, flags, next);
     else if (table >= DRIVER_QUEUES * AREA)
         put_raw(table + 16 * index, at, size, 0xdead, flags);
-    else if (index < SIZE)
+    else if (index < TABLE_SIZE)
         driver[table / AREA].table[index] = (struct driver_descriptor){at, size, flags, next};
 }
 
@@ -171,10 +178,10 @@ static inline void make_packed_available(unsigned queue, unsigned head)
     struct driver_queue *q = &driver[queue];
     q->made[q->made_count % LOG].slot = q->slot;
     q->made[q->made_count++ % LOG].wrap = q->wrap;
-    for (unsigned i = 0, at = head; i < q->size && at < SIZE; i++) {
+    for (unsigned i = 0, at = head; i < q->size && at < q->size; i++) {
         const struct driver_descriptor *d = &q->table[at];
         put_slot(queue, d, head);
-        at = d->flags & NEXT ? d->next : SIZE;
+        at = d->flags & NEXT ? d->next : q->size;
     }
 }
 
@@ -186,7 +193,7 @@ static inline void make_available(unsigned queue, unsigned head)
         return;
     }
     uint16_t index = get16(ring + 2);
-    store_le(ram(ring + 4 + 2 * (index % SIZE)), head, 2);
+    store_le(ram(ring + 4 + 2 * (index % ring_size(queue))), head, 2);
     store_le(ram(ring + 2), (uint16_t)(index + 1), 2);
 }
 
@@ -234,8 +241,8 @@ static inline void check_used(unsigned queue, unsigned number, unsigned head, ui
         ck_assert_uint_eq(load_le(ram(at + 8), 4), written);
         return;
     }
-    ck_assert_uint_eq(load_le(ram(ring + 4 + 8 * (number % SIZE)), 4), head);
-    ck_assert_uint_eq(load_le(ram(ring + 8 + 8 * (number % SIZE)), 4), written);
+    ck_assert_uint_eq(load_le(ram(ring + 4 + 8 * (number % ring_size(queue))), 4), head);
+    ck_assert_uint_eq(load_le(ram(ring + 8 + 8 * (number % ring_size(queue))), 4), written);
 }
 
 /* No interrupts at all; or only with the use of that chain, where all of them have one descriptor.

@@ -62,10 +62,11 @@ static const char *walk_table(const struct virtqueue *q, struct virtq_world *w,
 
 /* From the first descriptor, which is available, at `place`. All of them must be (2.8.6). So AVAIL
  * of each that was passed is this round's wrap counter, which makes it none of the next round's:
- * whatever the driver has written, a device that uses chains until there is no more comes to an
- * end. This here ends because there are `limit` slots at most. */
+ * whatever the driver has written, a chain does not go on beyond its ring, and a device that uses
+ * chains until there is no more comes to an end. This here ends because each round adds a buffer.
+ */
 static const char *walk(struct virtqueue *q, struct virtq_world *w, uint16_t place,
-                        struct virtq_descriptor *d, unsigned limit, struct virtq_chain *chain)
+                        struct virtq_descriptor *d, struct virtq_chain *chain)
 {
     for (;;) {
         unsigned flags = d->halves[1];
@@ -75,8 +76,6 @@ static const char *walk(struct virtqueue *q, struct virtq_world *w, uint16_t pla
         chain->id = d->halves[0]; /* the last one has it */
         if (why || !(flags & DESC_NEXT))
             return why;
-        if (chain->slots == limit)
-            return "a chain has more descriptors than its queue";
         place = place_behind(q, place, 1);
         if (!chain_read_descriptor(w, &q->descriptor_area, place & OFFSET, d))
             return "the descriptor area is outside memory";
@@ -98,7 +97,7 @@ static enum virtq_answer look(struct virtqueue *q, struct virtq_world *w, unsign
     if (!is_available(&d, place))
         return VIRTQ_EMPTY;
     *chain = (struct virtq_chain){0};
-    *why = walk(q, w, place, &d, q->size - ahead, chain);
+    *why = walk(q, w, place, &d, chain);
     return *why ? VIRTQ_BROKEN : VIRTQ_CHAIN;
 }
 
