@@ -52,6 +52,7 @@ static const char usage[] =
     "  --snapshot-every N record: a snapshot into the trace every N instructions\n"
     "  --gdb [HOST:]PORT  run, record: wait for gdb before the first instruction\n"
     "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
+    "  --pcap FILE        all frames of the board's networks, as pcapng\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
     "                     default 2024-01-01, so that equal runs are equal\n"
@@ -159,6 +160,7 @@ static const struct option_use {
     {"--stats", "run record replay"},
     {"--log", "run record replay"},
     {"--events", "run record replay"},
+    {"--pcap", "run record replay"},
     {"--wall-clock", "run record chaos"},
     {"--entropy", "run record chaos"},
     {"--on-exit", "run record chaos"},
@@ -283,6 +285,10 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     }
     if (strcmp(name, "--snapshot-every") == 0)
         return parse_count(value, &o->board.snapshot_every, e, name);
+    if (strcmp(name, "--pcap") == 0) {
+        o->pcap_path = value;
+        return true;
+    }
     if (strcmp(name, "--events") == 0) {
         o->events_path = value;
         return true;

@@ -18,6 +18,7 @@
 #include "qvm/live/event_text.h"
 #include "qvm/live/exit_costs.h"
 #include "qvm/live/failure.h"
+#include "qvm/live/pcap.h"
 #include "qvm/host/host.h"
 #include "qvm/player.h"
 #include "qvm/pull.h"
@@ -41,6 +42,7 @@ struct session {
     struct board *board;
     struct console console;
     struct events events;
+    struct pcap pcap;
     struct gdb_events recent_events;
     struct exit_costs costs;
     struct dumps dumps;
@@ -318,6 +320,12 @@ static void on_event(void *context, const struct board_event *event)
     gdb_events_note(&s->recent_events, event);
 }
 
+static void on_frame(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
+{
+    struct session *s = context;
+    pcap_frame(&s->pcap, s->board, vm, channel, data, size);
+}
+
 static void on_exit_begins(void *context)
 {
     exit_costs_begin(&((struct session *)context)->costs);
@@ -386,26 +394,34 @@ static void last_words(void *context)
 static bool open_events(struct session *s, struct error *e)
 {
     const char *events = s->options->events_path, *save = s->options->save_path;
-    const char *record = s->options->record_path;
+    const char *record = s->options->record_path, *pcap = s->options->pcap_path;
     if (save && record && host_same_file(save, record)) {
         error_set(e, "'%s' cannot be the recording and the snapshot", save);
         return error_exit_status(e, STATUS_USAGE);
     }
-    if ((save && !may_overwrite(save, true, e)) || (events && !may_overwrite(events, false, e)))
+    if ((save && !may_overwrite(save, true, e)) || (events && !may_overwrite(events, false, e)) ||
+        (pcap && !may_overwrite(pcap, false, e)))
         return false;
-    if (events && !(s->events.file = host_create(events, e)))
+    if ((events && !(s->events.file = host_create(events, e))) ||
+        (pcap && !pcap_open(&s->pcap, pcap, e)))
         return error_exit_status(e, STATUS_USAGE);
     return true;
 }
 
-/* False: the file is not complete. */
+static bool or_incomplete(bool ok, const char *path)
+{
+    if (!ok)
+        fprintf(stderr, "qvm: '%s' is not complete\n", path);
+    return ok;
+}
+
+/* False: a file is not complete. */
 static bool close_events(struct session *s)
 {
     bool ok = !s->events.file || host_close(s->events.file);
     s->events.file = NULL;
-    if (!ok)
-        fprintf(stderr, "qvm: '%s' is not complete\n", s->options->events_path);
-    return ok;
+    ok = or_incomplete(ok, s->options->events_path);
+    return or_incomplete(pcap_close(&s->pcap), s->options->pcap_path) && ok;
 }
 
 static void say_divergence(void *context, const char *sentence)
@@ -448,6 +464,7 @@ static struct board_sinks sinks_of(struct session *s)
         .snapshot = on_snapshot,
         .log = on_log,
         .event = s->options->events_path || s->options->gdb ? on_event : NULL,
+        .frame = s->options->pcap_path ? on_frame : NULL,
         .exit_begins = s->options->stats ? on_exit_begins : NULL,
         .exit_ends = s->options->stats ? on_exit_ends : NULL,
         .context = s,

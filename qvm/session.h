@@ -46,6 +46,7 @@ struct session_options {
     uint64_t wall_clock_s;
     const char *board_file;  /* "@FILE"; NULL: the default board */
     const char *events_path; /* NULL: nothing is written */
+    const char *pcap_path;   /* the same */
     const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
     const char *save_text;   /* it is due when a console has printed this; NULL: otherwise */
     const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */
