@@ -37,8 +37,18 @@ static bool is_alone(const struct stores *s, const struct vdev *v, struct error 
     return true;
 }
 
-static bool add(struct board *b, const struct vdev_type *type, const struct vdev_option *options,
-                size_t count, struct error *e)
+/* An option that is missing has no place of its own. */
+static bool ask(const struct vdev *v, struct place place, uint64_t *size, struct error *e)
+{
+    struct error why = {0};
+    if (v->type->store(v, size, &why))
+        return true;
+    return why.text[0] == '[' ? error_set(e, "%s", why.text)
+                              : error_at(e, place.file, place.line, "%s", why.text);
+}
+
+static bool add(struct board *b, const struct vdev_type *type, struct place place,
+                const struct vdev_option *options, size_t count, struct error *e)
 {
     struct vdev_env env = {.open_file = open_file, .context = b->journal};
     struct vdev v = {.type = type, .env = &env, .options = options, .option_count = count};
@@ -46,7 +56,7 @@ static bool add(struct board *b, const struct vdev_type *type, const struct vdev
     uint64_t size;
     if (!type || !type->store)
         return true;
-    if (!type->store(&v, &size, e) || !is_alone(s, &v, e))
+    if (!ask(&v, place, &size, e) || !is_alone(s, &v, e))
         return false;
     size = (size + PAGE_MASK) & ~PAGE_MASK;
     s->list = array_grow(s->list, s->count, sizeof *s->list);
@@ -59,13 +69,13 @@ static bool add_all(struct board *b, const struct vm_config *configs, size_t cou
 {
     for (size_t i = 0; i < b->config->device_count; i++) {
         const struct board_device *d = &b->config->devices[i];
-        if (!add(b, d->type, d->options, d->option_count, e))
+        if (!add(b, d->type, d->place, d->options, d->option_count, e))
             return false;
     }
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < configs[i].vdev_count; k++) {
             const struct vdev_config *v = &configs[i].vdevs[k];
-            if (!add(b, v->type, v->options, v->option_count, e))
+            if (!add(b, v->type, v->place, v->options, v->option_count, e))
                 return false;
         }
     return true;
@@ -80,7 +90,10 @@ bool stores_make(struct board *b, const struct vm_config *configs, size_t count,
         return false;
     if (!b->stores->size || memory_add_store(&b->memory, b->stores->size, &b->stores->base, &why))
         return true;
-    error_set(e, "disks that may be written to are too large for this host: %s", why.text);
+    error_set(e,
+              "disks that may be written to are too large for this host (hostdev <FILE makes one "
+              "read-only): %s",
+              why.text);
     return error_exit_status(e, STATUS_NOT_STARTED);
 }
 

@@ -227,6 +227,30 @@ conf() { # conf SENTENCE TEXT: a configuration that is refused
     expect 65 "$1" check "$files/bad.qvmconf"
 }
 
+# disk SENTENCE WORDS...: a disk that is refused when its VM is assembled.
+disk() {
+    local sentence="$1"
+    shift
+    expect 65 "$sentence" run configs/hello-arm64.qvmconf load "$files/good.elf" "$@"
+}
+
+disks() {
+    local disk="vdev virtio-blk loc 0x1c0d0000 intr gic:41"
+    mkfifo "$files/fifo"
+    printf '%07d' 1 >"$files/disk.img"
+    disk "[cmdline:3] vdev virtio-blk: hostdev FILE is missing" "$disk"
+    disk "'$files/fifo' is no regular file" "$disk hostdev" "$files/fifo"
+    disk "'/dev/zero' is no regular file" "$disk hostdev /dev/zero"
+    disk "cannot open '$files/none.img'" "$disk hostdev" "$files/none.img"
+    disk "hostdev - is no file that has a disk" "$disk hostdev -"
+    disk "hostdev >|cat is no file that has a disk" "$disk hostdev" ">|cat"
+    disk "delayed soon is neither seconds nor forever" "$disk delayed soon hostdev" "$files/disk.img"
+    disk "two disks write to the file '$files/disk.img'" "$disk hostdev" ">$files/disk.img" \
+        "vdev virtio-blk loc 0x1c0e0000 intr gic:42 hostdev" ">$files/disk.img"
+    disk "that is where disks are kept" "$disk hostdev" "$files/disk.img" \
+        "pass loc 0x50000000,0x1000,rw=0x800000000000"
+}
+
 configurations() {
     expect 65 "cannot open '$files/none.qvmconf'" run "$files/none.qvmconf"
     expect 65 "is a directory" run "$files"
@@ -618,6 +642,7 @@ make_files
 for qvm in "${binaries[@]}"; do
     images
     configurations
+    disks
     commands
     guests
     no_room
