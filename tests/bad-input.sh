@@ -238,7 +238,7 @@ disks() {
     local disk="vdev virtio-blk loc 0x1c0d0000 intr gic:41"
     mkfifo "$files/fifo"
     printf '%07d' 1 >"$files/disk.img"
-    disk "[cmdline:3] vdev virtio-blk: hostdev FILE is missing" "$disk"
+    disk "[cmdline:4] vdev virtio-blk: hostdev FILE is missing" "$disk"
     disk "'$files/fifo' is no regular file" "$disk hostdev" "$files/fifo"
     disk "'/dev/zero' is no regular file" "$disk hostdev /dev/zero"
     disk "cannot open '$files/none.img'" "$disk hostdev" "$files/none.img"
