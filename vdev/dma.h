@@ -74,6 +74,9 @@ struct dma_port {
     void (*changed)(const struct dma_port *p);
     const uint64_t *generation; /* changes whenever what was mapped may be so no longer */
     uint32_t stream, substream; /* who the master is to an SMMU; or DMA_NO_SUBSTREAM */
+    /* What the master says of its accesses, in a copy of its port; an SMMU heeds it. A fetch is a
+     * read of instructions. */
+    bool is_privileged, is_fetch;
     void *context;
 };
 

@@ -40,7 +40,7 @@ static struct world w;
 static struct seen {
     uint64_t at, size;
     uint32_t stream, substream;
-    bool is_write;
+    bool is_write, is_privileged, is_fetch;
 } seen[64];
 static unsigned seen_count;
 
@@ -59,7 +59,8 @@ static bool is_stalled(iova_t at, struct dma_fault *fault)
 
 static void note(const struct dma_port *p, iova_t at, uint64_t size, bool is_write)
 {
-    seen[seen_count++ % 64] = (struct seen){at.v, size, p->stream, p->substream, is_write};
+    seen[seen_count++ % 64] =
+        (struct seen){at.v, size, p->stream, p->substream, is_write, p->is_privileged, p->is_fetch};
 }
 
 static bool spy_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
@@ -247,6 +248,17 @@ START_TEST(streams_are_its_own_unless_it_may_say)
         ck_assert(seen[2].stream == 5 && seen[2].substream == 3);
         world_close(&w);
     }
+}
+END_TEST
+
+START_TEST(accesses_have_attributes)
+{
+    open_with(NULL);
+    for (unsigned i = 0; i < 4; i++)
+        run(READ | i << 8, WORLD_RAM, 0, 1);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_eq(seen[i].is_privileged + 2u * seen[i].is_fetch, i);
+    world_close(&w);
 }
 END_TEST
 
@@ -479,6 +491,7 @@ int main(void)
     tcase_add_test(t, wrong_accesses_are_told);
     tcase_add_test(t, transactions_have_their_size);
     tcase_add_test(t, streams_are_its_own_unless_it_may_say);
+    tcase_add_test(t, accesses_have_attributes);
     tcase_add_test(t, work_goes_on_in_virtual_time);
     tcase_add_test(t, lists_are_done_in_order);
     tcase_add_test(t, stalled_accesses_come_again);

@@ -508,15 +508,25 @@ static bool is_stalled(iova_t at, struct dma_fault *fault)
     return true;
 }
 
+/* How the last accesses were protected. */
+static unsigned fetched_as, read_as, written_as;
+
+static unsigned protection(const struct dma_port *p)
+{
+    return p->is_privileged + 4u * p->is_fetch;
+}
+
 static bool stalling_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
                           struct dma_fault *fault)
 {
+    *(from.v >= WORLD_RAM + 0x6000 ? &fetched_as : &read_as) = protection(p);
     return !is_stalled(from, fault) && dma_read_by_map(p, from, to, size, fault);
 }
 
 static bool stalling_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                            struct dma_fault *fault)
 {
+    written_as = protection(p);
     return !is_stalled(to, fault) && dma_write_by_map(p, to, from, size, fault);
 }
 
@@ -538,6 +548,26 @@ START_TEST(stalled_accesses_come_again)
         world_advance(&w, 4 * 1024);
         assert_stopped(0);
         assert_copied(0, 0x2000, 1024);
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(accesses_are_protected)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned source = (i & 1) + 4 * (i >> 1), destination = 5 - source;
+        open_one();
+        w.v->dma.read = stalling_read;
+        w.v->dma.write = stalling_write;
+        RUN(0, MOV_CCR(CCR(1, 0) | source << 8 | destination << 22), MOV_SAR(WORLD_RAM),
+            MOV_DAR(WORLD_RAM + 0x2000), LD, ST, END);
+        ck_assert_uint_eq(fetched_as, 1);
+        ck_assert_uint_eq(read_as, source);
+        ck_assert_uint_eq(written_as, destination);
+        written_as = 0;
+        RUN(0, MOV_DAR(WORLD_RAM + 0x2000), STZ, END);
+        ck_assert_uint_eq(written_as, destination);
         world_close(&w);
     }
 }
@@ -586,6 +616,7 @@ int main(void)
     tcase_add_test(t, the_manager_boots);
     tcase_add_test(t, a_restored_one_goes_on);
     tcase_add_test(t, stalled_accesses_come_again);
+    tcase_add_test(t, accesses_are_protected);
     tcase_add_test(t, random_programs);
     return suite_main("vdev/pl330", t);
 }

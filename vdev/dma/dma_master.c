@@ -56,7 +56,9 @@ enum command_kind {
     HAS_SUBSTREAM = 1 << 5,
     GOES_ON = 1 << 6,
     TELLS_RESULT = 1 << 7,
-    COMMAND_BITS = 0xff,
+    IS_PRIVILEGED = 1 << 8,
+    IS_FETCH = 1 << 9,
+    COMMAND_BITS = 0x3ff,
 };
 enum { FEATURE_ANY_STREAM = 1 << 0 };
 enum { CONTROL_IRQ = 1 << 0 };
@@ -69,7 +71,7 @@ enum {
     STATUS_BITS = 0x1f,
 };
 /* Of an entry whose accesses are over, but for its result: STATUS, above its command. */
-enum { ENDED_SHIFT = 8 };
+enum { ENDED_SHIFT = 16 };
 /* FAULT: the kind, and which access it was. */
 enum { FAULT_WRITE = 1 << 8, FAULT_SECOND = 1 << 9, FAULT_LIST = 1 << 10, FAULT_BITS = 0x70f };
 
@@ -157,7 +159,7 @@ static bool is_list(const struct dma_master *m)
     return (m->command & KIND_BITS) == KIND_LIST;
 }
 
-/* The device's port, under another name if the command says so. */
+/* The device's port, under another name and with the attributes that the command says. */
 static struct dma_port port_for(const struct dma_master *m, uint32_t command, uint32_t stream,
                                 uint32_t substream)
 {
@@ -166,6 +168,8 @@ static struct dma_port port_for(const struct dma_master *m, uint32_t command, ui
         p.stream = stream;
     if (command & HAS_SUBSTREAM)
         p.substream = substream;
+    p.is_privileged = command & IS_PRIVILEGED;
+    p.is_fetch = command & IS_FETCH;
     return p;
 }
 

@@ -7,7 +7,13 @@
 enum { BURST_MAX = PL330_BEATS_MAX << PL330_BUS_BYTES_LOG2 };
 
 /* One side of CCRn (table 3-24), from its lowest bit on. */
-enum { SIDE_INCREMENTS = 1 << 0, SIDE_SIZE_SHIFT = 1, SIDE_BEATS_SHIFT = 4 };
+enum {
+    SIDE_INCREMENTS = 1 << 0,
+    SIDE_SIZE_SHIFT = 1,
+    SIDE_BEATS_SHIFT = 4,
+    SIDE_PRIVILEGED = 1 << 8, /* AxPROT[0] */
+    SIDE_INSTRUCTION = 1 << 10,
+};
 enum { SOURCE_SHIFT = 0, DESTINATION_SHIFT = 14, ENDIAN_SHIFT = 28 };
 
 struct burst {
@@ -35,15 +41,19 @@ static struct burst burst_of(uint32_t side, uint32_t at, bool single)
     return b;
 }
 
-/* The bus has 32 bits of address, and a burst does not go round them. */
+/* The bus has 32 bits of address, and a burst does not go round them. `side` is how it is
+ * protected. */
 static uint32_t move(struct pl330 *p, const struct burst *b, uint8_t *bytes, enum dma_kind kind,
-                     uint32_t error)
+                     uint32_t side, uint32_t error)
 {
+    struct dma_port port = p->v.dma;
+    port.is_privileged = side & SIDE_PRIVILEGED;
+    port.is_fetch = side & SIDE_INSTRUCTION;
     struct dma_fault fault = {.kind = DMA_FAULT_RANGE, .at = {b->at}, .where = "its bus"};
     bool ok = b->piece - 1 <= UINT32_MAX - b->at;
     for (unsigned i = 0; ok && i < b->pieces; i++, bytes += b->piece)
-        ok = kind == DMA_READ ? dma_read(&p->v.dma, (iova_t){b->at}, bytes, b->piece, &fault)
-                              : dma_write(&p->v.dma, (iova_t){b->at}, bytes, b->piece, &fault);
+        ok = kind == DMA_READ ? dma_read(&port, (iova_t){b->at}, bytes, b->piece, &fault)
+                              : dma_write(&port, (iova_t){b->at}, bytes, b->piece, &fault);
     if (ok)
         return 0;
     if (fault.kind == DMA_FAULT_STALLED)
@@ -54,10 +64,11 @@ static uint32_t move(struct pl330 *p, const struct burst *b, uint8_t *bytes, enu
     return error;
 }
 
+/* Instructions are always fetched with privilege, whoever made them: there is no CCR for that. */
 uint32_t pl330_data_fetch(struct pl330 *p, uint32_t from, void *to, unsigned size)
 {
     const struct burst b = {.at = from, .pieces = 1, .piece = size, .bytes = size};
-    return move(p, &b, to, DMA_READ, PL330_INSTR_FETCH_ERR);
+    return move(p, &b, to, DMA_READ, SIDE_PRIVILEGED, PL330_INSTR_FETCH_ERR);
 }
 
 /* endian_swap_size: the bytes of each group go the other way round. */
@@ -85,7 +96,7 @@ uint32_t pl330_data_load(struct pl330 *p, unsigned channel, bool single)
         return PL330_MFIFO_ERR;
     if (filled + b.bytes > PL330_FIFO_BYTES)
         return PL330_STALLS;
-    uint32_t outcome = move(p, &b, bytes, DMA_READ, PL330_DATA_READ_ERR);
+    uint32_t outcome = move(p, &b, bytes, DMA_READ, ccr >> SOURCE_SHIFT, PL330_DATA_READ_ERR);
     if (outcome)
         return outcome;
     swap(bytes, b.bytes, ccr >> ENDIAN_SHIFT & 7);
@@ -97,11 +108,12 @@ uint32_t pl330_data_load(struct pl330 *p, unsigned channel, bool single)
 
 uint32_t pl330_data_store(struct pl330 *p, unsigned channel, bool single)
 {
-    struct burst b = burst_of(p->ccr[channel] >> DESTINATION_SHIFT, p->dar[channel], single);
+    uint32_t side = p->ccr[channel] >> DESTINATION_SHIFT;
+    struct burst b = burst_of(side, p->dar[channel], single);
     uint8_t *fifo = p->fifo + channel * PL330_FIFO_BYTES;
     if (b.bytes > p->filled[channel])
         return PL330_ST_DATA_UNAVAILABLE;
-    uint32_t outcome = move(p, &b, fifo, DMA_WRITE, PL330_DATA_WRITE_ERR);
+    uint32_t outcome = move(p, &b, fifo, DMA_WRITE, side, PL330_DATA_WRITE_ERR);
     if (outcome)
         return outcome;
     p->filled[channel] = (uint16_t)(p->filled[channel] - b.bytes);
@@ -113,8 +125,9 @@ uint32_t pl330_data_store(struct pl330 *p, unsigned channel, bool single)
 uint32_t pl330_data_store_zeros(struct pl330 *p, unsigned channel)
 {
     uint8_t zeros[BURST_MAX] = {0};
-    struct burst b = burst_of(p->ccr[channel] >> DESTINATION_SHIFT, p->dar[channel], false);
-    uint32_t outcome = move(p, &b, zeros, DMA_WRITE, PL330_DATA_WRITE_ERR);
+    uint32_t side = p->ccr[channel] >> DESTINATION_SHIFT;
+    struct burst b = burst_of(side, p->dar[channel], false);
+    uint32_t outcome = move(p, &b, zeros, DMA_WRITE, side, PL330_DATA_WRITE_ERR);
     if (!outcome)
         p->dar[channel] = b.next;
     return outcome;

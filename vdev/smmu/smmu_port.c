@@ -16,7 +16,10 @@ static struct smmu_request request_of(const struct dma_port *p, iova_t at, enum 
         .stream = p->stream,
         .substream = p->substream,
         .address = at.v,
-        .kind = kind == DMA_WRITE ? ACCESS_WRITE : ACCESS_READ,
+        .kind = kind == DMA_WRITE ? ACCESS_WRITE
+                : p->is_fetch     ? ACCESS_FETCH
+                                  : ACCESS_READ,
+        .privileged = p->is_privileged,
     };
 }
 
