@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# guests.sh: brings the guests' images into build/guests/, from Debian's arm64 packages:
+# guests.sh [debian] [--no-install]: brings the guests' images into build/guests/, from Debian's arm64 packages:
 #   linux-arm64/Image            the kernel of linux-image-arm64
 #   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
 #   linux-arm64/virtio.cpio      busybox-static with tests/guest/linux/init-virtio and modules
@@ -9,6 +9,7 @@
 #   linux-arm64/modules          those of the kernel that any initramfs has
 #   linux-arm64/busybox          the same alone, for tests/guest/linux/build.sh
 #   u-boot-arm64/u-boot.bin      U-Boot for QEMU's virt board
+# With "debian", then Debian on a disk, too, in build/guests/debian-arm64 (scripts/debian.sh).
 # What comes from packages is kept in the cache folder (QVM_CACHE), so that another clone of this
 # project needs no network. Remove the cache's guests folder to get the packages' newest versions.
 # With --no-install nothing is fetched: the cache must have them.
@@ -89,10 +90,19 @@ make_initramfs() {
         "$out/linux-arm64/$name.cpio" "${programs[@]}"
 }
 
+debian=no options=()
+for argument in "$@"; do
+    case "$argument" in
+    debian) debian=yes ;;
+    --no-install) options=(--no-install) ;;
+    *) echo "usage: scripts/guests.sh [debian] [--no-install]" >&2; exit 2 ;;
+    esac
+done
+
 mkdir -p build/logs "$out"
 : >"$log"
 if ! is_filled; then
-    [ "${1:-}" != --no-install ] ||
+    [ ${#options[@]} = 0 ] ||
         fail "not fetched yet, and not fetched now because of --no-install"
     command -v apt-get >/dev/null ||
         fail "the guests come from Debian packages and this machine has no apt"
@@ -122,3 +132,4 @@ if [ "$(state)" != "$(cat "$out/stamp" 2>/dev/null)" ]; then
     state >"$out/stamp"
     echo "guests: ready in $out"
 fi
+[ $debian = no ] || scripts/debian.sh "${options[@]}"

@@ -78,11 +78,11 @@ class Run:
 class Live(Run):
     """A run that goes on, to be sent signals; ends by finish()."""
 
-    def __init__(self, command, errors, **options):
+    def __init__(self, command, errors, stdin=subprocess.DEVNULL, **options):
         self.command, self.errors = command, errors
         with open(errors, 'wb') as to:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=to, **options)
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=to,
+                                            **options)
         self.seen = b''
         self.deadline = time.monotonic() + SECONDS
 
