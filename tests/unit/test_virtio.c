@@ -492,6 +492,43 @@ START_TEST(emergency_write)
 }
 END_TEST
 
+/* Network ----------------------------------------------------------------------------------------
+ */
+
+/* A frame that is longer than one chain goes on in the next ones (virtio 1.2, 5.1.6.4), whatever
+ * each of them takes of the ring: what a device looks at ahead is what it uses then. */
+START_TEST(a_frame_over_several_chains)
+{
+    enum { MRG_RXBUF = 1 << 15, HEADER = 12, PIECE = 12, CHAINS = 4 };
+    static const unsigned heads[CHAINS + 1] = {0, 1, 4, 5, 6};
+    uint8_t data[50];
+    world_open(&w, "virtio-net", 1, NULL);
+    drive(2, MRG_RXBUF);
+    for (unsigned i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i + 1);
+    const struct vdev_frame f = {.data = data, .size = sizeof data};
+    for (unsigned frame = 0; frame < 5; frame++) {
+        memset(ram(BUFFERS), 0, 128);
+        for (unsigned i = 0; i < CHAINS; i++) {
+            for (unsigned j = heads[i]; j < heads[i + 1]; j++)
+                put_descriptor(INPUT * AREA, j, WORLD_RAM + BUFFERS + j * PIECE, PIECE,
+                               WRITE | (j + 1 < heads[i + 1] ? NEXT : 0), j + 1);
+            make_available(INPUT, heads[i]);
+        }
+        ck_assert(w.v->type->frame(w.v, &f));
+        ck_assert_uint_eq(get16(BUFFERS + 10), CHAINS);
+        ck_assert(memcmp(ram(BUFFERS + HEADER), data, sizeof data) == 0);
+        ck_assert_uint_eq(used_index(INPUT), (frame + 1) * CHAINS);
+        check_used(INPUT, frame * CHAINS, 0, PIECE);
+        check_used(INPUT, frame * CHAINS + 1, 1, 3 * PIECE);
+        check_used(INPUT, frame * CHAINS + 2, 4, PIECE);
+        check_used(INPUT, frame * CHAINS + 3, 5, 2);
+        ck_assert(!w.v->type->frame(w.v, &f)); /* there is no room */
+    }
+    world_close(&w);
+}
+END_TEST
+
 /* Entropy -----------------------------------------------------------------------------------------
  */
 
@@ -1323,6 +1360,7 @@ static void add_tests_of_both(TCase *t)
     tcase_add_test(t, much_output_takes_time);
     tcase_add_test(t, a_chain_that_shrinks_while_it_is_sent);
     tcase_add_test(t, input_takes_what_there_are_buffers_for);
+    tcase_add_test(t, a_frame_over_several_chains);
     tcase_add_test(t, random_bytes);
     tcase_add_test(t, entropy_is_bounded);
     tcase_add_test(t, chains_that_make_no_sense);
