@@ -80,6 +80,7 @@ trace mmio 10007 1 a57 mmio
 input="$work/typed" trace input 500009 1 a57 timers
 trace semihosting 100003 1 a57 semihost set semihosting build/guests/tests
 trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
+trace packed 10007 1 a57 virtio @tests/guest/virtio.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
 trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
 trace smmu 10007 1 a57 smmu @tests/guest/smmu.qvmconf

@@ -1,11 +1,11 @@
 /* A driver for virtio over MMIO (virtio 1.2, 4.2): the console's output and the entropy source,
- * with direct and indirect descriptors, with interrupts, with event indices, and a queue that is
- * broken on purpose. The devices are looked for in the 32 slots that QEMU's board has:
+ * with direct and indirect descriptors, with interrupts, with event indices, a queue that is broken
+ * on purpose, and packed queues. The devices are looked for in the 32 slots that QEMU's board has:
  *
  *     qemu-system-aarch64 -M virt,gic-version=3 -cpu cortex-a57 -m 128M -display none -nic none
  *         -semihosting-config enable=on,target=native -kernel virtio.elf
- *         -global virtio-mmio.force-legacy=false -device virtio-serial-device,max_ports=1
- *         -chardev stdio,id=c -device virtconsole,chardev=c -device virtio-rng-device */
+ *         -global virtio-mmio.force-legacy=false -device virtio-serial-device,max_ports=1,packed=on
+ *         -chardev stdio,id=c -device virtconsole,chardev=c -device virtio-rng-device,packed=on */
 #include "gic.h"
 #include "mmu.h"
 #include "trap.h"
@@ -38,6 +38,8 @@ enum { USED_BUFFER = 1, CONFIG_CHANGE = 2 };
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
 #define INDIRECT_DESC (1u << 28)
 #define EVENT_IDX     (1u << 29)
+#define VERSION_1     (1ull << 32)
+#define RING_PACKED   (1ull << 34)
 
 enum { SIZE = 8 };
 struct descriptor {
@@ -59,7 +61,22 @@ struct queue {
     } used __attribute__((aligned(4)));
 };
 
+enum { PACKED_AVAIL = 1 << 7, PACKED_USED = 1 << 15, EVENT_DISABLE = 1, EVENT_DESC = 2 };
+struct packed_queue {
+    struct {
+        uint64_t address;
+        uint32_t size;
+        uint16_t id, flags;
+    } ring[SIZE] __attribute__((aligned(16)));
+    struct {
+        uint16_t place, flags;
+    } driver __attribute__((aligned(4))), device;
+};
+
 static struct queue queue;
+static struct packed_queue packed_queue;
+static unsigned packed_next; /* slots that were ever made available */
+static bool is_packed;
 static struct descriptor table[2] __attribute__((aligned(16)));
 static uint64_t device; /* the registers of the one that is tested */
 static unsigned intid, queue_number;
@@ -110,33 +127,42 @@ static void set_address(unsigned offset, const void *area)
 static void set_queue(unsigned number)
 {
     memset(&queue, 0, sizeof queue);
+    memset(&packed_queue, 0, sizeof packed_queue);
+    packed_next = 0;
     queue_number = number;
     write32(device + QueueSel, number);
     CHECK_EQ("QueueReady before", read32(device + QueueReady), 0);
     CHECK("QueueNumMax", read32(device + QueueNumMax) >= SIZE);
     write32(device + QueueNum, SIZE);
-    set_address(QueueDesc, queue.descriptors);
-    set_address(QueueDriver, &queue.available);
-    set_address(QueueDevice, &queue.used);
+    if (is_packed) {
+        set_address(QueueDesc, packed_queue.ring);
+        set_address(QueueDriver, &packed_queue.driver);
+        set_address(QueueDevice, &packed_queue.device);
+    } else {
+        set_address(QueueDesc, queue.descriptors);
+        set_address(QueueDriver, &queue.available);
+        set_address(QueueDevice, &queue.used);
+    }
     write32(device + QueueReady, 1);
     CHECK_EQ("QueueReady", read32(device + QueueReady), 1);
 }
 
 /* From reset to DRIVER_OK (3.1.1). */
-static void start(unsigned number, uint32_t features)
+static void start(unsigned number, uint64_t features)
 {
+    features |= VERSION_1;
+    is_packed = features & RING_PACKED;
     write32(device + Status, 0);
     CHECK_EQ("Status after reset", read32(device + Status), 0);
     write32(device + Status, ACKNOWLEDGE);
     write32(device + Status, ACKNOWLEDGE | DRIVER);
-    write32(device + DeviceFeaturesSel, 0);
-    CHECK_EQ("features offered", read32(device + DeviceFeatures) & features, features);
-    write32(device + DeviceFeaturesSel, 1);
-    CHECK_EQ("VIRTIO_F_VERSION_1", read32(device + DeviceFeatures) & 1, 1);
-    write32(device + DriverFeaturesSel, 0);
-    write32(device + DriverFeatures, features);
-    write32(device + DriverFeaturesSel, 1);
-    write32(device + DriverFeatures, 1);
+    for (unsigned half = 0; half < 2; half++) {
+        uint32_t wanted = (uint32_t)(features >> 32 * half);
+        write32(device + DeviceFeaturesSel, half);
+        CHECK_EQ("features offered", read32(device + DeviceFeatures) & wanted, wanted);
+        write32(device + DriverFeaturesSel, half);
+        write32(device + DriverFeatures, wanted);
+    }
     write32(device + Status, ACKNOWLEDGE | DRIVER | FEATURES_OK);
     CHECK_EQ("FEATURES_OK", read32(device + Status), ACKNOWLEDGE | DRIVER | FEATURES_OK);
     set_queue(number);
@@ -282,6 +308,64 @@ static void broken(void)
     CHECK_EQ("an interrupt", interrupts, 1);
 }
 
+/* Packed queues: chains of two descriptors, of which the first becomes the used one. The last one's
+ * ID is that of the chain (2.8.6); QEMU 7.2 takes the first one's. 2.8.1: the wrap counter is 1 the
+ * first time round, then 0, ... */
+static void put_packed(const char *text, unsigned id, unsigned flags)
+{
+    unsigned slot = packed_next % SIZE, wrap = !(packed_next / SIZE & 1);
+    packed_queue.ring[slot].address = (uint64_t)text;
+    packed_queue.ring[slot].size = (uint32_t)length(text);
+    packed_queue.ring[slot].id = (uint16_t)id;
+    __atomic_store_n(&packed_queue.ring[slot].flags,
+                     (uint16_t)(flags | (wrap ? PACKED_AVAIL : PACKED_USED)), __ATOMIC_RELEASE);
+    packed_next++;
+}
+
+static bool wait_packed(unsigned first)
+{
+    const unsigned both = PACKED_AVAIL | PACKED_USED, wrap = !(first / SIZE & 1);
+    for (unsigned i = 0; i < 10000000; i++) {
+        unsigned flags = __atomic_load_n(&packed_queue.ring[first % SIZE].flags, __ATOMIC_ACQUIRE);
+        if ((flags & both) == (wrap ? both : 0))
+            return true;
+        ASM("yield");
+    }
+    return false;
+}
+
+static void send_packed(const char *text, const char *second)
+{
+    unsigned first = packed_next;
+    put_packed(text, first + 100, DESC_NEXT);
+    put_packed(second, first + 100, 0);
+    kick();
+    CHECK("packed output used", wait_packed(first));
+    CHECK_EQ("its buffer ID", packed_queue.ring[first % SIZE].id, first + 100);
+    CHECK_EQ("nothing written", packed_queue.ring[first % SIZE].flags & DESC_WRITE, 0);
+}
+
+static void packed(void)
+{
+    start(1, RING_PACKED);
+    for (unsigned i = 0; i < SIZE; i++) /* twice round */
+        send_packed("packed: ", "a chain\n");
+    CHECK_EQ("an interrupt each", interrupts, SIZE);
+    packed_queue.driver.flags = EVENT_DISABLE;
+    send_packed("packed: without ", "interrupt\n");
+    CHECK_EQ("no more interrupts", interrupts, SIZE);
+    start(1, RING_PACKED | EVENT_IDX);
+    packed_queue.driver.place = 2 | 1 << 15; /* the second chain */
+    packed_queue.driver.flags = EVENT_DESC;
+    for (unsigned i = 0; i < SIZE; i++) {
+        unsigned before = interrupts;
+        send_packed("packed: event ", "of a descriptor\n");
+        if (i && i % 4 != 3) /* for the first one, and at the ring's end, QEMU always interrupts */
+            CHECK_EQ("at that one only", interrupts - before, i == 1);
+    }
+    CHECK_EQ("notifications are wanted", packed_queue.device.flags == EVENT_DISABLE, 0);
+}
+
 int main(void)
 {
     static struct tables tables;
@@ -297,6 +381,7 @@ int main(void)
         console();
         event_indices();
         broken();
+        packed();
     }
     if (CHECK("there is an entropy source", find(ENTROPY)))
         entropy();
