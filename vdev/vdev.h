@@ -48,6 +48,7 @@ static inline void wire_set(const struct wire *w, bool level)
 struct vdev; /* each device embeds it first */
 struct pic;  /* vdev/pic.h */
 struct pic_type;
+struct bytes;
 struct shmem_regions; /* vdev/shmem/shmem_regions.h */
 
 /* A region where the device answers. */
@@ -154,6 +155,15 @@ struct vdev_register {
 #define VDEV_REGISTERS_END {0, NULL, 0}
 /* clang-format on */
 
+/* An access of a stream that somebody asks about. `read`: the memory behind the SMMU, as it is. */
+struct stream_question {
+    uint32_t stream, substream; /* or DMA_NO_SUBSTREAM */
+    iova_t at;
+    enum dma_kind kind;
+    bool (*read)(void *context, uint64_t at, void *to, size_t size);
+    void *context;
+};
+
 struct vdev_type {
     const char *name;
     const char *summary; /* one line, for the device table */
@@ -166,6 +176,10 @@ struct vdev_type {
      * NULL: it is none. */
     struct dma_port (*stream_port)(struct vdev *v, uint32_t stream, uint32_t substream);
     unsigned stream_bits;
+    /* Of an SMMU, for people: what would become of an access, step by step, without any effect.
+     * True: it would pass, and leads to *at. May be NULL. */
+    bool (*explain_stream)(const struct vdev *v, const struct stream_question *q, struct bytes *out,
+                           uint64_t *at);
     const struct vdev_option_type *options; /* ends with VDEV_OPTIONS_END; may be NULL */
     const struct pic_type *pic;             /* of an interrupt controller; NULL: it is none */
     /* Says where the device answers (vdev_add_region), from `loc`, its options and the number of

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/text.h"
+#include "hv/explain/explain_stream.h"
 #include "qvm/ask/explain_print.h"
 #include "qvm/ask/question.h"
 #include "qvm/ask/questions.h"
@@ -11,11 +12,15 @@
 
 static const char usage[] =
     "qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] "
-    "[--json], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]";
+    "[--json], or qvm explain TRACE --at N IOVA --stream VDEV|SMMU:NUMBER [--substream N] [--vm "
+    "NAME] "
+    "[--read|--write], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N "
+    "[--json]";
 
 struct request {
     uint64_t at, exit, vcpu; /* UINT64_MAX: not given */
-    const char *vm;
+    const char *vm, *stream;
+    uint64_t substream; /* UINT64_MAX: none */
     bool gpa, read, write, fetch, next, json;
 };
 
@@ -26,6 +31,10 @@ static bool check(const struct request *r, bool alone, struct error *e)
         return error_set(e, "--at and --exit exclude each other");
     if (r->read + r->write + r->fetch > 1)
         return error_set(e, "--read, --write and --fetch exclude each other");
+    if (r->stream && (r->gpa || r->fetch || r->json || r->next || r->vcpu != UINT64_MAX))
+        return error_set(e, "--stream excludes --gpa, --fetch, --vcpu, --next and --json");
+    if (r->substream != UINT64_MAX && (!r->stream || r->substream >= DMA_NO_SUBSTREAM))
+        return error_set(e, "--substream wants --stream, and 32 bits");
     if (r->next && r->exit != UINT64_MAX)
         return error_set(e, "--next and --exit exclude each other");
     if (r->exit != UINT64_MAX || alone)
@@ -63,6 +72,9 @@ static bool explain_address(struct player *p, const struct request *r, const cha
     if (!question_address(&names, address, &a, &size, "ADDR", e) ||
         !question_play_to(p, r->at, &sinks, e) || !choose_vcpu(r, p->board, &vm, &v, e))
         return false;
+    if (r->stream)
+        return explain_stream(vm, r->stream, (uint32_t)r->substream, (iova_t){a},
+                              r->write ? DMA_WRITE : DMA_READ, out, e);
     const struct explain_question q = {
         .address = a,
         .is_gpa = r->gpa,
@@ -87,12 +99,15 @@ static bool answer(struct player *p, const struct request *r, const char *addres
 
 bool question_explain(char *const *words, int count, struct error *e)
 {
-    struct request r = {.at = UINT64_MAX, .exit = UINT64_MAX, .vcpu = UINT64_MAX};
+    struct request r = {
+        .at = UINT64_MAX, .exit = UINT64_MAX, .vcpu = UINT64_MAX, .substream = UINT64_MAX};
     const struct question_option options[] = {
         {.name = "--at", .number = &r.at},
         {.name = "--exit", .number = &r.exit},
         {.name = "--vcpu", .number = &r.vcpu},
         {.name = "--vm", .text = &r.vm},
+        {.name = "--stream", .text = &r.stream},
+        {.name = "--substream", .number = &r.substream},
         {.name = "--gpa", .flag = &r.gpa},
         {.name = "--read", .flag = &r.read},
         {.name = "--write", .flag = &r.write},

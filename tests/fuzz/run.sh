@@ -8,7 +8,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board test_file tree gdb import exit_log exits verdict image snapshot virtio)
+[ $# -gt 0 ] || targets=(trace config board test_file tree gdb import exit_log exits verdict image snapshot virtio smmu)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -29,7 +29,7 @@ sources_of() {
     test_file)
         echo qvm/test/test_file.c qvm/test/pattern.c $(c_of hv/config vdev mmu emu) hv/vm_arch.c tests/fuzz/arches.c
         ;;
-    virtio) echo $(c_of vdev mmu emu) ;;
+    virtio | smmu) echo $(c_of vdev mmu emu) ;;
     tree) echo hv/tree/*.c hv/config/config_strings.c $(c_of vdev mmu emu) ;;
     gdb)
         echo qvm/gdb/gdb_{answer,hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \

@@ -106,6 +106,7 @@ const struct vdev_type smmuv3_type = {
     .restored = restored,
     .stream_port = smmu_port,
     .stream_bits = SMMU_STREAM_BITS,
+    .explain_stream = smmu_tell,
 };
 
 const struct vdev_type smmu_board_type = {
@@ -121,4 +122,5 @@ const struct vdev_type smmu_board_type = {
     .restored = restored,
     .stream_port = smmu_port,
     .stream_bits = SMMU_STREAM_BITS,
+    .explain_stream = smmu_tell,
 };

@@ -1,11 +1,13 @@
 /* Shared inside vdev/smmu/ only:
  *
- *     smmu.c            the types, and what the SMMU does for devices: ports, stalls
+ *     smmu.c            the types
  *     smmu_registers.c  register pages
  *     smmu_commands.c   the command queue
  *     smmu_events.c     the event queue, global errors, interrupts
  *     smmu_cache.c      configuration caches and the TLB
- *     smmu_translate.c  a transaction: caches, then tables */
+ *     smmu_translate.c  a transaction: caches, then tables
+ *     smmu_port.c       what devices master through
+ *     smmu_tell.c       what becomes of a transaction, for people */
 #ifndef VDEV_SMMU_SMMU_INTERNAL_H
 #define VDEV_SMMU_SMMU_INTERNAL_H
 
@@ -146,6 +148,10 @@ void smmu_translate_end_stalls(struct smmu *s, bool all, uint32_t stream);
 /* CMD_RESUME (4.7.1) */
 void smmu_translate_resume(struct smmu *s, uint32_t stream, uint16_t stag,
                            enum smmu_stall_state action);
+
+/* smmu_tell.c: a type's `explain_stream`. */
+bool smmu_tell(const struct vdev *v, const struct stream_question *q, struct bytes *out,
+               uint64_t *at);
 
 /* smmu_port.c: a type's `stream_port`. */
 struct dma_port smmu_port(struct vdev *v, uint32_t stream, uint32_t substream);
