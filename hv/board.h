@@ -203,6 +203,7 @@ struct board {
     struct board_config default_config;
     struct vm *device_owner[BOARD_DEVICES_MAX]; /* of the board's devices; NULL: nobody */
     struct memory memory;
+    uint64_t dma_generation;     /* no state: of what was mapped of it (hv/board_dma.c) */
     struct stores *stores;       /* owned: hv/stores.c */
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
     uint8_t *frame_buffer;       /* owned: frames_finish */

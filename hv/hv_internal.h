@@ -67,6 +67,8 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
 struct dma_port guest_dma_port(struct vm *vm, unsigned channel);
 /* Its translations, or the memory behind them, have changed: what was mapped is looked up again. */
 void guest_dma_changed(struct vm *vm);
+/* board_dma.c: the port to the board's own space. */
+struct dma_port board_dma_port(struct board *b);
 
 /* stores.c: memory for what devices keep, behind the board's RAM, which must be there; and the part
  * of the device with these options, empty if it keeps nothing. */

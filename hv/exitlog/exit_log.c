@@ -394,6 +394,27 @@ bool exit_log_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size)
     return read_memory(vm, NULL, from.v, to, size);
 }
 
+static bool read_board(struct board *b, hpa_t from, void *to, uint64_t size)
+{
+    const void *host = memory_at(&b->memory, from, size, MEMORY_READ);
+    if (host)
+        memcpy(to, host, (size_t)size);
+    return host != NULL;
+}
+
+bool exit_log_read_hpa(struct board *b, hpa_t from, void *to, uint64_t size)
+{
+    if (!b->options.exit_log || !b->vm_count)
+        return read_board(b, from, to, size);
+    struct exit_log_entry entry = access_of(b->vms[0], NULL, EXIT_LOG_READ, from.v, size);
+    if (plays(b->vms[0]))
+        return read_from_log(b->vms[0], &entry, to);
+    entry.memory.ok = read_board(b, from, to, size);
+    entry.memory.data = to;
+    put(b, &entry);
+    return entry.memory.ok;
+}
+
 bool exit_log_read_gva(struct vm *vm, struct vcpu *v, gva_t from, void *to, uint64_t size)
 {
     return read_memory(vm, v, from.v, to, size);

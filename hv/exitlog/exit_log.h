@@ -78,6 +78,8 @@ void exit_log_wait(struct board *b, const struct sched_entity *t);
 
 /* Guest memory for the exit logic: by gpa as a device sees it, by gva as the vCPU does. */
 bool exit_log_read_gpa(struct vm *vm, gpa_t from, void *to, uint64_t size);
+/* The same by what is the board's address, of no VM: an entry of the first one. */
+bool exit_log_read_hpa(struct board *b, hpa_t from, void *to, uint64_t size);
 bool exit_log_read_gva(struct vm *vm, struct vcpu *v, gva_t from, void *to, uint64_t size);
 bool exit_log_write_gva(struct vm *vm, struct vcpu *v, gva_t to, const void *from, uint64_t size);
 

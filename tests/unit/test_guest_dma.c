@@ -4,6 +4,7 @@
 
 #include "hv/exitlog/exit_log.h"
 #include "hv/hv_internal.h"
+#include "vdev/smmu/smmu.h"
 #include "test_board_fixture.h"
 
 static const uint32_t program[] = {0x14000000}; /* b . */
@@ -241,6 +242,55 @@ START_TEST(exit_logs_have_each_read)
 }
 END_TEST
 
+/* A master behind a board's SMMU: what two tables in the board's memory say, in its own addresses.
+ */
+START_TEST(a_boards_smmu_is_in_front_of_the_board)
+{
+    static const struct log log = {0};
+    static const struct vdev_env env = {.log = &log};
+    struct vdev *smmu = calloc(1, smmu_board_type.size);
+    struct error e = {0};
+    struct dma_fault f;
+    struct dma_mapping held;
+    hpa_t tables;
+    uint64_t word = 0;
+    open_with(NULL);
+    ck_assert_ptr_nonnull(smmu);
+    smmu->type = &smmu_board_type;
+    smmu->env = &env;
+    smmu->dma = board_dma_port(m.board);
+    ck_assert(smmu->type->create(smmu, &e));
+    struct dma_port master = smmu->type->stream_port(smmu, 3, DMA_NO_SUBSTREAM);
+    ck_assert(memory_take_aligned(&m.board->memory, 16384, &tables));
+    uint64_t *ste = memory_at(&m.board->memory, tables, 4096, MEMORY_WRITE);
+    uint64_t *blocks = memory_at(&m.board->memory, hpa(tables.v + 8192), 8192, MEMORY_WRITE);
+    ste[8 * 3] = 1 | 6 << 1; /* stage 2 by blocks of 1 GiB: 0x40000000 is where PAGE is */
+    ste[8 * 3 + 2] = UINT64_C(0x040d005800000001);
+    ste[8 * 3 + 3] = tables.v + 8192;
+    hpa_t page = place_of(PAGE);
+    blocks[1] = (page.v & ~UINT64_C(0x3fffffff)) | 0x4fd;
+    struct bus_access registers[] = {{.offset = 0x80, .value = tables.v, .size = 8},
+                                     {.offset = 0x88, .value = 4, .size = 4},
+                                     {.offset = 0x20, .value = 1, .size = 4}};
+    for (size_t i = 0; i < 3; i++) {
+        registers[i].is_write = true;
+        ck_assert_int_eq(smmu->type->access(smmu, 0, &registers[i]), BUS_HANDLED);
+    }
+    iova_t iova = {0x40000000 | (page.v & 0x3fffffff)};
+    ck_assert(dma_write(&master, iova, "\1\2\3\4\5\6\7", 8, &f));
+    ck_assert(vm_read(vm, gpa(PAGE), &word, 8) && word == 0x7060504030201);
+    dma_mapping_set(&held, iova, 8, DMA_READ);
+    ck_assert(dma_mapped_read(&held, &master, 0, &word, 8, &f));
+    ck_assert_uint_eq(held.span_count, 1);
+    ck_assert(!dma_read(&master, (iova_t){PAGE_SIZE}, &word, 8, &f));
+    ck_assert_str_eq(f.where, "the SMMU's stage 2");
+    blocks[1] = (UINT64_C(1) << 40) | 0x4fd; /* nothing is there, and nobody says so yet */
+    ck_assert(dma_mapped_read(&held, &master, 0, &word, 8, &f));
+    free(smmu);
+    machine_close(&m);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("guest dma");
@@ -252,5 +302,6 @@ int main(void)
     tcase_add_test(t, what_is_unmapped_is_gone);
     tcase_add_test(t, what_is_restored_is_read);
     tcase_add_test(t, exit_logs_have_each_read);
+    tcase_add_test(t, a_boards_smmu_is_in_front_of_the_board);
     return suite_main("guest dma", t);
 }

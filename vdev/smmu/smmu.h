@@ -17,8 +17,9 @@
 
 /* `vdev smmuv3`, a guest's. */
 extern const struct vdev_type smmuv3_type;
-/* A board's, which the hypervisor programs by its type's `access`, as any driver does: not in the
- * list of types. */
+/* A board's: not in the list of types. Whoever assembles one makes it like any device (`dma` is
+ * board_dma_port of hv/hv_internal.h, `env` needs a log), programs it by `access`, as any driver
+ * does, and keeps its `fields` in a snapshot; devices behind it get `stream_port`. */
 extern const struct vdev_type smmu_board_type;
 
 #define SMMU_REGISTERS_SIZE 0x20000 /* two pages of 64 KiB */
