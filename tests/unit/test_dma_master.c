@@ -69,6 +69,10 @@ static bool spy_read(const struct dma_port *p, iova_t from, void *to, uint64_t s
     if (is_stalled(from, fault))
         return false;
     note(p, from, size, false);
+    if (from.v >= UINT64_MAX - PAGE_MASK) { /* there is memory, too */
+        memset(to, 0, (size_t)size);
+        return true;
+    }
     return dma_read_by_map(p, from, to, size, fault);
 }
 
@@ -145,6 +149,7 @@ START_TEST(commands_do_what_they_say)
     ck_assert(get64(HASH) == hash_of(0xff9, 21) && get64(DONE) == 21);
     put_as(&w, 0, 0, WINDOW, 8, UINT64_C(0x1122334455667788));
     run(WRITE, WORLD_RAM + 0x2001, 0, 8);
+    ck_assert(!w.irq_level); /* nobody asked for it */
     ck_assert(*world_ram(&w, 0x2001) == 0x88 && *world_ram(&w, 0x2008) == 0x11);
     put64(PATTERN, UINT64_C(0x0807060504030201));
     run(FILL, WORLD_RAM + 0x3000, 0, 1003);
@@ -201,8 +206,10 @@ START_TEST(wrong_accesses_are_told)
     run(READ, UINT64_MAX, 0, 2); /* one beyond the end */
     assert_fault(1, UINT64_MAX);
     put(&w, UNIT, 1);
-    run(READ_HASH, UINT64_MAX, 0, 1); /* one that is not */
-    assert_fault(2, UINT64_MAX);
+    run(READ_HASH, UINT64_MAX, 0, 1); /* one that is not, and then the next one */
+    assert_outcome(0);
+    run(READ_HASH, UINT64_MAX, 0, 2);
+    assert_fault(1, 0);
     run(READ, WORLD_RAM, 0, 257); /* the window has 256 */
     assert_outcome(WRONG);
     run(9, WORLD_RAM, 0, 1);

@@ -234,6 +234,10 @@ START_TEST(addresses_may_stay_and_bytes_may_turn)
     for (unsigned i = 0; i < 4; i++)
         assert_copied(0x10, 0x2000 + 2 * i, 2);
     ck_assert_uint_eq(get(&w, SAR0), WORLD_RAM + 0x10);
+    RUN(0, MOV_CCR((CCR(4, 1)) & ~1u), MOV_SAR(WORLD_RAM + 0x11), MOV_DAR(WORLD_RAM + 0x2100), LD,
+        MOV_CCR(CCR(4, 0)), ST, END); /* a byte a beat */
+    for (unsigned i = 0; i < 4; i++)
+        assert_copied(0x11, 0x2100 + i, 1);
     RUN(0, MOV_CCR(CCR(2, 2) | 2u << 28), MOV_SAR(WORLD_RAM + 0x10), MOV_DAR(WORLD_RAM + 0x2000),
         LD, ST, END);
     for (unsigned i = 0; i < 8; i++)
@@ -290,6 +294,9 @@ START_TEST(events_join_channels)
     DEBUG(-1, SEV(6)); /* by software */
     world_advance(&w, 5000);
     assert_stopped(1);
+    DEBUG(-1, SEV(7));
+    put(&w, INTCLR, 1 << 7); /* clears interrupts only */
+    ck_assert_uint_eq(get(&w, INT_EVENT_RIS), 1 << 7);
     put(&w, INTEN, 1 << 6);
     RUN(1, WAIT_EVENT(6), END);
     DEBUG(-1, SEV(6)); /* is an interrupt now */
@@ -309,7 +316,7 @@ END_TEST
 /* Whoever hears of DMASEV finds that DMAEND is done, wherever the steps end. */
 START_TEST(an_interrupt_is_behind_the_end)
 {
-    for (unsigned length = 1; length <= 256; length += 5) {
+    for (unsigned length = 1; length <= 258; length += length < 250 ? 7 : 1) {
         uint8_t code[300];
         open_one();
         put(&w, INTEN, 1);
@@ -520,6 +527,10 @@ static bool stalling_read(const struct dma_port *p, iova_t from, void *to, uint6
                           struct dma_fault *fault)
 {
     *(from.v >= WORLD_RAM + 0x6000 ? &fetched_as : &read_as) = protection(p);
+    if (from.v >= 0xfffff000) { /* there is memory, too */
+        memset(to, 0, (size_t)size);
+        return true;
+    }
     return !is_stalled(from, fault) && dma_read_by_map(p, from, to, size, fault);
 }
 
@@ -550,6 +561,41 @@ START_TEST(stalled_accesses_come_again)
         assert_copied(0, 0x2000, 1024);
         world_close(&w);
     }
+}
+END_TEST
+
+/* A channel whose store is stalled will make room: those that wait for it are not locked up. */
+START_TEST(room_may_come_from_a_stalled_channel)
+{
+    open_one();
+    w.v->dma.read = stalling_read;
+    w.v->dma.write = stalling_write;
+    stalled_page = (WORLD_RAM >> PAGE_BITS) + 3;
+    stalls = 12;
+    START(0, MOV_CCR(CCR(16, 3)), MOV_SAR(WORLD_RAM), MOV_DAR(WORLD_RAM + 0x3000), LD, LD, LD, ST,
+          ST, ST, END);
+    world_advance(&w, 1024);
+    START(1, MOV_CCR(CCR(16, 3)), MOV_SAR(WORLD_RAM), MOV_DAR(WORLD_RAM + 0x2000), LD, LD, ST, ST,
+          END);
+    world_advance(&w, 20 * 1024);
+    assert_stopped(0);
+    assert_stopped(1);
+    assert_copied(0, 0x3000, 384);
+    assert_copied(0, 0x2000, 256);
+    world_close(&w);
+}
+END_TEST
+
+/* Its bus has 32 bits of address. */
+START_TEST(bursts_do_not_go_round)
+{
+    open_one();
+    w.v->dma.read = stalling_read;
+    RUN(0, MOV_CCR(CCR(4, 3)), MOV_SAR(0xffffffe0), LD, END);
+    assert_stopped(0);
+    RUN(0, MOV_CCR(CCR(4, 3)), MOV_SAR(0xffffffe8), LD, END);
+    assert_faulted(0, DATA_READ_ERR, 12);
+    world_close(&w);
 }
 END_TEST
 
@@ -616,6 +662,8 @@ int main(void)
     tcase_add_test(t, the_manager_boots);
     tcase_add_test(t, a_restored_one_goes_on);
     tcase_add_test(t, stalled_accesses_come_again);
+    tcase_add_test(t, room_may_come_from_a_stalled_channel);
+    tcase_add_test(t, bursts_do_not_go_round);
     tcase_add_test(t, accesses_are_protected);
     tcase_add_test(t, random_programs);
     return suite_main("vdev/pl330", t);
