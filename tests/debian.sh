@@ -68,7 +68,7 @@ def boot(*more):
 
 before = os.stat(DISK).st_mtime_ns
 recorded = boot('record', '-o', TRACE, '--save-at', 'console=login: ', SNAPSHOT)
-verdict('boot, login, shutdown', recorded.problem(0, 'running\r\none\r', 'the guest powered off'))
+verdict('boot, login, shutdown', recorded.problem(0, 'running\r', '\none\r', 'the guest powered off'))
 verdict('the file stays as it is', '' if os.stat(DISK).st_mtime_ns == before else 'it was written to')
 size = os.path.getsize(TRACE)
 verdict('size of the trace', '' if size < TRACE_LIMIT else '%d bytes' % size)
