@@ -155,8 +155,6 @@ static bool tell(const struct smmu_walker *w, const struct fault *fault, enum sm
     event->level = fault->level;
     event->s2 = fault->stage == 2;
     event->class = event->s2 ? class : SMMU_CLASS_IN;
-    if (fault->s1ptw)
-        event->class = SMMU_CLASS_TT;
     if (event->type == F_WALK_EABT) {
         event->class = event->s2 ? event->class : SMMU_CLASS_TT;
         event->more = w->failed_at;
