@@ -359,8 +359,9 @@ START_TEST(many_requests_take_time)
         for (unsigned i = 0; i < MANY; i++)
             check_used(0, round * MANY + i, i, type == IN ? MANY_SIZE + 1 : 1);
         ck_assert(w.irq_level);
+        if (type == IN) /* nothing twice */
+            ck_assert_uint_eq(w.file_bytes_read, MANY * MANY_SIZE);
     }
-    ck_assert_uint_eq(w.file_bytes_read / MANY_SIZE, MANY);
     requests = 2 * MANY;
     for (unsigned sector = 3; sector < 4 + MANY_SIZE / SECTOR; sector += 31) {
         ck_assert_uint_eq(request(IN, sector, SECTOR), OK);
