@@ -20,6 +20,20 @@ add_library(qvm::fdt UNKNOWN IMPORTED)
 set_target_properties(qvm::fdt PROPERTIES IMPORTED_LOCATION ${FDT_LIBRARY}
                       INTERFACE_INCLUDE_DIRECTORIES ${FDT_INCLUDE})
 
+# The user network; without it the program has none (qvm/host/host_net_none.c). Its library brings
+# glib, which is none to link statically, and the file that uses it polls as POSIX does. Its file for
+# pkg-config wants what glib's users need.
+option(QVM_SLIRP "the user network, if libslirp is there" ON)
+if(QVM_SLIRP AND NOT WIN32 AND NOT QVM_STATIC)
+  find_library(SLIRP_LIBRARY slirp)
+  find_path(SLIRP_INCLUDE slirp/libslirp.h)
+  if(SLIRP_LIBRARY AND SLIRP_INCLUDE)
+    add_library(qvm::slirp UNKNOWN IMPORTED)
+    set_target_properties(qvm::slirp PROPERTIES IMPORTED_LOCATION ${SLIRP_LIBRARY}
+                          INTERFACE_INCLUDE_DIRECTORIES ${SLIRP_INCLUDE})
+  endif()
+endif()
+
 if(QVM_ENGINE STREQUAL none)
   return()
 endif()

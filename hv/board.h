@@ -134,6 +134,8 @@ struct board_sinks {
     void (*frame)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
     /* What a disk writes through to its file, inside the file's size. */
     void (*disk)(void *context, const char *path, uint64_t offset, const void *data, size_t size);
+    /* A frame that leaves the board by the host's end of a switch. */
+    void (*host_frame)(void *context, unsigned number, const void *data, size_t size);
     /* A file the guest wrote (semihosting), complete, at its close: the guest made up its name, and
      * it stays below `folder`. Without one it is the user's. */
     bool (*file)(void *context, const char *folder, const char *name, const void *data, size_t size,

@@ -251,12 +251,17 @@ static void tell(const struct board *b, unsigned vm, unsigned channel,
 }
 
 /* What does not stay on the board is an output. */
-static void leave(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
+static void leave(struct vm *vm, unsigned channel, const struct port *p,
+                  const struct vdev_frame *frame)
 {
+    const struct board_sinks *sinks = &vm->board->sinks;
     struct frame_finisher f = frames_finish(vm->board, frame);
     struct vdev_frame next;
-    while (frames_next(&f, &next))
+    while (frames_next(&f, &next)) {
         vm_output_frame(vm, channel, &next);
+        if (p && p->link == LINK_SWITCH && sinks->host_frame)
+            sinks->host_frame(sinks->context, p->to_switch, next.data, next.size);
+    }
 }
 
 void network_send(struct vm *vm, unsigned channel, const struct vdev_frame *frame)
@@ -268,7 +273,7 @@ void network_send(struct vm *vm, unsigned channel, const struct vdev_frame *fram
     if (link == LINK_PEER)
         deliver(b, p->to_vm, p->to_channel, frame);
     else if (link != LINK_SWITCH || forward(b, p->to_switch, target(vm->number, channel), frame))
-        leave(vm, channel, frame);
+        leave(vm, channel, p, frame);
 }
 
 void network_from_host(struct board *b, unsigned number, const struct vdev_frame *frame)

@@ -66,8 +66,8 @@ void console_init(struct console *c, const struct board *b, bool realtime)
 {
     *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = b->vm_count};
     c->vms = calloc(c->vm_count, sizeof *c->vms);
-    /* Standard input, a debugger, and one for each device. */
-    c->sources = calloc(2 + c->vm_count * VM_VDEVS_MAX, sizeof *c->sources);
+    /* Standard input, a debugger, a network, and one for each device. */
+    c->sources = calloc(2 + HOST_NET_SOURCES_MAX + c->vm_count * VM_VDEVS_MAX, sizeof *c->sources);
     CHECK_ROOM(c->vms && c->sources);
     for (size_t i = 0; i < c->vm_count; i++) {
         c->vms[i].name = b->vms[i]->name;
@@ -378,11 +378,13 @@ bool console_poll(struct console *c, struct push *p)
 static size_t collect_sources(struct console *c, bool *retry)
 {
     size_t count = 0;
-    *retry = false;
+    *retry = c->net != NULL; /* it may have something to do by itself */
     if (!c->input_ended)
         c->sources[count++] = host_console_source();
     if (c->debugger)
         c->sources[count++] = host_link_source(c->debugger);
+    if (c->net)
+        count += host_net_sources(c->net, c->sources + count);
     for (size_t i = 0; c->files_open && i < c->vm_count; i++)
         for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
             const struct console_channel *from = &c->vms[i].channels[k];
@@ -403,14 +405,15 @@ static bool wait_for_input(struct console *c, uint64_t ns)
     return host_wait(c->sources, count, retry && ns == UINT64_MAX ? RETRY_NS : ns);
 }
 
-/* A terminal is in step with the host's clock, or an idle guest would race through its time; so is
- * --realtime. Otherwise time moves at once, unless nothing but input can end the wait. */
+/* A terminal is in step with the host's clock, or an idle guest would race through its time; so are
+ * a network of the host's and --realtime. Otherwise time moves at once, unless nothing but input
+ * can end the wait. */
 bool console_idle(struct console *c, uint64_t ns, uint64_t *passed_ns)
 {
     host_flush();
     bool for_ever = ns == UINT64_MAX;
-    bool paced = c->interactive || c->realtime;
-    if (for_ever && c->input_ended && !c->files_open)
+    bool paced = c->interactive || c->realtime || c->net;
+    if (for_ever && c->input_ended && !c->files_open && !c->net)
         return false;
     if (!paced && !for_ever) {
         *passed_ns = ns;

@@ -10,7 +10,7 @@
 #include "emu/bytes.h"
 #include "emu/journal.h"
 #include "hv/board.h"
-#include "qvm/host/host.h"
+#include "qvm/host/host_net.h"
 
 /* What a channel of a VM is connected to. Names are borrowed from the device's options. */
 struct console_channel {
@@ -38,6 +38,7 @@ struct console {
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
     bool live, interactive, realtime;
     const struct host_link *debugger; /* who may want an end of a wait, too; NULL: nobody */
+    struct host_net *net;             /* the same of a network; borrowed */
     struct host_source *sources;      /* owned: room for all that a wait is for */
     bool input_ended;
     bool output_lost; /* once closed: a file of its own does not have everything */

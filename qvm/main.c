@@ -6,8 +6,10 @@
 
 #include "cpu/disasm.h"
 #include "emu/check.h"
+#include "emu/number.h"
 #include "emu/text.h"
 #include "hv/config/config_errors.h"
+#include "hv/network.h"
 #include "hv/config/config_help.h"
 #include "mmu/memory.h"
 #include "qvm/live/chaos_search.h"
@@ -52,6 +54,9 @@ static const char usage[] =
     "  --snapshot-every N record: a snapshot into the trace every N instructions\n"
     "  --gdb [HOST:]PORT  run, record: wait for gdb before the first instruction\n"
     "  --events FILE      what the hypervisor did, one trace event a line (docs/exits.md)\n"
+    "  --net user[,WORD]  run, record: the host is at switch vp0, with DHCP; WORD is switch=N,\n"
+    "                     forward=tcp:FROM:TO (a port of 127.0.0.1 to one of the guest), or\n"
+    "                     open (guests reach what this machine can); docs/networks.md\n"
     "  --pcap FILE        all frames of the board's networks, as pcapng\n"
     "  --log LIST         severities to write: fatal,internal,error,warn,info,debug,verbose\n"
     "  --wall-clock T     the guest's clock starts at T (seconds since 1970), or `now`;\n"
@@ -161,6 +166,7 @@ static const struct option_use {
     {"--log", "run record replay"},
     {"--events", "run record replay"},
     {"--pcap", "run record replay"},
+    {"--net", "run record"},
     {"--wall-clock", "run record chaos"},
     {"--entropy", "run record chaos"},
     {"--on-exit", "run record chaos"},
@@ -232,6 +238,60 @@ static bool parse_register(struct import_options *o, const char *value, struct e
     return parse_count(equals + 1, &r->value, e, "--sysreg");
 }
 
+static bool net_number(const char *text, size_t size, uint64_t most, uint64_t *value)
+{
+    return size && strspn(text, "0123456789") >= size &&
+           number_parse(text, size, NUMBER_PLAIN, value) == NUMBER_OK && *value <= most;
+}
+
+/* "tcp:8080:80" */
+static bool parse_forward(struct host_net_options *o, const char *text, size_t size)
+{
+    struct host_net_forward *f = &o->forwards[o->forward_count];
+    const char *from = text + 4, *colon = size > 4 ? memchr(from, ':', size - 4) : NULL;
+    uint64_t ports[2];
+    f->is_udp = strncmp(text, "udp:", 4) == 0;
+    if ((!f->is_udp && strncmp(text, "tcp:", 4) != 0) || !colon ||
+        o->forward_count == HOST_NET_FORWARDS_MAX - 1 ||
+        !net_number(from, (size_t)(colon - from), 65535, &ports[0]) ||
+        !net_number(colon + 1, (size_t)(text + size - colon - 1), 65535, &ports[1]))
+        return false;
+    f->from = (uint16_t)ports[0];
+    f->to = (uint16_t)ports[1];
+    o->forward_count++;
+    return true;
+}
+
+static bool parse_net_word(struct session_options *o, const char *word, size_t size)
+{
+    uint64_t number;
+    if (size == 4 && memcmp(word, "user", size) == 0)
+        return true;
+    if (size == 4 && memcmp(word, "open", size) == 0)
+        return o->net.is_open = true;
+    if (size > 8 && memcmp(word, "forward=", 8) == 0)
+        return parse_forward(&o->net, word + 8, size - 8);
+    if (size <= 7 || memcmp(word, "switch=", 7) != 0 ||
+        !net_number(word + 7, size - 7, NETWORK_SWITCHES - 1, &number))
+        return false;
+    o->net_switch = (unsigned)number;
+    return true;
+}
+
+/* `--net user,forward=tcp:8080:80`. */
+static bool parse_net(struct session_options *o, const char *text, struct error *e)
+{
+    bool ok = strncmp(text, "user", 4) == 0;
+    o->has_net = true;
+    while (ok && *text) {
+        size_t size = strcspn(text, ",");
+        ok = parse_net_word(o, text, size);
+        text += size + (text[size] == ',');
+    }
+    return ok ||
+           error_set(e, "--net wants user[,open][,switch=N][,forward=tcp:FROM:TO], not '%s'", text);
+}
+
 /* An option with an argument: takes both. */
 static bool parse_valued(struct command_line *c, const char *name, const char *value,
                          struct error *e)
@@ -285,6 +345,8 @@ static bool parse_valued(struct command_line *c, const char *name, const char *v
     }
     if (strcmp(name, "--snapshot-every") == 0)
         return parse_count(value, &o->board.snapshot_every, e, name);
+    if (strcmp(name, "--net") == 0)
+        return parse_net(o, value, e);
     if (strcmp(name, "--pcap") == 0) {
         o->pcap_path = value;
         return true;

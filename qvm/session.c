@@ -6,6 +6,7 @@
 #include "emu/check.h"
 #include "emu/trace.h"
 #include "hv/exitlog/exit_log.h"
+#include "hv/network.h"
 #include "hv/snapshot/recent_past.h"
 #include "hv/snapshot/snapshot.h"
 #include "qvm/beside.h"
@@ -43,6 +44,7 @@ struct session {
     struct console console;
     struct events events;
     struct pcap pcap;
+    struct host_net *net; /* NULL: the host is at no switch */
     struct gdb_events recent_events;
     struct exit_costs costs;
     struct dumps dumps;
@@ -282,6 +284,16 @@ static uint64_t next_input(void *context)
     return watch ? watch->next_input(watch->context) : EVENT_NEVER;
 }
 
+static bool poll_net(struct session *s, struct push *p)
+{
+    if (!s->net)
+        return false;
+    p->kind = PUSH_FRAME;
+    p->target = (uint16_t)(NETWORK_HOST << 8 | s->options->net_switch);
+    p->size = (uint32_t)host_net_receive(s->net, &p->data);
+    return p->size != 0;
+}
+
 static bool poll_host(void *context, struct push *p)
 {
     struct session *s = context;
@@ -292,7 +304,7 @@ static bool poll_host(void *context, struct push *p)
     const struct trial_watch *watch = watch_of(s);
     if (watch && watch->input(watch->context, p))
         return true;
-    bool any = console_poll(&s->console, p);
+    bool any = console_poll(&s->console, p) || poll_net(s, p);
     s->interrupted |= any && (p->kind == PUSH_POWER_BUTTON || p->kind == PUSH_POWER_CUT);
     return any;
 }
@@ -324,6 +336,13 @@ static void on_frame(void *context, unsigned vm, unsigned channel, const void *d
 {
     struct session *s = context;
     pcap_frame(&s->pcap, s->board, vm, channel, data, size);
+}
+
+static void on_host_frame(void *context, unsigned number, const void *data, size_t size)
+{
+    struct session *s = context;
+    if (s->net && number == s->options->net_switch)
+        host_net_send(s->net, data, size);
 }
 
 static void on_exit_begins(void *context)
@@ -465,6 +484,7 @@ static struct board_sinks sinks_of(struct session *s)
         .log = on_log,
         .event = s->options->events_path || s->options->gdb ? on_event : NULL,
         .frame = s->options->pcap_path ? on_frame : NULL,
+        .host_frame = s->options->has_net ? on_host_frame : NULL,
         .exit_begins = s->options->stats ? on_exit_begins : NULL,
         .exit_ends = s->options->stats ? on_exit_ends : NULL,
         .context = s,
@@ -572,6 +592,7 @@ static void end_session(struct session *s)
     recent_past_free(&s->past);
     board_free(s->board);
     console_free(&s->console);
+    host_net_close(s->net);
     text_watch_free(&s->save_text);
     journal_free(&s->journal);
     files_close(&s->files);
@@ -650,6 +671,9 @@ static int run_or_not(struct session *s, const struct trace_snapshot *from)
     console_warn(&s->console, s->board);
     if (!console_connect(&s->console, &e))
         return refuse(s, &e, STATUS_CONFIGURATION);
+    if (s->options->has_net && !(s->net = host_net_open(&s->options->net, &e)))
+        return refuse(s, &e, STATUS_USAGE);
+    s->console.net = s->net;
     if (is_dry(s)) {
         log_write(&s->board->vms[0]->log, LOG_SEVERITY_INFO, "Exiting: dryrun complete");
         return STATUS_OK;

@@ -5,6 +5,7 @@
 
 #include "emu/trace.h"
 #include "hv/board.h"
+#include "qvm/host/host_net.h"
 
 /* Where the guest's wall clock starts unless told otherwise: 2024-01-01 00:00:00 UTC. The same
  * configuration then gives the same run. */
@@ -47,6 +48,9 @@ struct session_options {
     const char *board_file;  /* "@FILE"; NULL: the default board */
     const char *events_path; /* NULL: nothing is written */
     const char *pcap_path;   /* the same */
+    bool has_net;            /* run, record: the host is at switch `net_switch` */
+    unsigned net_switch;
+    struct host_net_options net;
     const char *save_path;   /* where a snapshot goes when it is due; NULL: nowhere */
     const char *save_text;   /* it is due when a console has printed this; NULL: otherwise */
     const char *gdb;         /* run: waits for gdb at [HOST:]PORT before it starts; NULL: no */

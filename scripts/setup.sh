@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 # libclang-rt-dev is the sanitizers' run time of whatever clang the release has.
 to_build="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libfdt-dev libzstd-dev
-    zlib1g-dev libxxhash-dev check python3"
+    zlib1g-dev libxxhash-dev libslirp-dev check python3"
 to_check="clang libclang-rt-dev lld git ca-certificates cpio zstd cppcheck clang-tidy clang-format
     valgrind device-tree-compiler mandoc man-db shellcheck python3-yaml"
 unicorn_minimum=2.1.3

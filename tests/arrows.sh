@@ -24,6 +24,7 @@ libraries=(
     '(SDL2?/)?SDL.*\.h|qvm/screen_sdl.c'
     '(libfdt.*|fdt)\.h|hv/tree/fdt.c'
     '(zstd.*|zlib)\.h|emu/compress.c'
+    'slirp/.*|qvm/host/host_net_slirp.c'
 )
 # Words that name the interrupt controller (vdev/pic.h is what others know of one), and who may use
 # which of them nevertheless:
