@@ -281,6 +281,7 @@ static bool parse_net_word(struct session_options *o, const char *word, size_t s
 /* `--net user,forward=tcp:8080:80`. */
 static bool parse_net(struct session_options *o, const char *text, struct error *e)
 {
+    const char *whole = text;
     bool ok = strncmp(text, "user", 4) == 0;
     o->has_net = true;
     while (ok && *text) {
@@ -288,8 +289,8 @@ static bool parse_net(struct session_options *o, const char *text, struct error 
         ok = parse_net_word(o, text, size);
         text += size + (text[size] == ',');
     }
-    return ok ||
-           error_set(e, "--net wants user[,open][,switch=N][,forward=tcp:FROM:TO], not '%s'", text);
+    return ok || error_set(e, "--net wants user[,open][,switch=N][,forward=tcp:FROM:TO], not '%s'",
+                           whole);
 }
 
 /* An option with an argument: takes both. */
