@@ -160,7 +160,7 @@ settings() {
 }
 
 make_disk() {
-    local root="$temporary/root"
+    local root="$temporary/final"
     mkdir "$root"
     zstd -dcq "$files/root.tar.zst" | { tar -x --numeric-owner -C "$root" && cat >/dev/null; } && (settings "$root") &&
         cp "$files"/mirror/* "$root/srv/mirror" && find "$root" -newermt "@$(cat "$files/epoch")" \
