@@ -295,7 +295,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
                                                           &b->memory, e);
     if (!b->engine)
         return false;
-    if (!shared_memory_make(b, configs, count, e) || !network_make(configs, count, &b->network, e))
+    if (!shared_memory_make(b, configs, count, e) || !smmuman_make(b, configs, count, e) ||
+        !network_make(configs, count, &b->network, e))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!make_vm(b, &configs[i], e))
@@ -369,6 +370,7 @@ void board_free(struct board *b)
     schedule_free(&b->schedule);
     engine_free(b->engine);
     shmem_regions_free(b->shmem);
+    smmuman_free(b);
     network_free(b->network);
     free(b->frame_buffer);
     memory_free(&b->memory);

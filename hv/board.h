@@ -43,6 +43,7 @@ enum exit_status {
 };
 
 struct board;
+struct smmuman;
 struct stores;
 
 /* Bytes that arrived for a device and that it had no room for yet; or frames, each behind its size
@@ -206,6 +207,7 @@ struct board {
     struct vm *device_owner[BOARD_DEVICES_MAX]; /* of the board's devices; NULL: nobody */
     struct memory memory;
     uint64_t dma_generation;     /* no state: of what was mapped of it (hv/board_dma.c) */
+    struct smmuman *smmuman;     /* owned: hv/smmuman.c; NULL: no guest has what it is for */
     struct stores *stores;       /* owned: hv/stores.c */
     struct shmem_regions *shmem; /* NULL: no VM has a vdev shmem */
     uint8_t *frame_buffer;       /* owned: frames_finish */

@@ -70,6 +70,18 @@ void guest_dma_changed(struct vm *vm);
 /* board_dma.c: the port to the board's own space. */
 struct dma_port board_dma_port(struct board *b);
 
+/* smmuman.c: the board's SMMUs, if a guest is given a device that masters. */
+bool smmuman_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e);
+void smmuman_free(struct board *b);
+/* From now on the device reaches the VM's memory and nothing else. */
+bool smmuman_contain(struct vm *vm, struct vdev *v, uint32_t stream, struct error *e);
+/* The VM has ended: its devices of the board reach nothing. */
+void smmuman_release(struct vm *vm);
+/* What was recorded of the VM's devices, to its log; nothing: nothing. */
+void smmuman_report(const struct vm *vm, enum log_severity severity);
+void smmuman_visit(struct board *b, struct state *s);
+void smmuman_restored(struct board *b);
+
 /* stores.c: memory for what devices keep, behind the board's RAM, which must be there; and the part
  * of the device with these options, empty if it keeps nothing. */
 bool stores_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e);

@@ -138,7 +138,8 @@ static bool run_device(struct vm *vm, const struct pass_config *pass, const stru
         .options = d->options,
         .option_count = d->option_count,
     };
-    return make(vm, &c, e);
+    return make(vm, &c, e) &&
+           (!d->dma || smmuman_contain(vm, vm->vdevs[vm->vdev_count - 1], d->stream, e));
 }
 
 static bool give_devices(struct vm *vm, const struct pass_config *pass, make_device *make,

@@ -75,6 +75,7 @@ static void visit_vcpus(struct board *b, struct state *s)
 /* Wires and events follow from what was restored. Interrupt controllers first: wires end there. */
 static void resume(struct board *b)
 {
+    smmuman_restored(b);
     for (size_t i = 0; i < b->vm_count; i++) {
         struct vm *vm = b->vms[i];
         vm->injecting_is_muted = true;
@@ -112,6 +113,7 @@ void board_visit(struct board *b, struct state *s)
     state_part(s, "regions of shared memory");
     if (b->shmem)
         shmem_regions_visit(b->shmem, s);
+    smmuman_visit(b, s);
     network_visit(b->network, s);
     if (!state_is_good(s))
         return;

@@ -18,7 +18,7 @@
 
 #include <stddef.h>
 
-#include "mmu/walk.h"
+#include "mmu/guest_tables.h"
 
 /* What an implementation has (6.3.1, 6.3.2): some SMMUs translate at one stage only. */
 struct smmu_features {
@@ -112,6 +112,9 @@ bool smmu_ste_is_valid(const struct smmu_features *f, const struct smmu_ste *ste
 /* 5.4.2 */
 bool smmu_cd_is_valid(const struct smmu_features *f, const struct smmu_ste *ste,
                       const struct smmu_cd *cd);
+
+/* What a hypervisor lets a stream reach: what these tables map, and nothing else. */
+void smmu_ste_contain(struct smmu_ste *ste, const struct guest_tables *tables, uint16_t vmid);
 
 /* What becomes of a transaction by its STE alone. */
 enum smmu_decision {
