@@ -134,10 +134,14 @@ static int clear(struct blk *b, const struct request *r, const uint8_t segment[S
     return VIRTIO_BLK_S_OK;
 }
 
-static int clear_all(struct blk *b, const struct request *r)
+/* As one request may be about half a gigabyte, it is the last of its call. */
+static int clear_all(struct blk *b, struct request *r)
 {
     uint8_t segment[SEGMENT_SIZE];
     int status = VIRTIO_BLK_S_OK;
+    if (!r->budget)
+        return AGAIN;
+    r->budget = 0;
     if (b->disk.read_only || r->data % SEGMENT_SIZE || r->data / SEGMENT_SIZE > CLEAR_SEGMENTS_MAX)
         return VIRTIO_BLK_S_IOERR;
     for (uint64_t at = 0; at < r->data && status == VIRTIO_BLK_S_OK; at += SEGMENT_SIZE)
