@@ -295,7 +295,8 @@ static bool assemble(struct board *b, const struct vm_config *configs, size_t co
                                                           &b->memory, e);
     if (!b->engine)
         return false;
-    if (!shared_memory_make(b, configs, count, e) || !smmuman_make(b, configs, count, e) ||
+    if (!shared_memory_make(b, configs, count, e) ||
+        !smmuman_make(b, board_dma_port(b), configs, count, e) ||
         !network_make(configs, count, &b->network, e))
         return false;
     for (size_t i = 0; i < count; i++)

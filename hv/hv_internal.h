@@ -70,8 +70,10 @@ void guest_dma_changed(struct vm *vm);
 /* board_dma.c: the port to the board's own space. */
 struct dma_port board_dma_port(struct board *b);
 
-/* smmuman.c: the board's SMMUs, if a guest is given a device that masters. */
-bool smmuman_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e);
+/* smmuman.c: the board's SMMUs, if a guest is given a device that masters; `space` leads to the
+ * board's own. */
+bool smmuman_make(struct board *b, struct dma_port space, const struct vm_config *configs,
+                  size_t count, struct error *e);
 void smmuman_free(struct board *b);
 /* From now on the device reaches the VM's memory and nothing else. */
 bool smmuman_contain(struct vm *vm, struct vdev *v, uint32_t stream, struct error *e);

@@ -125,7 +125,8 @@ static void enable(struct unit *u)
     put(u, SMMU_CR0, CR0_CMDQEN | CR0_EVENTQEN | CR0_SMMUEN, 4);
 }
 
-static bool add_unit(struct board *b, const struct board_smmu *c, struct error *e)
+static bool add_unit(struct board *b, struct dma_port space, const struct board_smmu *c,
+                     struct error *e)
 {
     struct unit *u = &b->smmuman->units[b->smmuman->count++];
     u->config = c;
@@ -139,7 +140,7 @@ static bool add_unit(struct board *b, const struct board_smmu *c, struct error *
     u->v->type = &smmu_board_type;
     u->v->env = &u->env;
     u->v->loc = c->start;
-    u->v->dma = board_dma_port(b);
+    u->v->dma = space;
     snprintf(u->v->name, sizeof u->v->name, "%s", c->name);
     if (!vdev_create(u->v, e) || !take(b, (uint64_t)STE_SIZE << stream_bits(c), &u->streams, e) ||
         !take(b, PAGE_SIZE, &u->commands, e) || !take(b, PAGE_SIZE, &u->events, e))
@@ -164,14 +165,15 @@ static bool is_needed(const struct board *b, const struct vm_config *configs, si
     return false;
 }
 
-bool smmuman_make(struct board *b, const struct vm_config *configs, size_t count, struct error *e)
+bool smmuman_make(struct board *b, struct dma_port space, const struct vm_config *configs,
+                  size_t count, struct error *e)
 {
     if (!is_needed(b, configs, count))
         return true;
     b->smmuman = calloc(1, sizeof *b->smmuman);
     CHECK_ROOM(b->smmuman);
     for (size_t i = 0; i < b->config->smmu_count; i++)
-        if (!add_unit(b, &b->config->smmus[i], e))
+        if (!add_unit(b, space, &b->config->smmus[i], e))
             return error_exit_status(e, STATUS_NOT_STARTED);
     return true;
 }
