@@ -83,6 +83,7 @@ trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
 trace packed 10007 1 a57 virtio @tests/guest/virtio.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
 trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
+trace contained 20011 1 a57 master --board configs/boards/dma.board 'pass loc 0x0a100000,0x1000,rwd intr gic:80=80'
 trace smmu 10007 1 a57 smmu @tests/guest/smmu.qvmconf
 trace shmem 100003 1 a57 shmem @tests/guest/shmem.qvmconf
 as 1 a57 watchdog
