@@ -39,26 +39,23 @@ case_of() {
     replays "$name"
 }
 
-property() {
-    sed -n "1s/.* $2: *\([^ ]*\).*/\1/p" "$1"
-}
-
 guest=build/guests/tests
 mkdir "$work/files"
-for source in tests/guest/*.[cS]; do
-    name="$(basename "${source%.*}")"
+
+# The programs with their words, as tests/guest/programs.qvmtest has them: a test a line.
+while read -r _ name test; do
     [[ $only == "  " || $only == *" $name "* ]] || continue
-    cpus=()
-    while [ ${#cpus[@]} -lt "$(property "$source" vcpus)" ]; do
-        cpus+=(cpu)
+    models=a57
+    [[ ! $test =~ "matrix cpu-model "([^ ]+) ]] || models="${BASH_REMATCH[1]}"
+    read -ra words <<<"${test#*with }"
+    for i in "${!words[@]}"; do
+        [[ ${words[i]} != *.qvmconf ]] || words[i]="@${words[i]}"
     done
-    own=()
-    [ ! -e "tests/guest/$name.qvmconf" ] || own=("@tests/guest/$name.qvmconf")
-    for model in $(property "$source" model | tr , ' '); do
-        case_of "$name $model" @configs/test-arm64.qvmconf "${own[@]}" set cpu-model "$model" \
-            set semihosting "$work/files" load "$guest/$name.elf" "${cpus[@]}" --limit-insns 1000000
+    for model in ${models//,/ }; do
+        case_of "$name $model" @configs/test-arm64.qvmconf "${words[@]}" set cpu-model "$model" \
+            set semihosting "$work/files" --limit-insns 1000000
     done
-done
+done < <(sed -e ':more' -e 'N;s/\n \{1,\}/ /;t more' -e 'P;D' tests/guest/programs.qvmtest | grep '^test ')
 
 case_of "two VMs" configs/two-vms-a.qvmconf configs/two-vms-b.qvmconf
 case_of "restarts" configs/watchdog-arm64.qvmconf --on-exit restart --limit-insns 4000000

@@ -550,7 +550,7 @@ says 0 "Hello from EL1" replay --verify traces/hello.qtrace
 # Words.
 says 2 "qvm: qvm info TRACE [--json]" info
 says 2 "qvm: unknown option '--all': qvm info TRACE [--json]" info --all $mmio
-says 2 "qvm: explain wants --at N ADDR or --exit N: qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] [--json], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]" explain $mmio 5
+says 2 "qvm: explain wants --at N ADDR or --exit N: qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] [--json], or qvm explain TRACE --at N IOVA --stream VDEV|SMMU:NUMBER [--substream N] [--vm NAME] [--read|--write], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]" explain $mmio 5
 says 2 "qvm: --where: 'zzz' is no reason: mmio, mmio-opaque, fetch, stage2, hvc, smc, wfi, sysreg, sysreg-unknown, semihosting, pass-through" exits $mmio --where 'reason == zzz'
 says 2 "qvm: --at and --exit exclude each other" explain $mmio --exit 5 --at 7
 says 2 "qvm: --read, --write and --fetch exclude each other" explain $mmio --at 7 0 --read --write
