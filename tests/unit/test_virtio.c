@@ -1035,7 +1035,7 @@ START_TEST(packed_queues_go_round)
         for (unsigned i = 0; i < 50; i++) {
             unsigned length = 1 + i % 3;
             for (unsigned j = 0; j < length; j++)
-                put_descriptor(OUTPUT * AREA, j, text_at(j, "abc" + j), 1,
+                put_descriptor(OUTPUT * AREA, j, text_at(j, &"abc"[j]), 1,
                                j + 1 < length ? NEXT : 0, j + 1);
             make_available(OUTPUT, 0);
             w.output_size = 0;
