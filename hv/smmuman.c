@@ -217,17 +217,23 @@ static bool map_range(struct vm *vm, struct guest_tables *to, const struct ram_c
     return true;
 }
 
-/* Memory of a VM stays where it is when it starts again. */
+static bool map_all(struct vm *vm, struct guest_tables *to, struct error *e)
+{
+    for (size_t i = 0; i < vm->config->ram_count; i++)
+        if (!map_range(vm, to, &vm->config->rams[i], e))
+            return false;
+    return true;
+}
+
+/* Made once: memory of a VM stays where it is when it starts again. */
 static struct guest_tables *tables_of(struct vm *vm, struct error *e)
 {
-    struct guest_tables **tables = &vm->board->smmuman->of_vm[vm->number];
-    if (*tables)
-        return *tables;
-    *tables = guest_tables_new(vm->arch->cpu->tables, &vm->board->memory, vm->ipa_bits, e);
-    for (size_t i = 0; *tables && i < vm->config->ram_count; i++)
-        if (!map_range(vm, *tables, &vm->config->rams[i], e))
-            return NULL;
-    return *tables;
+    struct guest_tables *tables = vm->board->smmuman->of_vm[vm->number];
+    if (tables)
+        return tables;
+    tables = guest_tables_new(vm->arch->cpu->tables, &vm->board->memory, vm->ipa_bits, e);
+    vm->board->smmuman->of_vm[vm->number] = tables;
+    return tables && map_all(vm, tables, e) ? tables : NULL;
 }
 
 static void set_ste(struct board *b, struct unit *u, uint32_t stream, const struct smmu_ste *ste)

@@ -324,7 +324,8 @@ void virtio_write_status(struct virtio_device *d, uint32_t value)
         log_guest(log_of(d), "%s: DRIVER_OK before FEATURES_OK", d->v.name);
         added &= (uint8_t)~STATUS_DRIVER_OK;
     }
-    add_status(d, added & (uint8_t)~d->status);
+    unsigned fresh = added & ~(unsigned)d->status;
+    add_status(d, (uint8_t)fresh);
 }
 
 uint32_t virtio_features(const struct virtio_device *d)
