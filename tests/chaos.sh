@@ -14,7 +14,7 @@ tests/guest/build.sh build/guests/tests || exit 2
 
 ask() { # WORDS...: leaves out and err in the work folder, the exit status in $status
     status=0
-    limited 100 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    limited 600 "$qvm" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
 }
 
 # final WORDS...: the digest in which a run ends is in $digest.
