@@ -24,7 +24,7 @@ static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e
     v->options = c->options;
     v->option_count = c->option_count;
     v->irq_line = c->intr_line;
-    snprintf(v->name, sizeof v->name, "%s", c->name ? c->name : c->type->name);
+    snprintf(v->name, sizeof v->name, "%s", config_vdev_name(c));
     if (c->type->masters)
         v->dma = guest_dma_port(vm, v->channel);
     v->store = stores_of(vm->board, c->options);

@@ -37,11 +37,6 @@ struct network {
 /* Who is connected to whom ------------------------------------------------------------------------
  */
 
-static const char *name_of(const struct vdev_config *v)
-{
-    return v->name ? v->name : v->type->name;
-}
-
 static const struct vdev_option *peer_of(const struct vdev_config *v)
 {
     for (size_t i = v->option_count; v->type->frame && i-- > 0;)
@@ -74,7 +69,8 @@ static void path_of(const struct vm_config *configs, const struct port *p, char 
 {
     char name[VM_NAME_SIZE];
     vm_name(&configs[p->vm], p->vm, name, sizeof name);
-    snprintf(path, size, PEER_FOLDER "%s/%s", name, name_of(&configs[p->vm].vdevs[p->channel]));
+    snprintf(path, size, PEER_FOLDER "%s/%s", name,
+             config_vdev_name(&configs[p->vm].vdevs[p->channel]));
 }
 
 enum { PATH_SIZE = sizeof PEER_FOLDER + VM_NAME_SIZE + 64 };

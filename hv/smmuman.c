@@ -14,22 +14,9 @@
 #include "hv/hv_internal.h"
 #include "mmu/smmu/smmu_tables.h"
 #include "vdev/smmu/smmu.h"
+#include "vdev/smmu/smmu_driver.h"
 
-/* Registers (IHI 0070, 6.3), all in region 0. */
-enum {
-    SMMU_CR0 = 0x20,
-    SMMU_STRTAB_BASE = 0x80,
-    SMMU_STRTAB_BASE_CFG = 0x88,
-    SMMU_CMDQ_BASE = 0x90,
-    SMMU_CMDQ_PROD = 0x98,
-    SMMU_CMDQ_CONS = 0x9c,
-    SMMU_EVENTQ_BASE = 0xa0,
-    SMMU_EVENTQ_PROD = 0x100a8,
-    SMMU_EVENTQ_CONS = 0x100ac,
-};
-enum { CR0_SMMUEN = 1 << 0, CR0_EVENTQEN = 1 << 2, CR0_CMDQEN = 1 << 3 };
-/* Commands (4.3, 4.4), and sizes of queues as log2 of their entries: a page each. */
-enum { CMD_CFGI_STE = 0x03, CMD_TLBI_S12_VMALL = 0x28, COMMAND_SIZE = 16 };
+/* Sizes of queues as log2 of their entries: a page each. */
 enum { COMMAND_BITS = 8, EVENT_BITS = 7, STE_SIZE = 64, STREAM_BITS_MAX = 15 };
 
 struct unit {
@@ -82,8 +69,8 @@ static bool read_own(const struct dma_port *p, iova_t from, void *to, uint64_t s
 static void command(struct board *b, struct unit *u, uint64_t low, uint64_t high)
 {
     uint32_t prod = get(u, SMMU_CMDQ_PROD), slot = prod & ((1u << COMMAND_BITS) - 1);
-    uint8_t *at =
-        memory_at(&b->memory, hpa(u->commands.v + slot * COMMAND_SIZE), COMMAND_SIZE, MEMORY_WRITE);
+    uint8_t *at = memory_at(&b->memory, hpa(u->commands.v + slot * SMMU_COMMAND_SIZE),
+                            SMMU_COMMAND_SIZE, MEMORY_WRITE);
     struct dma_port port = u->v->dma;
     store_le(at, low, 8);
     store_le(at + 8, high, 8);

@@ -193,6 +193,9 @@ struct memory_range {
 };
 bool config_memory(const struct vm_config *config, size_t i, struct memory_range *range);
 
+/* What a device is called: its `name`, or else its type. */
+const char *config_vdev_name(const struct vdev_config *vdev);
+
 struct board_config;
 
 /* How the parser reaches the outside. */

@@ -168,7 +168,7 @@ static bool check_device(struct parser *p, const struct inject_config *inject)
 {
     for (size_t i = 0; i < p->config->vdev_count; i++) {
         const struct vdev_config *v = &p->config->vdevs[i];
-        if (strcmp(v->name ? v->name : v->type->name, inject->name) == 0)
+        if (strcmp(config_vdev_name(v), inject->name) == 0)
             return true;
     }
     return errors_add(p->errors, inject->place, "inject: there is no vdev '%.40s'", inject->name);

@@ -45,6 +45,11 @@ bool config_memory(const struct vm_config *c, size_t i, struct memory_range *ran
     return false;
 }
 
+const char *config_vdev_name(const struct vdev_config *vdev)
+{
+    return vdev->name ? vdev->name : vdev->type->name;
+}
+
 bool config_vdev_ranges(const struct vdev_config *c, size_t vcpus, struct vdev *v, struct error *e)
 {
     *v = (struct vdev){

@@ -3,16 +3,11 @@
 
 #include <string.h>
 
-static const char *name_of(const struct vdev_config *vdev)
-{
-    return vdev->name ? vdev->name : vdev->type->name;
-}
-
 /* The one that is called so; with several, which only those without a name can be, the first. */
 static bool find_smmu(const struct vm_config *c, struct vdev_config *vdev)
 {
     for (size_t i = 0; i < c->vdev_count; i++)
-        if (c->vdevs[i].type->stream_port && !strcmp(name_of(&c->vdevs[i]), vdev->smmu)) {
+        if (c->vdevs[i].type->stream_port && !strcmp(config_vdev_name(&c->vdevs[i]), vdev->smmu)) {
             vdev->smmu_index = i;
             return true;
         }
@@ -26,7 +21,7 @@ static bool refuse_smmu(struct parser *p, const struct vdev_config *vdev)
     char suggestion[NEAREST_TEXT];
     for (size_t i = 0; i < c->vdev_count; i++)
         if (c->vdevs[i].type->stream_port)
-            nearest_try(&nearest, name_of(&c->vdevs[i]));
+            nearest_try(&nearest, config_vdev_name(&c->vdevs[i]));
     errors_add(p->errors, vdev->stream_place, "stream: no vdev '%s' that translates DMA%s",
                vdev->smmu, nearest_text(&nearest, suggestion));
     return false;

@@ -13,11 +13,6 @@ struct stream {
     uint32_t number;
 };
 
-static const char *name_of(const struct vdev_config *c)
-{
-    return c->name ? c->name : c->type->name;
-}
-
 static bool is_number(const struct vm *vm, const char *who, struct stream *s)
 {
     const char *colon = strrchr(who, ':');
@@ -39,7 +34,7 @@ static bool find(const struct vm *vm, const char *who, struct stream *s)
 {
     for (size_t i = 0; i < vm->config->vdev_count; i++) {
         const struct vdev_config *c = &vm->config->vdevs[i];
-        if (!c->has_stream || strcmp(name_of(c), who) != 0)
+        if (!c->has_stream || strcmp(config_vdev_name(c), who) != 0)
             continue;
         *s = (struct stream){vm->vdevs[c->smmu_index], c->stream};
         return s->smmu->type->explain_stream;

@@ -137,12 +137,18 @@ static size_t same_place(struct disk *d, uint64_t offset, size_t size, enum plac
     return block * BLOCK < end ? (size_t)(block * BLOCK - offset) : size;
 }
 
+/* Bytes from `offset` on that are in its block, at most `size`. */
+static size_t in_block(uint64_t offset, uint64_t size)
+{
+    uint64_t rest = BLOCK - offset % BLOCK;
+    return (size_t)(size < rest ? size : rest);
+}
+
 static void read_store(struct disk *d, uint64_t offset, uint8_t *to, size_t size)
 {
     for (size_t part; size; size -= part, offset += part, to += part) {
-        size_t within = (size_t)(offset % BLOCK);
-        part = size < BLOCK - within ? size : BLOCK - within;
-        memcpy(to, block_at(d, offset / BLOCK, false) + within, part);
+        part = in_block(offset, size);
+        memcpy(to, block_at(d, offset / BLOCK, false) + offset % BLOCK, part);
     }
 }
 
@@ -168,14 +174,11 @@ static bool bring(struct disk *d, uint64_t block)
 {
     enum place before = place_of(d, block);
     uint8_t *at = before == IN_STORE ? NULL : block_at(d, block, true);
-    uint64_t left = d->size - block * BLOCK;
-    if (before == IN_FILE &&
-        !read_file(d, block * BLOCK, at, left < BLOCK ? (size_t)left : (size_t)BLOCK)) {
-        memset(at, 0, BLOCK);
-        return false;
-    }
-    set_place(d, block, IN_STORE);
-    return true;
+    uint64_t start = block * BLOCK;
+    if (before != IN_FILE || read_file(d, start, at, in_block(start, d->size - start)))
+        return true;
+    memset(at, 0, BLOCK);
+    return false;
 }
 
 /* Nothing is written behind the end of the file: it stays as long as it is. */
@@ -203,8 +206,7 @@ bool disk_write(struct disk *d, uint64_t offset, const void *from, size_t size)
 {
     const uint8_t *at = from;
     for (size_t done = 0, part; done < size; done += part) {
-        size_t within = (size_t)((offset + done) % BLOCK), left = size - done;
-        part = left < BLOCK - within ? left : BLOCK - within;
+        part = in_block(offset + done, size - done);
         if (!write_block(d, offset + done, at + done, part))
             return false;
     }
@@ -223,15 +225,13 @@ static void clear_block(struct disk *d, uint64_t block)
 bool disk_clear(struct disk *d, uint64_t offset, uint64_t size)
 {
     static const uint8_t zeros[BLOCK];
-    for (uint64_t part; size; size -= part, offset += part) {
-        uint64_t within = offset % BLOCK, left = d->size - (offset - within);
-        bool whole = within == 0 && size >= (left < BLOCK ? left : BLOCK);
-        part = size < BLOCK - within ? size : BLOCK - within;
-        if (whole)
+    for (size_t part; size; size -= part, offset += part) {
+        part = in_block(offset, size);
+        if (offset % BLOCK == 0 && part == in_block(offset, d->size - offset))
             clear_block(d, offset / BLOCK);
-        else if (!write_block(d, offset, zeros, (size_t)part))
+        else if (!write_block(d, offset, zeros, part))
             return false;
-        write_through(d, offset, zeros, (size_t)part);
+        write_through(d, offset, zeros, part);
     }
     return true;
 }

@@ -4,34 +4,12 @@
 
 #include "emu/bytes.h"
 
-enum { COMMAND_SIZE = 16 };
-#define QUEUE_BASE UINT64_C(0x0000ffffffffffe0)
-
-enum {
-    CMD_PREFETCH_CONFIG = 0x01,
-    CMD_PREFETCH_ADDR = 0x02,
-    CMD_CFGI_STE = 0x03,
-    CMD_CFGI_STE_RANGE = 0x04,
-    CMD_CFGI_CD = 0x05,
-    CMD_CFGI_CD_ALL = 0x06,
-    CMD_TLBI_NH_ALL = 0x10,
-    CMD_TLBI_NH_ASID = 0x11,
-    CMD_TLBI_NH_VA = 0x12,
-    CMD_TLBI_NH_VAA = 0x13,
-    CMD_TLBI_S12_VMALL = 0x28,
-    CMD_TLBI_S2_IPA = 0x2a,
-    CMD_TLBI_NSNH_ALL = 0x30,
-    CMD_RESUME = 0x44,
-    CMD_STALL_TERM = 0x45,
-    CMD_SYNC = 0x46,
-};
 /* 7.1: CMDQ_CONS.ERR */
 enum { CERROR_NONE, CERROR_ILL, CERROR_ABT };
 
 static unsigned log2_entries(const struct smmu *s)
 {
-    unsigned log2 = s->cmdq_base & 0x1f;
-    return log2 < SMMU_CMDQS ? log2 : SMMU_CMDQS;
+    return smmu_queue_log2(s->cmdq_base, SMMU_CMDQS);
 }
 
 static uint64_t bits(uint64_t word, unsigned high, unsigned low)
@@ -210,12 +188,10 @@ static int execute(struct smmu *s, const uint64_t *w)
 
 static bool fetch(struct smmu *s, uint32_t index, uint64_t *w)
 {
-    uint8_t bytes[COMMAND_SIZE];
+    uint8_t bytes[SMMU_COMMAND_SIZE];
     struct dma_fault fault;
-    unsigned align = log2_entries(s) + 4;
-    uint64_t base = s->cmdq_base & QUEUE_BASE & ~((UINT64_C(1) << align) - 1);
-    if (!dma_read(&s->v.dma, (iova_t){base + COMMAND_SIZE * (uint64_t)index}, bytes, sizeof bytes,
-                  &fault))
+    uint64_t at = smmu_queue_entry(s->cmdq_base, log2_entries(s), SMMU_COMMAND_SIZE, index);
+    if (!dma_read(&s->v.dma, (iova_t){at}, bytes, sizeof bytes, &fault))
         return false;
     w[0] = load_le(bytes, 8);
     w[1] = load_le(bytes + 8, 8);

@@ -4,13 +4,11 @@
 
 #include "emu/bytes.h"
 
-#define QUEUE_BASE UINT64_C(0x0000ffffffffffe0) /* 3.4.3: queues are truncated to the OAS */
 #define MSI_TARGET UINT64_C(0x0000fffffffffffc)
 
 static unsigned log2_entries(const struct smmu *s)
 {
-    unsigned log2 = s->eventq_base & 0x1f;
-    return log2 < SMMU_EVENTQS ? log2 : SMMU_EVENTQS;
+    return smmu_queue_log2(s->eventq_base, SMMU_EVENTQS);
 }
 
 /* An index with its wrap flag. */
@@ -85,11 +83,10 @@ static bool append(struct smmu *s, const struct smmu_event *event)
     uint8_t record[SMMU_EVENT_SIZE];
     struct dma_fault fault;
     uint32_t wrap = 1u << log2_entries(s), index = index_of(s, s->eventq_prod);
-    unsigned align = log2_entries(s) + 5;
-    uint64_t base = s->eventq_base & QUEUE_BASE & ~((UINT64_C(1) << align) - 1);
+    uint64_t at =
+        smmu_queue_entry(s->eventq_base, log2_entries(s), SMMU_EVENT_SIZE, index & (wrap - 1));
     smmu_event_put(event, record);
-    if (!dma_write(&s->v.dma, (iova_t){base + SMMU_EVENT_SIZE * (uint64_t)(index & (wrap - 1))},
-                   record, sizeof record, &fault))
+    if (!dma_write(&s->v.dma, (iova_t){at}, record, sizeof record, &fault))
         return false;
     s->eventq_prod = (s->eventq_prod & SMMU_OVERFLOW) | ((index + 1) & (2 * wrap - 1));
     return true;

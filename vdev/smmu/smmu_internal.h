@@ -13,6 +13,7 @@
 
 #include "mmu/smmu/smmu_tables.h"
 #include "vdev/smmu/smmu.h"
+#include "vdev/smmu/smmu_driver.h"
 
 enum {
     SMMU_STES = 64,
@@ -26,8 +27,7 @@ enum {
 /* Sizes of queues (6.3.2): log2 of entries. */
 enum { SMMU_CMDQS = 8, SMMU_EVENTQS = 7 };
 
-/* 6.3.9 CR0, 6.3.16 IRQ_CTRL, 6.3.19 GERROR, 6.3.12 CR2, 6.3.14 GBPA */
-enum { CR0_SMMUEN = 1 << 0, CR0_EVENTQEN = 1 << 2, CR0_CMDQEN = 1 << 3 };
+/* 6.3.16 IRQ_CTRL, 6.3.19 GERROR, 6.3.12 CR2, 6.3.14 GBPA */
 enum { IRQ_GERROR = 1 << 0, IRQ_EVENTQ = 1 << 2 };
 enum {
     GERROR_CMDQ_ERR = 1 << 0,
@@ -39,6 +39,20 @@ enum {
 };
 enum { CR2_RECINVSID = 1 << 1 };
 enum { GBPA_ABORT = 1 << 20 };
+/* A queue by its base register (3.5.1, 3.4.3): log2 of its entries, cut to what there is, and where
+ * the entry of an index is, without its wrap flag; queues are aligned to their size. */
+static inline unsigned smmu_queue_log2(uint64_t base, unsigned most)
+{
+    unsigned log2 = base & 0x1f;
+    return log2 < most ? log2 : most;
+}
+
+static inline uint64_t smmu_queue_entry(uint64_t base, unsigned log2, unsigned size, uint32_t index)
+{
+    uint64_t bytes = (uint64_t)size << log2;
+    return (base & UINT64_C(0x0000ffffffffffe0) & ~(bytes - 1)) + (uint64_t)size * index;
+}
+
 #define SMMU_OVERFLOW (UINT32_C(1) << 31) /* EVENTQ_PROD.OVFLG, EVENTQ_CONS.OVACKFLG */
 
 /* Where and how an interrupt goes as a message (6.3.21 to 6.3.23). */
