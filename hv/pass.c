@@ -87,6 +87,20 @@ static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
 /* Devices -----------------------------------------------------------------------------------------
  */
 
+/* Another VM's device of the same stream; NULL: there is none. An SMMU cannot tell them apart, so
+ * each would reach what is the other's. */
+static const struct vm *shares_stream(const struct vm *vm, const struct board_device *d)
+{
+    const struct board *b = vm->board;
+    for (size_t i = 0; i < b->config->device_count && d->dma; i++) {
+        const struct board_device *other = &b->config->devices[i];
+        if (other->dma && other->stream == d->stream && b->device_owner[i] &&
+            b->device_owner[i] != vm)
+            return b->device_owner[i];
+    }
+    return NULL;
+}
+
 /* Reference, rules for pass: DMA has to be contained, and the device must not be another's. */
 static bool may_have(struct vm *vm, const struct pass_config *pass, size_t device, struct error *e)
 {
@@ -111,6 +125,14 @@ static bool may_have(struct vm *vm, const struct pass_config *pass, size_t devic
     if (d->dma && !b->config->smmu_count)
         return refuse(pass, e,
                       "the device there does DMA, and the board has no SMMU to contain it");
+    const struct vm *other = shares_stream(vm, d);
+    if (other) {
+        snprintf(why, sizeof why,
+                 "the device there has stream %" PRIu32 ", as one has that belongs to VM %s: the "
+                 "SMMU cannot tell them apart",
+                 d->stream, other->name);
+        return refuse(pass, e, why);
+    }
     return true;
 }
 

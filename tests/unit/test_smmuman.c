@@ -220,9 +220,42 @@ START_TEST(nothing_escapes)
 }
 END_TEST
 
+/* What one may reach the other could: no two VMs have devices of one stream. */
+START_TEST(streams_are_not_shared)
+{
+    static const uint32_t waits = 0xd503207f; /* wfi */
+    const char *words = "board two ram 0x80000000,64M smmu smmu0 loc 0x2b400000 streams 0,64 "
+                        "device dma-master loc 0x0a100000 intr 80 stream 3 dma on "
+                        "device dma-master loc 0x0a101000 intr 81 stream 3 dma on";
+    const char *texts[2] = {"system a ram 0x40000000,1M load 0x40000000,image "
+                            "pass loc 0x0a100000,0x1000,rwd intr gic:80=80",
+                            "system b ram 0x40000000,1M load 0x40000000,image "
+                            "pass loc 0x0a101000,0x1000,rwd intr gic:81=81"};
+    static struct four f = {.image = {&waits, 1}};
+    struct vm_config configs[2];
+    struct config_reader reader = {0};
+    struct board_options options = {BOARD_NO_LIMITS};
+    struct board_sinks sinks = {.idle = on_idle};
+    struct error e = {0};
+    ck_assert_msg(board_config_parse(&f.board_config, &words, 1, &reader, &e), "%s", e.text);
+    reader.board = &f.board_config;
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_msg(config_parse(&configs[i], &texts[i], 1, &reader, &e), "%s", e.text);
+    journal_live(&f.journal, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &f.image});
+    ck_assert_ptr_null(board_new(&f.board_config, configs, 2, &f.journal, &options, &sinks, &e));
+    ck_assert_msg(strstr(e.text, "has stream 3, as one has that belongs to VM a"), "%s", e.text);
+    journal_free(&f.journal);
+    for (unsigned i = 0; i < 2; i++)
+        config_free(&configs[i]);
+    board_config_free(&f.board_config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("smmuman");
     tcase_add_test(t, nothing_escapes);
+    tcase_add_test(t, streams_are_not_shared);
     return suite_main("smmuman", t);
 }
