@@ -98,7 +98,7 @@ idempotent() { # idempotent FILE
 
 forms() {
     local file
-    for file in configs/*.qvmconf configs/boards/*.board; do
+    for file in configs/*.qvmconf configs/boards/*.board tests/forms/*.qvmconf; do
         idempotent "$file"
     done
     says 2 "fmt wants a configuration file" fmt

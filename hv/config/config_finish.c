@@ -61,11 +61,11 @@ static void finish_vdev(struct parser *p, struct vdev_config *vdev)
     if (!vdev->has_loc)
         vdev->loc = type->default_loc;
     if (!vdev->has_loc && !type->default_loc) {
-        errors_add(p->errors, vdev->place, "vdev %s needs 'loc ADDRESS'", type->name);
+        parser_lacks(p, vdev->place, "vdev %s needs 'loc ADDRESS'", type->name);
         vdev->loc = ADDRESS_BAD;
     }
     if (type->needs_intr && !vdev->has_intr)
-        errors_add(p->errors, vdev->place, "vdev %s needs 'intr PIC:LINE'", type->name);
+        parser_lacks(p, vdev->place, "vdev %s needs 'intr PIC:LINE'", type->name);
     resolve_place(p, vdev);
 }
 

@@ -54,6 +54,7 @@ struct parser {
     bool started;        /* an option has been read */
     bool said_memory;    /* a `ram` or `rom`, right or wrong, or a `pass` of memory */
     bool said_too_many_cpus;
+    bool said_x86; /* that it is for x86 guests */
     unsigned pass_statements;
     /* A blob-type word that waits for its `load` or `pass`; text NULL if none does. */
     struct word blob_word;
@@ -98,6 +99,9 @@ extern const struct config_option config_options[];
 bool parser_run(struct parser *p, struct error *e);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
     TEXT_PRINTF(3, 4);
+/* What this version has not and x86 guests have: of a configuration for those the sentence that
+ * says so is enough. */
+void parser_lacks(struct parser *p, struct place place, const char *format, ...) TEXT_PRINTF(3, 4);
 /* One number, or an error at the word. Silent if the word is bad already. */
 bool parser_number(struct parser *p, const struct word *word, struct piece text,
                    enum number_kind kind, uint64_t *value);

@@ -16,6 +16,17 @@ bool parser_error(struct parser *p, const struct word *word, const char *format,
     return errors_add(p->errors, word->place, "%s", text);
 }
 
+void parser_lacks(struct parser *p, struct place place, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!p->said_x86)
+        errors_add(p->errors, place, "%s", text);
+}
+
 static void add_line(struct parser *p, const struct word *word, char ***lines, size_t *count,
                      const char *format, va_list args)
 {

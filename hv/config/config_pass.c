@@ -160,7 +160,7 @@ HANDLER(config_word_pass_loc)
     if (arguments->bad)
         return;
     if (space != SPACE_MEMORY) {
-        parser_error(p, arguments, "there %s in this version",
+        parser_lacks(p, arguments->place, "there %s in this version",
                      space == SPACE_PCI ? "is no PCI bus" : "are no I/O ports");
         return;
     }

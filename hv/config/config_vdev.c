@@ -22,8 +22,9 @@ static void refuse_type(struct parser *p, const struct word *word, const char *n
 {
     const struct known_vdev *known = known_vdev_find(name);
     if (known) {
-        parser_error(p, word, "vdev type '%s' is not available in this version%s", name,
+        parser_lacks(p, word->place, "vdev type '%s' is not available in this version%s", name,
                      known->is_x86 ? " (x86 guests only)" : "");
+        p->said_x86 |= known->is_x86;
         return;
     }
     if (strpbrk(name, ",=")) {
@@ -120,9 +121,9 @@ HANDLER(config_word_vdev_loc)
     vdev->loc = ADDRESS_BAD;
     uint64_t address;
     if (space == SPACE_PCI)
-        parser_error(p, arguments, "there is no PCI bus in this version");
+        parser_lacks(p, arguments->place, "there is no PCI bus in this version");
     else if (space == SPACE_IO)
-        parser_error(p, arguments, "there are no I/O ports in this version");
+        parser_lacks(p, arguments->place, "there are no I/O ports in this version");
     else if (!parser_number(p, arguments, text, NUMBER_ADDRESS, &address))
         return;
     else if (address >= GUEST_SPACE)
@@ -140,9 +141,11 @@ bool parser_intr(struct parser *p, const struct word *word, struct piece text, c
     uint64_t number;
     if (!rest.text)
         return parser_error(p, word, "'%s' is not PIC:LINE", word->text);
-    if (!config_parse_piece_is(name, p->pic_name))
-        return parser_error(p, word, "unknown interrupt controller '%.*s' (known here: '%s')",
-                            (int)name.size, name.text, p->pic_name);
+    if (!config_parse_piece_is(name, p->pic_name)) {
+        parser_lacks(p, word->place, "unknown interrupt controller '%.*s' (known here: '%s')",
+                     (int)name.size, name.text, p->pic_name);
+        return false;
+    }
     if (!parser_number_in(p, word, "interrupt line", rest, p->pic->pic->first_line,
                           p->pic->pic->last_line, &number))
         return false;
