@@ -5,7 +5,9 @@
 # architecture is only its own folders know, what C does not have everywhere is asked for in qvm/host/
 # only, and documents and comments name what there is. Prints each violation; silent when there is none.
 set -uo pipefail
-cd "${1:-$(dirname "$0")/..}" || exit 2
+here="$(realpath "$(dirname "$0")")"
+cd "${1:-$here/..}" || exit 2
+. "$here/support.sh"
 
 declare -A below=(
     [emu]=""
@@ -158,15 +160,17 @@ violations "only arm64/ speaks of AArch64" < <(grep -rnE "$words" --include='*.[
     grep -vE '^[a-z/]+/(arm64|x86|smmu)/|^vdev/gic/|^emu/machine\.h:')
 
 # Files that documents and comments name are there, but for the one that writing-a-vdev.md writes.
+files=0
 while IFS=: read -r file line name; do
-    [ -z "$file" ] || [ -e "$name" ] || [ "$name" = vdev/counter.c ] ||
-        violation "$file:$line: there is no $name"
+    files=$((files + 1))
+    [ -e "$name" ] || [ "$name" = vdev/counter.c ] || violation "$file:$line: there is no $name"
 done < <(grep -rnoE '\<(emu|mmu|cpu|vdev|hv|qvm|tests|docs|cmake)/[a-z0-9_/-]+\.(c|h|S|sh|md|cmake)\>' \
     --include='*.[ch]' --include='*.md' --exclude-dir=build .)
 # So are functions and the like in documents; what is not ours is another library's, or a format's.
 words="$(grep -rhoE '\<[a-z][a-z0-9]*_[a-z0-9_]+\>' --include='*.[ch]' --include='*.sh' "${!below[@]}" tests | sort -u)"
+names=0
 while IFS=: read -r file line name; do
-    [ -n "$file" ] || continue
+    names=$((names + 1))
     name="${name//\`/}"
     case "$name" in
     uc_* | tcg_* | tb_* | tlb_reset_* | helper_* | lookup_tb_ptr | check_exit_request) continue ;;
@@ -174,4 +178,7 @@ while IFS=: read -r file line name; do
     esac
     grep -qx -- "$name" <<<"$words" || violation "$file:$line: nothing is called $name"
 done < <(grep -rnoE '`[a-z][a-z0-9]*_[a-z0-9_]+`' docs)
-exit $bad
+at_least 1000 "$(wc -l <<<"$all")" "includes"
+at_least 100 $files "files that are named"
+at_least 30 $names "names in documents"
+[ $failed = 0 ] && exit $bad

@@ -43,7 +43,9 @@ guest=build/guests/tests
 mkdir "$work/files"
 
 # The programs with their words, as tests/guest/programs.qvmtest has them: a test a line.
+cases=0
 while read -r _ name test; do
+    cases=$((cases + 1))
     [[ $only == "  " || $only == *" $name "* ]] || continue
     models=a57
     [[ ! $test =~ "matrix cpu-model "([^ ]+) ]] || models="${BASH_REMATCH[1]}"
@@ -56,6 +58,8 @@ while read -r _ name test; do
             set semihosting "$work/files" --limit-insns 1000000
     done
 done < <(sed -e ':more' -e 'N;s/\n \{1,\}/ /;t more' -e 'P;D' tests/guest/programs.qvmtest | grep '^test ')
+
+at_least 70 $cases "tests of guest programs"
 
 case_of "two VMs" configs/two-vms-a.qvmconf configs/two-vms-b.qvmconf
 case_of "restarts" configs/watchdog-arm64.qvmconf --on-exit restart --limit-insns 4000000

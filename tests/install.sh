@@ -28,9 +28,12 @@ words_of_help() {
 # has_not PAGE: of the words in standard input those that it has not, as a reader sees it.
 has_not() {
     mandoc -Tutf8 -O width=500 "$root/share/man/$1" | col -bx >"$work/page"
-    sort -u | while read -r word; do
+    local words
+    words="$(sort -u)"
+    [ "$(wc -l <<<"$words")" -ge 6 ] || printf 'there are no words to look for; '
+    while read -r word; do
         grep -qF -- "$word" "$work/page" || printf '%s is not there; ' "$word"
-    done
+    done <<<"$words"
 }
 
 places() {

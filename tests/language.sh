@@ -42,6 +42,7 @@ help() {
     bad="$(head -n -1 "$work/out" | grep -vxE '[a-z0-9-]+ \((boolean|tristate|number|address|string), (global|vdev)\)')"
     [ $status = 0 ] || bad="status $status"
     verdict "set ?" "$bad"
+    at_least 15 "$(wc -l <"$work/out")" "variables"
     tail -n 1 "$work/out" | grep -q '^A question' || bad="the last line is '$(tail -n 1 "$work/out")'"
     verdict "the last line of set ?" "$bad"
     bad=
@@ -53,12 +54,14 @@ help() {
     verdict "variables are documented" "$bad"
     bad=
     run '?'
+    at_least 30 "$(grep -cE '^ {0,2}[a-z]+' "$work/out")" "options"
     for name in $(grep -oE '^ {0,2}[a-z]+' "$work/out"); do
         [ "$name" = s ] || grep -qE "^\|.*\`(\[TYPE\] )?${name}[ \`]" docs/configuration.md ||
             bad+="$name is not in docs/configuration.md "
     done
     verdict "options are documented" "$bad"
     run board '?'
+    at_least 12 "$(grep -cE '^ {0,2}[a-z]+' "$work/out")" "options of boards"
     for name in $(grep -oE '^ {0,2}[a-z]+' "$work/out"); do
         grep -qE "^\| \`$name " docs/boards.md || bad+="$name is not in docs/boards.md "
     done
@@ -68,6 +71,7 @@ help() {
         limited 30 "$qvm" vdev "$name" '?' | grep "^vdev $name: ." >/dev/null || echo "$name "
     done)"
     verdict "vdev TYPE ?" "$bad"
+    at_least 12 "$(grep -vc '^not available' "$work/out")" "types of devices"
     says 2 "there is no option 'cpux' (did you mean 'cpu'?)" cpux '?'
     says 2 "there is no variable 'cpu-mode' (did you mean 'cpu-model'?)" set cpu-mode '?'
     says 2 "there is no vdev type 'pl01' (did you mean 'pl011'?)" vdev pl01 '?'
@@ -98,7 +102,9 @@ idempotent() { # idempotent FILE
 
 forms() {
     local file
-    for file in configs/*.qvmconf configs/boards/*.board tests/forms/*.qvmconf; do
+    local files=(configs/*.qvmconf configs/boards/*.board tests/forms/*.qvmconf)
+    at_least 25 ${#files[@]} "configurations"
+    for file in "${files[@]}"; do
         idempotent "$file"
     done
     says 2 "fmt wants a configuration file" fmt

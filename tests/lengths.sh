@@ -13,6 +13,7 @@ find emu mmu cpu vdev hv qvm library -name '*.c' -exec awk '
     END {
         median = length_of[int((NR + 1) / 2)]; ninety = length_of[int(NR * 0.9)]
         if (ENVIRON["SHOW"]) print NR " functions: median " median ", 90th percentile " ninety ", longest " length_of[NR]
+        if (NR < 1000) { print "only " NR " functions were found"; bad = 1 }
         if (median > 9) { print "the median is " median " lines, more than 9"; bad = 1 }
         if (ninety > 20) { print "one in ten has more than 20 lines: " ninety; bad = 1 }
         exit bad

@@ -41,4 +41,4 @@ if [ "$linux" -gt 0 ] && [ -e build/guests/linux-arm64/Image ]; then
     done
 fi
 echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -24,9 +24,15 @@ def verdict(what, problem):
         passed += 1
 
 
+def at_least(number, cases, what):
+    """So many cases are there to go over: without inputs a loop checks nothing, and would pass."""
+    verdict('number of ' + what, '' if len(cases) >= number else '%d, not at least %d' % (len(cases), number))
+    return cases
+
+
 def finish():
     print('%d passed, %d failed' % (passed, failed))
-    sys.exit(failed != 0)
+    sys.exit(failed != 0 or passed == 0)
 
 
 class Run:

@@ -43,7 +43,10 @@ except qvm.Error as e:
 else:
     raise AssertionError("it makes a machine")'
 
-for trace in traces/*.qtrace; do
+traces=(traces/*.qtrace) configurations=(configs/*.qvmconf)
+at_least 30 ${#traces[@]} recordings
+at_least 15 ${#configurations[@]} configurations
+for trace in "${traces[@]}"; do
     same replay --exits "$trace"
     same info "$trace"
     same exits --json "$trace"
@@ -52,7 +55,7 @@ for number in 0 7 40; do
     same explain --exit $number traces/mmio.qtrace
     same explain --exit $number traces/translation.qtrace
 done
-for file in configs/*.qvmconf; do
+for file in "${configurations[@]}"; do
     same check "$file"
     same fmt "$file"
 done

@@ -62,6 +62,8 @@ def main():
         print("workflows: no shellcheck, or no YAML module for Python")
         sys.exit(77)
     paths = sorted((ROOT / ".github/workflows").glob("*.yml")) + [ROOT / "action.yml"]
+    if len(paths) < 2:
+        bad.append("there are no workflows")
     for path in paths:
         workflow(path)
     scripts = [ROOT / "scripts/host.sh", ROOT / "packaging/action.sh", ROOT / "tests/install.sh", ROOT / "tests/package.sh"]

@@ -80,9 +80,11 @@ fuzz() { # TARGET: one line of what came of it
     options=(-max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2500
         -print_final_stats=1 -verbosity=0 -artifact_prefix="$out/$target-")
     [ ! -f "tests/fuzz/$target.dict" ] || options+=(-dict="tests/fuzz/$target.dict")
+    local inputs=0
     if "$out/$target-fuzzer" "${options[@]}" "$corpus" >"$out/$target.log" 2>&1; then
-        echo "$target: nothing found in $seconds s:" \
-            "$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log") inputs"
+        inputs="$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log")"
+        echo "$target: nothing found in $seconds s: ${inputs:-no} inputs"
+        [ "${inputs:-0}" -ge 100 ] || return 1
     else
         echo "$target: FAILED ($out/$target.log)"
         grep -E 'ERROR|SUMMARY|internal error|runtime error|Test unit written' "$out/$target.log"

@@ -8,6 +8,7 @@ qvm="$(realpath -e "${1:?usage: tests/golden/run.sh QVM [--exits | NAME...]}")" 
 shift
 whole=" $* "
 cd "$(dirname "$0")/../.." || exit 2
+. tests/support.sh
 
 # replay TRACE whole|exits: prints why it failed, or nothing. Its options: none, or --exits.
 replay() {
@@ -27,8 +28,13 @@ replay() {
 }
 export -f replay
 
+traces=(traces/*.qtrace)
+at_least 30 ${#traces[@]} recordings
+for name in $whole; do
+    [ "$name" = --exits ] || check "$name is one" [ -e "traces/$name.qtrace" ]
+done
 results="$(
-    for trace in traces/*.qtrace; do
+    for trace in "${traces[@]}"; do
         name="$(basename "$trace" .qtrace)"
         [ "$whole" != "  " ] && [ "${whole/ $name /}" = "$whole" ] || echo "$trace whole"
         echo "$trace exits"
@@ -36,6 +42,5 @@ results="$(
 )"
 grep -v '^passed$' <<<"$results"
 passed="$(grep -c '^passed$' <<<"$results")"
-failed="$(grep -vc '^passed$' <<<"$results")"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+failed=$((failed + $(grep -vc '^passed$' <<<"$results")))
+finish

@@ -10,6 +10,7 @@ shown="$(nm -D --defined-only "$build/libqvm.so" | awk '{ print $3 }' | sort)"
 declared="$(grep -v '^#' include/qvm.h | tr '\n' ' ' | grep -oE 'QVM_API [^(]*' | grep -oE 'qvm_[a-z_]+$' | sort)"
 check "what it shows is what the header declares: $(diff <(echo "$shown") <(echo "$declared") | head -3)" \
     [ "$shown" = "$declared" ]
+at_least 20 "$(wc -w <<<"$declared")" "functions of the library"
 check "its name" grep -q 'SONAME.*\[libqvm\.so\.0\]' <(readelf -d "$build/libqvm.so")
 
 check "it is installed" cmake --install "$build" --prefix "$work/installed" >/dev/null 2>"$work/err"
