@@ -81,6 +81,8 @@ bool smmuman_contain(struct vm *vm, struct vdev *v, uint32_t stream, struct erro
 void smmuman_release(struct vm *vm);
 /* What was recorded of the VM's devices, to its log; nothing: nothing. */
 void smmuman_report(const struct vm *vm, enum log_severity severity);
+/* The SMMU of that number in the board's configuration; NULL: it is left alone. */
+const struct vdev *smmuman_smmu(const struct board *b, size_t i);
 void smmuman_visit(struct board *b, struct state *s);
 void smmuman_restored(struct board *b);
 

@@ -326,3 +326,11 @@ void smmuman_restored(struct board *b)
     for (size_t i = 0; b->smmuman && i < b->smmuman->count; i++)
         b->smmuman->units[i].v->type->restored(b->smmuman->units[i].v);
 }
+
+/* Questions ---------------------------------------------------------------------------------------
+ */
+
+const struct vdev *smmuman_smmu(const struct board *b, size_t i)
+{
+    return b->smmuman && i < b->smmuman->count ? b->smmuman->units[i].v : NULL;
+}

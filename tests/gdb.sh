@@ -355,6 +355,20 @@ def looking():
     verdict('looking, the end', server.end().problem(0))
 
 
+def streams():
+    """What an SMMU makes of a device's access, at the moment that is looked at."""
+    server = Server('gdb', '--port', '0', 'traces/contained.qtrace')
+    peer = Peer(server.place)
+    peer.monitor('seek 100000')
+    says('monitor stream', peer.monitor('stream master 0xa800000 write') + peer.monitor('stream smmu0:5 0x40001234'),
+         r"^write of iova 0xa800000, stream 0x5, of master, behind the board's smmu0$",
+         r'^refused: F_TRANSLATION: stage 2 level 1: write of 0xa800000', r'^hpa 0x80401234: RAM of vm test, gpa 0x40001234')
+    says('monitor stream, of nobody', peer.monitor('stream master') + peer.monitor('stream uart 0'),
+         '^stream wants DEVICE', "has no vdev 'uart' with a stream")
+    peer.ask('k')
+    server.end()
+
+
 def unfetched(guest):
     """Each attempt is a step, also one at a vector or behind a branch where nothing can be fetched."""
     trace = '%s/%s.qtrace' % (work, guest)
@@ -672,6 +686,7 @@ def bare():
     over_two_pages()
     impossible()
     looking()
+    streams()
     unfetched('doublefault')
     unfetched('jump')
     if gdb:

@@ -547,13 +547,80 @@ verdict "replay --verify" "$([ $status = 66 ] && grep -q '^qvm: the replay diver
     tail -n 4 "$work/answer")"
 says 0 "Hello from EL1" replay --verify traces/hello.qtrace
 
+# Devices behind SMMUs: a guest's own, and the board's.
+smmu=traces/smmu.qtrace
+contained=traces/contained.qtrace
+answers 0 explain $smmu --at 54000 0x7654322000 --stream dma-master <<'END'
+instruction 54000, vm test
+read of iova 0x7654322000, stream 0x5, of dma-master, behind smmuv3
+smmuv3: SMMU_STRTAB_BASE=0x40098000 SMMU_STRTAB_BASE_CFG=0x6 SMMU_CR0=0xd
+STE at 0x40098140: V=0x1 Config=0x5 (stage 1) S1ContextPtr=0x40097000 S1Fmt=0 S1CDMax=0 S1DSS=0 S1STALLD=0 PRIVCFG=0 INSTCFG=0
+CD at 0x40097000: V=0x1 AA64=0x1 ASID=0x3 IPS=0x2 T0SZ=0x19 TG0=0 EPD0=0 TBI0=0 HAD0=0 T1SZ=0 TG1=0 EPD1=0x1 TBI1=0 HAD1=0 ENDI=0 HA=0 HD=0 AFFD=0 WXN=0 PAN=0 A=0x1 R=0x1 S=0 TTB0=0x40095000 TTB1=0 MAIR=0xff
+  stage 1 level 1 of 0x7654322000 index 473 [38:30] at 0x40095ec8: 0x0000000040094003 table -> 0x40094000 NSTable=0 APTable=0 UXNTable=0 PXNTable=0
+  stage 1 level 2 of 0x7654322000 index 161 [29:21] at 0x40094508: 0x0000000040096003 table -> 0x40096000 NSTable=0 APTable=0 UXNTable=0 PXNTable=0
+  stage 1 level 3 of 0x7654322000 index 290 [20:12] at 0x40096910: 0x0000000000000000 invalid
+refused: F_TRANSLATION: stage 1 level 3: read of 0x7654322000
+  event record: 0000000500000010 0000020800000000 0000007654322000 0000000000000000
+  the transaction is terminated with an abort
+kept: the STE, no such translation
+END
+answers 0 explain $contained --at 100000 0x40001234 --stream master --write <<'END'
+instruction 100000, vm test
+write of iova 0x40001234, stream 0x5, of master, behind the board's smmu0
+smmu0: SMMU_STRTAB_BASE=0x80000000 SMMU_STRTAB_BASE_CFG=0x8 SMMU_CR0=0xd
+STE at 0x80000140: V=0x1 Config=0x6 (stage 2) S2TTB=0x8000c000 S2VMID=0x1 S2T0SZ=0x18 S2SL0=0x1 S2TG=0 S2PS=0x5 S2AA64=0x1 S2ENDI=0 S2AFFD=0 S2PTW=0 S2FWB=0 S2HD=0 S2HA=0 S2S=0 S2R=0x1
+  stage 2 level 1 of 0x40001234 index 1 [39:30] at 0x8000c008: 0x000000008000e003 table -> 0x8000e000
+  stage 2 level 2 of 0x40001234 index 0 [29:21] at 0x8000e000: 0x00400000804007fd block -> 0x80400000 MemAttr=0xf S2AP=0x3 SH=0x3 AF=0x1 DBM=0 Contiguous=0 XN=0x2
+leads to 0x80401234
+kept: the STE, no such translation
+hpa 0x80401234: RAM of vm test, gpa 0x40001234, offset 0x1234
+END
+says 0 "refused: F_TRANSLATION: stage 2 level 1: read of 0xa800000, IPA 0xa800000" \
+    explain $contained --at 100000 0xa800000 --stream smmu0:5
+says 0 "read of iova 0xa800000, stream 0x5, of master, behind the board's smmu0" \
+    explain $contained --at 100000 0xa800000 --stream smmu0:5
+says 0 "refused: C_BAD_STE" explain $contained --at 100000 0xa800000 --stream pl330
+says 0 "  not recorded, it would be: 0000012c00000002 0000000000000000 0000000000000000 0000000000000000" \
+    explain $contained --at 100000 0xa800000 --stream smmu0:300
+says 2 "qvm: VM 'test' has no vdev 'nobody' with a stream, and the board has no such device whose stream goes through an SMMU" \
+    explain $contained --at 100000 0xa800000 --stream nobody
+ask explain $contained --at 100000 0x40001234 --stream master --json
+verdict "explain --stream --json" "$(python3 - "$work/answer" <<'PYTHON'
+import json, sys
+x = json.load(open(sys.argv[1]))
+ste, = x['structures']
+wanted = {'instruction': 100000, 'vm': 'test', 'device': 'master', 'device_vm': 'test', 'smmu': 'smmu0',
+          'smmu_of_board': True, 'stream': 5, 'substream': None, 'access': 'read',
+          'asked_iova': 0x40001234, 'event': None, 'outcome': 'passed', 'hpa': 0x80401234,
+          'place': 'RAM', 'place_vm': 'test', 'gpa': 0x40001234, 'offset': 0x1234}
+print(*(f'{k}: {x.get(k)}' for k, v in wanted.items() if x.get(k) != v), sep='\n', end='')
+if (ste['name'], ste['at'], ste['fields']['S2TTB']) != ('STE', 0x80000140, 0x8000c000):
+    print(ste)
+if [(s['stage'], s['level'], s['class'], s['at']) for s in x['steps']] != \
+        [(2, 1, 'IN', 0x8000c008), (2, 2, 'IN', 0x8000e000)]:
+    print(x['steps'])
+PYTHON
+)"
+ask explain $contained --at 100000 0xa800000 --stream smmu0:5 --write --json
+verdict "explain --stream --json, refused" "$(python3 - "$work/answer" <<'PYTHON'
+import json, sys
+x = json.load(open(sys.argv[1]))
+event = {'name': 'F_TRANSLATION', 'type': 16, 'stage': 2, 'class': 'IN', 'level': 1, 'recorded': True,
+         'text': 'F_TRANSLATION: stage 2 level 1: write of 0xa800000, IPA 0xa800000',
+         'record': [0x500000010, 0x28000000000, 0xa800000, 0xa800000]}
+if x['event'] != event or x['outcome'] != 'aborted' or 'hpa' in x:
+    print(x)
+PYTHON
+)"
+
 # Words.
 says 2 "qvm: qvm info TRACE [--json]" info
 says 2 "qvm: unknown option '--all': qvm info TRACE [--json]" info --all $mmio
-says 2 "qvm: explain wants --at N ADDR or --exit N: qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] [--json], or qvm explain TRACE --at N IOVA --stream VDEV|SMMU:NUMBER [--substream N] [--vm NAME] [--read|--write], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]" explain $mmio 5
+says 2 "qvm: explain wants --at N ADDR or --exit N: qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] [--json], or qvm explain TRACE --at N IOVA --stream DEVICE|SMMU:NUMBER [--substream N] [--vm NAME] [--read|--write] [--json], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N [--json]" explain $mmio 5
 says 2 "qvm: --where: 'zzz' is no reason: mmio, mmio-opaque, fetch, stage2, hvc, smc, wfi, sysreg, sysreg-unknown, semihosting, pass-through" exits $mmio --where 'reason == zzz'
 says 2 "qvm: --at and --exit exclude each other" explain $mmio --exit 5 --at 7
 says 2 "qvm: --read, --write and --fetch exclude each other" explain $mmio --at 7 0 --read --write
+says 2 "qvm: --stream excludes --gpa, --fetch, --vcpu and --next" explain $smmu --at 7 0 --stream a --gpa
 says 2 "qvm: VM 'test' has 4 vCPUs: there is no number 4" explain $ipi --at 7 0 --vcpu 4
 says 2 "qvm: there is no VM 'guest' (test)" explain $ipi --at 7 0 --vm guest
 says 2 "qvm: there are 137 guest exits, from 0: none has number 137" explain $mmio --exit 137

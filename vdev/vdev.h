@@ -155,13 +155,15 @@ struct vdev_register {
 #define VDEV_REGISTERS_END {0, NULL, 0}
 /* clang-format on */
 
-/* An access of a stream that somebody asks about. `read`: the memory behind the SMMU, as it is. */
+/* An access of a stream that somebody asks about. `read`: the memory behind the SMMU, as it is.
+ * `json`: the answer is members of the object that is open there; NULL: it is lines. */
 struct stream_question {
     uint32_t stream, substream; /* or DMA_NO_SUBSTREAM */
     iova_t at;
     enum dma_kind kind;
     bool (*read)(void *context, uint64_t at, void *to, size_t size);
     void *context;
+    struct json *json;
 };
 
 struct vdev_type {

@@ -94,6 +94,10 @@ void board_config_print(const struct board_config *board, struct bytes *out);
 
 /* The asinfo entry of this name, or NULL. */
 const struct board_region *board_region_find(const struct board_config *board, const char *name);
+/* What guests' devices are called, too; NULL: it has neither a name nor a model. */
+const char *board_device_name(const struct board_device *d);
+/* The number of the SMMU whose stream it is; smmu_count: there is none. */
+size_t board_smmu_of(const struct board_config *board, uint32_t stream);
 /* The CPUs of a cluster, `_all` and `_cpu-N` included. False: there is none of this name. */
 bool board_cluster_find(const struct board_config *board, const char *name, uint64_t *cpus);
 

@@ -35,6 +35,20 @@ const struct board_region *board_region_find(const struct board_config *board, c
     return NULL;
 }
 
+const char *board_device_name(const struct board_device *d)
+{
+    return d->name ? d->name : d->type ? d->type->name : NULL;
+}
+
+size_t board_smmu_of(const struct board_config *board, uint32_t stream)
+{
+    size_t i = 0;
+    while (i < board->smmu_count &&
+           stream - board->smmus[i].first_stream >= board->smmus[i].stream_count)
+        i++;
+    return i;
+}
+
 /* `_all` or `_cpu-N`, N as it is printed. */
 static bool own_cluster(const struct board_config *board, const char *name, uint64_t *cpus)
 {

@@ -12,10 +12,9 @@
 
 static const char usage[] =
     "qvm explain TRACE --at N ADDR [--vm NAME] [--vcpu I] [--gpa] [--read|--write|--fetch] "
-    "[--json], or qvm explain TRACE --at N IOVA --stream VDEV|SMMU:NUMBER [--substream N] [--vm "
-    "NAME] "
-    "[--read|--write], or qvm explain TRACE --at N --next [--json], or qvm explain TRACE --exit N "
-    "[--json]";
+    "[--json], or qvm explain TRACE --at N IOVA --stream DEVICE|SMMU:NUMBER [--substream N] [--vm "
+    "NAME] [--read|--write] [--json], or qvm explain TRACE --at N --next [--json], or qvm explain "
+    "TRACE --exit N [--json]";
 
 struct request {
     uint64_t at, exit, vcpu; /* UINT64_MAX: not given */
@@ -31,8 +30,8 @@ static bool check(const struct request *r, bool alone, struct error *e)
         return error_set(e, "--at and --exit exclude each other");
     if (r->read + r->write + r->fetch > 1)
         return error_set(e, "--read, --write and --fetch exclude each other");
-    if (r->stream && (r->gpa || r->fetch || r->json || r->next || r->vcpu != UINT64_MAX))
-        return error_set(e, "--stream excludes --gpa, --fetch, --vcpu, --next and --json");
+    if (r->stream && (r->gpa || r->fetch || r->next || r->vcpu != UINT64_MAX))
+        return error_set(e, "--stream excludes --gpa, --fetch, --vcpu and --next");
     if (r->substream != UINT64_MAX && (!r->stream || r->substream >= DMA_NO_SUBSTREAM))
         return error_set(e, "--substream wants --stream, and 32 bits");
     if (r->next && r->exit != UINT64_MAX)
@@ -72,9 +71,13 @@ static bool explain_address(struct player *p, const struct request *r, const cha
     if (!question_address(&names, address, &a, &size, "ADDR", e) ||
         !question_play_to(p, r->at, &sinks, e) || !choose_vcpu(r, p->board, &vm, &v, e))
         return false;
+    const struct explain_stream of_device = {.who = r->stream,
+                                             .substream = (uint32_t)r->substream,
+                                             .at = {a},
+                                             .kind = r->write ? DMA_WRITE : DMA_READ,
+                                             .json = r->json};
     if (r->stream)
-        return explain_stream(vm, r->stream, (uint32_t)r->substream, (iova_t){a},
-                              r->write ? DMA_WRITE : DMA_READ, out, e);
+        return explain_stream(vm, &of_device, out, e);
     const struct explain_question q = {
         .address = a,
         .is_gpa = r->gpa,

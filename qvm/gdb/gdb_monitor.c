@@ -1,10 +1,12 @@
 #include "qvm/gdb/gdb_monitor.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu/text.h"
+#include "hv/explain/explain_stream.h"
 #include "qvm/gdb/gdb_travel.h"
 #include "qvm/gdb/gdb_why.h"
 #include "qvm/ask/question.h"
@@ -156,6 +158,24 @@ static void walk(const struct request *r, struct bytes *out)
     t->vm->arch->explain(t->vm, t->vcpu, &q, false, out);
 }
 
+/* "DEVICE IOVA" and, maybe, "write". */
+static void stream(const struct request *r, struct bytes *out)
+{
+    struct explain_stream q = {.substream = DMA_NO_SUBSTREAM};
+    struct error e = {0};
+    char who[64], address[32], kind[8] = "read";
+    if (sscanf(r->argument, "%63s %31s %7s", who, address, kind) < 2 ||
+        (strcmp(kind, "read") != 0 && strcmp(kind, "write") != 0)) {
+        text_put(out, "stream wants DEVICE|SMMU:NUMBER IOVA [read|write]\n");
+        return;
+    }
+    q.who = who;
+    q.kind = strcmp(kind, "write") == 0 ? DMA_WRITE : DMA_READ;
+    if (!question_number(address, &q.at.v, "stream", &e) ||
+        !explain_stream(r->g->board->schedule.turns[r->thread - 1].vm, &q, out, &e))
+        text_put(out, "%s\n", e.text);
+}
+
 static void why(const struct request *r, struct bytes *out)
 {
     struct error e = {0};
@@ -178,6 +198,8 @@ static const struct {
     {"exits", exits, "guest exits so far, by reason"},
     {"info vdevs", vdevs, "the virtual devices and their accesses"},
     {"walk", walk, "walk ADDR: how a read there is translated"},
+    {"stream", stream,
+     "stream DEVICE IOVA [write]: how an SMMU translates a device's access there"},
     {"digest", digest, "the SHA-256 of the whole machine's state"},
 };
 

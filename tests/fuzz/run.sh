@@ -8,7 +8,7 @@ seconds="${1:?usage: tests/fuzz/run.sh SECONDS [TARGET...]}"
 shift
 cd "$(dirname "$0")/../.." || exit 2
 targets=("$@")
-[ $# -gt 0 ] || targets=(trace config board test_file tree gdb import exit_log exits verdict image snapshot virtio smmu)
+[ $# -gt 0 ] || targets=(trace config board test_file tree gdb import exit_log exits verdict image snapshot virtio smmu frame)
 
 out=build/fuzz
 flags=(-std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -g -O1
@@ -35,7 +35,7 @@ sources_of() {
         echo qvm/gdb/gdb_{answer,hex,packets,points,query,registers,run,server}.c hv/config/config_text.c \
             $(c_of cpu vdev mmu emu | grep -v -e ^cpu/unicorn/ -e disasm)
         ;;
-    exit_log | exits | import | verdict | image | snapshot)
+    exit_log | exits | import | verdict | image | snapshot | frame)
         echo $(c_of hv cpu vdev mmu emu | grep -v -e ^cpu/unicorn/ -e disasm) tests/fuzz/machine.c
         ;;
     *) echo "run.sh: there is no target '$1'" >&2; exit 2 ;;

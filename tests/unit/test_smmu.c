@@ -2,6 +2,8 @@
  * fields, what stays until it is invalidated, both queues, errors, stalls, mappings, snapshots. */
 #include "smmu_world.h"
 
+#include "emu/json.h"
+
 #include "vdev/smmu/smmu.h"
 
 static struct smmu_world s; /* large */
@@ -914,6 +916,97 @@ START_TEST(transfers_of_several_pages)
 }
 END_TEST
 
+/* Explanations ------------------------------------------------------------------------------------
+ */
+
+static bool read_memory(void *context, uint64_t at, void *to, size_t size)
+{
+    (void)context;
+    if (sw_is_memory(at, size))
+        memcpy(to, s.memory + (at - MEMORY_AT), size);
+    return sw_is_memory(at, size);
+}
+
+/* What is said of a read by stream 1; nothing changes by that. */
+static bool explains(uint64_t iova, bool json, struct bytes *out, uint64_t *at)
+{
+    struct json j = {.out = out};
+    struct bytes before = {0}, after = {0};
+    const struct stream_question q = {.stream = 1,
+                                      .substream = DMA_NO_SUBSTREAM,
+                                      .at = {iova},
+                                      .read = read_memory,
+                                      .json = json ? &j : NULL};
+    bytes_clear(out);
+    world_save(&s.w, &before);
+    bool passes = s.w.v->type->explain_stream(s.w.v, &q, out, at);
+    world_save(&s.w, &after);
+    ck_assert(before.size == after.size && !memcmp(before.data, after.data, before.size));
+    bytes_free(&before);
+    bytes_free(&after);
+    bytes_put_int(out, 0, 1);
+    return passes;
+}
+
+static unsigned count(const struct bytes *text, const char *what)
+{
+    unsigned found = 0;
+    for (const char *at = (const char *)text->data; (at = strstr(at, what)); at++)
+        found++;
+    return found;
+}
+
+/* Stage 1 has three tables, each of which stage 2 finds by three, as it does the CD and the page.
+ */
+START_TEST(an_explanation_has_every_row)
+{
+    struct bytes out = {0};
+    uint64_t at;
+    set_up(&smmu_board_type, CONFIG_NESTED, CD_WORD);
+    ck_assert(explains(IOVA + 8, true, &out, &at));
+    ck_assert_uint_eq(at, frame + 8);
+    ck_assert_uint_eq(count(&out, "\"stage\":1,"), 3);
+    ck_assert_uint_eq(count(&out, "\"class\":\"CD\",\"of_table\":true"), 3);
+    ck_assert_uint_eq(count(&out, "\"class\":\"TT\",\"of_table\":true"), 9);
+    ck_assert_uint_eq(count(&out, "\"class\":\"IN\",\"of_table\":false"), 3 + 3);
+    ck_assert_uint_eq(count(&out, "\"name\":\"STE\"") + count(&out, "\"name\":\"CD\""), 2);
+    ck_assert(explains(IOVA + 8, false, &out, &at));
+    ck_assert_uint_eq(count(&out, "\n  stage 1 "), 3);
+    ck_assert_uint_eq(count(&out, "\n  stage 2 "), 15);
+    bytes_free(&out);
+    sw_close(&s);
+}
+END_TEST
+
+/* A table of stage 1 that stage 2 does not map: the rows that ended there are of the table. */
+START_TEST(an_explanation_has_the_record)
+{
+    struct bytes out = {0};
+    struct smmu_event event;
+    uint64_t at;
+    set_up(&smmu_board_type, CONFIG_NESTED, CD_WORD);
+    sw_store(&s, sw_map_to(&s, s2ttb, 12, 1, 3, ttb0, 0), 0);
+    ck_assert(!explains(IOVA, true, &out, &at));
+    ck_assert_uint_eq(count(&out, "\"name\":\"F_TRANSLATION\",\"type\":16,"), 1);
+    ck_assert_uint_eq(count(&out, "\"stage\":2,\"class\":\"TT\",\"level\":3,\"recorded\":true"), 1);
+    ck_assert_uint_eq(count(&out, "\"class\":\"TT\",\"of_table\":true"), 3);
+    ck_assert_uint_eq(count(&out, "\"outcome\":\"aborted\""), 1);
+    ck_assert(!is_read(IOVA) && sw_event(&s, &event));
+    ck_assert(event.type == F_TRANSLATION && event.s2 && event.class == SMMU_CLASS_TT);
+    ck_assert(!explains(IOVA, false, &out, &at));
+    ck_assert_uint_eq(count(&out, "\n  event record: 0000000100000010 "), 1);
+    /* Without CR2.RECINVSID there is none of a stream beyond the table (6.3.12). */
+    sw_put(&s, CR0, 4, 0);
+    sw_put(&s, STRTAB_CFG, 4, 0);
+    sw_put(&s, CR2, 4, 0);
+    sw_put(&s, CR0, 4, SMMUEN | EVENTQEN | CMDQEN);
+    ck_assert(!explains(IOVA, false, &out, &at));
+    ck_assert_uint_eq(count(&out, "not recorded, it would be: 0000000100000002"), 1);
+    bytes_free(&out);
+    sw_close(&s);
+}
+END_TEST
+
 START_TEST(a_restored_one_goes_on_alike)
 {
     struct bytes saved = {0}, again = {0};
@@ -968,6 +1061,8 @@ int main(void)
     tcase_add_test(t, mappings_have_what_the_caches_have);
     tcase_add_test(t, nothing_is_held_that_is_not_cached);
     tcase_add_test(t, transfers_of_several_pages);
+    tcase_add_test(t, an_explanation_has_every_row);
+    tcase_add_test(t, an_explanation_has_the_record);
     tcase_add_test(t, a_restored_one_goes_on_alike);
     return suite_main("vdev/smmu", t);
 }
