@@ -27,6 +27,14 @@ void memory_use_host(const struct memory_host *h)
     host = *h;
 }
 
+bool memory_host_has(size_t size)
+{
+    void *memory = host.take(size);
+    if (memory)
+        host.give_back(memory, size);
+    return memory;
+}
+
 /* With room to begin at a page. */
 static size_t allocation_size(const struct memory_bank *b)
 {

@@ -91,6 +91,8 @@ struct memory_host {
     void (*give_back)(void *memory, size_t size);
 };
 void memory_use_host(const struct memory_host *host);
+/* Whether that much could be had now. */
+bool memory_host_has(size_t size);
 
 /* Adds a bank. Fails (error set) when not page aligned, empty, overlapping, beyond 2^48, one too
  * many, or when the host has no address space left. Not after the first memory_at. */

@@ -1,7 +1,6 @@
 /* The library's functions, each as one of ours: with the architectures' own files (arm64/) the only
  * file that includes it, and the one that knows nothing of the others. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unicorn/unicorn.h>
 
 #include "cpu/unicorn/code_buffer.h"
@@ -122,14 +121,11 @@ static bool check_uc(uc_err err, const char *what, struct error *e)
 }
 
 /* The library ends the process, without a word, when it cannot have what it starts with: its buffer
- * for code, and tables of its own. The pointer is volatile, or a compiler would leave it all out.
- */
+ * for code, and tables of its own. */
 static bool has_room(struct error *e)
 {
     const size_t wanted = CODE_BUFFER_BYTES + LIBRARY_TABLES_BYTES;
-    void *volatile room = malloc(wanted);
-    free(room);
-    if (room)
+    if (memory_host_has(wanted))
         return true;
     error_set(e, "the host has no room for the engine: %zu MiB", wanted >> 20);
     return error_exit_status(e, CHECK_SHORTAGE_STATUS);
