@@ -72,7 +72,9 @@ bool journal_next_push(struct reader *in, struct push *p)
 
 bool journal_push_size_is_good(unsigned kind, uint64_t size)
 {
-    return kind == PUSH_FRAME ? size && size <= PUSH_FRAME_MAX : size <= PUSH_BYTES_MAX;
+    return kind == PUSH_FRAME    ? size && size <= PUSH_FRAME_MAX
+           : kind == PUSH_RESIZE ? size == PUSH_RESIZE_SIZE
+                                 : size <= PUSH_BYTES_MAX;
 }
 
 void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p)
@@ -100,7 +102,7 @@ const char *journal_push_name(unsigned kind)
         [PUSH_CONSOLE] = "console",     [PUSH_POWER_BUTTON] = "power button",
         [PUSH_POWER_CUT] = "power cut", [PUSH_STATUS] = "status request",
         [PUSH_DUMP] = "dump request",   [PUSH_BREAK] = "break",
-        [PUSH_FRAME] = "frame",
+        [PUSH_FRAME] = "frame",         [PUSH_RESIZE] = "window size",
     };
     return kind < sizeof names / sizeof names[0] && names[kind] ? names[kind] : "unknown";
 }

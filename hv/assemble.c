@@ -217,6 +217,7 @@ static bool make_vm(struct board *b, const struct vm_config *config, struct erro
     if (!map_memory(vm, e) || !make_vcpus(vm, e) || !pass_map(vm, e))
         return false;
     vm->devices_added = b->events.added;
+    vm->channel_count = VM_VDEVS_MAX;
     return devices_make(vm, e) && (b->options.from_snapshot || blobs_load(vm, e));
 }
 
@@ -224,7 +225,7 @@ static void free_vm(struct vm *vm)
 {
     devices_free(vm);
     inject_free(vm);
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
+    for (size_t i = 0; i < VM_CHANNELS; i++)
         free(vm->pending[i].data);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         vcpu_free(vm->vcpus[i]);

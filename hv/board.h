@@ -77,6 +77,9 @@ struct asked_register {
         last; /* how often, and after how many instructions of the board the last time */
 };
 #define VM_VDEVS_MAX 64
+/* Where a VM's bytes come from and go to: its devices by their numbers, behind VM_VDEVS_MAX the
+ * further ports of some of them, and, as the last, what no device prints (semihosting). */
+enum { VM_CHANNELS = 256, VM_CHANNEL_OF_CALLS = VM_CHANNELS - 1, VM_CHANNEL_NAME = 160 };
 #define VM_NAME_SIZE 64
 
 struct vm {
@@ -93,6 +96,7 @@ struct vm {
     struct bus bus;
     struct vdev *vdevs[VM_VDEVS_MAX];
     size_t vdev_count;
+    unsigned channel_count;             /* VM_VDEVS_MAX, and the further ports */
     struct pic *pic;                    /* the first of them: the others' wires go there */
     struct vdev_env envs[VM_VDEVS_MAX]; /* equal but for their logs */
     struct log vdev_logs[VM_VDEVS_MAX];
@@ -100,7 +104,7 @@ struct vm {
     struct log log;
     struct log_routes routes;
     struct semihosting *semihosting; /* NULL when off */
-    struct pending_input pending[VM_VDEVS_MAX];
+    struct pending_input pending[VM_CHANNELS];
     struct event input_retry;
     struct chaos_delay delays[CONFIG_VCPUS_MAX]; /* vm NULL: no chaos */
     struct injected_line *injected_lines;        /* faults on purpose; owned */
@@ -266,6 +270,12 @@ bool board_run_to(struct board *b, uint64_t instructions);
 struct digest board_digest(struct board *b);
 /* What a VM is called: its `system`, or vm1, vm2... by its place on the board. */
 void vm_name(const struct vm_config *config, size_t number, char *name, size_t size);
+/* What is at the other end of a channel. NULL: nothing is. */
+struct vdev *vm_device_of(const struct vm *vm, unsigned channel, unsigned *port);
+/* "uart0"; "console.log", of a further port; "semihosting". */
+void vm_channel_name(const struct vm *vm, unsigned channel, char *name, size_t size);
+/* The channel of that name which takes input, or VM_CHANNELS. NULL: the first one. */
+unsigned vm_input_channel(const struct vm *vm, const char *name);
 /* Guest exits of all reasons. */
 uint64_t vm_exits(const struct vm *vm);
 /* Where its vCPUs are by name, and what register of a device they read again and again: of what is

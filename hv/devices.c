@@ -6,6 +6,28 @@
 #include "emu/check.h"
 #include "hv/hv_internal.h"
 
+static void make_room_for_input(struct pending_input *p, const struct vdev_type *type)
+{
+    if (!p->data)
+        p->data = malloc(type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
+    CHECK_ROOM(p->data);
+}
+
+/* Its numbers in the VM, and what waits for each. */
+static bool make_ports(struct vm *vm, struct vdev *v, const struct place *place, struct error *e)
+{
+    unsigned count = vdev_port_count(v);
+    v->channel = (unsigned)vm->vdev_count;
+    v->more_channels = vm->channel_count;
+    if (count - 1 > VM_CHANNEL_OF_CALLS - vm->channel_count)
+        return error_at(e, place->file, place->line, "more than %d ports beside a device's first",
+                        VM_CHANNEL_OF_CALLS - VM_VDEVS_MAX);
+    vm->channel_count += count - 1;
+    for (unsigned port = 0; port < count; port++)
+        make_room_for_input(&vm->pending[vdev_channel(v, port)], v->type);
+    return true;
+}
+
 static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e)
 {
     if (vm->vdev_count == VM_VDEVS_MAX)
@@ -19,21 +41,20 @@ static bool make_one(struct vm *vm, const struct vdev_config *c, struct error *e
     CHECK_ROOM(v);
     v->type = c->type;
     v->env = vdev_env_init(vm, vm->vdev_count, loggers_of_vdev(vm, vm->vdev_count, c));
-    v->channel = (unsigned)vm->vdev_count;
     v->loc = c->loc;
     v->options = c->options;
     v->option_count = c->option_count;
     v->irq_line = c->intr_line;
+    if (!make_ports(vm, v, &c->place, e)) {
+        free(v);
+        return false;
+    }
     snprintf(v->name, sizeof v->name, "%s", config_vdev_name(c));
     if (c->type->masters)
         v->dma = guest_dma_port(vm, v->channel);
     v->store = stores_of(vm->board, c->options);
     if (c->has_intr && vm->pic)
         v->irq = inject_wire(vm, c->intr_line);
-    if (!vm->pending[vm->vdev_count].data)
-        vm->pending[vm->vdev_count].data =
-            malloc(v->type->frame ? PENDING_FRAMES_MAX : PENDING_INPUT_MAX);
-    CHECK_ROOM(vm->pending[vm->vdev_count].data);
     vm->vdevs[vm->vdev_count++] = v;
     return vdev_create(v, e) && bus_add(&vm->bus, v, e);
 }
@@ -86,6 +107,7 @@ void devices_free(struct vm *vm)
         free(vm->vdevs[i]);
     }
     vm->vdev_count = 0;
+    vm->channel_count = VM_VDEVS_MAX;
     vm->pic = NULL;
     bus_free(&vm->bus);
 }

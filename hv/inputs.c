@@ -5,13 +5,24 @@
 #include "emu/text.h"
 #include "hv/hv_internal.h"
 
-/* True if the device has taken some of it. */
-static bool offer_bytes(struct pending_input *p, struct vdev *v)
+/* True if the port has taken some of it. */
+static bool offer_bytes(struct vm *vm, struct vdev *v, unsigned port)
 {
-    size_t taken = p->size ? v->type->input(v, p->data, p->size) : 0;
+    struct pending_input *p = &vm->pending[vdev_channel(v, port)];
+    size_t taken = p->size ? v->type->input(v, port, p->data, p->size) : 0;
     p->size -= taken;
     memmove(p->data, p->data + taken, p->size);
     return taken != 0;
+}
+
+static bool offer_to_ports(struct vm *vm, struct vdev *v, bool *more)
+{
+    bool any = false;
+    for (unsigned port = 0; port < v->port_count; port++) {
+        any |= offer_bytes(vm, v, port);
+        *more |= vm->pending[vdev_channel(v, port)].size != 0;
+    }
+    return any;
 }
 
 /* True if a device has taken some of it. */
@@ -19,8 +30,11 @@ static bool offer_pending(struct vm *vm)
 {
     bool any = false, more = false;
     for (size_t i = 0; i < vm->vdev_count; i++) {
-        any |= vm->vdevs[i]->type->frame ? frames_offer_again(vm, (unsigned)i)
-                                         : offer_bytes(&vm->pending[i], vm->vdevs[i]);
+        if (!vm->vdevs[i]->type->frame) {
+            any |= offer_to_ports(vm, vm->vdevs[i], &more);
+            continue;
+        }
+        any |= frames_offer_again(vm, (unsigned)i);
         more |= vm->pending[i].size != 0;
     }
     if (more)
@@ -59,15 +73,18 @@ static void append(struct pending_input *to, const void *data, size_t size)
 
 static void console_input(struct vm *vm, unsigned channel, const struct push *p)
 {
-    if (channel >= vm->vdev_count || !vm->vdevs[channel]->type->input)
+    unsigned port;
+    const struct vdev *v = vm_device_of(vm, channel, &port);
+    char name[VM_CHANNEL_NAME];
+    if (!v || !v->type->input)
         return;
     struct pending_input *pending = &vm->pending[channel];
     size_t room = PENDING_INPUT_MAX - pending->size;
     size_t size = p->size < room ? p->size : room;
+    vm_channel_name(vm, channel, name, sizeof name);
     if (size < p->size)
         log_write(&vm->log, LOG_SEVERITY_WARN, "%s: %zu %s of input lost: the guest does not read",
-                  vm->vdevs[channel]->name, p->size - size,
-                  text_plural(p->size - size, "byte", "bytes"));
+                  name, p->size - size, text_plural(p->size - size, "byte", "bytes"));
     append(pending, p->data, size);
     offer_pending(vm);
 }
@@ -85,6 +102,13 @@ static void line_break(struct vm *vm, unsigned channel)
 {
     if (channel < vm->vdev_count && vm->vdevs[channel]->type->line_break)
         vm->vdevs[channel]->type->line_break(vm->vdevs[channel]);
+}
+
+static void resize(struct vm *vm, unsigned channel, const struct push *p)
+{
+    if (channel < vm->vdev_count && vm->vdevs[channel]->type->resize)
+        vm->vdevs[channel]->type->resize(vm->vdevs[channel], (uint16_t)load_le(p->data, 2),
+                                         (uint16_t)load_le(p->data + 2, 2));
 }
 
 static void press_button(struct vm *vm)
@@ -129,6 +153,9 @@ static void deliver_to_device(struct vm *vm, unsigned channel, const struct push
     case PUSH_FRAME:
         frame_of_push(vm, channel, p);
         break;
+    case PUSH_RESIZE:
+        resize(vm, channel, p);
+        break;
     default:
         line_break(vm, channel);
         break;
@@ -137,7 +164,7 @@ static void deliver_to_device(struct vm *vm, unsigned channel, const struct push
 
 static bool is_for_a_device(unsigned kind)
 {
-    return kind == PUSH_CONSOLE || kind == PUSH_BREAK || kind == PUSH_FRAME;
+    return kind == PUSH_CONSOLE || kind == PUSH_BREAK || kind == PUSH_FRAME || kind == PUSH_RESIZE;
 }
 
 /* Signals are for every VM. */

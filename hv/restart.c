@@ -53,7 +53,7 @@ void restart_vm(struct vm *vm)
     chaos_forget(vm);
     inject_forget(vm);
     memset(vm->asked, 0, sizeof vm->asked);
-    for (size_t i = 0; i < VM_VDEVS_MAX; i++)
+    for (size_t i = 0; i < VM_CHANNELS; i++)
         vm->pending[i].size = vm->pending[i].frames_lost = 0;
     if (vm->semihosting) {
         semihosting_free(vm->semihosting);

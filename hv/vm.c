@@ -49,6 +49,46 @@ void vm_finish(struct vm *vm)
     smmuman_release(vm);
 }
 
+struct vdev *vm_device_of(const struct vm *vm, unsigned channel, unsigned *port)
+{
+    *port = 0;
+    if (channel < VM_VDEVS_MAX)
+        return channel < vm->vdev_count ? vm->vdevs[channel] : NULL;
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        struct vdev *v = vm->vdevs[i];
+        if (channel < v->more_channels || channel - v->more_channels >= v->port_count - 1)
+            continue;
+        *port = channel - v->more_channels + 1;
+        return v;
+    }
+    return NULL;
+}
+
+void vm_channel_name(const struct vm *vm, unsigned channel, char *name, size_t size)
+{
+    unsigned port;
+    const struct vdev *v = vm_device_of(vm, channel, &port);
+    if (v)
+        snprintf(name, size, "%s%s%s", v->name, port ? "." : "", vdev_port_name(v, port));
+    else
+        snprintf(name, size, "semihosting");
+}
+
+unsigned vm_input_channel(const struct vm *vm, const char *name)
+{
+    for (unsigned channel = 0; channel < vm->channel_count; channel++) {
+        char its[VM_CHANNEL_NAME];
+        unsigned port;
+        const struct vdev *v = vm_device_of(vm, channel, &port);
+        if (!v || !v->type->input)
+            continue;
+        vm_channel_name(vm, channel, its, sizeof its);
+        if (!name || strcmp(its, name) == 0)
+            return channel;
+    }
+    return VM_CHANNELS;
+}
+
 uint64_t vm_exits(const struct vm *vm)
 {
     uint64_t exits = 0;

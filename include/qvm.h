@@ -167,8 +167,9 @@ QVM_API enum qvm_stop qvm_run_to_exit(struct qvm_machine *m, uint64_t instructio
 QVM_API void qvm_stop(struct qvm_machine *m);
 
 /* Input for a console: bytes that the device gets from the next instruction on, as it takes them.
- * `device` NULL: the first that the configuration connects to standard input (`hostdev -`), or
- * else the first that takes any. False: there is no such device. */
+ * "DEVICE.PORT": one of its further ports. `device` NULL: the first that the configuration connects
+ * to standard input (`hostdev -`), or else the first that takes any. False: there is no such
+ * device. */
 QVM_API bool qvm_input(struct qvm_machine *m, unsigned vm, const char *device, const void *data,
                        size_t size, struct qvm_error *e);
 /* No more will come: who waits for input waits for ever, and the machine ends as a program does

@@ -5,8 +5,6 @@
 #include "qvm/host/host.h"
 #include "qvm/pull.h"
 
-#define CHANNELS (VM_VDEVS_MAX + 1) /* of a VM: its devices, semihosting */
-
 static void stop_at(struct qvm_machine *m, enum qvm_stop why)
 {
     m->stop = why;
@@ -20,12 +18,11 @@ static void stop_at(struct qvm_machine *m, enum qvm_stop why)
 static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
 {
     struct qvm_machine *m = context;
-    bool is_device = channel < m->board->vms[vm]->vdev_count;
-    size_t number = vm * CHANNELS + (is_device ? channel : VM_VDEVS_MAX);
+    size_t number = vm * VM_CHANNELS + channel;
+    char name[VM_CHANNEL_NAME];
+    vm_channel_name(m->board->vms[vm], channel, name, sizeof name);
     if (m->callbacks.output)
-        m->callbacks.output(m->callbacks.context, vm,
-                            is_device ? m->board->vms[vm]->vdevs[channel]->name : "semihosting",
-                            data, size);
+        m->callbacks.output(m->callbacks.context, vm, name, data, size);
     if (m->text.text && text_watch_saw(&m->text, number, data, size))
         stop_at(m, QVM_STOP_TEXT);
 }
@@ -155,23 +152,22 @@ void library_forget_input(struct qvm_machine *m)
 static bool is_connected(const struct vdev *v)
 {
     bool is = false;
-    for (size_t i = 0; i < v->option_count; i++)
-        is |= strcmp(v->options[i].name, "hostdev") == 0 && strcmp(v->options[i].value, "-") == 0;
+    size_t count;
+    const struct vdev_option *o = vdev_port_options(v, 0, &count);
+    for (size_t i = 0; i < count; i++)
+        is |= strcmp(o[i].name, "hostdev") == 0 && strcmp(o[i].value, "-") == 0;
     return is;
 }
 
-/* Its number, or the count of devices. */
-static size_t find_console(const struct vm *vm, const char *device)
+/* Its channel, or VM_CHANNELS. */
+static unsigned find_console(const struct vm *vm, const char *device)
 {
-    size_t found = vm->vdev_count;
-    for (size_t i = vm->vdev_count; i-- > 0;) {
-        const struct vdev *v = vm->vdevs[i];
-        bool is_better =
-            found == vm->vdev_count || is_connected(v) || !is_connected(vm->vdevs[found]);
-        if (v->type->input && (device ? strcmp(v->name, device) == 0 : is_better))
-            found = i;
-    }
-    return found;
+    if (device)
+        return vm_input_channel(vm, device);
+    for (unsigned i = 0; i < vm->vdev_count; i++)
+        if (vm->vdevs[i]->type->input && is_connected(vm->vdevs[i]))
+            return i;
+    return vm_input_channel(vm, NULL);
 }
 
 static void add_input(struct qvm_machine *m, uint16_t target, const uint8_t *data, size_t size)
@@ -195,8 +191,8 @@ bool qvm_input(struct qvm_machine *m, unsigned vm, const char *device, const voi
     if (!guard_enter(&g, m, e) || setjmp(g.back))
         return guard_failed(&g);
     struct vm *to = library_vm(m, vm, e);
-    size_t number = to ? find_console(to, device) : 0;
-    bool ok = to && (number < to->vdev_count ||
+    unsigned number = to ? find_console(to, device) : 0;
+    bool ok = to && (number < VM_CHANNELS ||
                      failure_set(e, QVM_USAGE, "VM '%s' has no console%s%s%s", to->name,
                                  device ? " '" : "", device ? device : "", device ? "'" : ""));
     if (ok)
@@ -253,7 +249,7 @@ enum qvm_stop qvm_run_to_text(struct qvm_machine *m, const char *text, uint64_t 
         return failure_set(e, QVM_USAGE, "there is no text to wait for"), QVM_STOP_ERROR;
     if (!guard_enter(&g, m, e) || setjmp(g.back))
         return guard_failed(&g), QVM_STOP_ERROR;
-    text_watch_init(&m->text, text, m->vm_count * CHANNELS);
+    text_watch_init(&m->text, text, m->vm_count * VM_CHANNELS);
     enum qvm_stop stop = run_to(m, instructions);
     text_watch_free(&m->text);
     guard_leave(&g);

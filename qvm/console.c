@@ -43,15 +43,23 @@ static void read_delay(struct console_channel *to, const struct vdev_option *o)
         to->give_up_ns = host_monotonic_ns() + seconds * 1000000000;
 }
 
-static void connect_device(struct console *c, const struct vm *vm, size_t i)
+static void connect_port(struct console *c, const struct vm *vm, const struct vdev *v,
+                         unsigned port)
 {
-    for (size_t o = 0; o < vm->vdevs[i]->option_count; o++) {
-        const struct vdev_option *option = &vm->vdevs[i]->options[o];
-        if (strcmp(option->name, "hostdev") == 0)
-            connect(c, vm->number, i, option);
-        if (strcmp(option->name, "delayed") == 0)
-            read_delay(&c->vms[vm->number].channels[i], option);
+    size_t count, channel = vdev_channel(v, port);
+    const struct vdev_option *options = vdev_port_options(v, port, &count);
+    for (size_t o = 0; o < count; o++) {
+        if (strcmp(options[o].name, "hostdev") == 0)
+            connect(c, vm->number, channel, &options[o]);
+        if (strcmp(options[o].name, "delayed") == 0)
+            read_delay(&c->vms[vm->number].channels[channel], &options[o]);
     }
+}
+
+static void connect_device(struct console *c, const struct vm *vm, const struct vdev *v)
+{
+    for (unsigned port = 0; port < v->port_count; port++)
+        connect_port(c, vm, v, port);
 }
 
 /* What a disk's `hostdev` names is its contents, and no console's. */
@@ -59,28 +67,37 @@ static void connect_devices(struct console *c, const struct vm *vm)
 {
     for (size_t i = 0; i < vm->vdev_count; i++)
         if (!vm->vdevs[i]->type->store)
-            connect_device(c, vm, i);
+            connect_device(c, vm, vm->vdevs[i]);
+}
+
+/* Without `size` its guest has no way to learn one. */
+static bool wants_window(const struct board *b, int target)
+{
+    unsigned port;
+    const struct vdev *v = vm_device_of(b->vms[target >> 8], target & 0xff, &port);
+    return v->type->resize && port == 0 && vdev_option_find(v, "size");
 }
 
 void console_init(struct console *c, const struct board *b, bool realtime)
 {
     *c = (struct console){.input_target = -1, .realtime = realtime, .vm_count = b->vm_count};
     c->vms = calloc(c->vm_count, sizeof *c->vms);
-    /* Standard input, a debugger, a network, and one for each device. */
-    c->sources = calloc(2 + HOST_NET_SOURCES_MAX + c->vm_count * VM_VDEVS_MAX, sizeof *c->sources);
+    /* Standard input, a debugger, a network, and one for each channel. */
+    c->sources = calloc(2 + HOST_NET_SOURCES_MAX + c->vm_count * VM_CHANNELS, sizeof *c->sources);
     CHECK_ROOM(c->vms && c->sources);
     for (size_t i = 0; i < c->vm_count; i++) {
         c->vms[i].name = b->vms[i]->name;
-        c->vms[i].channels[VM_VDEVS_MAX].to_stdout = true;
+        c->vms[i].channels[VM_CHANNEL_OF_CALLS].to_stdout = true;
         connect_devices(c, b->vms[i]);
     }
+    c->has_window = c->input_target >= 0 && wants_window(b, c->input_target);
 }
 
 void console_free(struct console *c)
 {
     console_close(c);
     for (size_t i = 0; i < c->vm_count; i++)
-        for (size_t k = 0; k <= VM_VDEVS_MAX; k++)
+        for (size_t k = 0; k < VM_CHANNELS; k++)
             bytes_free(&c->vms[i].channels[k].line);
     free(c->vms);
     free(c->sources);
@@ -103,18 +120,24 @@ static void print(struct console *c, const void *data, size_t size)
 }
 
 /* A console that goes nowhere looks like a guest that is dead. */
+static void warn_of_port(const struct vm *vm, const struct vdev *v, unsigned port)
+{
+    size_t count;
+    const struct vdev_option *options = vdev_port_options(v, port, &count);
+    for (size_t o = 0; o < count; o++)
+        if (strcmp(options[o].name, "hostdev") == 0)
+            return;
+    log_write(&vm->log, LOG_SEVERITY_INFO,
+              "%s%s%s at %#" PRIx64 " has no hostdev: its output is dropped", v->type->name,
+              port ? " port " : "", vdev_port_name(v, port), v->loc);
+}
+
 static void warn_of(const struct vm *vm)
 {
-    for (size_t i = 0; i < vm->vdev_count; i++) {
-        const struct vdev *v = vm->vdevs[i];
-        bool connected = !v->type->input;
-        for (size_t o = 0; o < v->option_count; o++)
-            connected |= strcmp(v->options[o].name, "hostdev") == 0;
-        if (!connected)
-            log_write(&vm->log, LOG_SEVERITY_INFO,
-                      "%s at %#" PRIx64 " has no hostdev: its output is dropped", v->type->name,
-                      v->loc);
-    }
+    for (size_t i = 0; i < vm->vdev_count; i++)
+        for (unsigned port = 0; vm->vdevs[i]->type->input && port < vm->vdevs[i]->port_count;
+             port++)
+            warn_of_port(vm, vm->vdevs[i], port);
 }
 
 /* `yes` is the name of a folder. */
@@ -137,10 +160,11 @@ void console_warn(const struct console *c, const struct board *b)
     if (c->keyboards < 2 || c->input_target < 0)
         return;
     const struct vm *vm = b->vms[c->input_target >> 8];
-    const struct vdev *v = vm->vdevs[c->input_target & 0xff];
+    unsigned port;
+    const struct vdev *v = vm_device_of(vm, c->input_target & 0xff, &port);
     log_write(&vm->log, LOG_SEVERITY_INFO,
-              "%s at %#" PRIx64 " gets what is typed: the first of %u with hostdev -",
-              v->type->name, v->loc, c->keyboards);
+              "%s%s%s at %#" PRIx64 " gets what is typed: the first of %u with hostdev -",
+              v->type->name, port ? " port " : "", vdev_port_name(v, port), v->loc, c->keyboards);
 }
 
 static bool open_channel(struct console_channel *to, struct error *e)
@@ -158,7 +182,7 @@ static bool open_channel(struct console_channel *to, struct error *e)
 bool console_connect(struct console *c, struct error *e)
 {
     for (size_t i = 0; i < c->vm_count; i++)
-        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+        for (size_t k = 0; k < VM_CHANNELS; k++) {
             struct console_channel *to = &c->vms[i].channels[k];
             struct error cause = {0};
             c->files_open += to->in_path != NULL;
@@ -213,7 +237,7 @@ static void close_output(struct console *c, struct console_channel *channel)
 void console_close(struct console *c)
 {
     for (size_t i = 0; i < c->vm_count; i++)
-        for (size_t k = 0; k <= VM_VDEVS_MAX; k++) {
+        for (size_t k = 0; k < VM_CHANNELS; k++) {
             struct console_channel *channel = &c->vms[i].channels[k];
             if (channel->line.size) {
                 bytes_put(&channel->line, "\n", 1);
@@ -243,8 +267,7 @@ static void print_lines(struct console *c, const struct console_vm *vm,
 
 void console_output(struct console *c, unsigned vm, unsigned channel, const void *data, size_t size)
 {
-    struct console_channel *to =
-        &c->vms[vm].channels[channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX];
+    struct console_channel *to = &c->vms[vm].channels[channel];
     if (to->to_stdout && c->vm_count > 1)
         print_lines(c, &c->vms[vm], to, data, size);
     else if (to->to_stdout)
@@ -316,6 +339,20 @@ static bool take_input(struct console *c, struct push *p)
     return p->size != 0;
 }
 
+/* The terminal's size, first of all and whenever it has changed. */
+static bool take_window(struct console *c, struct push *p)
+{
+    uint16_t columns, rows;
+    if (!c->interactive || !c->has_window || !host_console_resized(&columns, &rows))
+        return false;
+    store_le(c->offered, columns, 2);
+    store_le(c->offered + 2, rows, 2);
+    p->kind = PUSH_RESIZE;
+    p->target = (uint16_t)c->input_target;
+    p->size = PUSH_RESIZE_SIZE;
+    return true;
+}
+
 static void read_input(struct console *c)
 {
     if (!c->input_ended && !c->input_size)
@@ -329,7 +366,7 @@ static void retry_delayed(struct console *c)
         return;
     c->retry_ns = now + RETRY_NS;
     for (size_t i = 0; i < c->vm_count; i++)
-        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+        for (size_t k = 0; k < VM_CHANNELS; k++) {
             struct console_channel *to = &c->vms[i].channels[k];
             struct error e = {0};
             if (!to->delayed || open_channel(to, &e) || now < to->give_up_ns)
@@ -347,7 +384,7 @@ static bool poll_files(struct console *c, struct push *p)
     if (!c->files_open)
         return false;
     for (size_t i = 0; i < c->vm_count; i++)
-        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+        for (size_t k = 0; k < VM_CHANNELS; k++) {
             struct console_channel *to = &c->vms[i].channels[k];
             bool ended = false;
             if (!to->in)
@@ -368,7 +405,7 @@ bool console_poll(struct console *c, struct push *p)
     host_flush();
     retry_delayed(c);
     p->data = c->offered;
-    if (signal_push(p))
+    if (signal_push(p) || take_window(c, p))
         return true;
     read_input(c);
     return take_input(c, p) || poll_files(c, p);
@@ -386,7 +423,7 @@ static size_t collect_sources(struct console *c, bool *retry)
     if (c->net)
         count += host_net_sources(c->net, c->sources + count);
     for (size_t i = 0; c->files_open && i < c->vm_count; i++)
-        for (size_t k = 0; k < VM_VDEVS_MAX; k++) {
+        for (size_t k = 0; k < VM_CHANNELS; k++) {
             const struct console_channel *from = &c->vms[i].channels[k];
             if (from->in)
                 c->sources[count++] = host_input_source(from->in);

@@ -26,8 +26,8 @@ struct console_channel {
 };
 
 struct console_vm {
-    const char *name;                                  /* borrowed from the board */
-    struct console_channel channels[VM_VDEVS_MAX + 1]; /* the last: semihosting */
+    const char *name; /* borrowed from the board */
+    struct console_channel channels[VM_CHANNELS];
 };
 
 struct console {
@@ -36,6 +36,7 @@ struct console {
     struct bytes *printed; /* instead of standard output; NULL: no */
     unsigned keyboards;    /* devices that asked for standard input */
     int input_target;      /* VM << 8 | channel that standard input feeds; -1: none */
+    bool has_window;       /* and its device wants to know how large the terminal is */
     bool live, interactive, realtime;
     const struct host_link *debugger; /* who may want an end of a wait, too; NULL: nobody */
     struct host_net *net;             /* the same of a network; borrowed */

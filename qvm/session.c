@@ -29,8 +29,7 @@
 #include "qvm/trust.h"
 #include "qvm/verdict.h"
 
-#define CHANNELS       (VM_VDEVS_MAX + 1) /* of a VM: its devices, semihosting */
-#define EXIT_LOG_PIECE ((size_t)1 << 18)  /* bytes of guest exits that are worth a chunk */
+#define EXIT_LOG_PIECE ((size_t)1 << 18) /* bytes of guest exits that are worth a chunk */
 
 struct session {
     const struct session_options *options;
@@ -315,7 +314,7 @@ static bool poll_host(void *context, struct push *p)
 static void on_output(void *context, unsigned vm, unsigned channel, const void *data, size_t size)
 {
     struct session *s = context;
-    size_t number = vm * CHANNELS + (channel < VM_VDEVS_MAX ? channel : VM_VDEVS_MAX);
+    size_t number = vm * VM_CHANNELS + channel;
     if (s->save_text.text && !s->saved && text_watch_saw(&s->save_text, number, data, size))
         s->board->snapshot_wanted = s->board->save_wanted = true;
     if (watch_of(s))
@@ -511,7 +510,7 @@ static bool assemble(struct session *s, struct error *e)
     s->board->where.exit_status = STATUS_STARTED;
     console_init(&s->console, s->board, s->options->realtime);
     if (s->options->save_text)
-        text_watch_init(&s->save_text, s->options->save_text, s->vm_count * CHANNELS);
+        text_watch_init(&s->save_text, s->options->save_text, s->vm_count * VM_CHANNELS);
     if (s->options->trial)
         console_detach(&s->console, &s->options->trial->printed);
     return true;

@@ -3,6 +3,7 @@
 #   linux-arm64/Image            the kernel of linux-image-arm64
 #   linux-arm64/initramfs.cpio   busybox-static with tests/guest/linux/init
 #   linux-arm64/virtio.cpio      busybox-static with tests/guest/linux/init-virtio and modules
+#   linux-arm64/console.cpio     the same with tests/guest/linux/init-console
 #   linux-arm64/disk.cpio        the same with tests/guest/linux/init-disk
 #   linux-arm64/net.cpio         the same with tests/guest/linux/init-net
 #   linux-arm64/smmu.cpio        the same with tests/guest/linux/init-smmu
@@ -24,9 +25,10 @@ cache="$QVM_CACHE/guests/$suite-arm64"
 out=build/guests
 log=build/logs/guests.log
 # Initramfs by name: its first program, and its modules in the order in which they are loaded.
-declare -A inits=([virtio]=init-virtio [disk]=init-disk [net]=init-net [smmu]=init-smmu)
+declare -A inits=([virtio]=init-virtio [console]=init-console [disk]=init-disk [net]=init-net [smmu]=init-smmu)
 declare -A modules=(
     [virtio]="virtio_mmio virtio_console virtio-rng sp805_wdt"
+    [console]="virtio_mmio virtio_console"
     [disk]="virtio_mmio virtio_blk crc16 mbcache jbd2 crc32c_generic ext4"
     [net]="virtio_mmio failover net_failover virtio_net"
     [smmu]="virtio_mmio virtio-rng virtio_blk failover net_failover virtio_net"

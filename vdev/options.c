@@ -22,6 +22,42 @@ const struct vdev_option *vdev_option_find(const struct vdev *v, const char *nam
     return NULL;
 }
 
+static bool begins_port(const struct vdev_option *o)
+{
+    return strcmp(o->name, VDEV_PORT_OPTION) == 0;
+}
+
+/* Where the options of a port begin, behind its own; of the one behind the last, their count. */
+static size_t find_port(const struct vdev *v, unsigned port)
+{
+    size_t i = 0;
+    while (port && i < v->option_count)
+        port -= begins_port(&v->options[i++]);
+    return i;
+}
+
+unsigned vdev_port_count(const struct vdev *v)
+{
+    unsigned count = 1;
+    for (size_t i = 0; i < v->option_count; i++)
+        count += begins_port(&v->options[i]);
+    return count;
+}
+
+const struct vdev_option *vdev_port_options(const struct vdev *v, unsigned port, size_t *count)
+{
+    size_t from = find_port(v, port), end = from;
+    while (end < v->option_count && !begins_port(&v->options[end]))
+        end++;
+    *count = end - from;
+    return v->options + from;
+}
+
+const char *vdev_port_name(const struct vdev *v, unsigned port)
+{
+    return port ? v->options[find_port(v, port) - 1].value : "";
+}
+
 bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value)
 {
     uint64_t parsed;
@@ -52,13 +88,14 @@ bool vdev_option_address(const struct vdev *v, const char *name, uint64_t *value
 
 bool vdev_check_delayed(const struct vdev *v, struct error *e)
 {
-    const struct vdev_option *o = vdev_option_find(v, "delayed");
     uint64_t seconds;
-    if (!o || strcmp(o->value, "forever") == 0 ||
-        vdev_number(o->value, strlen(o->value), 10, &seconds))
-        return true;
-    return error_at(e, o->file, o->line, "vdev %s: delayed %s is neither seconds nor forever",
-                    v->type->name, o->value);
+    for (const struct vdev_option *o = v->options; o < v->options + v->option_count; o++)
+        if (strcmp(o->name, "delayed") == 0 && strcmp(o->value, "forever") != 0 &&
+            !vdev_number(o->value, strlen(o->value), 10, &seconds))
+            return error_at(e, o->file, o->line,
+                            "vdev %s: delayed %s is neither seconds nor forever", v->type->name,
+                            o->value);
+    return true;
 }
 
 void vdev_describe_reg(const struct describer *d, const struct vdev_region *regions, size_t count)

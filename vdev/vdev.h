@@ -69,7 +69,8 @@ struct vdev_env {
     unsigned vcpu_count;
     uint32_t quirks;       /* of an older machine (emu/machine.h) */
     uint64_t wall_clock_s; /* seconds since 1970 at tick 0, from the journal */
-    /* Output goes to sinks, it is not an input. `channel` is the device's number in the VM. */
+    /* Output goes to sinks, it is not an input. `channel` is the device's number in the VM, or
+     * that of one of its further ports (vdev_channel). */
     void (*output)(void *context, unsigned channel, const void *data, size_t size);
     void (*send_frame)(void *context, unsigned channel, const struct vdev_frame *frame);
     /* Is there somebody, or a switch, at the other end of its network link? Never changes. */
@@ -143,6 +144,11 @@ struct vdev_option_type {
         NULL, NULL, NULL, NULL, false, false                                                       \
     }
 
+/* A port is one end of a line for bytes: where a device's `hostdev` leads. Most devices have one,
+ * by the number 0. Each option `port NAME` begins one more, and what stands behind it in the
+ * configuration is that port's. */
+#define VDEV_PORT_OPTION "port"
+
 /* A register of 4 bytes and its manual's name, or so many of them in a row, numbered from 0. Tables
  * end with VDEV_REGISTERS_END. */
 struct vdev_register {
@@ -166,11 +172,20 @@ struct stream_question {
     struct json *json;
 };
 
+/* A part of a device's state that not every device of its type has. */
+struct vdev_part {
+    void *object;
+    const struct field *fields; /* NULL: there is no such part */
+};
+
 struct vdev_type {
     const char *name;
     const char *summary; /* one line, for the device table */
     size_t size;         /* of the device struct */
     const struct field *fields;
+    /* State beyond that, as the device's options want it: its parts, numbered from 0. The same ones
+     * as long as the device lives. NULL: there is no more. */
+    struct vdev_part (*part)(struct vdev *v, unsigned number);
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
     bool masters; /* reads and writes memory itself: `dma` is its port */
@@ -200,15 +215,18 @@ struct vdev_type {
      * May be NULL, and give NULL. */
     const struct vdev_register *(*registers)(const struct vdev *v, unsigned region,
                                              uint64_t *offset);
-    /* Bytes arriving from the host for this device (console input). May be NULL. Returns how many
-     * it took. */
-    size_t (*input)(struct vdev *v, const uint8_t *data, size_t size);
+    /* Bytes arriving from the host for a port of this device (console input). May be NULL. Returns
+     * how many it took. */
+    size_t (*input)(struct vdev *v, unsigned port, const uint8_t *data, size_t size);
     /* One whole frame, from the host or another guest, for devices without `input`. Work is left
      * in it only as `does_work` allows. False: the device has no room, has taken nothing of it, and
      * is offered it again. May be NULL. */
     bool (*frame)(struct vdev *v, const struct vdev_frame *frame);
     /* Would its driver do this now? NULL: never. */
     bool (*does_work)(const struct vdev *v, const struct frame_work *work);
+    /* The window that shows its console has another size now, in characters. NULL: its guest cannot
+     * know. */
+    void (*resize)(struct vdev *v, uint16_t columns, uint16_t rows);
     /* A BREAK on the serial line. NULL: there is no such line. */
     void (*line_break)(struct vdev *v);
     void (*describe)(struct vdev *v, const struct describer *d);
@@ -241,8 +259,10 @@ struct vdev {
     const struct vdev_type *type;
     const struct vdev_env *env;
     char name[64];
-    unsigned channel; /* number of the device in the VM */
-    uint64_t loc;     /* resolved location */
+    unsigned channel;       /* number of the device in the VM, and its first port's */
+    unsigned more_channels; /* that of the second port; the others' follow */
+    unsigned port_count;    /* 1 or more: its options say */
+    uint64_t loc;           /* resolved location */
     const struct vdev_option *options;
     size_t option_count;
     struct wire irq; /* wired by the assembly; `irq_line` is the PIC's line number */
@@ -272,6 +292,19 @@ const struct vdev_option_type *vdev_option_type_find(const struct vdev_type *typ
 /* The last option of that name, or NULL. */
 const struct vdev_option *vdev_option_find(const struct vdev *v, const char *name);
 
+/* How many ports its options give a device; the options of one of them; its name, "" of the first;
+ * and its number in the VM. */
+unsigned vdev_port_count(const struct vdev *v);
+const struct vdev_option *vdev_port_options(const struct vdev *v, unsigned port, size_t *count);
+const char *vdev_port_name(const struct vdev *v, unsigned port);
+static inline unsigned vdev_channel(const struct vdev *v, unsigned port)
+{
+    return port ? v->more_channels + port - 1 : v->channel;
+}
+/* Goes through all state of a device: its fields and its parts. */
+struct state;
+void vdev_visit(struct vdev *v, struct state *s);
+
 /* A number as the configuration language writes it: digits in `base` (16 for addresses, 10 for
  * everything else) unless 0x, 0d or a multiplier K, M, G says otherwise. False: not a number. */
 bool vdev_number(const char *text, size_t length, unsigned base, uint64_t *value);
@@ -281,7 +314,7 @@ bool vdev_option_number(const struct vdev *v, const char *name, unsigned base, u
 /* The same for a guest-physical address, which has 48 bits. */
 bool vdev_option_address(const struct vdev *v, const char *name, uint64_t *value, struct error *e);
 
-/* `delayed SEC|forever`, of devices with a `hostdev`: is it one of both? */
+/* `delayed SEC|forever`, of devices with a `hostdev`: is each of them one of both? */
 bool vdev_check_delayed(const struct vdev *v, struct error *e);
 
 /* "UARTDR", or "register offset 0x4c" if it has no name. */

@@ -20,15 +20,14 @@
 #include "hv/hv_internal.h"
 #include "hv/exitlog/exit_log.h"
 
-#define CONSOLE_CHANNEL 255
-#define HANDLES         16
-#define NAME_ROOM       256 /* with its NUL */
-#define PIECE           4096
-#define FILE_MAX        ((uint64_t)64 << 20)
-#define OPEN_MAX        ((uint64_t)256 << 20) /* all open files: they are part of every snapshot */
-#define TRANSFER_MAX    FILE_MAX
-#define STRING_MAX      ((uint64_t)1 << 20) /* SYS_WRITE0 */
-#define FIELDS_MAX      3
+#define HANDLES      16
+#define NAME_ROOM    256 /* with its NUL */
+#define PIECE        4096
+#define FILE_MAX     ((uint64_t)64 << 20)
+#define OPEN_MAX     ((uint64_t)256 << 20) /* all open files: they are part of every snapshot */
+#define TRANSFER_MAX FILE_MAX
+#define STRING_MAX   ((uint64_t)1 << 20) /* SYS_WRITE0 */
+#define FIELDS_MAX   3
 
 enum operation {
     SEMIHOSTING_OPEN = 0x01,
@@ -144,7 +143,7 @@ static struct vtime now(const struct call *c)
 static void print(const struct call *c, const void *data, size_t size)
 {
     if (size)
-        vm_output(c->vm, CONSOLE_CHANNEL, data, size);
+        vm_output(c->vm, VM_CHANNEL_OF_CALLS, data, size);
 }
 
 /* Handles: 1 to HANDLES, as 0 is never one. ------------------------------------------------------

@@ -6,17 +6,25 @@
 /* VMs ---------------------------------------------------------------------------------------------
  */
 
-static void visit_device(struct vm *vm, size_t i, struct state *s)
+static void visit_pending(struct state *s, const struct vdev_type *type, struct pending_input *p)
 {
-    const struct vdev_type *type = vm->vdevs[i]->type;
-    struct pending_input *p = &vm->pending[i];
     size_t most = type->frame ? PENDING_FRAMES_MAX : type->input ? PENDING_INPUT_MAX : 0;
-    state_part(s, "vm %s, vdev %s", vm->name, vm->vdevs[i]->name);
-    state_fields(s, type->fields, vm->vdevs[i]);
     p->size = state_count(s, "bytes of input that wait", p->size, 8, most);
     state_bytes(s, "input that waits", p->data, p->size);
     if (state_restores(s) && type->frame && p->size && !frames_are_good(p->data, p->size))
         state_refuse(s, "input that waits");
+}
+
+static void visit_device(struct vm *vm, size_t i, struct state *s)
+{
+    struct vdev *v = vm->vdevs[i];
+    state_part(s, "vm %s, vdev %s", vm->name, v->name);
+    vdev_visit(v, s);
+    visit_pending(s, v->type, &vm->pending[i]);
+    for (unsigned port = 1; port < v->port_count; port++) {
+        state_part(s, "vm %s, vdev %s, port %s", vm->name, v->name, vdev_port_name(v, port));
+        visit_pending(s, v->type, &vm->pending[vdev_channel(v, port)]);
+    }
 }
 
 /* The digest of all output so far, before its end. */

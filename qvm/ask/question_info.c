@@ -168,7 +168,7 @@ static void put_pushes(const struct info *i)
     struct push p = {.tick = 0};
     while (journal_next_push(&pushes, &p)) {
         text_put(i->out, "pushed at tick %" PRIu64 ": %s", p.tick, journal_push_name(p.kind));
-        if (p.kind == PUSH_CONSOLE || p.kind == PUSH_FRAME)
+        if (p.kind == PUSH_CONSOLE || p.kind == PUSH_FRAME || p.kind == PUSH_RESIZE)
             text_put(i->out, ", %" PRIu32 " %s for device %u of VM %u", p.size,
                      text_plural(p.size, "byte", "bytes"), p.target & 0xffu, p.target >> 8);
         text_put(i->out, "\n");

@@ -109,6 +109,9 @@ bool host_console_open(void); /* true: interactive */
 void host_console_close(void);
 /* As host_input_read. */
 size_t host_console_read(void *to, size_t size, bool *ended);
+/* True, with its size in characters: the interactive terminal's is another one than this said
+ * before, or it is asked for the first time. A change ends a wait. */
+bool host_console_resized(uint16_t *columns, uint16_t *rows);
 
 /* A debugger's connection: one TCP client, or whoever started this program and talks to it through
  * standard input and output. */

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -830,6 +831,40 @@ void host_link_close(struct host_link *l)
     free(l);
 }
 
+/* The window
+ * ---------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t window_has_changed = 1;
+
+static void end_wait(void)
+{
+    int before = errno;
+    ssize_t ignored = write(signal_pipe[1], "", 1);
+    (void)ignored;
+    errno = before;
+}
+
+static void on_window(int number)
+{
+    (void)number;
+    window_has_changed = 1;
+    end_wait();
+}
+
+/* A terminal that does not know says 0. */
+bool host_console_resized(uint16_t *columns, uint16_t *rows)
+{
+    struct winsize size;
+    if (!window_has_changed)
+        return false;
+    window_has_changed = 0;
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0 || !size.ws_col || !size.ws_row)
+        return false;
+    *columns = size.ws_col;
+    *rows = size.ws_row;
+    return true;
+}
+
 /* Signals
  * ------------------------------------------------------------------------------------------- */
 
@@ -848,10 +883,7 @@ static void on_signal(int number)
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         if (signals[i].number == number)
             arrived[signals[i].meaning]++;
-    int before = errno;
-    ssize_t ignored = write(signal_pipe[1], "", 1);
-    (void)ignored;
-    errno = before;
+    end_wait();
 }
 
 /* A page of a host_view that its file no longer has: somebody cut it short. */
@@ -896,6 +928,8 @@ void host_catch_signals(void)
     action.sa_handler = on_signal;
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i].number, &action, NULL);
+    action.sa_handler = on_window;
+    sigaction(SIGWINCH, &action, NULL);
     action.sa_handler = SIG_IGN; /* nobody reads the output any more: it is lost, the run goes on */
     sigaction(SIGPIPE, &action, NULL);
 }

@@ -285,6 +285,20 @@ bool host_console_open(void)
     return console.raw;
 }
 
+/* Nothing says that it has changed: it is looked at each time. */
+bool host_console_resized(uint16_t *columns, uint16_t *rows)
+{
+    static SMALL_RECT last;
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    if (!GetConsoleScreenBufferInfo(windows_standard(1), &info) ||
+        memcmp(&info.srWindow, &last, sizeof last) == 0)
+        return false;
+    last = info.srWindow;
+    *columns = (uint16_t)(last.Right - last.Left + 1);
+    *rows = (uint16_t)(last.Bottom - last.Top + 1);
+    return true;
+}
+
 size_t host_console_read(void *to, size_t size, bool *ended)
 {
     return feed_read(keyboard_feed(), to, size, ended);

@@ -250,16 +250,21 @@ static bool parse_limit(struct test_parser *p, const struct word *statement)
 /* Expectations ----------------------------------------------------------------------------------
  */
 
-/* `of VM`. */
+/* `of VM`, `to DEVICE`: that word and a name, or nothing. */
+static bool take_name(struct test_parser *p, const char *word, const char *what, const char **text)
+{
+    struct word first, name;
+    if (!take(p, word, &first))
+        return true;
+    if (!want(p, &first, what, &name))
+        return false;
+    *text = name.text;
+    return true;
+}
+
 static bool take_vm(struct test_parser *p, const char **vm)
 {
-    struct word of, name;
-    if (!take(p, "of", &of))
-        return true;
-    if (!want(p, &of, "the name of a VM", &name))
-        return false;
-    *vm = name.text;
-    return true;
+    return take_name(p, "of", "the name of a VM", vm);
 }
 
 static bool expect_console(struct test_parser *p, const struct word *what,
@@ -434,7 +439,7 @@ static bool parse_send(struct test_parser *p, const struct word *statement)
     struct word text, after;
     if (!want(p, statement, "a text", &text) || !unescape(p, &text, &input) ||
         (take(p, "after", &after) && !want_pattern(p, &after, &input.after)) ||
-        !take_vm(p, &input.vm))
+        !take_vm(p, &input.vm) || !take_name(p, "to", "the name of a device", &input.to))
         return false;
     if (!input.size)
         return fail(p, &text, "there is nothing to send");

@@ -59,7 +59,7 @@ struct test_input {
     const char *text;
     size_t size;
     const struct pattern *after; /* that was printed, behind the one before; NULL: at once */
-    const char *vm;
+    const char *vm, *to;         /* NULL: the only one; the first device that takes any */
 };
 
 /* The test once for each of the values. */

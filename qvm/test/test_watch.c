@@ -29,7 +29,8 @@ void test_watch_begin(struct test_watch *w, const struct test *test)
     w->is_met = calloc(room, sizeof *w->is_met);
     w->vms = calloc(room, sizeof *w->vms);
     w->input_vms = calloc(test->input_count + 1, sizeof *w->input_vms);
-    CHECK_ROOM(w->searches && w->is_met && w->vms && w->input_vms);
+    w->input_channels = calloc(test->input_count + 1, sizeof *w->input_channels);
+    CHECK_ROOM(w->searches && w->is_met && w->vms && w->input_vms && w->input_channels);
     for (size_t i = 0; i < test->expectation_count; i++)
         if (test->expectations[i].pattern)
             pattern_search_begin(&w->searches[i], test->expectations[i].pattern);
@@ -46,6 +47,7 @@ void test_watch_free(struct test_watch *w)
     free(w->is_met);
     free(w->vms);
     free(w->input_vms);
+    free(w->input_channels);
 }
 
 /* Where it is --------------------------------------------------------------------------------- */
@@ -139,6 +141,19 @@ static bool find_vm(const struct test_watch *w, const char *name, struct place p
                     b->vms[0]->name);
 }
 
+static bool find_input(struct test_watch *w, size_t i, struct error *e)
+{
+    const struct test_input *input = &w->test->inputs[i];
+    if (!find_vm(w, input->vm, input->place, &w->input_vms[i], e))
+        return false;
+    const struct vm *vm = w->board->vms[w->input_vms[i]];
+    w->input_channels[i] = vm_input_channel(vm, input->to);
+    if (w->input_channels[i] < VM_CHANNELS || !input->to)
+        return true;
+    return error_at(e, input->place.file, input->place.line,
+                    "VM '%s' has no device or port '%.160s' that takes input", vm->name, input->to);
+}
+
 static bool is_of_a_vm(const struct test_expectation *x)
 {
     return x->kind == EXPECT_CONSOLE || x->kind == EXPECT_NOT || x->kind == EXPECT_EXIT ||
@@ -156,7 +171,7 @@ static bool started(void *context, struct board *b, struct error *e)
             !find_vm(w, t->expectations[i].vm, t->expectations[i].place, &w->vms[i], e))
             return false;
     for (size_t i = 0; i < t->input_count; i++)
-        if (!find_vm(w, t->inputs[i].vm, t->inputs[i].place, &w->input_vms[i], e))
+        if (!find_input(w, i, e))
             return false;
     uint64_t limit = tick_of(w, t->limit_ns);
     if (limit < b->options.limit_ticks)
@@ -246,22 +261,13 @@ static uint64_t next_input(void *context)
     return late < w->due_tick ? late : w->due_tick;
 }
 
-/* The first device that takes any. */
-static unsigned input_channel(const struct vm *vm)
-{
-    for (unsigned i = 0; i < vm->vdev_count; i++)
-        if (vm->vdevs[i]->type->input)
-            return i;
-    return 0;
-}
-
 static void send_bytes(struct test_watch *w, struct push *p)
 {
     const struct test_input *input = &w->test->inputs[w->sent];
     const struct vm *vm = w->board->vms[w->input_vms[w->sent]];
     size_t left = input->size - w->sent_bytes;
     p->kind = PUSH_CONSOLE;
-    p->target = (uint16_t)(vm->number << 8 | input_channel(vm));
+    p->target = (uint16_t)(vm->number << 8 | (w->input_channels[w->sent] & 0xff));
     p->data = (const uint8_t *)input->text + w->sent_bytes;
     p->size = left < PUSH_BYTES_MAX ? (uint32_t)left : PUSH_BYTES_MAX;
     w->sent_bytes += p->size;

@@ -24,6 +24,7 @@ struct test_watch {
     struct pattern_search *searches;     /* owned: one an expectation */
     bool *is_met;                        /* owned: of each EXPECT_CONSOLE */
     unsigned *vms, *input_vms;           /* owned: of each expectation and input, its VM's number */
+    unsigned *input_channels;            /* owned: of each input */
     size_t expected;                     /* which EXPECT_CONSOLE is looked for; or all are met */
     bool is_in_line[BOARD_VMS_MAX];      /* it has printed the start of a line */
     size_t awaited;                      /* inputs before this one can be sent */

@@ -15,20 +15,34 @@
 
 #define RAM       0x40000000u
 #define FILE_SIZE 0x40123u
-enum { PAGES = 16, AREAS = 4, REGISTERS = 0x200 };
+enum { PAGES = 16, AREAS = 6, REGISTERS = 0x200 };
 /* Translations that one step of the driver may cost. The longest is 256 requests to a disk of 4096
  * descriptors each, all of them buffers of a page or less. */
 enum { STEP_MAX = 4 << 20 };
 #define RAM_SIZE ((size_t)PAGES * PAGE_SIZE)
 
-static const char *const types[] = {"virtio-console", "virtio-entropy", "virtio-blk", "virtio-net"};
-#define TYPES (sizeof types / sizeof types[0])
+/* The last one has a queue of control, and more ports. */
+enum { OPTIONS = 3 };
+static const struct subject {
+    const char *type;
+    struct vdev_option options[OPTIONS];
+    size_t option_count;
+} subjects[] = {
+    {"virtio-console", {{0}}, 0},
+    {"virtio-entropy", {{0}}, 0},
+    {"virtio-blk", {{"hostdev", "disk", "fuzz", 1}}, 1},
+    {"virtio-net", {{0}}, 0},
+    {"virtio-console",
+     {{"port", "a", "fuzz", 1}, {"port", "b", "fuzz", 2}, {"size", "80x24", "fuzz", 3}},
+     OPTIONS},
+};
+#define SUBJECTS (sizeof subjects / sizeof subjects[0])
 
 static struct world {
     struct vtime vtime;
     struct event_queue events;
     struct vdev_env env;
-    struct vdev_option option;
+    const struct subject *subject;
     struct vdev *v;
     uint8_t ram[RAM_SIZE];
     bool refused[PAGES];
@@ -57,7 +71,8 @@ static void on_wire(void *context, unsigned line, bool level)
 
 static void on_output(void *context, unsigned channel, const void *data, size_t size)
 {
-    (void)context, (void)channel;
+    (void)context;
+    note(channel);
     note(hash_fast(data, size).low);
 }
 
@@ -152,8 +167,9 @@ static void on_write(const struct dma_port *p, uint64_t place, uint64_t size)
 /* The device -------------------------------------------------------------------------------------
  */
 
-static void make_device(const struct vdev_type *type)
+static void make_device(void)
 {
+    const struct vdev_type *type = vdev_type_find(w.subject->type);
     struct error e = {0};
     struct vdev *v = calloc(1, type->size);
     CHECK(v);
@@ -168,10 +184,10 @@ static void make_device(const struct vdev_type *type)
                                .before_write = on_write,
                                .generation = &w.generation,
                                .substream = DMA_NO_SUBSTREAM};
+    v->more_channels = 64;
+    v->options = w.subject->options;
+    v->option_count = w.subject->option_count;
     if (type->store) {
-        w.option = (struct vdev_option){"hostdev", "disk", "fuzz", 1};
-        v->options = &w.option;
-        v->option_count = 1;
         CHECK(type->store(v, &v->store.size, &e));
         v->store.at = on_store;
     }
@@ -185,9 +201,10 @@ static void free_device(void)
     free(w.v);
 }
 
-static void begin(const struct vdev_type *type)
+static void begin(const struct subject *subject)
 {
     memset(&w, 0, sizeof w);
+    w.subject = subject;
     w.vtime.rate_hz = 1000000000;
     w.env = (struct vdev_env){.vtime = &w.vtime,
                               .events = &w.events,
@@ -200,8 +217,8 @@ static void begin(const struct vdev_type *type)
                               .entropy = on_entropy,
                               .open_file = on_open,
                               .read_file = on_read};
-    make_device(type);
-    if (type->store) {
+    make_device();
+    if (w.v->type->store) {
         w.store = calloc(1, w.v->store.size);
         CHECK(w.store);
     }
@@ -214,16 +231,16 @@ static void exchange(void)
     struct bytes saved = {0}, again = {0};
     uint64_t sum = w.sum;
     struct state s = state_saving(&saved);
-    state_fields(&s, type->fields, w.v);
+    vdev_visit(w.v, &s);
     free_device();
-    make_device(type);
+    make_device();
     struct reader in = reader_of(saved.data, saved.size);
     s = state_restoring(&in);
-    state_fields(&s, type->fields, w.v);
+    vdev_visit(w.v, &s);
     CHECK(state_is_good(&s));
     type->restored(w.v);
     s = state_saving(&again);
-    state_fields(&s, type->fields, w.v);
+    vdev_visit(w.v, &s);
     CHECK(again.size == saved.size && memcmp(again.data, saved.data, saved.size) == 0);
     bytes_free(&saved);
     bytes_free(&again);
@@ -260,7 +277,16 @@ static void set_register(uint64_t offset, uint64_t value)
     access_register(offset, 4, true, value);
 }
 
-/* 3.1.1, and two to four queues whose areas are in a page each. */
+/* Of a console, that it has ports and a window. */
+static uint64_t of_console(void)
+{
+    struct bus_access a = {.offset = 0x10, .size = 4};
+    set_register(0x14, 0);
+    w.v->type->access(w.v, 0, &a);
+    return w.v->type->input ? a.value & 3 : 0;
+}
+
+/* 3.1.1, and as many queues as there are, whose areas are in a page each. */
 static void drive(void)
 {
     unsigned size = 1u << take(1) % 9;
@@ -268,7 +294,8 @@ static void drive(void)
     w.is_packed = wanted & 1;
     features |= (wanted & 1 ? VIRTIO_F_RING_PACKED : 0) |
                 (wanted & 2 ? VIRTIO_F_INDIRECT_DESC : 0) | (wanted & 4 ? VIRTIO_F_EVENT_IDX : 0) |
-                (wanted & 8 ? VIRTIO_F_RING_RESET : 0) | (wanted & 16 ? take(4) : 0);
+                (wanted & 8 ? VIRTIO_F_RING_RESET : 0) | (wanted & 16 ? take(4) : 0) |
+                (wanted & 32 ? of_console() : 0);
     set_register(0x70, 0);
     set_register(0x70, 3);
     for (unsigned half = 0; half < 2; half++) {
@@ -334,8 +361,10 @@ static void arrive(void)
     static uint8_t data[2000];
     const struct vdev_type *type = w.v->type;
     size_t size = 1 + take(2) % sizeof data;
+    if (type->resize && size % 8 == 0)
+        type->resize(w.v, (uint16_t)size, (uint16_t)(size >> 1));
     if (type->input)
-        note(type->input(w.v, data, size));
+        note(type->input(w.v, (unsigned)size % w.v->port_count, data, size));
     if (type->frame)
         note(type->frame(w.v, &(struct vdev_frame){.data = data, .size = size}));
 }
@@ -416,7 +445,7 @@ static uint64_t run(const uint8_t *data, size_t size, bool exchanges)
 {
     input = data;
     left = size;
-    begin(vdev_type_find(types[take(1) % TYPES]));
+    begin(&subjects[take(1) % SUBJECTS]);
     while (left)
         one_step(exchanges);
     on_output(NULL, 0, w.ram, sizeof w.ram);
@@ -434,16 +463,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
+/* Where the chains of a seed lead to: messages that open each port of a console. */
+static void put_messages(struct bytes *out)
+{
+    static const uint8_t events[] = {0, 3, 6, 3, 6, 6};
+    for (unsigned i = 0; i < sizeof events; i++) {
+        bytes_put_int(out, 1, 2); /* change memory */
+        bytes_put_int(out, 0x8000 + 0x100 * i, 2);
+        bytes_put_int(out, 8, 1);
+        bytes_put_int(out, i / 2, 4);
+        bytes_put_int(out, events[i], 2);
+        bytes_put_int(out, 1, 2);
+    }
+}
+
 /* Of each device a driver of each format, which gives it some chains of some buffers. */
 bool fuzz_seed(unsigned number, struct bytes *out)
 {
-    if (number >= 2 * TYPES)
+    if (number >= 2 * SUBJECTS)
         return false;
     bytes_put_int(out, number / 2, 1);
     bytes_put_int(out, 0x00, 2); /* drive */
     bytes_put_int(out, 4, 1);
-    bytes_put_int(out, 6 | (number & 1), 1);
-    for (unsigned queue = 0; queue < 3; queue++) {
+    bytes_put_int(out, 6 | 32 | (number & 1), 1);
+    for (unsigned queue = 0; queue < AREAS; queue++) {
+        put_messages(out);
         for (unsigned i = 0; i < 6; i++) {
             unsigned flags = i % 2 ? 2 : 1;
             bytes_put_int(out, 9 | flags << 4, 1);

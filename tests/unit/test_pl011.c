@@ -33,7 +33,7 @@ static void close_uart(void)
 
 static size_t push(const char *s)
 {
-    return w.v->type->input(w.v, (const uint8_t *)s, strlen(s));
+    return w.v->type->input(w.v, 0, (const uint8_t *)s, strlen(s));
 }
 
 START_TEST(after_reset)
@@ -153,7 +153,7 @@ START_TEST(characters_come_in_order)
     for (unsigned round = 0; round < 20; round++) {
         for (unsigned i = 0; i < 13; i++) {
             uint8_t c = (uint8_t)(round * 13 + i);
-            ck_assert_uint_eq(w.v->type->input(w.v, &c, 1), 1);
+            ck_assert_uint_eq(w.v->type->input(w.v, 0, &c, 1), 1);
         }
         for (unsigned i = 0; i < 13; i++)
             ck_assert_uint_eq(get(&w, DR), next++ & 0xff);

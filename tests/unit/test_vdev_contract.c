@@ -13,6 +13,8 @@ static const struct subject variants[] = {
     {"gic", 1, {"version", "2", NULL}},
     {"gic", 8, {"version", "2", NULL}},
     {"gic", 8, {"version", "3", NULL}},
+    {"virtio-console", 1, {"port", "log", NULL}},
+    {"virtio-console", 1, {"size", "80x24", NULL}},
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -91,9 +93,12 @@ static void one_push(struct run *r)
     size_t size = next_random(&r->random) % sizeof data;
     for (size_t i = 0; i < size; i++)
         data[i] = (uint8_t)next_random(&r->random);
+    if (r->w.v->type->resize && size > 36)
+        r->w.v->type->resize(r->w.v, data[0], data[1]);
     if (!r->w.v->type->input)
         return;
-    size_t taken = r->w.v->type->input(r->w.v, data, size);
+    unsigned port = (unsigned)(r->random % r->w.v->port_count);
+    size_t taken = r->w.v->type->input(r->w.v, port, data, size);
     ck_assert_uint_le(taken, size);
     note(r, taken);
 }
@@ -165,7 +170,7 @@ static struct state_search name_at(struct run *r, size_t offset)
     const struct state_listener listener = state_searching(&search);
     struct bytes out = {0};
     struct state s = state_telling(&out, &listener);
-    state_fields(&s, r->w.v->type->fields, r->w.v);
+    vdev_visit(r->w.v, &s);
     bytes_free(&out);
     return search;
 }

@@ -15,9 +15,10 @@
 #include "suite.h"
 
 /* By iova. The upper half is read-only. Its pages are where `world_frames` puts them. */
-#define WORLD_RAM       0x40000000u
-#define WORLD_RAM_SIZE  0x10000u
-#define WORLD_RAM_PAGES (WORLD_RAM_SIZE >> PAGE_BITS)
+#define WORLD_RAM           0x40000000u
+#define WORLD_RAM_SIZE      0x10000u
+#define WORLD_MORE_CHANNELS 64
+#define WORLD_RAM_PAGES     (WORLD_RAM_SIZE >> PAGE_BITS)
 
 struct world_page {
     bool is_mapped, reads, writes;
@@ -29,7 +30,7 @@ struct world {
     struct event_queue events;
     struct vdev_env env;
     struct bus bus;
-    struct vdev_option options[4];
+    struct vdev_option options[20];
     struct vdev *v;
     bool irq_level; /* of the device's own line */
     unsigned irq_changes;
@@ -38,6 +39,7 @@ struct world {
     unsigned signals;
     char output[256];
     size_t output_size;
+    unsigned output_channel;     /* of the last of it */
     int exit_status;             /* -1: none requested */
     unsigned dumps;              /* requested */
     uint8_t ram[WORLD_RAM_SIZE]; /* by frames: world_ram */
@@ -68,13 +70,13 @@ static inline void world_wire(void *context, unsigned line, bool level)
 static inline void world_save(struct world *w, struct bytes *out)
 {
     struct state s = state_saving(out);
-    state_fields(&s, w->v->type->fields, w->v);
+    vdev_visit(w->v, &s);
 }
 
 static inline bool world_restore(struct world *w, struct reader *in)
 {
     struct state s = state_restoring(in);
-    state_fields(&s, w->v->type->fields, w->v);
+    vdev_visit(w->v, &s);
     return state_is_good(&s);
 }
 
@@ -89,7 +91,7 @@ static inline void world_signal(void *context, unsigned vcpu, unsigned signals)
 static inline void world_output(void *context, unsigned channel, const void *data, size_t size)
 {
     struct world *w = context;
-    (void)channel;
+    w->output_channel = channel;
     for (size_t i = 0; i < size; i++)
         w->output[w->output_size++ % sizeof w->output] = ((const char *)data)[i];
 }
@@ -302,6 +304,7 @@ static inline bool world_try_type(struct world *w, const struct vdev_type *t, un
     v->loc = t->default_loc ? t->default_loc : 0x1c090000;
     v->irq = (struct wire){.set = world_wire, .context = w, .line = 37};
     v->irq_line = 37;
+    v->more_channels = WORLD_MORE_CHANNELS;
     v->options = w->options;
     for (; options && *options; options += 2)
         w->options[v->option_count++] = (struct vdev_option){options[0], options[1], "test", 1};

@@ -195,7 +195,7 @@ START_TEST(configuration_space)
 {
     static const struct virtio_type type = {.device_id = 2,
                                             .queue_count = 1,
-                                            .queue_size_max = {SIZE},
+                                            .queue_size_max = SIZE,
                                             .config_size = 12,
                                             .read_config = block_read_config,
                                             .write_config = block_write_config,
@@ -450,7 +450,7 @@ END_TEST
 
 static size_t type_in(const char *text)
 {
-    return w.v->type->input(w.v, (const uint8_t *)text, strlen(text));
+    return w.v->type->input(w.v, 0, (const uint8_t *)text, strlen(text));
 }
 
 START_TEST(input_takes_what_there_are_buffers_for)
@@ -590,7 +590,7 @@ static void check_broken(const char *what)
     ck_assert(!w.irq_level);
     send_x(1);
     ck_assert_msg(w.output_size == before + 1, "%s: dead after a reset", what);
-    ck_assert_uint_eq(w.v->type->input(w.v, (const uint8_t *)"x", 1), 0);
+    ck_assert_uint_eq(w.v->type->input(w.v, 0, (const uint8_t *)"x", 1), 0);
 }
 
 struct wrong_chain {

@@ -47,8 +47,11 @@ enum { EVENT_DISABLE = 1, EVENT_DESC = 2 };
 
 /* Queue n has its three areas in page n of the RAM, with room for so many descriptors; buffers come
  * behind. */
+#ifndef TEST_VIRTIO_QUEUES
+#define TEST_VIRTIO_QUEUES 2
+#endif
 enum { SIZE = 8, TABLE_SIZE = 64, AREA = 0x1000, AVAILABLE = 0x400, USED = 0x800 };
-enum { BUFFERS = 0x3000, DRIVER_QUEUES = 2, LOG = 256 };
+enum { DRIVER_QUEUES = TEST_VIRTIO_QUEUES, BUFFERS = (DRIVER_QUEUES + 1) * AREA, LOG = 256 };
 
 static struct world w;
 

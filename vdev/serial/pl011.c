@@ -402,10 +402,11 @@ static enum bus_answer pl011_access(struct vdev *v, unsigned region, struct bus_
     return BUS_HANDLED;
 }
 
-static size_t pl011_input(struct vdev *v, const uint8_t *data, size_t size)
+static size_t pl011_input(struct vdev *v, unsigned port, const uint8_t *data, size_t size)
 {
     struct pl011 *u = pl011_of(v);
     size_t taken = 0;
+    (void)port;
     if (!(u->cr & CR_RXE) || u->cr & CR_LBE)
         return 0;
     while (taken < size && u->rx_count < rx_depth(u))

@@ -141,6 +141,13 @@ void virtio_signal(struct virtio_device *d, unsigned queue)
         interrupt(d, INTERRUPT_USED_BUFFER);
 }
 
+void virtio_config_changed(struct virtio_device *d)
+{
+    d->config_generation++;
+    if (virtio_is_live(d))
+        interrupt(d, INTERRUPT_CONFIG_CHANGE);
+}
+
 void virtio_later(struct virtio_device *d, unsigned queue)
 {
     d->work_queues |= UINT32_C(1) << queue;
@@ -157,7 +164,7 @@ static void work_fires(void *context, uint64_t due_ticks)
     (void)due_ticks;
     d->work_ticks = EVENT_NEVER;
     d->work_queues = 0;
-    for (unsigned i = 0; i < d->type->queue_count; i++)
+    for (unsigned i = 0; i < virtio_queue_count(d); i++)
         if (queues >> i & 1 && virtio_is_live(d))
             d->type->notify(&d->v, i);
 }
@@ -167,19 +174,19 @@ static void work_fires(void *context, uint64_t due_ticks)
 
 const struct virtqueue *virtio_selected(const struct virtio_device *d)
 {
-    return d->queue_select < d->type->queue_count ? &d->queues[d->queue_select] : NULL;
+    return d->queue_select < virtio_queue_count(d) ? &d->queues[d->queue_select] : NULL;
 }
 
 unsigned virtio_selected_max(const struct virtio_device *d)
 {
-    return d->queue_select < d->type->queue_count ? d->type->queue_size_max[d->queue_select] : 0;
+    return d->queue_select < virtio_queue_count(d) ? d->type->queue_size_max : 0;
 }
 
 /* A queue that cannot work breaks the device at once, so that the driver learns where it erred. */
 static void begin_queue(struct virtio_device *d, unsigned queue)
 {
     struct virtq_world w = world_of(d);
-    const char *why = virtqueue_begin(&d->queues[queue], &w, d->type->queue_size_max[queue]);
+    const char *why = virtqueue_begin(&d->queues[queue], &w, d->type->queue_size_max);
     if (why)
         break_device(d, why);
 }
@@ -236,7 +243,7 @@ void virtio_write_queue(struct virtio_device *d, enum virtio_queue_part part, un
     static const char *const names[] = {"size",        "ready state", "reset", "descriptor area",
                                         "driver area", "device area"};
     struct virtqueue *q =
-        d->queue_select < d->type->queue_count ? &d->queues[d->queue_select] : NULL;
+        d->queue_select < virtio_queue_count(d) ? &d->queues[d->queue_select] : NULL;
     if (!q || (q->ready && part != VIRTIO_QUEUE_READY && part != VIRTIO_QUEUE_RESET)) {
         log_guest(log_of(d), "%s: write to the %s of queue %u, which %s", d->v.name, names[part],
                   (unsigned)d->queue_select, q ? "is ready" : "does not exist");
@@ -295,7 +302,7 @@ static bool features_are_fine(const struct virtio_device *d)
 static void add_status(struct virtio_device *d, uint8_t added)
 {
     d->status |= added;
-    for (unsigned i = 0; i < d->type->queue_count; i++) {
+    for (unsigned i = 0; i < virtio_queue_count(d); i++) {
         if (added & STATUS_FEATURES_OK && d->queues[i].ready)
             begin_queue(d, i);
         if (added & STATUS_DRIVER_OK)
@@ -346,7 +353,7 @@ void virtio_accept(struct virtio_device *d, uint32_t value)
 
 void virtio_notify(struct virtio_device *d, uint32_t queue)
 {
-    if (queue < d->type->queue_count && virtio_is_ready(d, queue))
+    if (queue < virtio_queue_count(d) && virtio_is_ready(d, queue))
         d->type->notify(&d->v, queue);
     else
         log_guest(log_of(d), "%s: notification of queue %u, which is not in use", d->v.name,
@@ -393,8 +400,8 @@ void virtio_restored(struct vdev *v)
 {
     struct virtio_device *d = (struct virtio_device *)(void *)v;
     struct virtq_world w = world_of(d);
-    for (unsigned i = 0; i < d->type->queue_count; i++)
-        virtqueue_restored(&d->queues[i], &w, d->type->queue_size_max[i]);
+    for (unsigned i = 0; i < virtio_queue_count(d); i++)
+        virtqueue_restored(&d->queues[i], &w, d->type->queue_size_max);
     event_at(d->v.env->events, &d->work, d->work_ticks);
     update_irq(d);
 }

@@ -14,7 +14,7 @@
 
 #include "vdev/virtio/virtqueue.h"
 
-enum { VIRTIO_QUEUES_MAX = 3, VIRTIO_CONFIG_MAX = 0x100 };
+enum { VIRTIO_QUEUES_MAX = 32, VIRTIO_CONFIG_MAX = 0x100 };
 
 /* What is offered in each device's place (6), VIRTIO_F_ACCESS_PLATFORM only behind an SMMU: by it
  * drivers learn that the device does not see memory where they do. */
@@ -30,8 +30,8 @@ struct virtio_type {
     uint32_t device_id;       /* section 5 */
     uint64_t device_features; /* beyond those that all devices offer */
     unsigned queue_count;
-    uint16_t queue_size_max[VIRTIO_QUEUES_MAX]; /* powers of two, up to VIRTQUEUE_SIZE_MAX */
-    unsigned config_size;                       /* of the device's configuration space */
+    uint16_t queue_size_max; /* of each; a power of two, up to VIRTQUEUE_SIZE_MAX */
+    unsigned config_size;    /* of the device's configuration space */
     /* The configuration space as it is now, little-endian, into zeroed bytes. May be NULL. */
     void (*read_config)(const struct vdev *v, uint8_t *config);
     /* An aligned write of 1, 2 or 4 bytes inside the configuration space. May be NULL. */
@@ -47,7 +47,9 @@ struct virtio_type {
 struct virtio_device {
     struct vdev v; /* first */
     const struct virtio_type *type;
-    uint64_t own_features; /* what this one offers beyond its type, by its options: no state */
+    /* What this one has beyond its type, by its options: no state. */
+    uint64_t own_features;
+    unsigned own_queues;
     struct event work;
     uint64_t work_ticks; /* when virtio_later's queues are due, or EVENT_NEVER */
     uint32_t work_queues;
@@ -56,6 +58,7 @@ struct virtio_device {
     uint32_t device_features_select, driver_features_select, queue_select;
     uint64_t driver_features;
     uint8_t status, interrupt_status;
+    uint32_t config_generation; /* state of devices that call virtio_config_changed */
     struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
 
@@ -90,8 +93,16 @@ bool virtio_use(struct virtio_device *d, unsigned queue, const struct virtq_chai
                 uint32_t written);
 /* After one or more virtio_use: interrupts the driver if it wants to know. */
 void virtio_signal(struct virtio_device *d, unsigned queue);
+/* The configuration space is another one now (2.5): tells a driver that runs. */
+void virtio_config_changed(struct virtio_device *d);
 /* `notify` is to come again for this queue a little later: what one call does is bounded. */
 void virtio_later(struct virtio_device *d, unsigned queue);
+
+/* How many queues there are, of which the driver may use each. */
+static inline unsigned virtio_queue_count(const struct virtio_device *d)
+{
+    return d->type->queue_count + d->own_queues;
+}
 
 /* For transports ------------------------------------------------------------------------------ */
 

@@ -273,7 +273,7 @@ static const struct virtio_type blk_virtio = {
     .device_features =
         VIRTIO_BLK_F_SEG_MAX | VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH | VIRTIO_BLK_F_TOPOLOGY,
     .queue_count = QUEUES,
-    .queue_size_max = {QUEUE_SIZE},
+    .queue_size_max = QUEUE_SIZE,
     .config_size = CONFIG_SIZE,
     .read_config = blk_read_config,
     .notify = blk_notify,

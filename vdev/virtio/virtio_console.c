@@ -1,26 +1,81 @@
-/* `vdev virtio-console`: one port on two queues (virtio 1.2, section 5.3), without
- * VIRTIO_CONSOLE_F_SIZE and _MULTIPORT. Input goes into the receive buffers that the driver has
- * made available and no further; output leaves at once. VIRTIO_CONSOLE_F_EMERG_WRITE gives early
- * code a register to write characters to (5.3.4). */
+/* `vdev virtio-console`: a console, and as many further ports as there are options `port`
+ * (virtio 1.2, section 5.3). Input goes into the receive buffers that the driver has made available
+ * and no further; output leaves at once. VIRTIO_CONSOLE_F_EMERG_WRITE gives early code a register
+ * to write characters to (5.3.4).
+ *
+ * Without `port` there is one port, on two queues. With it VIRTIO_CONSOLE_F_MULTIPORT is offered: a
+ * pair of queues for each port, and one on which driver and device tell each other of ports
+ * (5.3.6.2). With `size` VIRTIO_CONSOLE_F_SIZE is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "emu/bytes.h"
+#include "emu/check.h"
 #include "vdev/virtio/virtio_mmio.h"
 
-enum { RECEIVE, TRANSMIT, QUEUES };
+/* 5.3.2: that of port 0, the control queues, those of the others. */
+enum { RECEIVE, TRANSMIT, CONTROL_RECEIVE, CONTROL_TRANSMIT, QUEUES_OF_ONE_PORT = 2 };
+enum { PORTS_MAX = VIRTIO_QUEUES_MAX / 2 - 1, NAME_MAX_BYTES = 63 };
 enum { QUEUE_SIZE = 64, OUTPUT_PER_CALL = 65536, OUTPUT_PIECE = 4096 };
 
+#define VIRTIO_CONSOLE_F_SIZE        (UINT64_C(1) << 0)
+#define VIRTIO_CONSOLE_F_MULTIPORT   (UINT64_C(1) << 1)
 #define VIRTIO_CONSOLE_F_EMERG_WRITE (UINT64_C(1) << 2)
-/* struct virtio_console_config: cols, rows, max_nr_ports, emerg_wr */
-enum { CONFIG_EMERG_WR = 8, CONFIG_SIZE = 12 };
+/* struct virtio_console_config */
+enum {
+    CONFIG_COLS = 0,
+    CONFIG_ROWS = 2,
+    CONFIG_MAX_NR_PORTS = 4,
+    CONFIG_EMERG_WR = 8,
+    CONFIG_SIZE = 12
+};
+
+/* struct virtio_console_control and its events (5.3.6.2) */
+enum { CONTROL_ID = 0, CONTROL_EVENT = 4, CONTROL_VALUE = 6, CONTROL_SIZE = 8 };
+enum {
+    VIRTIO_CONSOLE_DEVICE_READY = 0,
+    VIRTIO_CONSOLE_DEVICE_ADD = 1,
+    VIRTIO_CONSOLE_PORT_READY = 3,
+    VIRTIO_CONSOLE_CONSOLE_PORT = 4,
+    VIRTIO_CONSOLE_RESIZE = 5,
+    VIRTIO_CONSOLE_PORT_OPEN = 6,
+    VIRTIO_CONSOLE_PORT_NAME = 7,
+    EVENTS
+};
+
+struct port {
+    uint64_t sent;    /* bytes of the next chain to transmit that have gone out already */
+    uint8_t due;      /* events that the driver is to be told of, a bit each */
+    uint8_t is_ready; /* the driver has it, */
+    uint8_t is_open;  /* and somebody in the guest reads it */
+};
 
 struct console {
     struct virtio_device virtio;
-    uint64_t sent; /* bytes of the next chain to transmit that have gone out already */
+    struct port ports[PORTS_MAX];
+    uint16_t columns, rows; /* of the window */
 };
 
 static const struct field console_fields[] = {
     VIRTIO_FIELDS(struct console, virtio),
     VIRTIO_QUEUE_FIELDS(struct console, virtio, RECEIVE),
     VIRTIO_QUEUE_FIELDS(struct console, virtio, TRANSMIT),
-    FIELD(struct console, sent),
+    FIELD_AS(struct console, ports[0].sent, "sent"),
+    FIELD_END,
+};
+
+/* Of a console with more than that, behind them: the window, queues, ports. */
+static const struct field window_fields[] = {
+    FIELD(struct console, columns),
+    FIELD(struct console, rows),
+    FIELD(struct console, virtio.config_generation),
+    FIELD_END,
+};
+static const struct field port_fields[] = {
+    FIELD(struct port, sent),
+    FIELD_UP_TO(struct port, due, (1 << EVENTS) - 1),
+    FIELD_UP_TO(struct port, is_ready, 1),
+    FIELD_UP_TO(struct port, is_open, 1),
     FIELD_END,
 };
 
@@ -29,61 +84,278 @@ static struct console *console_of(struct vdev *v)
     return (struct console *)(void *)v;
 }
 
-static void output(const struct console *c, const void *data, size_t size)
+static bool has_window(const struct console *c)
 {
-    c->virtio.v.env->output(c->virtio.v.env->context, c->virtio.v.channel, data, size);
+    return c->virtio.own_features & VIRTIO_CONSOLE_F_SIZE;
+}
+
+static struct vdev_part console_part(struct vdev *v, unsigned number)
+{
+    struct console *c = console_of(v);
+    unsigned queues = c->virtio.own_queues, ports = queues ? v->port_count : 0;
+    if (number == 0 && (queues || has_window(c)))
+        return (struct vdev_part){c, window_fields};
+    if (number && number - 1 < queues)
+        return (struct vdev_part){&c->virtio.queues[CONTROL_RECEIVE + number - 1],
+                                  virtqueue_fields};
+    if (number && number - 1 - queues < ports)
+        return (struct vdev_part){&c->ports[number - 1 - queues], port_fields};
+    return (struct vdev_part){0};
+}
+
+/* Ports and queues --------------------------------------------------------------------------------
+ */
+
+static bool is_multiport(const struct console *c)
+{
+    return c->virtio.driver_features & VIRTIO_CONSOLE_F_MULTIPORT;
+}
+
+/* Queues other than those of port 0 exist only with VIRTIO_CONSOLE_F_MULTIPORT (5.3.2). */
+static bool is_there(const struct console *c, unsigned queue)
+{
+    return queue <= TRANSMIT || is_multiport(c);
+}
+
+static bool is_control(unsigned queue)
+{
+    return queue == CONTROL_RECEIVE || queue == CONTROL_TRANSMIT;
+}
+
+static unsigned receive_queue(unsigned port)
+{
+    return port ? QUEUES_OF_ONE_PORT * (port + 1) : RECEIVE;
+}
+
+/* Of a queue that is not of control. */
+static unsigned port_of(unsigned queue)
+{
+    return queue <= TRANSMIT ? 0 : queue / QUEUES_OF_ONE_PORT - 1;
+}
+
+static bool transmits(unsigned queue)
+{
+    return queue & 1;
+}
+
+/* Output ------------------------------------------------------------------------------------------
+ */
+
+static void output(const struct console *c, unsigned port, const void *data, size_t size)
+{
+    const struct vdev *v = &c->virtio.v;
+    v->env->output(v->env->context, vdev_channel(v, port), data, size);
 }
 
 /* Sends as much of the chain as there is budget for. True: all of it has gone out. The driver may
  * have changed a chain that was begun earlier, so `sent` may be beyond its end. */
-static bool send(struct console *c, const struct virtq_chain *chain, size_t *budget)
+static bool send(struct console *c, unsigned port, const struct virtq_chain *chain, size_t *budget)
 {
     uint8_t data[OUTPUT_PIECE];
-    while (*budget && c->sent < chain->readable_bytes) {
-        uint64_t left = chain->readable_bytes - c->sent;
+    uint64_t *sent = &c->ports[port].sent;
+    while (*budget && *sent < chain->readable_bytes) {
+        uint64_t left = chain->readable_bytes - *sent;
         size_t size = left < sizeof data ? (size_t)left : sizeof data;
         size = size < *budget ? size : *budget;
-        if (!virtio_read(&c->virtio, chain, c->sent, data, size))
+        if (!virtio_read(&c->virtio, chain, *sent, data, size))
             return false;
-        output(c, data, size);
-        c->sent += size;
+        output(c, port, data, size);
+        *sent += size;
         *budget -= size;
     }
-    return c->sent >= chain->readable_bytes;
+    return *sent >= chain->readable_bytes;
 }
 
-static void transmit(struct console *c)
+static void transmit(struct console *c, unsigned queue)
 {
     struct virtq_chain chain;
     size_t budget = OUTPUT_PER_CALL;
-    while (virtio_next(&c->virtio, TRANSMIT, &chain)) {
-        if (!send(c, &chain, &budget)) {
-            virtio_later(&c->virtio, TRANSMIT);
+    unsigned port = port_of(queue);
+    while (virtio_next(&c->virtio, queue, &chain)) {
+        if (!send(c, port, &chain, &budget)) {
+            virtio_later(&c->virtio, queue);
             break;
         }
-        c->sent = 0;
-        if (!virtio_use(&c->virtio, TRANSMIT, &chain, 0))
+        c->ports[port].sent = 0;
+        if (!virtio_use(&c->virtio, queue, &chain, 0))
             break;
     }
-    virtio_signal(&c->virtio, TRANSMIT);
+    virtio_signal(&c->virtio, queue);
 }
 
-/* New receive buffers need no action: input that waits is offered again. */
+/* Messages to the driver --------------------------------------------------------------------------
+ */
+
+static size_t message_of(const struct console *c, unsigned port, unsigned event,
+                         uint8_t message[CONTROL_SIZE + NAME_MAX_BYTES])
+{
+    const char *name = vdev_port_name(&c->virtio.v, port);
+    uint8_t *rest = message + CONTROL_SIZE;
+    bool says_yes = event == VIRTIO_CONSOLE_CONSOLE_PORT || event == VIRTIO_CONSOLE_PORT_OPEN;
+    store_le(message + CONTROL_ID, port, 4);
+    store_le(message + CONTROL_EVENT, event, 2);
+    store_le(message + CONTROL_VALUE, says_yes, 2);
+    if (event == VIRTIO_CONSOLE_RESIZE) { /* struct virtio_console_resize */
+        store_le(rest, c->columns, 2);
+        store_le(rest + 2, c->rows, 2);
+        return CONTROL_SIZE + 4;
+    }
+    if (event != VIRTIO_CONSOLE_PORT_NAME)
+        return CONTROL_SIZE;
+    memcpy(rest, name, strlen(name)); /* without its end */
+    return CONTROL_SIZE + strlen(name);
+}
+
+/* False: there is no buffer now. One that is too small for its message gets none of it. */
+static bool tell(struct console *c, unsigned port, unsigned event)
+{
+    struct virtio_device *d = &c->virtio;
+    uint8_t message[CONTROL_SIZE + NAME_MAX_BYTES];
+    struct virtq_chain chain;
+    if (!virtio_next(d, CONTROL_RECEIVE, &chain))
+        return false;
+    size_t size = message_of(c, port, event, message);
+    bool fits = chain.writable_bytes >= size;
+    if (!fits)
+        log_guest(d->v.env->log, "%s: a control buffer is too small for a message of %zu bytes",
+                  d->v.name, size);
+    return (!fits || virtio_write(d, &chain, 0, message, size)) &&
+           virtio_use(d, CONTROL_RECEIVE, &chain, fits ? (uint32_t)size : 0);
+}
+
+static bool tell_of_port(struct console *c, unsigned port)
+{
+    for (unsigned event = 0; event < EVENTS; event++) {
+        if (!(c->ports[port].due >> event & 1))
+            continue;
+        if (!tell(c, port, event))
+            return false;
+        c->ports[port].due &= (uint8_t) ~(1u << event);
+    }
+    return true;
+}
+
+/* As far as the driver has given buffers for it; it notifies of more of them. */
+static void tell_all(struct console *c)
+{
+    for (unsigned port = 0; port < c->virtio.v.port_count; port++)
+        if (!tell_of_port(c, port))
+            break;
+    virtio_signal(&c->virtio, CONTROL_RECEIVE);
+}
+
+/* Messages from the driver ------------------------------------------------------------------------
+ */
+
+static void make_due(struct console *c, unsigned port, unsigned event)
+{
+    c->ports[port].due |= (uint8_t)(1u << event);
+}
+
+/* 5.3.5: the driver is there, and learns which ports there are. */
+static void device_is_ready(struct console *c)
+{
+    for (unsigned port = 0; port < c->virtio.v.port_count; port++) {
+        c->ports[port].is_ready = c->ports[port].is_open = 0;
+        c->ports[port].due = 1u << VIRTIO_CONSOLE_DEVICE_ADD;
+    }
+}
+
+static bool knows_window(const struct console *c)
+{
+    return c->virtio.driver_features & VIRTIO_CONSOLE_F_SIZE;
+}
+
+/* Port 0 is the console; the others have a name. The host's end of each is open, always: what it
+ * is connected to may change, and is nothing that a guest sees. */
+static void port_is_ready(struct console *c, unsigned port, bool is_ready)
+{
+    c->ports[port].is_ready = is_ready;
+    if (!is_ready)
+        return;
+    make_due(c, port, port ? VIRTIO_CONSOLE_PORT_NAME : VIRTIO_CONSOLE_CONSOLE_PORT);
+    if (port == 0 && knows_window(c))
+        make_due(c, port, VIRTIO_CONSOLE_RESIZE);
+    make_due(c, port, VIRTIO_CONSOLE_PORT_OPEN);
+}
+
+static void hear(struct console *c, const uint8_t message[CONTROL_SIZE])
+{
+    const struct vdev *v = &c->virtio.v;
+    uint32_t port = (uint32_t)load_le(message + CONTROL_ID, 4);
+    unsigned event = (unsigned)load_le(message + CONTROL_EVENT, 2);
+    bool value = load_le(message + CONTROL_VALUE, 2) & 1;
+    if (event == VIRTIO_CONSOLE_DEVICE_READY && value)
+        device_is_ready(c);
+    else if (event == VIRTIO_CONSOLE_DEVICE_READY)
+        log_guest(v->env->log, "%s: its driver has failed", v->name);
+    else if (port >= v->port_count)
+        log_guest(v->env->log, "%s: a message for port %u, which does not exist", v->name,
+                  (unsigned)port);
+    else if (event == VIRTIO_CONSOLE_PORT_READY)
+        port_is_ready(c, port, value);
+    else if (event == VIRTIO_CONSOLE_PORT_OPEN)
+        c->ports[port].is_open = value;
+    else
+        log_guest(v->env->log, "%s: message %u is none of a driver's", v->name, event);
+}
+
+static void listen(struct console *c)
+{
+    struct virtq_chain chain;
+    uint8_t message[CONTROL_SIZE];
+    for (unsigned i = 0; virtio_next(&c->virtio, CONTROL_TRANSMIT, &chain); i++) {
+        if (i == QUEUE_SIZE) {
+            virtio_later(&c->virtio, CONTROL_TRANSMIT);
+            break;
+        }
+        bool is_whole = chain.readable_bytes >= sizeof message;
+        if (is_whole && !virtio_read(&c->virtio, &chain, 0, message, sizeof message))
+            break;
+        if (is_whole)
+            hear(c, message);
+        if (!virtio_use(&c->virtio, CONTROL_TRANSMIT, &chain, 0))
+            break;
+    }
+    virtio_signal(&c->virtio, CONTROL_TRANSMIT);
+    tell_all(c);
+}
+
+/* The device itself -------------------------------------------------------------------------------
+ */
+
+/* New receive buffers of a port need no action: input that waits is offered again. */
 static void console_notify(struct vdev *v, unsigned queue)
 {
-    if (queue == TRANSMIT)
-        transmit(console_of(v));
+    struct console *c = console_of(v);
+    if (!is_there(c, queue))
+        return;
+    if (queue == CONTROL_RECEIVE)
+        tell_all(c);
+    else if (queue == CONTROL_TRANSMIT)
+        listen(c);
+    else if (transmits(queue))
+        transmit(c, queue);
 }
 
 static void console_reset(struct vdev *v)
 {
-    console_of(v)->sent = 0;
+    memset(console_of(v)->ports, 0, sizeof console_of(v)->ports);
 }
 
 static void console_queue_stopped(struct vdev *v, unsigned queue)
 {
-    if (queue == TRANSMIT)
-        console_of(v)->sent = 0;
+    if (transmits(queue) && !is_control(queue))
+        console_of(v)->ports[port_of(queue)].sent = 0;
+}
+
+static void console_read_config(const struct vdev *v, uint8_t *config)
+{
+    const struct console *c = (const struct console *)(const void *)v;
+    store_le(config + CONFIG_COLS, c->columns, 2);
+    store_le(config + CONFIG_ROWS, c->rows, 2);
+    if (c->virtio.own_features & VIRTIO_CONSOLE_F_MULTIPORT)
+        store_le(config + CONFIG_MAX_NR_PORTS, v->port_count, 4);
 }
 
 static void console_write_config(struct vdev *v, unsigned offset, unsigned size, uint32_t value)
@@ -91,48 +363,150 @@ static void console_write_config(struct vdev *v, unsigned offset, unsigned size,
     uint8_t character = (uint8_t)value;
     (void)size;
     if (offset == CONFIG_EMERG_WR)
-        output(console_of(v), &character, 1);
+        output(console_of(v), 0, &character, 1);
 }
 
 static const struct virtio_type console_virtio = {
     .device_id = 3,
     .device_features = VIRTIO_CONSOLE_F_EMERG_WRITE,
-    .queue_count = QUEUES,
-    .queue_size_max = {QUEUE_SIZE, QUEUE_SIZE},
+    .queue_count = QUEUES_OF_ONE_PORT,
+    .queue_size_max = QUEUE_SIZE,
     .config_size = CONFIG_SIZE,
+    .read_config = console_read_config,
     .write_config = console_write_config,
     .notify = console_notify,
     .reset = console_reset,
     .queue_stopped = console_queue_stopped,
 };
 
-static size_t console_input(struct vdev *v, const uint8_t *data, size_t size)
+/* With several ports a driver may have one of them closed: what arrives would be lost there. */
+static bool takes_input(const struct console *c, unsigned port)
+{
+    return is_multiport(c) ? c->ports[port].is_open : port == 0;
+}
+
+static size_t console_input(struct vdev *v, unsigned port, const uint8_t *data, size_t size)
 {
     struct console *c = console_of(v);
     struct virtq_chain chain;
     size_t taken = 0;
-    while (taken < size && virtio_next(&c->virtio, RECEIVE, &chain)) {
+    unsigned queue = receive_queue(port);
+    if (!takes_input(c, port))
+        return 0;
+    while (taken < size && virtio_next(&c->virtio, queue, &chain)) {
         size_t part = size - taken;
         if (chain.writable_bytes < part)
             part = (size_t)chain.writable_bytes;
         if (!virtio_write(&c->virtio, &chain, 0, data + taken, part) ||
-            !virtio_use(&c->virtio, RECEIVE, &chain, (uint32_t)part))
+            !virtio_use(&c->virtio, queue, &chain, (uint32_t)part))
             break;
         taken += part;
     }
-    virtio_signal(&c->virtio, RECEIVE);
+    virtio_signal(&c->virtio, queue);
     return taken;
+}
+
+static void console_resize(struct vdev *v, uint16_t columns, uint16_t rows)
+{
+    struct console *c = console_of(v);
+    if (!has_window(c) || (c->columns == columns && c->rows == rows))
+        return;
+    c->columns = columns;
+    c->rows = rows;
+    if (!knows_window(c)) {
+        c->virtio.config_generation++;
+        return;
+    }
+    virtio_config_changed(&c->virtio);
+    if (is_multiport(c) && c->ports[0].is_ready) {
+        make_due(c, 0, VIRTIO_CONSOLE_RESIZE);
+        tell_all(c);
+    }
+}
+
+/* Options -----------------------------------------------------------------------------------------
+ */
+
+/* What a file of that name can be called. */
+static bool is_name(const char *text)
+{
+    size_t size = strlen(text);
+    return size && size <= NAME_MAX_BYTES && text[0] != '.' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+               size;
+}
+
+static bool is_taken(const struct vdev *v, const struct vdev_option *name)
+{
+    for (const struct vdev_option *o = v->options; o < name; o++)
+        if (strcmp(o->name, VDEV_PORT_OPTION) == 0 && strcmp(o->value, name->value) == 0)
+            return true;
+    return false;
+}
+
+static bool read_ports(struct console *c, struct error *e)
+{
+    const struct vdev *v = &c->virtio.v;
+    unsigned count = 1;
+    for (const struct vdev_option *o = v->options; o < v->options + v->option_count; o++) {
+        if (strcmp(o->name, VDEV_PORT_OPTION) != 0)
+            continue;
+        if (!is_name(o->value))
+            return error_at(e, o->file, o->line,
+                            "vdev virtio-console: port %.64s: a name has up to %d letters, digits, "
+                            "'_', '-' and '.', and does not begin with a '.'",
+                            o->value, NAME_MAX_BYTES);
+        if (is_taken(v, o))
+            return error_at(e, o->file, o->line, "vdev virtio-console: a second port %s", o->value);
+        if (count++ == PORTS_MAX)
+            return error_at(e, o->file, o->line, "vdev virtio-console: more than %d ports",
+                            PORTS_MAX - 1);
+    }
+    if (count > 1) {
+        c->virtio.own_features |= VIRTIO_CONSOLE_F_MULTIPORT;
+        c->virtio.own_queues = QUEUES_OF_ONE_PORT * count;
+    }
+    return true;
+}
+
+static bool read_number(const char *text, size_t length, uint16_t *number)
+{
+    uint64_t value;
+    if (!vdev_number(text, length, 10, &value) || !value || value > UINT16_MAX)
+        return false;
+    *number = (uint16_t)value;
+    return true;
+}
+
+static bool read_size(struct console *c, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(&c->virtio.v, "size");
+    const char *cross = o ? strchr(o->value, 'x') : NULL;
+    if (!o)
+        return true;
+    c->virtio.own_features |= VIRTIO_CONSOLE_F_SIZE;
+    return (cross && read_number(o->value, (size_t)(cross - o->value), &c->columns) &&
+            read_number(cross + 1, strlen(cross + 1), &c->rows)) ||
+           error_at(e, o->file, o->line,
+                    "vdev virtio-console: size %s is not columns and rows, such as 80x24",
+                    o->value);
 }
 
 static bool console_create(struct vdev *v, struct error *e)
 {
-    virtio_init(&console_of(v)->virtio, &console_virtio);
-    return vdev_check_delayed(v, e);
+    struct console *c = console_of(v);
+    virtio_init(&c->virtio, &console_virtio);
+    return read_ports(c, e) && read_size(c, e) && vdev_check_delayed(v, e);
 }
 
 static const struct vdev_option_type console_options[] = {
     {"hostdev", "[<|>]DEV", "none", "where bytes come from and go to", true, false},
-    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", false, false},
+    {"delayed", "SEC|forever", NULL, "waits for a host device that is not there yet", true, false},
+    {VDEV_PORT_OPTION, "NAME", "none",
+     "one more port, for bytes without a terminal; `hostdev` and `delayed` behind it are its own",
+     true, false},
+    {"size", "COLUMNSxROWS", "none",
+     "tells the guest how large the window is: a terminal's size, or else this", false, false},
     {"legacy", NULL, NULL, "the interface before virtio 1.0", false, true},
     {"sched", "PRIO", NULL, "priority of its host notifications", false, true},
     VDEV_OPTIONS_END,
@@ -143,6 +517,7 @@ const struct vdev_type virtio_console_type = {
     .summary = "virtio console, a guest's hvc0",
     .size = sizeof(struct console),
     .fields = console_fields,
+    .part = console_part,
     .needs_intr = true,
     .masters = true,
     .options = console_options,
@@ -151,6 +526,7 @@ const struct vdev_type virtio_console_type = {
     .access = virtio_mmio_access,
     .registers = virtio_mmio_registers,
     .input = console_input,
+    .resize = console_resize,
     .describe = virtio_mmio_describe,
     .restored = virtio_restored,
     .destroy = virtio_destroy,

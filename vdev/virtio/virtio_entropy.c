@@ -58,7 +58,7 @@ static void entropy_notify(struct vdev *v, unsigned queue)
 static const struct virtio_type entropy_virtio = {
     .device_id = 4,
     .queue_count = QUEUES,
-    .queue_size_max = {QUEUE_SIZE},
+    .queue_size_max = QUEUE_SIZE,
     .notify = entropy_notify,
 };
 

@@ -68,8 +68,9 @@ static uint32_t read_register(const struct virtio_device *d, uint64_t offset)
     case SHMBaseLow:
     case SHMBaseHigh:
         return UINT32_MAX;
-    case ConfigGeneration: /* no configuration here changes by itself */
-    case QueueReset:       /* none is under way */
+    case ConfigGeneration:
+        return d->config_generation;
+    case QueueReset: /* none is under way */
         return 0;
     default:
         log_guest(d->v.env->log, "%s: read of write-only or reserved register +%#x", d->v.name,

@@ -4,6 +4,11 @@
 
 #include "vdev/virtio/virtqueue_format.h"
 
+struct alone {
+    struct virtqueue queue;
+};
+const struct field virtqueue_fields[] = {VIRTQUEUE_FIELDS(struct alone, queue), FIELD_END};
+
 static const struct virtq_format *format_of(const struct virtq_world *w)
 {
     return w->is_packed ? &virtqueue_packed : &virtqueue_split;

@@ -38,6 +38,9 @@ struct virtqueue {
         FIELD(type, q.size), FIELD(type, q.next_available), FIELD(type, q.next_used),              \
         FIELD(type, q.signalled), FIELD_UP_TO(type, q.ready, 1)
 
+/* The same of one by itself. */
+extern const struct field virtqueue_fields[];
+
 /* What a queue works in: memory and what was negotiated. */
 struct virtq_world {
     const struct dma_port *dma;
