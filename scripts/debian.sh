@@ -3,6 +3,7 @@
 #   build/guests/debian-arm64/root.ext4        Debian with systemd on a disk of 2 GiB
 #   build/guests/debian-arm64/initramfs.cpio   busybox-static, tests/guest/debian/init, and modules
 #   build/guests/debian-arm64/Image            the kernel that they are of
+#   build/guests/debian-arm64/mirror           a repository of one package, which is on the disk, too
 # The packages come from the machine's own mirror. Their scripts are programs for arm64, so they run
 # in a guest of this project's own build (QVM, by default build/release/qvm): no privilege is
 # needed, no second emulator, and no support in the host's kernel. It takes ten minutes, once: what it
@@ -199,6 +200,7 @@ if [ "$(state)" != "$(cat $out/stamp 2>/dev/null)" ]; then
     files="$cache"
     export temporary files
     cp "$files/Image" $out/Image
+    cp -r "$files/mirror" $out/mirror
     initramfs init $out/initramfs.cpio
     fakeroot "$BASH" "$0" --make-disk >>"$log" 2>&1 || fail "cannot make the disk"
     state >$out/stamp
