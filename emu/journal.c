@@ -502,13 +502,14 @@ void journal_leave_ranges(struct journal *j)
     j->leaves_ranges = true;
 }
 
-static bool fetch(struct journal *j, const struct pull_record *r)
+static bool fetch(struct journal *j, const struct pull_record *r, journal_read_fn *read,
+                  void *context)
 {
     struct bytes path = {0}, now = {0};
     bytes_put(&path, r->key, r->key_size);
     bytes_put_int(&path, 0, 1);
-    bool ok = j->host.read(j->host.context, (const char *)path.data, r->offset, (size_t)r->length,
-                           &now) == RANGE_GIVEN;
+    bool ok =
+        read(context, (const char *)path.data, r->offset, (size_t)r->length, &now) == RANGE_GIVEN;
     struct digest digest = sha256_of(now.data, ok ? now.size : 0);
     ok = ok && memcmp(digest.b, r->digest.b, sizeof digest.b) == 0;
     if (ok)
@@ -518,14 +519,43 @@ static bool fetch(struct journal *j, const struct pull_record *r)
     return ok;
 }
 
-size_t journal_fetch_ranges(struct journal *j)
+/* In how many places the same contents are looked for. */
+#define FETCH_PLACES_MAX 4
+
+struct failures {
+    struct digest_index by_digest;
+    unsigned *counts;
+    size_t count;
+};
+
+static unsigned *failures_of(struct failures *f, struct digest digest)
+{
+    size_t place = digest_index_find(&f->by_digest, digest);
+    if (place != DIGEST_NOWHERE)
+        return &f->counts[place];
+    f->counts = array_grow(f->counts, f->count, sizeof *f->counts);
+    f->counts[f->count] = 0;
+    digest_index_add(&f->by_digest, digest, f->count);
+    return &f->counts[f->count++];
+}
+
+size_t journal_fetch_ranges(struct journal *j, journal_read_fn *read, void *context)
 {
     struct reader pulls = reader_of(j->pulls.data, j->pulls.size);
     struct pull_record r;
+    struct failures failures = {0};
     size_t missing = 0;
-    while (journal_next_pull(&pulls, &r))
-        if (r.kind == PULL_RANGE && !r.absent && !find_image(j, r.digest))
-            missing += !fetch(j, &r);
+    while (journal_next_pull(&pulls, &r)) {
+        if (r.kind != PULL_RANGE || r.absent || find_image(j, r.digest))
+            continue;
+        unsigned *failed = failures_of(&failures, r.digest);
+        if (*failed == FETCH_PLACES_MAX || !fetch(j, &r, read, context)) {
+            *failed += *failed < FETCH_PLACES_MAX;
+            missing++;
+        }
+    }
+    digest_index_free(&failures.by_digest);
+    free(failures.counts);
     return missing;
 }
 

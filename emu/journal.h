@@ -76,6 +76,10 @@ struct push {
     const uint8_t *data; /* borrowed: of the stream, or of the host until it is asked again */
 };
 
+/* Bytes of a file whose PULL_SIZE was asked for: `size`, appended to `out`. */
+typedef enum range_answer journal_read_fn(void *context, const char *path, uint64_t offset,
+                                          size_t size, struct bytes *out);
+
 /* What a live journal asks. */
 struct journal_host {
     /* Appends the answer to `out`; `size` is how many bytes are wanted (0: all there are). */
@@ -85,9 +89,7 @@ struct journal_host {
      * are the input's key. NULL: there are no such files. */
     enum probe_answer (*probe)(void *context, const char *folder, const char *name, size_t limit,
                                struct bytes *out);
-    /* Bytes of a file whose PULL_SIZE was asked for: `size`, appended to `out`. */
-    enum range_answer (*read)(void *context, const char *path, uint64_t offset, size_t size,
-                              struct bytes *out);
+    journal_read_fn *read;
     /* The tick of an input that the host has already, and offers then; EVENT_NEVER: none. NULL: it
      * never does. */
     uint64_t (*next)(void *context);
@@ -192,9 +194,11 @@ size_t journal_bytes_since(const struct journal *j, struct journal_mark mark);
 void journal_drop(struct journal *j, struct journal_mark before);
 /* Record: of ranges only the digests are kept, as the host has the file still, most likely. */
 void journal_leave_ranges(struct journal *j);
-/* Asks the host for contents of ranges that were left there, and keeps those that are what they
- * were. How many are not. */
-size_t journal_fetch_ranges(struct journal *j);
+/* Asks for contents of ranges that are named only, as a recording or its journal left them where
+ * they were, and keeps those that are what they were. How many are not. The same contents may be in
+ * several places, of which not all are as they were: a few are asked for, as a hostile recording
+ * may name a million. */
+size_t journal_fetch_ranges(struct journal *j, journal_read_fn *read, void *context);
 /* Record: contents of ranges that came so far are kept elsewhere, by their digests: not here any
  * more. */
 void journal_release_ranges(struct journal *j);

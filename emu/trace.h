@@ -130,8 +130,7 @@ bool trace_record_step(struct trace_writer *w, const struct journal *j, struct e
 struct trace_image {
     struct journal_image image; /* contents empty while not here */
     uint64_t size;
-    bool here;       /* embedded, or supplied; digest checked */
-    unsigned sought; /* how often trace_seeks said so */
+    bool here; /* embedded, or supplied; digest checked */
 };
 
 struct trace {
@@ -168,9 +167,6 @@ void trace_free(struct trace *t);
 
 /* For traces without embedded images: are there contents of that size that it names and lacks? */
 bool trace_lacks(const struct trace *t, uint64_t size);
-/* Does it lack those, and has been asked a few times at most? They may be in several places, of
- * which not all are as they were; but a hostile trace may name a million. */
-bool trace_seeks(struct trace *t, struct digest digest, uint64_t size);
 /* The same: gives the contents of the image with that SHA-256. False if
  * the trace lacks no such image. Copies. */
 bool trace_supply_image(struct trace *t, const void *data, size_t size);

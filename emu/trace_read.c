@@ -13,9 +13,6 @@
 #include "emu/trace.h"
 #include "emu/trace_format.h"
 
-/* In how many places contents are looked for that a trace names only. */
-#define SOUGHT_MAX 4
-
 struct parser {
     struct trace *t;
     const uint8_t *data;
@@ -497,12 +494,6 @@ bool trace_lacks(const struct trace *t, uint64_t size)
         if (!t->images[i].here && t->images[i].size == size)
             return true;
     return false;
-}
-
-bool trace_seeks(struct trace *t, struct digest digest, uint64_t size)
-{
-    struct trace_image *image = find_image(t, digest);
-    return image && !image->here && image->size == size && image->sought++ < SOUGHT_MAX;
 }
 
 bool trace_supply_image(struct trace *t, const void *data, size_t size)

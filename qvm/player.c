@@ -76,15 +76,6 @@ static bool lacks_images(const struct trace *t)
     return false;
 }
 
-static void supply(struct trace *t, struct open_files *files, const char *path, uint64_t offset,
-                   uint64_t size)
-{
-    struct bytes found = {0};
-    if (files_read(files, path, offset, (size_t)size, &found) == RANGE_GIVEN)
-        trace_supply_image(t, found.data, found.size);
-    bytes_free(&found);
-}
-
 /* A trace without images names them only: they are where the configuration says, if anywhere. It
  * may be a stranger's: only regular files are looked at, which nobody waits for, and only those
  * that have the size of one. */
@@ -93,37 +84,33 @@ static void supply_images(struct trace *t, struct open_files *files, const struc
     struct error ignored = {0};
     uint64_t size;
     for (size_t i = 0; i < config->load_count; i++)
-        if (files_open(files, config->loads[i].path, &size, &ignored) && trace_lacks(t, size))
-            supply(t, files, config->loads[i].path, 0, size);
+        if (files_open(files, config->loads[i].path, &size, &ignored) && trace_lacks(t, size)) {
+            struct bytes found = {0};
+            if (files_read(files, config->loads[i].path, 0, (size_t)size, &found) == RANGE_GIVEN)
+                trace_supply_image(t, found.data, found.size);
+            bytes_free(&found);
+        }
 }
 
 /* Ranges that it names only are in the file that they were of, if that has them still: its size is
  * not asked for, as the digest of each range tells. */
-static void supply_ranges(struct trace *t, struct open_files *files)
+static enum range_answer read_as_it_is(void *context, const char *path, uint64_t offset,
+                                       size_t size, struct bytes *out)
 {
-    struct reader pulls = reader_of(t->pulls.data, t->pulls.size);
-    struct pull_record r;
     struct error ignored = {0};
-    uint64_t size;
-    while (journal_next_pull(&pulls, &r)) {
-        struct bytes path = {0};
-        if (r.kind != PULL_RANGE || r.absent || !trace_seeks(t, r.digest, r.length))
-            continue;
-        bytes_put(&path, r.key, r.key_size);
-        bytes_put_int(&path, 0, 1);
-        if (files_open(files, (const char *)path.data, &size, &ignored))
-            supply(t, files, (const char *)path.data, r.offset, r.length);
-        bytes_free(&path);
-    }
+    uint64_t now;
+    return files_open(context, path, &now, &ignored) ? files_read(context, path, offset, size, out)
+                                                     : RANGE_UNREADABLE;
 }
 
-static void supply_missing(struct player *p, bool plays_exit_log)
+/* Moves what the trace has into the journal, and looks for what it only names. */
+static void supply_journal(struct player *p, bool plays_exit_log)
 {
     struct open_files files = {0};
     for (size_t i = 0; i < p->vm_count && !plays_exit_log && lacks_images(&p->trace); i++)
         supply_images(&p->trace, &files, &p->configs[i]);
-    if (lacks_images(&p->trace))
-        supply_ranges(&p->trace, &files);
+    trace_into_journal(&p->trace, &p->journal);
+    journal_fetch_ranges(&p->journal, read_as_it_is, &files);
     files_close(&files);
 }
 
@@ -214,8 +201,7 @@ bool player_open(struct player *p, const char *path, const struct board_options 
         return false;
     }
     bool plays_exit_log = options->exit_log && options->exit_log->mode == EXIT_LOG_PLAYS;
-    supply_missing(p, plays_exit_log);
-    trace_into_journal(&p->trace, &p->journal);
+    supply_journal(p, plays_exit_log);
     recorded_options(p);
     /* Without inputs it is the file of a snapshot, which has no end. */
     if (!p->trace.has_end && p->journal.pulls.size)

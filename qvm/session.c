@@ -183,7 +183,7 @@ static void keep_failure(struct session *s, const struct trace_end *end)
     struct error e = {0};
     char path[1024];
     source.no_images = false;
-    if (journal_fetch_ranges(&s->journal))
+    if (journal_fetch_ranges(&s->journal, s->journal.host.read, s->journal.host.context))
         fprintf(stderr,
                 "qvm: of the guests' disks the trace has no contents, as their files are not "
                 "what they were\n");
@@ -737,6 +737,8 @@ int session_run_from(const char *path, const struct session_options *options)
         error_set(&e, "'%s' holds no snapshot: run --save-at writes one", path);
         status = refuse(&s, &e, STATUS_USAGE);
     } else {
+        if (!options->trial)
+            trust_say_disks_went_on(&p);
         take_configs(&s, &p);
         go_live(&s);
         status = run_or_not(&s, from);

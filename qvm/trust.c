@@ -68,3 +68,26 @@ bool trust_is_needed(const struct player *p, char *text, size_t size)
             return true;
     return false;
 }
+
+static void say_disks(const struct vdev_type *type, const struct vdev_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (type && type->store && strcmp(options[i].name, "hostdev") == 0 &&
+            *options[i].value == '>')
+            fprintf(stderr,
+                    "qvm: the disk '%s' is as it is now: what was written to it since the snapshot "
+                    "was taken, the guest finds there and does not know of\n",
+                    options[i].value + 1);
+}
+
+void trust_say_disks_went_on(const struct player *p)
+{
+    const struct board_config *b = &p->board_config;
+    for (size_t i = 0; i < p->vm_count; i++)
+        for (size_t k = 0; k < p->configs[i].vdev_count; k++) {
+            const struct vdev_config *v = &p->configs[i].vdevs[k];
+            say_disks(v->type, v->options, v->option_count);
+        }
+    for (size_t i = 0; i < b->device_count; i++)
+        say_disks(b->devices[i].type, b->devices[i].options, b->devices[i].option_count);
+}

@@ -8,4 +8,8 @@
  * ">...", dump, semihosting, fdt-dump-file)? `text` gets the first: "write the file 'x'". */
 bool trust_is_needed(const struct player *p, char *text, size_t size);
 
+/* Says of each disk that its guest writes through (hostdev >FILE) that its file may have gone on
+ * since the snapshot was taken, from which the machine goes on now. */
+void trust_say_disks_went_on(const struct player *p);
+
 #endif

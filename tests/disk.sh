@@ -50,6 +50,7 @@ check "replayed by its exits" grep -q 'all as recorded$' "$work/err"
 check "saved on the way" [ "$whole" = "$(final run --save-at 'console=userspace reached' "$work/s.qtrace" \
     "$work/kept.qvmconf")" ]
 check "on from there" [ "$whole" = "$(final run --from "$work/s.qtrace")" ]
+check "its file is not spoken of" [ "$(grep -c 'as it is now' "$work/err")" = 0 ]
 check "on from behind the writes" [ "$whole" = "$(final run --from "$work/a.qtrace")" ]
 
 # What a recording holds of the disk is what was read, once; without images it is in the file.
@@ -73,6 +74,13 @@ check "the file has it" [ "$content" = "$(sha256sum <"$work/through.img" | cut -
 cp "$image" "$work/through.img"
 final replay "$work/t.qtrace" >/dev/null
 check "a replay does not write" [ "$before" = "$(sha256sum <"$work/through.img")" ]
+
+# A snapshot does not have that file: whoever goes on from it is told that it went on.
+cp "$image" "$work/through.img"
+final run --save-at 'console=userspace reached' "$work/u.qtrace" "$work/through.qvmconf" >/dev/null
+final run --from "$work/u.qtrace" --trust >/dev/null
+check "a file that went on" grep -q "^qvm: the disk '$work/through.img' is as it is now: what was written to it since" \
+    "$work/err"
 
 # A disk outlives its VM's restart, and nothing else does.
 conf again.qvmconf "$image" 'case+$(head+-c+5+/dev/vda)+in+again)+poweroff+-f;;esac;echo+again+>/dev/vda;sync;reboot+-f'

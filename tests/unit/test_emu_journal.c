@@ -334,6 +334,47 @@ START_TEST(ranges_are_kept_once)
 }
 END_TEST
 
+/* A file that had the same everywhere, and has it now at one place only. */
+static unsigned reads;
+
+static enum range_answer read_the_same(void *context, const char *path, uint64_t offset,
+                                       size_t size, struct bytes *out)
+{
+    const uint64_t *there = context;
+    ck_assert_str_eq(path, "disk");
+    reads++;
+    for (size_t i = 0; i < size; i++)
+        bytes_put_int(out, !there || *there == offset ? 7 : 8, 1);
+    return RANGE_GIVEN;
+}
+
+START_TEST(ranges_are_fetched_from_a_few_places)
+{
+    struct journal j;
+    struct bytes out = {0};
+    struct error e;
+    enum range_answer answer;
+    journal_live(&j, JOURNAL_RECORD, (struct journal_host){.read = read_the_same});
+    journal_leave_ranges(&j);
+    for (uint64_t i = 0; i < 10; i++)
+        ck_assert(journal_pull_range(&j, "disk", i * 512, 512, &out, &answer, &e));
+    uint64_t nowhere = 1, late = 8 * 512, third = 2 * 512;
+    ck_assert_uint_eq(j.image_count, 0);
+    reads = 0;
+    ck_assert_uint_eq(journal_fetch_ranges(&j, read_the_same, &nowhere), 10);
+    ck_assert_uint_eq(reads, 4);
+    ck_assert_uint_eq(journal_fetch_ranges(&j, read_the_same, &late), 10);
+    ck_assert_uint_eq(j.image_count, 0);
+    reads = 0;
+    ck_assert_uint_eq(journal_fetch_ranges(&j, read_the_same, &third), 2);
+    ck_assert_uint_eq(reads, 3);
+    ck_assert_uint_eq(j.image_count, 1);
+    ck_assert_uint_eq(journal_fetch_ranges(&j, read_the_same, &nowhere), 0);
+    bytes_free(&out);
+    journal_free(&j);
+}
+END_TEST
+
 START_TEST(digests_are_found)
 {
     struct digest_index x = {0};
@@ -493,6 +534,7 @@ int main(void)
     tcase_add_test(tests, a_refused_pull_is_not_recorded);
     tcase_add_test(tests, a_file_is_lent);
     tcase_add_test(tests, ranges_are_kept_once);
+    tcase_add_test(tests, ranges_are_fetched_from_a_few_places);
     tcase_add_test(tests, digests_are_found);
     tcase_add_loop_test(tests, another_input_is_an_error, 0, (int)(sizeof wrong / sizeof wrong[0]));
     tcase_add_test(tests, an_answer_of_another_size_is_an_error);
