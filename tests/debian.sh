@@ -106,7 +106,7 @@ def network():
     verdict('what was written is there when it has started again',
             '' if recorded.out.count('\nHello, world!') == 2 else 'hello ran %d times' % recorded.out.count('\nHello, world!'))
     for name, times in ('Packages', 2), ('hello_', 1):
-        count = sum('/' + name in line and ' 200 ' in line or ' 304 ' in line for line in Mirror.asked)
+        count = sum('/' + name in line and (' 200 ' in line or ' 304 ' in line) for line in Mirror.asked)
         verdict('the host was asked for %s' % name, '' if count >= times else repr(Mirror.asked))
     verdict('replay without the host', Run([qvm, 'replay', trace]).differs(recorded))
 
