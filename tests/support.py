@@ -2,8 +2,10 @@
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 REPOSITORY_BOARD = 'configs/boards/two-clusters.board'
@@ -141,3 +143,67 @@ def words(*vms):
         line += ['+'] if line else []
         line += ['system', name, ACTOR, 'cmdline', does, *others]
     return line
+
+
+class Server:
+    """qvm that waits for a debugger on TCP."""
+
+    def __init__(self, qvm, *words):
+        self.process = subprocess.Popen([qvm, *words], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.timer = threading.Timer(SECONDS, self.process.kill)
+        self.timer.start()
+        line = self.process.stderr.readline().decode()
+        found = re.search(r'target remote (127\.0\.0\.1):(\d+)$', line)
+        self.place = (found[1], int(found[2])) if found else None
+        if not found:
+            self.process.kill()
+            verdict('waiting for a debugger', 'it says %r' % line)
+
+    def end(self):
+        """As a Run."""
+        out, err = self.process.communicate()
+        self.timer.cancel()
+        done = Run.__new__(Run)
+        done.take(self.process.returncode, out, err)
+        return done
+
+
+class Peer:
+    """One that speaks the protocol, without acknowledgements."""
+
+    def __init__(self, place):
+        self.socket = socket.create_connection(place, timeout=SECONDS)
+        # Or Ctrl-C waits for the answer to what it should end.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.had = b''
+        self.ask('QStartNoAckMode')
+
+    def send(self, payload):
+        data = payload.encode()
+        self.socket.sendall(b'$%s#%02x' % (data, sum(data) & 0xff))
+
+    def answer(self):
+        while True:
+            found = re.search(rb'\$([^#]*)#..', self.had)
+            if found:
+                self.had = self.had[found.end():]
+                return found[1].decode()
+            more = self.socket.recv(65536)
+            if not more:
+                return None
+            self.had += more
+
+    def ask(self, payload):
+        self.send(payload)
+        return self.answer()
+
+    def pc(self):
+        return int.from_bytes(bytes.fromhex(self.ask('g'))[256:264], 'little')
+
+    def monitor(self, command):
+        self.send('qRcmd,' + command.encode().hex())
+        text = ''
+        while (part := self.answer()) not in ('OK', None):
+            text += bytes.fromhex(part[1:]).decode()
+        return text

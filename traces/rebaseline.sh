@@ -81,6 +81,7 @@ input="$work/typed" trace input 500009 1 a57 timers
 trace semihosting 100003 1 a57 semihost set semihosting build/guests/tests
 trace virtio 100003 1 a57 virtio @tests/guest/virtio.qvmconf
 trace packed 10007 1 a57 virtio @tests/guest/virtio.qvmconf
+keep net 0 10007 tests/guest/net-a.qvmconf tests/guest/net-b.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
 trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
 trace contained 20011 1 a57 master --board configs/boards/dma.board 'pass loc 0x0a100000,0x1000,rwd intr gic:80=80'

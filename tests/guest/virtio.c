@@ -9,58 +9,11 @@
 #include "gic.h"
 #include "mmu.h"
 #include "trap.h"
+#include "virtio.h"
 
 #define SLOTS 0x0a000000u
 enum { SLOT_SIZE = 0x200, SLOT_COUNT = 32, SLOT_INTID = 48 };
 enum { MAGIC = 0x74726976, CONSOLE = 3, ENTROPY = 4 };
-enum {
-    MagicValue = 0x000,
-    Version = 0x004,
-    DeviceID = 0x008,
-    DeviceFeatures = 0x010,
-    DeviceFeaturesSel = 0x014,
-    DriverFeatures = 0x020,
-    DriverFeaturesSel = 0x024,
-    QueueSel = 0x030,
-    QueueNumMax = 0x034,
-    QueueNum = 0x038,
-    QueueReady = 0x044,
-    QueueNotify = 0x050,
-    InterruptStatus = 0x060,
-    InterruptACK = 0x064,
-    Status = 0x070,
-    QueueDesc = 0x080,
-    QueueDriver = 0x090,
-    QueueDevice = 0x0a0,
-};
-enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64 };
-enum { USED_BUFFER = 1, CONFIG_CHANGE = 2 };
-enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
-#define INDIRECT_DESC (1u << 28)
-#define EVENT_IDX     (1u << 29)
-#define VERSION_1     (1ull << 32)
-#define RING_PACKED   (1ull << 34)
-
-enum { SIZE = 8 };
-struct descriptor {
-    uint64_t address;
-    uint32_t size;
-    uint16_t flags, next;
-};
-struct queue {
-    struct descriptor descriptors[SIZE] __attribute__((aligned(16)));
-    struct {
-        uint16_t flags, index, ring[SIZE], used_event;
-    } available;
-    struct {
-        uint16_t flags, index;
-        struct {
-            uint32_t head, written;
-        } ring[SIZE];
-        uint16_t available_event;
-    } used __attribute__((aligned(4)));
-};
-
 enum { PACKED_AVAIL = 1 << 7, PACKED_USED = 1 << 15, EVENT_DISABLE = 1, EVENT_DESC = 2 };
 struct packed_queue {
     struct {
@@ -118,12 +71,6 @@ static bool wait_used(uint16_t count)
     return false;
 }
 
-static void set_address(unsigned offset, const void *area)
-{
-    write32(device + offset, (uint32_t)(uint64_t)area);
-    write32(device + offset + 4, (uint32_t)((uint64_t)area >> 32));
-}
-
 static void set_queue(unsigned number)
 {
     memset(&queue, 0, sizeof queue);
@@ -135,13 +82,13 @@ static void set_queue(unsigned number)
     CHECK("QueueNumMax", read32(device + QueueNumMax) >= SIZE);
     write32(device + QueueNum, SIZE);
     if (is_packed) {
-        set_address(QueueDesc, packed_queue.ring);
-        set_address(QueueDriver, &packed_queue.driver);
-        set_address(QueueDevice, &packed_queue.device);
+        virtio_set_area(device + QueueDesc, packed_queue.ring);
+        virtio_set_area(device + QueueDriver, &packed_queue.driver);
+        virtio_set_area(device + QueueDevice, &packed_queue.device);
     } else {
-        set_address(QueueDesc, queue.descriptors);
-        set_address(QueueDriver, &queue.available);
-        set_address(QueueDevice, &queue.used);
+        virtio_set_area(device + QueueDesc, queue.descriptors);
+        virtio_set_area(device + QueueDriver, &queue.available);
+        virtio_set_area(device + QueueDevice, &queue.used);
     }
     write32(device + QueueReady, 1);
     CHECK_EQ("QueueReady", read32(device + QueueReady), 1);
@@ -177,15 +124,12 @@ static void put(struct descriptor *d, const void *at, size_t size, unsigned flag
 
 static void make_available(unsigned head)
 {
-    queue.available.ring[queue.available.index % SIZE] = (uint16_t)head;
-    __atomic_store_n(&queue.available.index, (uint16_t)(queue.available.index + 1),
-                     __ATOMIC_RELEASE);
+    virtio_make_available(&queue, head);
 }
 
 static void kick(void)
 {
-    DSB();
-    write32(device + QueueNotify, queue_number);
+    virtio_kick(device, queue_number);
 }
 
 static size_t length(const char *text)

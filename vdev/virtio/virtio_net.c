@@ -108,14 +108,24 @@ static struct frame_work work_of(const uint8_t header[HEADER_SIZE])
     return w;
 }
 
-/* 5.1.6.2.1: a driver leaves undone only what it has accepted. */
-static bool may_leave(const struct net *n, const struct frame_work *w)
+/* Work that a driver leaves to others or does for them: only what it has accepted (5.1.6.2.1,
+ * 5.1.6.4.1). */
+struct work_features {
+    uint64_t csum, tso4, tso6, ecn;
+};
+static const struct work_features left_features = {VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4,
+                                                   VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN};
+static const struct work_features done_features = {VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_TSO4,
+                                                   VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_ECN};
+
+static bool is_accepted(const struct virtio_device *d, const struct work_features *f,
+                        const struct frame_work *w)
 {
-    uint64_t needed = w->needs_checksum ? VIRTIO_NET_F_CSUM : 0;
-    needed |= w->segments == FRAME_TCPV4 ? VIRTIO_NET_F_HOST_TSO4 : 0;
-    needed |= w->segments == FRAME_TCPV6 ? VIRTIO_NET_F_HOST_TSO6 : 0;
-    needed |= w->has_ecn ? VIRTIO_NET_F_HOST_ECN : 0;
-    return (n->virtio.driver_features & needed) == needed;
+    uint64_t needed = w->needs_checksum ? f->csum : 0;
+    needed |= w->segments == FRAME_TCPV4 ? f->tso4 : 0;
+    needed |= w->segments == FRAME_TCPV6 ? f->tso6 : 0;
+    needed |= w->has_ecn ? f->ecn : 0;
+    return (d->driver_features & needed) == needed;
 }
 
 /* Transmitting ------------------------------------------------------------------------------------
@@ -134,7 +144,7 @@ static bool send(struct net *n, const struct virtq_chain *chain)
     struct vdev_frame frame = {.data = n->buffer + HEADER_SIZE,
                                .size = (size_t)chain->readable_bytes - HEADER_SIZE,
                                .work = work_of(n->buffer)};
-    if (!may_leave(n, &frame.work) || !frame_is_sound(&frame)) {
+    if (!is_accepted(&n->virtio, &left_features, &frame.work) || !frame_is_sound(&frame)) {
         n->dropped++;
         return true;
     }
@@ -243,15 +253,10 @@ static bool net_frame(struct vdev *v, const struct vdev_frame *frame)
     return true;
 }
 
-/* 5.1.6.4.1: only what the driver accepted is asked of it. */
 static bool net_does_work(const struct vdev *v, const struct frame_work *work)
 {
     const struct virtio_device *d = (const struct virtio_device *)(const void *)v;
-    uint64_t needed = VIRTIO_NET_F_GUEST_CSUM;
-    needed |= work->segments == FRAME_TCPV4 ? VIRTIO_NET_F_GUEST_TSO4 : 0;
-    needed |= work->segments == FRAME_TCPV6 ? VIRTIO_NET_F_GUEST_TSO6 : 0;
-    needed |= work->has_ecn ? VIRTIO_NET_F_GUEST_ECN : 0;
-    return (d->driver_features & needed) == needed;
+    return is_accepted(d, &done_features, work);
 }
 
 /* The device itself
