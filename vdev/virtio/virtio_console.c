@@ -6,21 +6,14 @@
  * Without `port` there is one port, on two queues. With it VIRTIO_CONSOLE_F_MULTIPORT is offered: a
  * pair of queues for each port, and one on which driver and device tell each other of ports
  * (5.3.6.2). With `size` VIRTIO_CONSOLE_F_SIZE is. */
-#include <stdio.h>
 #include <string.h>
 
 #include "emu/bytes.h"
-#include "emu/check.h"
+#include "vdev/virtio/virtio_console.h"
 #include "vdev/virtio/virtio_mmio.h"
 
-/* 5.3.2: that of port 0, the control queues, those of the others. */
-enum { RECEIVE, TRANSMIT, CONTROL_RECEIVE, CONTROL_TRANSMIT, QUEUES_OF_ONE_PORT = 2 };
-enum { PORTS_MAX = VIRTIO_QUEUES_MAX / 2 - 1, NAME_MAX_BYTES = 63 };
-enum { QUEUE_SIZE = 64, OUTPUT_PER_CALL = 65536, OUTPUT_PIECE = 4096 };
+enum { OUTPUT_PER_CALL = 65536, OUTPUT_PIECE = 4096 };
 
-#define VIRTIO_CONSOLE_F_SIZE        (UINT64_C(1) << 0)
-#define VIRTIO_CONSOLE_F_MULTIPORT   (UINT64_C(1) << 1)
-#define VIRTIO_CONSOLE_F_EMERG_WRITE (UINT64_C(1) << 2)
 /* struct virtio_console_config */
 enum {
     CONFIG_COLS = 0,
@@ -30,36 +23,10 @@ enum {
     CONFIG_SIZE = 12
 };
 
-/* struct virtio_console_control and its events (5.3.6.2) */
-enum { CONTROL_ID = 0, CONTROL_EVENT = 4, CONTROL_VALUE = 6, CONTROL_SIZE = 8 };
-enum {
-    VIRTIO_CONSOLE_DEVICE_READY = 0,
-    VIRTIO_CONSOLE_DEVICE_ADD = 1,
-    VIRTIO_CONSOLE_PORT_READY = 3,
-    VIRTIO_CONSOLE_CONSOLE_PORT = 4,
-    VIRTIO_CONSOLE_RESIZE = 5,
-    VIRTIO_CONSOLE_PORT_OPEN = 6,
-    VIRTIO_CONSOLE_PORT_NAME = 7,
-    EVENTS
-};
-
-struct port {
-    uint64_t sent;    /* bytes of the next chain to transmit that have gone out already */
-    uint8_t due;      /* events that the driver is to be told of, a bit each */
-    uint8_t is_ready; /* the driver has it, */
-    uint8_t is_open;  /* and somebody in the guest reads it */
-};
-
-struct console {
-    struct virtio_device virtio;
-    struct port ports[PORTS_MAX];
-    uint16_t columns, rows; /* of the window */
-};
-
 static const struct field console_fields[] = {
     VIRTIO_FIELDS(struct console, virtio),
-    VIRTIO_QUEUE_FIELDS(struct console, virtio, RECEIVE),
-    VIRTIO_QUEUE_FIELDS(struct console, virtio, TRANSMIT),
+    VIRTIO_QUEUE_FIELDS(struct console, virtio, CONSOLE_RECEIVE),
+    VIRTIO_QUEUE_FIELDS(struct console, virtio, CONSOLE_TRANSMIT),
     FIELD_AS(struct console, ports[0].sent, "sent"),
     FIELD_END,
 };
@@ -72,10 +39,10 @@ static const struct field window_fields[] = {
     FIELD_END,
 };
 static const struct field port_fields[] = {
-    FIELD(struct port, sent),
-    FIELD_UP_TO(struct port, due, (1 << EVENTS) - 1),
-    FIELD_UP_TO(struct port, is_ready, 1),
-    FIELD_UP_TO(struct port, is_open, 1),
+    FIELD(struct console_port, sent),
+    FIELD_UP_TO(struct console_port, due, (1 << CONSOLE_EVENTS) - 1),
+    FIELD_UP_TO(struct console_port, is_ready, 1),
+    FIELD_UP_TO(struct console_port, is_open, 1),
     FIELD_END,
 };
 
@@ -96,7 +63,7 @@ static struct vdev_part console_part(struct vdev *v, unsigned number)
     if (number == 0 && (queues || has_window(c)))
         return (struct vdev_part){c, window_fields};
     if (number && number - 1 < queues)
-        return (struct vdev_part){&c->virtio.queues[CONTROL_RECEIVE + number - 1],
+        return (struct vdev_part){&c->virtio.queues[CONSOLE_CONTROL_RECEIVE + number - 1],
                                   virtqueue_fields};
     if (number && number - 1 - queues < ports)
         return (struct vdev_part){&c->ports[number - 1 - queues], port_fields};
@@ -106,31 +73,26 @@ static struct vdev_part console_part(struct vdev *v, unsigned number)
 /* Ports and queues --------------------------------------------------------------------------------
  */
 
-static bool is_multiport(const struct console *c)
-{
-    return c->virtio.driver_features & VIRTIO_CONSOLE_F_MULTIPORT;
-}
-
 /* Queues other than those of port 0 exist only with VIRTIO_CONSOLE_F_MULTIPORT (5.3.2). */
 static bool is_there(const struct console *c, unsigned queue)
 {
-    return queue <= TRANSMIT || is_multiport(c);
+    return queue <= CONSOLE_TRANSMIT || virtio_console_is_multiport(c);
 }
 
 static bool is_control(unsigned queue)
 {
-    return queue == CONTROL_RECEIVE || queue == CONTROL_TRANSMIT;
+    return queue == CONSOLE_CONTROL_RECEIVE || queue == CONSOLE_CONTROL_TRANSMIT;
 }
 
 static unsigned receive_queue(unsigned port)
 {
-    return port ? QUEUES_OF_ONE_PORT * (port + 1) : RECEIVE;
+    return port ? CONSOLE_QUEUES_OF_ONE_PORT * (port + 1) : CONSOLE_RECEIVE;
 }
 
 /* Of a queue that is not of control. */
 static unsigned port_of(unsigned queue)
 {
-    return queue <= TRANSMIT ? 0 : queue / QUEUES_OF_ONE_PORT - 1;
+    return queue <= CONSOLE_TRANSMIT ? 0 : queue / CONSOLE_QUEUES_OF_ONE_PORT - 1;
 }
 
 static bool transmits(unsigned queue)
@@ -183,144 +145,6 @@ static void transmit(struct console *c, unsigned queue)
     virtio_signal(&c->virtio, queue);
 }
 
-/* Messages to the driver --------------------------------------------------------------------------
- */
-
-static size_t message_of(const struct console *c, unsigned port, unsigned event,
-                         uint8_t message[CONTROL_SIZE + NAME_MAX_BYTES])
-{
-    const char *name = vdev_port_name(&c->virtio.v, port);
-    uint8_t *rest = message + CONTROL_SIZE;
-    bool says_yes = event == VIRTIO_CONSOLE_CONSOLE_PORT || event == VIRTIO_CONSOLE_PORT_OPEN;
-    store_le(message + CONTROL_ID, port, 4);
-    store_le(message + CONTROL_EVENT, event, 2);
-    store_le(message + CONTROL_VALUE, says_yes, 2);
-    if (event == VIRTIO_CONSOLE_RESIZE) { /* struct virtio_console_resize */
-        store_le(rest, c->columns, 2);
-        store_le(rest + 2, c->rows, 2);
-        return CONTROL_SIZE + 4;
-    }
-    if (event != VIRTIO_CONSOLE_PORT_NAME)
-        return CONTROL_SIZE;
-    memcpy(rest, name, strlen(name)); /* without its end */
-    return CONTROL_SIZE + strlen(name);
-}
-
-/* False: there is no buffer now. One that is too small for its message gets none of it. */
-static bool tell(struct console *c, unsigned port, unsigned event)
-{
-    struct virtio_device *d = &c->virtio;
-    uint8_t message[CONTROL_SIZE + NAME_MAX_BYTES];
-    struct virtq_chain chain;
-    if (!virtio_next(d, CONTROL_RECEIVE, &chain))
-        return false;
-    size_t size = message_of(c, port, event, message);
-    bool fits = chain.writable_bytes >= size;
-    if (!fits)
-        log_guest(d->v.env->log, "%s: a control buffer is too small for a message of %zu bytes",
-                  d->v.name, size);
-    return (!fits || virtio_write(d, &chain, 0, message, size)) &&
-           virtio_use(d, CONTROL_RECEIVE, &chain, fits ? (uint32_t)size : 0);
-}
-
-static bool tell_of_port(struct console *c, unsigned port)
-{
-    for (unsigned event = 0; event < EVENTS; event++) {
-        if (!(c->ports[port].due >> event & 1))
-            continue;
-        if (!tell(c, port, event))
-            return false;
-        c->ports[port].due &= (uint8_t) ~(1u << event);
-    }
-    return true;
-}
-
-/* As far as the driver has given buffers for it; it notifies of more of them. */
-static void tell_all(struct console *c)
-{
-    for (unsigned port = 0; port < c->virtio.v.port_count; port++)
-        if (!tell_of_port(c, port))
-            break;
-    virtio_signal(&c->virtio, CONTROL_RECEIVE);
-}
-
-/* Messages from the driver ------------------------------------------------------------------------
- */
-
-static void make_due(struct console *c, unsigned port, unsigned event)
-{
-    c->ports[port].due |= (uint8_t)(1u << event);
-}
-
-/* 5.3.5: the driver is there, and learns which ports there are. */
-static void device_is_ready(struct console *c)
-{
-    for (unsigned port = 0; port < c->virtio.v.port_count; port++) {
-        c->ports[port].is_ready = c->ports[port].is_open = 0;
-        c->ports[port].due = 1u << VIRTIO_CONSOLE_DEVICE_ADD;
-    }
-}
-
-static bool knows_window(const struct console *c)
-{
-    return c->virtio.driver_features & VIRTIO_CONSOLE_F_SIZE;
-}
-
-/* Port 0 is the console; the others have a name. The host's end of each is open, always: what it
- * is connected to may change, and is nothing that a guest sees. */
-static void port_is_ready(struct console *c, unsigned port, bool is_ready)
-{
-    c->ports[port].is_ready = is_ready;
-    if (!is_ready)
-        return;
-    make_due(c, port, port ? VIRTIO_CONSOLE_PORT_NAME : VIRTIO_CONSOLE_CONSOLE_PORT);
-    if (port == 0 && knows_window(c))
-        make_due(c, port, VIRTIO_CONSOLE_RESIZE);
-    make_due(c, port, VIRTIO_CONSOLE_PORT_OPEN);
-}
-
-static void hear(struct console *c, const uint8_t message[CONTROL_SIZE])
-{
-    const struct vdev *v = &c->virtio.v;
-    uint32_t port = (uint32_t)load_le(message + CONTROL_ID, 4);
-    unsigned event = (unsigned)load_le(message + CONTROL_EVENT, 2);
-    bool value = load_le(message + CONTROL_VALUE, 2) & 1;
-    if (event == VIRTIO_CONSOLE_DEVICE_READY && value)
-        device_is_ready(c);
-    else if (event == VIRTIO_CONSOLE_DEVICE_READY)
-        log_guest(v->env->log, "%s: its driver has failed", v->name);
-    else if (port >= v->port_count)
-        log_guest(v->env->log, "%s: a message for port %u, which does not exist", v->name,
-                  (unsigned)port);
-    else if (event == VIRTIO_CONSOLE_PORT_READY)
-        port_is_ready(c, port, value);
-    else if (event == VIRTIO_CONSOLE_PORT_OPEN)
-        c->ports[port].is_open = value;
-    else
-        log_guest(v->env->log, "%s: message %u is none of a driver's", v->name, event);
-}
-
-static void listen(struct console *c)
-{
-    struct virtq_chain chain;
-    uint8_t message[CONTROL_SIZE];
-    for (unsigned i = 0; virtio_next(&c->virtio, CONTROL_TRANSMIT, &chain); i++) {
-        if (i == QUEUE_SIZE) {
-            virtio_later(&c->virtio, CONTROL_TRANSMIT);
-            break;
-        }
-        bool is_whole = chain.readable_bytes >= sizeof message;
-        if (is_whole && !virtio_read(&c->virtio, &chain, 0, message, sizeof message))
-            break;
-        if (is_whole)
-            hear(c, message);
-        if (!virtio_use(&c->virtio, CONTROL_TRANSMIT, &chain, 0))
-            break;
-    }
-    virtio_signal(&c->virtio, CONTROL_TRANSMIT);
-    tell_all(c);
-}
-
 /* The device itself -------------------------------------------------------------------------------
  */
 
@@ -330,10 +154,10 @@ static void console_notify(struct vdev *v, unsigned queue)
     struct console *c = console_of(v);
     if (!is_there(c, queue))
         return;
-    if (queue == CONTROL_RECEIVE)
-        tell_all(c);
-    else if (queue == CONTROL_TRANSMIT)
-        listen(c);
+    if (queue == CONSOLE_CONTROL_RECEIVE)
+        virtio_console_tell(c);
+    else if (queue == CONSOLE_CONTROL_TRANSMIT)
+        virtio_console_listen(c);
     else if (transmits(queue))
         transmit(c, queue);
 }
@@ -369,8 +193,8 @@ static void console_write_config(struct vdev *v, unsigned offset, unsigned size,
 static const struct virtio_type console_virtio = {
     .device_id = 3,
     .device_features = VIRTIO_CONSOLE_F_EMERG_WRITE,
-    .queue_count = QUEUES_OF_ONE_PORT,
-    .queue_size_max = QUEUE_SIZE,
+    .queue_count = CONSOLE_QUEUES_OF_ONE_PORT,
+    .queue_size_max = CONSOLE_QUEUE_SIZE,
     .config_size = CONFIG_SIZE,
     .read_config = console_read_config,
     .write_config = console_write_config,
@@ -382,7 +206,7 @@ static const struct virtio_type console_virtio = {
 /* With several ports a driver may have one of them closed: what arrives would be lost there. */
 static bool takes_input(const struct console *c, unsigned port)
 {
-    return is_multiport(c) ? c->ports[port].is_open : port == 0;
+    return virtio_console_is_multiport(c) ? c->ports[port].is_open : port == 0;
 }
 
 static size_t console_input(struct vdev *v, unsigned port, const uint8_t *data, size_t size)
@@ -413,14 +237,14 @@ static void console_resize(struct vdev *v, uint16_t columns, uint16_t rows)
         return;
     c->columns = columns;
     c->rows = rows;
-    if (!knows_window(c)) {
+    if (!virtio_console_knows_window(c)) {
         c->virtio.config_generation++;
         return;
     }
     virtio_config_changed(&c->virtio);
-    if (is_multiport(c) && c->ports[0].is_ready) {
-        make_due(c, 0, VIRTIO_CONSOLE_RESIZE);
-        tell_all(c);
+    if (virtio_console_is_multiport(c) && c->ports[0].is_ready) {
+        virtio_console_make_due(c, 0, VIRTIO_CONSOLE_RESIZE);
+        virtio_console_tell(c);
     }
 }
 
@@ -431,7 +255,7 @@ static void console_resize(struct vdev *v, uint16_t columns, uint16_t rows)
 static bool is_name(const char *text)
 {
     size_t size = strlen(text);
-    return size && size <= NAME_MAX_BYTES && text[0] != '.' &&
+    return size && size <= CONSOLE_NAME_MAX && text[0] != '.' &&
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
                size;
 }
@@ -455,16 +279,16 @@ static bool read_ports(struct console *c, struct error *e)
             return error_at(e, o->file, o->line,
                             "vdev virtio-console: port %.64s: a name has up to %d letters, digits, "
                             "'_', '-' and '.', and does not begin with a '.'",
-                            o->value, NAME_MAX_BYTES);
+                            o->value, CONSOLE_NAME_MAX);
         if (is_taken(v, o))
             return error_at(e, o->file, o->line, "vdev virtio-console: a second port %s", o->value);
-        if (count++ == PORTS_MAX)
+        if (count++ == CONSOLE_PORTS_MAX)
             return error_at(e, o->file, o->line, "vdev virtio-console: more than %d ports",
-                            PORTS_MAX - 1);
+                            CONSOLE_PORTS_MAX - 1);
     }
     if (count > 1) {
         c->virtio.own_features |= VIRTIO_CONSOLE_F_MULTIPORT;
-        c->virtio.own_queues = QUEUES_OF_ONE_PORT * count;
+        c->virtio.own_queues = CONSOLE_QUEUES_OF_ONE_PORT * count;
     }
     return true;
 }
