@@ -251,6 +251,28 @@ START_TEST(input_reaches_the_guest)
 }
 END_TEST
 
+/* Nobody in the guest has the port open, so what is sent to it waits, and is state. */
+START_TEST(input_for_a_port)
+{
+    struct qvm_error e = {0};
+    char without[QVM_DIGEST_SIZE], with[QVM_DIGEST_SIZE];
+    for (int i = 0; i < 2; i++) {
+        struct qvm_machine *m = load_words(
+            BOARD,
+            "load build/guests/tests/endless.elf vdev virtio-console name con loc 0x0a003e00 "
+            "intr gic:79 port log",
+            NULL);
+        ck_assert(!qvm_input(m, 0, "con.lo", "x", 1, &e));
+        ck_assert_str_eq(e.text, "VM 'test' has no console 'con.lo'");
+        ck_assert(qvm_input(m, 0, "con.log", "x", (size_t)i, &e));
+        run_to(m, 100000, QVM_STOP_INSTRUCTION);
+        digest_of(m, i ? with : without);
+        qvm_free(m);
+    }
+    ck_assert_str_ne(without, with);
+}
+END_TEST
+
 START_TEST(who_waits_for_input_is_told)
 {
     struct seen seen;
@@ -578,6 +600,7 @@ int main(void)
     tcase_add_test(t, texts_end_runs);
     tcase_add_test(t, limits_end_machines);
     tcase_add_test(t, input_reaches_the_guest);
+    tcase_add_test(t, input_for_a_port);
     tcase_add_test(t, who_waits_for_input_is_told);
     tcase_add_test(t, snapshots_go_back);
     tcase_add_test(t, snapshots_of_other_machines_are_refused);
