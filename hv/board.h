@@ -90,6 +90,7 @@ struct vm {
     struct guest_tables *tables; /* owned */
     unsigned ipa_bits;           /* of guest-physical addresses */
     uint64_t dma_generation;     /* no state: see guest_dma_changed */
+    struct dma_watch dma_watch;  /* of its devices' ports */
     struct vcpu_world world;
     struct vcpu *vcpus[CONFIG_VCPUS_MAX];
     unsigned vcpu_count;

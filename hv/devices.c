@@ -83,6 +83,17 @@ static void put_behind_smmus(struct vm *vm)
     }
 }
 
+/* An SMMU's own port is behind those of its devices. */
+static void watch_dma(struct vm *vm)
+{
+    vm->dma_watch = (struct dma_watch){.refused = event_dma_refused, .context = vm};
+    for (size_t i = 0; i < vm->vdev_count; i++) {
+        struct vdev *v = vm->vdevs[i];
+        v->dma.watch = v->type->stream_port ? NULL : &vm->dma_watch;
+        v->dma.master = v->channel;
+    }
+}
+
 bool devices_make(struct vm *vm, struct error *e)
 {
     for (size_t i = 0; i < vm->config->vdev_count; i++) {
@@ -96,7 +107,10 @@ bool devices_make(struct vm *vm, struct error *e)
         vm->world.pic_registers = pic_has_cpu_registers(vm->pic);
     }
     put_behind_smmus(vm);
-    return pass_devices(vm, make_one, e);
+    if (!pass_devices(vm, make_one, e))
+        return false;
+    watch_dma(vm);
+    return true;
 }
 
 void devices_free(struct vm *vm)

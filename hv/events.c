@@ -77,6 +77,46 @@ void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit
     emit(b, &event);
 }
 
+/* What the stream goes through; NULL: there is nothing. */
+static const char *smmu_of(const struct vm *vm, const struct dma_port *p)
+{
+    const struct board_config *board = vm->board->config;
+    if (!vm->vdevs[p->master]->is_translated)
+        return NULL;
+    if (p->master < vm->config->vdev_count && vm->config->vdevs[p->master].has_stream)
+        return vm->vdevs[vm->config->vdevs[p->master].smmu_index]->name;
+    size_t i = board_smmu_of(board, p->stream);
+    return i < board->smmu_count ? board->smmus[i].name : NULL;
+}
+
+struct dma_master event_dma_master(const struct vm *vm, const struct dma_port *p)
+{
+    return (struct dma_master){.device = vm->vdevs[p->master]->name,
+                               .smmu = smmu_of(vm, p),
+                               .stream = p->stream,
+                               .substream = p->substream};
+}
+
+/* Of type dma_watch.refused. */
+void event_dma_refused(void *context, const struct dma_port *p, const struct dma_fault *fault)
+{
+    const struct vm *vm = context;
+    const struct board *b = vm->board;
+    const struct vcpu *current = b->current;
+    if (!b->sinks.event)
+        return;
+    bool is_its =
+        current && current->index < vm->vcpu_count && vm->vcpus[current->index] == current;
+    struct board_event event = begin(b, EVENT_DMA_REFUSED, vm, is_its ? current->index : 0);
+    event.dma = (struct dma_refusal){.by = event_dma_master(vm, p),
+                                     .iova = fault->at.v,
+                                     .is_write = fault->is_write,
+                                     .where = fault->where ? fault->where : "the port",
+                                     .reason = dma_fault_reason(fault->kind),
+                                     .record = fault->event};
+    emit(b, &event);
+}
+
 void event_preempted(struct board *b, struct sched_entity *t)
 {
     if (!b->sinks.event || !t->in_guest)

@@ -101,12 +101,25 @@ static bool guest_read(const struct dma_port *p, iova_t from, void *to, uint64_t
 
 /* Registers of a device of the board may follow the guest's memory: what lies before them is
  * written. */
+/* As on hardware, a message is a write like any other: to the frame of the interrupt controller. */
+static bool send_message(struct vm *vm, iova_t to, const void *from, uint64_t size)
+{
+    const struct bus_region *region = size == 4 ? bus_find(&vm->bus, gpa(to.v)) : NULL;
+    if (!region || !vm->pic || region->vdev != &vm->pic->v ||
+        !pic_is_message_frame(vm->pic, region->index))
+        return false;
+    struct bus_access a = {.size = 4, .is_write = true, .value = load_le32(from)};
+    return bus_access(&vm->bus, gpa(to.v), &a) == BUS_HANDLED;
+}
+
 static bool guest_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                         struct dma_fault *fault)
 {
     struct vm *vm = p->context;
     struct dma_fault ignored;
     if (dma_write_by_map(p, to, from, size, fault))
+        return true;
+    if (fault->kind == DMA_FAULT_TRANSLATION && send_message(vm, to, from, size))
         return true;
     if (fault->kind == DMA_FAULT_BUS && is_permitted(vm, gpa(to.v), size, DMA_WRITE, &ignored))
         vm_write(vm, gpa(to.v), from, size);

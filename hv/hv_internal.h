@@ -149,6 +149,9 @@ void event_exit(struct board *b, struct sched_entity *t, const struct guest_exit
 /* It has to leave the CPU to another vCPU; it is in the engine still. */
 void event_preempted(struct board *b, struct sched_entity *t);
 
+/* Context is the VM of the master. */
+void event_dma_refused(void *vm, const struct dma_port *p, const struct dma_fault *fault);
+
 /* loggers.c: where a VM's lines go, and those of its device number `i`. */
 void loggers_init(struct vm *vm);
 const struct log *loggers_of_vdev(struct vm *vm, size_t i, const struct vdev_config *config);

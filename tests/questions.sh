@@ -613,6 +613,32 @@ if x['event'] != event or x['outcome'] != 'aborted' or 'hpa' in x:
 PYTHON
 )"
 
+# What was refused to them is no exit, and is listed, exported and drawn.
+says 0 "qvm: 3 accesses of devices were refused: --dma lists them" exits $smmu --where 'number == 0'
+answers 0 exits $smmu --dma <<'END'
+number=0 insn=54142 vm=test vcpu=0 device=dma-master smmu=smmuv3 stream=5 substream=none iova=0x7654322000 write=0 by='stage 1 of the SMMU' reason='does not map it' record=F_TRANSLATION
+number=1 insn=54602 vm=test vcpu=0 device=dma-master smmu=smmuv3 stream=5 substream=none iova=0x7654323000 write=1 by='stage 1 of the SMMU' reason='does not permit it' record=F_PERMISSION
+number=2 insn=55616 vm=test vcpu=0 device=dma-master smmu=smmuv3 stream=5 substream=none iova=0x7654321080 write=0 by='the stream table of the SMMU' reason='does not map it' record=C_BAD_STE
+END
+counts 1004 exits $contained --dma --where 'device == master and smmu == smmu0 and stream == 5'
+answers 0 exits traces/pl330.qtrace --dma --json <<'END'
+{"number":0,"insn":314883,"vm":"test","vcpu":0,"device":"pl330","smmu":"none","stream":null,"substream":null,"iova":176160768,"write":1,"by":"stage 2","reason":"does not map it","record":"none"}
+END
+for format in text json events; do
+    case $format in
+    text) wanted=' event=dma-refused number=0 insn=54602 .*smmu=smmuv3 stream=5 .*iova=0x7654323000 .*F_PERMISSION$' ;;
+    json) wanted='"event":"dma-refused","number":0,"insn":54602,.*"stream":5,.*"record":"F_PERMISSION"}$' ;;
+    events) wanted='QVM:DMA_REFUSED device:dma-master smmu:smmuv3 stream:5 iova:0x7654323000 access:write by:stage_1_of_the_SMMU reason:F_PERMISSION vm:test vcpu:0 insn:54602$' ;;
+    esac
+    ask export $smmu --format $format --from 54602 --to 54602
+    lines="$(grep -c -- "$wanted" "$work/answer")"
+    verdict "export --format $format, refused" "$([ "$lines" = 1 ] || echo "$lines lines")"
+done
+ask export $smmu --format perfetto -o "$work/refused.pftrace"
+for word in 'refused write' stream iova F_PERMISSION 'stage 1 of the SMMU'; do
+    check "export --format perfetto says $word" grep -qaF "$word" "$work/refused.pftrace"
+done
+
 # Words.
 says 2 "qvm: qvm info TRACE [--json]" info
 says 2 "qvm: unknown option '--all': qvm info TRACE [--json]" info --all $mmio

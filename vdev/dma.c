@@ -21,30 +21,60 @@ static bool is_sound(iova_t at, uint64_t size, bool is_write, struct dma_fault *
     return false;
 }
 
+void dma_tell_refused(const struct dma_port *p, const struct dma_fault *fault)
+{
+    if (p->watch)
+        p->watch->refused(p->watch->context, p, fault);
+}
+
+static void begin(const struct dma_port *p)
+{
+    if (p->watch)
+        p->watch->now = p;
+}
+
+static bool end(const struct dma_port *p, const struct dma_fault *fault, bool ok)
+{
+    if (!ok)
+        dma_tell_refused(p, fault);
+    if (p->watch)
+        p->watch->now = NULL;
+    return ok;
+}
+
 /* A device whose type does not say that it masters has no port. */
 bool dma_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
               struct dma_fault *fault)
 {
     CHECK(p->read);
-    return is_sound(from, size, false, fault) && p->read(p, from, to, size, fault);
+    begin(p);
+    bool ok = is_sound(from, size, false, fault) && p->read(p, from, to, size, fault);
+    return end(p, fault, ok);
 }
 
 bool dma_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                struct dma_fault *fault)
 {
     CHECK(p->write);
-    return is_sound(to, size, true, fault) && p->write(p, to, from, size, fault);
+    begin(p);
+    bool ok = is_sound(to, size, true, fault) && p->write(p, to, from, size, fault);
+    return end(p, fault, ok);
 }
 
-void dma_fault_text(const struct dma_fault *f, char *text, size_t size)
+const char *dma_fault_reason(enum dma_fault_kind kind)
 {
     static const char *const reasons[] = {
         [DMA_FAULT_NONE] = "refuses nothing",        [DMA_FAULT_RANGE] = "has no such range",
         [DMA_FAULT_TRANSLATION] = "does not map it", [DMA_FAULT_PERMISSION] = "does not permit it",
         [DMA_FAULT_BUS] = "has no memory there",     [DMA_FAULT_STALLED] = "stalls it",
     };
+    return reasons[kind];
+}
+
+void dma_fault_text(const struct dma_fault *f, char *text, size_t size)
+{
     snprintf(text, size, "%s of iova %#" PRIx64 ": %s %s", f->is_write ? "write" : "read", f->at.v,
-             f->where ? f->where : "the port", reasons[f->kind]);
+             f->where ? f->where : "the port", dma_fault_reason(f->kind));
 }
 
 /* Spans -------------------------------------------------------------------------------------------

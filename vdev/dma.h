@@ -44,6 +44,17 @@ struct dma_fault {
     iova_t at; /* the first address that is refused */
     bool is_write;
     const char *where; /* who refuses: "stage 2"; static text */
+    const char *event; /* what an SMMU calls it: "F_TRANSLATION"; static text, or NULL */
+};
+
+struct dma_port;
+
+/* Whoever watches the masters of ports: is told of each access that is refused, and can see whose
+ * access is being made. It changes nothing. */
+struct dma_watch {
+    void (*refused)(void *context, const struct dma_port *p, const struct dma_fault *fault);
+    void *context;
+    const struct dma_port *now; /* of a transfer that is not over; or NULL */
 };
 
 /* Bytes of the board's memory that lie together on the host. */
@@ -78,6 +89,8 @@ struct dma_port {
      * read of instructions. */
     bool is_privileged, is_fetch;
     void *context;
+    struct dma_watch *watch; /* borrowed; NULL: nobody. A port behind another has none */
+    unsigned master;         /* a number, for whoever watches */
 };
 
 /* A transfer. False: refused, and `fault` says why; what lies before the refused address may have
@@ -86,6 +99,9 @@ bool dma_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
               struct dma_fault *fault);
 bool dma_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                struct dma_fault *fault);
+
+/* For ports: an access comes to nothing, and yet the master does not see a fault. */
+void dma_tell_refused(const struct dma_port *p, const struct dma_fault *fault);
 
 /* A range that is held. No state: what a restored device knows of it is what it sets again. */
 #define DMA_MAPPING_SPANS 4
@@ -108,6 +124,8 @@ bool dma_mapped_read(struct dma_mapping *m, const struct dma_port *p, uint64_t o
 bool dma_mapped_write(struct dma_mapping *m, const struct dma_port *p, uint64_t offset,
                       const void *from, uint64_t size, struct dma_fault *fault);
 
+/* "does not map it" */
+const char *dma_fault_reason(enum dma_fault_kind kind);
 /* "read of iova 0x1000: stage 2 does not map it" */
 void dma_fault_text(const struct dma_fault *f, char *text, size_t size);
 

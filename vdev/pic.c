@@ -77,3 +77,17 @@ void pic_describe_edge(const struct describer *d, unsigned line)
 {
     describe(d, line, true);
 }
+
+bool pic_is_message_frame(const struct pic *pic, unsigned region)
+{
+    const struct pic_type *type = pic->v.type->pic;
+    return type->is_message_frame && type->is_message_frame(pic, region);
+}
+
+bool pic_has_message_frame(const struct pic *pic)
+{
+    for (unsigned i = 0; i < VDEV_REGIONS_MAX; i++)
+        if (pic_is_message_frame(pic, i))
+            return true;
+    return false;
+}

@@ -45,6 +45,8 @@ struct pic_type {
     void (*vcpu_started)(struct pic *pic, unsigned vcpu);
     /* Why the vCPU gets no interrupt: what is pending and what holds it, or that nothing is. */
     void (*explain)(const struct pic *pic, unsigned vcpu, char *text, size_t size);
+    /* Is it the region where devices write their interrupts as messages? NULL: there is none. */
+    bool (*is_message_frame)(const struct pic *pic, unsigned region);
     /* The line in a device tree (#interrupt-cells of the controller's node), which is high while it
      * asks, or rises when it does; returns how many. */
     size_t (*cells)(const struct pic *pic, unsigned line, bool is_edge,
@@ -64,6 +66,9 @@ bool pic_has_cpu_registers(const struct pic *pic);
 bool pic_cpu_register(struct pic *pic, unsigned vcpu, unsigned id, bool is_write, uint64_t *value);
 void pic_vcpu_started(struct pic *pic, unsigned vcpu);
 void pic_explain(const struct pic *pic, unsigned vcpu, char *text, size_t size);
+/* Of its regions, where devices write their interrupts as messages. */
+bool pic_has_message_frame(const struct pic *pic);
+bool pic_is_message_frame(const struct pic *pic, unsigned region);
 /* Of a vCPU's own line in a device tree. */
 size_t pic_local_cells(const struct pic *pic, enum cpu_line line, uint32_t cells[PIC_CELLS_MAX]);
 

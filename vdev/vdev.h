@@ -117,6 +117,9 @@ struct describer {
     void (*empty)(void *context, const char *property);
     void *context;
     const struct pic *pic; /* what interrupts go to */
+    /* The phandle of its frame of messages, where whoever can sends them; 0: there is none, or
+     * nobody who can. */
+    uint32_t message_frame;
 };
 /* Phandles are fixed numbers, so that devices can refer to them. The last one plus its channel is
  * for a node of a device's own. */
@@ -188,7 +191,8 @@ struct vdev_type {
     struct vdev_part (*part)(struct vdev *v, unsigned number);
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
-    bool masters; /* reads and writes memory itself: `dma` is its port */
+    bool masters;        /* reads and writes memory itself: `dma` is its port */
+    bool sends_messages; /* in place of its interrupt, where its driver wants that */
     /* Of an SMMU: what a device behind it masters through, and how many bits a stream's number has.
      * NULL: it is none. */
     struct dma_port (*stream_port)(struct vdev *v, uint32_t stream, uint32_t substream);

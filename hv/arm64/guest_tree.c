@@ -224,6 +224,15 @@ static void put_stream(const struct vm *vm, size_t vdev, void *tree)
         CELLS(&at, "iommus", PHANDLE_VDEVS + (uint32_t)c->smmu_index, c->stream);
 }
 
+/* The frame has a phandle if somebody refers to it. */
+static uint32_t message_frame(const struct vm *vm)
+{
+    bool is_wanted = false;
+    for (size_t i = 0; i < vm->config->vdev_count; i++)
+        is_wanted |= vm->vdevs[i]->type->sends_messages;
+    return is_wanted && pic_has_message_frame(vm->pic) ? PHANDLE_VDEVS + vm->pic->v.channel : 0;
+}
+
 static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inputs)
 {
     const struct describer describer = {
@@ -234,6 +243,7 @@ static void put_devices(struct vm *vm, void *tree, const struct fdt_inputs *inpu
         .empty = put_empty,
         .context = tree,
         .pic = vm->pic,
+        .message_frame = message_frame(vm),
     };
     for (size_t i = 0; i < vm->vdev_count; i++)
         if (is_described(vm, inputs, i)) {

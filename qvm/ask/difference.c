@@ -93,6 +93,20 @@ static void put_access(const struct exit_log_difference *d, const struct exit_lo
     }
 }
 
+/* ", by pl330, stream 6 of smmu0", if it is a device's. */
+static void put_master(const struct board *b, struct bytes *out)
+{
+    for (size_t i = 0; i < b->vm_count; i++) {
+        if (!b->vms[i]->dma_watch.now)
+            continue;
+        struct dma_master m = event_dma_master(b->vms[i], b->vms[i]->dma_watch.now);
+        text_put(out, ", by %s", m.device);
+        if (m.smmu)
+            text_put(out, ", stream %" PRIu32 " of %s", m.stream, m.smmu);
+        return;
+    }
+}
+
 static void put_entry(const struct exit_log_difference *d, const struct exit_log_entry *entry,
                       struct bytes *out)
 {
@@ -113,6 +127,8 @@ static void put_entry(const struct exit_log_difference *d, const struct exit_log
                  entry->kind == EXIT_LOG_READ ? "read" : "write", entry->memory.size,
                  text_plural(entry->memory.size, "byte", "bytes"),
                  entry->memory.physical ? "gpa" : "gva", entry->memory.address);
+        if (entry == d->now)
+            put_master(d->board, out);
         break;
     case EXIT_LOG_SIGNALS:
         vcpu_signals_text(arch->cpu, entry->signals, signals, sizeof signals);
@@ -154,6 +170,8 @@ static void put_changed(const struct exit_log_difference *d, struct bytes *out)
         text_put(out, ": the value from %s", d->now->result.handler);
     else
         text_put(out, ": %s", d->what);
+    if (x && (d->now->kind == EXIT_LOG_READ || d->now->kind == EXIT_LOG_WRITE))
+        put_master(d->board, out);
     put_values(&d->values, out);
 }
 

@@ -251,6 +251,31 @@ static void put_interrupt(struct perfetto *p, const struct board_event *e, struc
     put_packet(p, out, PACKET_TRACK_EVENT, &event, e->ns);
 }
 
+/* On the track of the device that is refused something. */
+static void put_refusal(struct perfetto *p, const struct board_event *e, struct bytes *out)
+{
+    const struct dma_refusal *d = &e->dma;
+    unsigned channel = 0;
+    while (channel < e->vm->vdev_count && e->vm->vdevs[channel]->name != d->by.device)
+        channel++;
+    struct bytes event = begin_named(TYPE_INSTANT, vdev_track(e->vm, channel), "dma",
+                                     d->is_write ? "refused write" : "refused read");
+    annotate_number(&event, "insn", ANNOTATION_NUMBER, e->instructions);
+    annotate_word(&event, "device", d->by.device);
+    if (d->by.smmu) {
+        annotate_word(&event, "smmu", d->by.smmu);
+        annotate_number(&event, "stream", ANNOTATION_NUMBER, d->by.stream);
+        if (d->by.substream != DMA_NO_SUBSTREAM)
+            annotate_number(&event, "substream", ANNOTATION_NUMBER, d->by.substream);
+    }
+    annotate_number(&event, "iova", ANNOTATION_POINTER, d->iova);
+    annotate_word(&event, "by", d->where);
+    annotate_word(&event, "reason", d->reason);
+    if (d->record)
+        annotate_word(&event, "record", d->record);
+    put_packet(p, out, PACKET_TRACK_EVENT, &event, e->ns);
+}
+
 void perfetto_event(struct perfetto *p, const struct board_event *event, struct bytes *out)
 {
     p->last_ns = event->ns;
@@ -263,6 +288,8 @@ void perfetto_event(struct perfetto *p, const struct board_event *event, struct 
         put_exit(p, event, out);
     else if (event->id == EVENT_INTERRUPT)
         put_interrupt(p, event, out);
+    else if (event->id == EVENT_DMA_REFUSED)
+        put_refusal(p, event, out);
 }
 
 void perfetto_end(struct perfetto *p, struct bytes *out)

@@ -8,6 +8,7 @@
 #include "emu/check.h"
 #include "emu/text.h"
 #include "qvm/live/event_text.h"
+#include "qvm/ask/dma_record.h"
 #include "qvm/ask/exit_record.h"
 #include "qvm/ask/patience.h"
 #include "hv/foreign/export_ftrace.h"
@@ -25,6 +26,7 @@ struct export
     bool failed;
     uint64_t from, to; /* instructions: what is exported */
     uint64_t exits;    /* guest exits before that, then so far */
+    uint64_t refused;  /* accesses of devices that were, from there on */
     const struct player *p;
     uint64_t written; /* bytes */
     struct telling telling;
@@ -58,6 +60,8 @@ static const char *event_word(enum event_id id)
         return "interrupt";
     case EVENT_GUEST_CYCLES:
         return "guest-cycles";
+    case EVENT_DMA_REFUSED:
+        return "dma-refused";
     }
     return "?";
 }
@@ -84,6 +88,10 @@ static void put_text(struct export *x, const struct board_event *e)
         struct exit_record r = {.reg = ""};
         exit_record_fill(&r, x->exits++, e);
         exit_record_text(&r, &x->out);
+    } else if (e->id == EVENT_DMA_REFUSED) {
+        struct dma_record r;
+        dma_record_fill(&r, x->refused++, e);
+        dma_record_text(&r, &x->out);
     } else {
         text_put(&x->out, "insn=%" PRIu64 " vm=%s vcpu=%u", e->instructions, e->vm->name, e->vcpu);
         put_text_arguments(e, &x->out);
@@ -120,6 +128,10 @@ static void put_json(struct export *x, const struct board_event *e)
         struct exit_record r = {.reg = ""};
         exit_record_fill(&r, x->exits++, e);
         exit_record_json(&r, &j);
+    } else if (e->id == EVENT_DMA_REFUSED) {
+        struct dma_record r;
+        dma_record_fill(&r, x->refused++, e);
+        dma_record_json(&r, &j);
     } else {
         put_json_arguments(e, &j);
     }

@@ -38,6 +38,8 @@ static const char *event_name(enum event_id id)
         return "INTERRUPT";
     case EVENT_GUEST_CYCLES:
         return "GUEST_CYCLES";
+    case EVENT_DMA_REFUSED:
+        return "DMA_REFUSED";
     }
     return "?";
 }
@@ -72,6 +74,20 @@ static void put_record(struct line *l, const struct board_event *e)
     put(l, " result:%s", exit_result_name(e->result));
 }
 
+static void put_refusal(struct line *l, const struct dma_refusal *d)
+{
+    put_name(l, "device", d->by.device);
+    if (d->by.smmu) {
+        put_name(l, "smmu", d->by.smmu);
+        put(l, " stream:%" PRIu32, d->by.stream);
+        if (d->by.substream != DMA_NO_SUBSTREAM)
+            put(l, " substream:%" PRIu32, d->by.substream);
+    }
+    put(l, " iova:0x%" PRIx64 " access:%s", d->iova, d->is_write ? "write" : "read");
+    put_name(l, "by", d->where);
+    put_name(l, "reason", d->record ? d->record : d->reason);
+}
+
 static void put_arguments(struct line *l, const struct board_event *e)
 {
     const struct arch_signal *signals = e->vm->arch->cpu->signals;
@@ -95,6 +111,9 @@ static void put_arguments(struct line *l, const struct board_event *e)
         break;
     case EVENT_GUEST_CYCLES:
         put(l, " at_entry:0x%016" PRIx64 " at_exit:0x%016" PRIx64, e->at_entry, e->at_exit);
+        break;
+    case EVENT_DMA_REFUSED:
+        put_refusal(l, &e->dma);
         break;
     }
 }

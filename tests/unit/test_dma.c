@@ -251,7 +251,8 @@ END_TEST
 START_TEST(faults_in_words)
 {
     char text[100];
-    const struct dma_fault f = {DMA_FAULT_PERMISSION, {0x1000}, true, "stage 2"};
+    const struct dma_fault f = {
+        .kind = DMA_FAULT_PERMISSION, .at = {0x1000}, .is_write = true, .where = "stage 2"};
     dma_fault_text(&f, text, sizeof text);
     ck_assert_str_eq(text, "write of iova 0x1000: stage 2 does not permit it");
 }

@@ -116,6 +116,151 @@ START_TEST(registers_are_not_memory)
 }
 END_TEST
 
+/* Messages of interrupts -------------------------------------------------------------------------
+ */
+
+#define FRAME  0x30000000u
+#define SETSPI (FRAME + 0x40)
+
+static const char with_frame[] = "ram 0x40000000,4M load 0x40000000,image vdev gic msi "
+                                 "0x30000000,80,8 vdev smmuv3 loc 0x2b400000 intr gic:74";
+
+/* A machine with an SMMU as its second device. */
+static void open_words(const char *text)
+{
+    struct error e = {0};
+    ck_assert_msg(machine_try(&m, text, program, 1, &e), "%s", e.text);
+    vm = m.board->vms[0];
+    port = guest_dma_port(vm, 0);
+}
+
+static bool is_pending(unsigned line)
+{
+    struct bus_access a = {.size = 4};
+    ck_assert_int_eq(bus_access(&vm->bus, gpa(0x2f000200 + line / 32 * 4), &a), BUS_HANDLED);
+    return a.value >> line % 32 & 1;
+}
+
+static bool sends(uint64_t at, uint32_t line, size_t size)
+{
+    struct dma_fault f;
+    uint8_t bytes[8] = {0};
+    store_le(bytes, line, 4);
+    bool ok = dma_write(&port, (iova_t){at}, bytes, size, &f);
+    ck_assert(ok || f.kind == DMA_FAULT_TRANSLATION);
+    return ok;
+}
+
+/* GICv2m: a write of a line's number to MSI_SETSPI_NS makes it pending, whoever writes. */
+START_TEST(a_write_to_the_frame_is_a_message)
+{
+    struct dma_fault f;
+    uint32_t word;
+    open_words(with_frame);
+    ck_assert(sends(SETSPI, 81, 4) && is_pending(81) && !is_pending(80));
+    ck_assert(sends(SETSPI, 79, 4) && !is_pending(79)); /* none of the frame's */
+    ck_assert(sends(SETSPI + 4, 82, 4) && !is_pending(82));
+    ck_assert(!sends(SETSPI, 82, 8) && !sends(SETSPI + 2, 82, 4) && !sends(SETSPI, 82, 1));
+    ck_assert(!sends(0x2f000f00, 82, 4)); /* the distributor is no frame */
+    ck_assert(!dma_read(&port, (iova_t){SETSPI}, &word, 4, &f));
+    ck_assert(!is_pending(82));
+    machine_close(&m);
+    open_words("ram 0x40000000,4M load 0x40000000,image");
+    ck_assert(!sends(SETSPI, 81, 4));
+    machine_close(&m);
+}
+END_TEST
+
+static void set_register(struct vdev *v, uint64_t offset, uint8_t size, uint64_t value)
+{
+    struct bus_access a = {.offset = offset, .size = size, .is_write = true, .value = value};
+    ck_assert_int_eq(v->type->access(v, 0, &a), BUS_HANDLED);
+}
+
+/* IHI 0070, 3.18, 6.3.18, 6.3.28: an SMMU's three sources. */
+START_TEST(an_smmu_sends_messages)
+{
+    enum { GERROR = 0x60, GERROR_IRQ_CFG0 = 0x68, EVENTQ_IRQ_CFG0 = 0xb0, IRQ_CTRL = 0x50 };
+    const uint8_t sync[16] = {0x46, 0x10, 0, 0, 83, 0, 0, 0, 0x40, 0, 0, 0x30};
+    const uint8_t wrong[16] = {0xff};
+    struct dma_fault f;
+    uint8_t byte;
+    open_words(with_frame);
+    struct vdev *v = vm->vdevs[1];
+    struct dma_port device = v->type->stream_port(v, 1, DMA_NO_SUBSTREAM);
+    set_register(v, 0x90, 8, PAGE | 3);
+    set_register(v, 0xa0, 8, (PAGE + 0x1000) | 3);
+    set_register(v, EVENTQ_IRQ_CFG0, 8, SETSPI);
+    set_register(v, EVENTQ_IRQ_CFG0 + 8, 4, 81);
+    set_register(v, GERROR_IRQ_CFG0, 8, SETSPI);
+    set_register(v, GERROR_IRQ_CFG0 + 8, 4, 82);
+    set_register(v, 0x80, 8, PAGE + 0x2000);
+    set_register(v, 0x88, 4, 4);
+    set_register(v, IRQ_CTRL, 4, 5);
+    set_register(v, 0x20, 4, 0xd);
+    ck_assert(!is_pending(81));
+    ck_assert(!dma_read(&device, (iova_t){PAGE}, &byte, 1, &f)); /* C_BAD_STE */
+    ck_assert(is_pending(81) && !is_pending(82) && !is_pending(74));
+    ck_assert(vm_write(vm, gpa(PAGE), sync, 16) && vm_write(vm, gpa(PAGE + 16), wrong, 16));
+    set_register(v, 0x98, 4, 1);
+    ck_assert(is_pending(83) && !is_pending(82));
+    set_register(v, 0x98, 4, 2);
+    ck_assert(is_pending(82));
+    struct bus_access a = {.offset = GERROR, .size = 4};
+    v->type->access(v, 0, &a);
+    ck_assert_uint_eq(a.value, 1); /* CMDQ_ERR: no message was aborted */
+    machine_close(&m);
+}
+END_TEST
+
+/* Refusals ---------------------------------------------------------------------------------------
+ */
+
+struct seen {
+    unsigned count;
+    struct board_event last;
+};
+
+static void see(void *context, const struct board_event *event)
+{
+    struct seen *s = context;
+    if (event->id != EVENT_DMA_REFUSED)
+        return;
+    s->count++;
+    s->last = *event;
+}
+
+/* Each once: by stage 2 alone, and through an SMMU with its stream and the record's name. */
+START_TEST(whoever_watches_is_told)
+{
+    struct seen s = {0};
+    struct dma_fault f;
+    uint8_t byte;
+    open_words("ram 0x40000000,4M load 0x40000000,image vdev smmuv3 loc 0x2b400000 intr gic:74 "
+               "vdev dma-master loc 0x20000000 intr gic:75 vdev dma-master name behind loc "
+               "0x20001000 intr gic:76 stream smmuv3:9");
+    m.board->sinks.event = see;
+    m.board->sinks.context = &s;
+    ck_assert(dma_read(&vm->vdevs[2]->dma, (iova_t){PAGE}, &byte, 1, &f) && s.count == 0);
+    ck_assert(!dma_read(&vm->vdevs[2]->dma, (iova_t){0x1234}, &byte, 1, &f));
+    ck_assert(s.count == 1 && s.last.vm == vm && !s.last.dma.is_write && !s.last.dma.by.smmu);
+    ck_assert_str_eq(s.last.dma.by.device, "dma-master");
+    ck_assert_str_eq(s.last.dma.where, "stage 2");
+    ck_assert_uint_eq(s.last.dma.iova, 0x1234);
+    set_register(vm->vdevs[1], 0x80, 8, PAGE);
+    set_register(vm->vdevs[1], 0x88, 4, 4);
+    set_register(vm->vdevs[1], 0x20, 4, 1);
+    ck_assert(!dma_write(&vm->vdevs[3]->dma, (iova_t){PAGE + 8}, "W", 1, &f));
+    ck_assert(s.count == 2 && s.last.dma.is_write && s.last.dma.by.stream == 9);
+    ck_assert_str_eq(s.last.dma.by.device, "behind");
+    ck_assert_str_eq(s.last.dma.by.smmu, "smmuv3");
+    ck_assert_str_eq(s.last.dma.record, "C_BAD_STE");
+    ck_assert_uint_eq(s.last.dma.iova, PAGE + 8);
+    ck_assert_ptr_null(vm->dma_watch.now);
+    machine_close(&m);
+}
+END_TEST
+
 /* A digest between two writes by the same mapping sees the second, too; so does a snapshot. */
 START_TEST(mapped_writes_are_seen)
 {
@@ -283,7 +428,7 @@ START_TEST(a_boards_smmu_is_in_front_of_the_board)
     ck_assert(dma_mapped_read(&held, &master, 0, &word, 8, &f));
     ck_assert_uint_eq(held.span_count, 1);
     ck_assert(!dma_read(&master, (iova_t){PAGE_SIZE}, &word, 8, &f));
-    ck_assert_str_eq(f.where, "the SMMU's stage 2");
+    ck_assert_str_eq(f.where, "stage 2 of the SMMU");
     blocks[1] = (UINT64_C(1) << 40) | 0x4fd; /* nothing is there, and nobody says so yet */
     ck_assert(dma_mapped_read(&held, &master, 0, &word, 8, &f));
     free(smmu);
@@ -297,6 +442,9 @@ int main(void)
     tcase_add_loop_test(t, devices_keep_to_permissions, 0, 3);
     tcase_add_test(t, spans_are_together_on_the_board);
     tcase_add_test(t, registers_are_not_memory);
+    tcase_add_test(t, a_write_to_the_frame_is_a_message);
+    tcase_add_test(t, an_smmu_sends_messages);
+    tcase_add_test(t, whoever_watches_is_told);
     tcase_add_test(t, mapped_writes_are_seen);
     tcase_add_test(t, mapped_writes_to_code_are_told_before);
     tcase_add_test(t, what_is_unmapped_is_gone);

@@ -1,4 +1,6 @@
 /* What the device tree says of a VM as a whole. */
+#include <stdio.h>
+
 #include "test_board_fixture.h"
 
 #include "emu/machine.h"
@@ -78,11 +80,52 @@ START_TEST(machines_of_the_past_have_none)
 }
 END_TEST
 
+static struct dt_node *tree_with(struct machine *m, const char *devices)
+{
+    char text[200];
+    struct error e = {0};
+    snprintf(text, sizeof text, "ram 0x40000000,4M load 0x40000000,image %s", devices);
+    ck_assert_msg(machine_try(m, text, program, 1, &e), "%s", e.text);
+    return tree_of(m, 0);
+}
+
+#define SMMU "vdev smmuv3 loc 0x2b400000 intr gic:74"
+
+/* Its interrupts are messages where there is a frame for them, and else a line; a frame that nobody
+ * refers to has no phandle, as ever. */
+START_TEST(an_smmu_has_a_line_or_a_frame)
+{
+    static const char smmu[] = "iommu@2b400000", gic[] = "intc@2f000000";
+    const char *const devices[] = {SMMU, "vdev gic msi 0x30000000,80,8",
+                                   "vdev gic msi 0x30000000,80,8 " SMMU};
+    for (unsigned i = 0; i < 3; i++) {
+        struct machine m;
+        struct dt_node *root = tree_with(&m, devices[i]);
+        const struct dt_property *parent = find(root, smmu, "msi-parent");
+        ck_assert_int_eq(find(root, smmu, "interrupts") != NULL, i == 0);
+        ck_assert_int_eq(find(root, smmu, "interrupt-names") != NULL, i == 0);
+        ck_assert_int_eq(parent != NULL, i == 2);
+        for (size_t k = 0; k < root->child_count; k++) {
+            const struct dt_node *n = root->children[k];
+            if (strcmp(n->name, gic) != 0 || i == 0)
+                continue;
+            ck_assert_uint_eq(n->child_count, 1);
+            const struct dt_property *phandle = dt_property(n->children[0], "phandle");
+            ck_assert_int_eq(phandle != NULL, i == 2);
+            ck_assert(!phandle || memcmp(phandle->data, parent->data, 4) == 0);
+        }
+        dt_node_free(root);
+        machine_close(&m);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("guest_tree");
     tcase_add_test(t, chosen_has_seeds);
     tcase_add_test(t, pmu_is_the_models);
     tcase_add_test(t, machines_of_the_past_have_none);
+    tcase_add_test(t, an_smmu_has_a_line_or_a_frame);
     return suite_main("hv/guest_tree", t);
 }

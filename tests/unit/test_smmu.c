@@ -871,7 +871,7 @@ START_TEST(mappings_have_what_the_caches_have)
     sw_command(&s, 0x30, 0);
     ck_assert(!dma_mapped_read(&m, &s.port, 0, text, sizeof text, &fault));
     ck_assert(fault.kind == DMA_FAULT_TRANSLATION && fault.at.v == IOVA);
-    ck_assert_str_eq(fault.where, "the SMMU's stage 1");
+    ck_assert_str_eq(fault.where, "stage 1 of the SMMU");
     sw_close(&s);
 }
 END_TEST

@@ -453,7 +453,7 @@ static inline void tree_of(struct vdev *v, struct tree_text *t)
     static const struct pic_type pic_type = {.cells = tree_line_cells};
     static const struct vdev_type type = {.pic = &pic_type};
     static const struct pic pic = {.v = {.type = &type}};
-    struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t, &pic};
+    struct describer d = {tree_begin, tree_end, tree_cells, tree_strings, tree_empty, t, &pic, 0};
     t->text[0] = '\0';
     v->type->describe(v, &d);
 }

@@ -76,6 +76,8 @@ void gic_msi_describe(const struct gic *g, const struct describer *d)
     d->begin_node(d->context, name);
     d->strings(d->context, "compatible", compatible, sizeof compatible);
     d->empty(d->context, "msi-controller");
+    if (d->message_frame)
+        d->cells(d->context, "phandle", &d->message_frame, 1);
     vdev_describe_reg(d, &g->pic.v.regions[GIC_MSI_REGION], 1);
     d->end_node(d->context);
 }

@@ -59,6 +59,11 @@ static size_t cells(const struct pic *pic, unsigned line, bool is_edge,
     return 3;
 }
 
+static bool is_message_frame(const struct pic *pic, unsigned region)
+{
+    return region == GIC_MSI_REGION && ((const struct gic *)(const void *)pic)->msi.count;
+}
+
 const struct pic_type gic_pic = {
     .first_line = 16,
     .first_shared = 32,
@@ -70,5 +75,6 @@ const struct pic_type gic_pic = {
     .cpu_register = cpu_register,
     .vcpu_started = vcpu_started,
     .explain = explain,
+    .is_message_frame = is_message_frame,
     .cells = cells,
 };

@@ -77,14 +77,26 @@ static void restored(struct vdev *v)
     smmu_cache_changed(smmu_of(v));
 }
 
-/* Bindings: iommu/arm,smmu-v3.yaml. One line has every source that there is a line for. */
-static void describe(struct vdev *v, const struct describer *d)
+/* One line has every source that there is a line for. A driver that is told of a line for all would
+ * not ask for messages. */
+static void describe_interrupts(struct vdev *v, const struct describer *d)
 {
-    static const char compatible[] = "arm,smmu-v3", combined[] = "combined";
-    const uint32_t cells = 1, phandle = PHANDLE_VDEVS + v->channel;
-    vdev_describe_begin(v, d, "iommu", compatible, sizeof compatible);
+    static const char combined[] = "combined";
+    if (d->message_frame) {
+        d->cells(d->context, "msi-parent", &d->message_frame, 1);
+        return;
+    }
     pic_describe_edge(d, v->irq_line);
     d->strings(d->context, "interrupt-names", combined, sizeof combined);
+}
+
+/* Bindings: iommu/arm,smmu-v3.yaml */
+static void describe(struct vdev *v, const struct describer *d)
+{
+    static const char compatible[] = "arm,smmu-v3";
+    const uint32_t cells = 1, phandle = PHANDLE_VDEVS + v->channel;
+    vdev_describe_begin(v, d, "iommu", compatible, sizeof compatible);
+    describe_interrupts(v, d);
     d->empty(d->context, "dma-coherent");
     d->cells(d->context, "#iommu-cells", &cells, 1);
     d->cells(d->context, "phandle", &phandle, 1);
@@ -98,6 +110,7 @@ const struct vdev_type smmuv3_type = {
     .fields = smmu_state,
     .needs_intr = true,
     .masters = true,
+    .sends_messages = true,
     .ranges = ranges,
     .create = create,
     .access = smmu_registers_access,

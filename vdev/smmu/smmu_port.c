@@ -41,13 +41,13 @@ static const char *who_refuses(const struct smmu_event *event)
     case F_STE_FETCH:
     case C_BAD_STE:
     case F_STREAM_DISABLED:
-        return "the SMMU's stream table";
+        return "the stream table of the SMMU";
     case C_BAD_SUBSTREAMID:
     case F_CD_FETCH:
     case C_BAD_CD:
-        return "the SMMU's context descriptor";
+        return "the context descriptor of the SMMU";
     default:
-        return event->s2 ? "the SMMU's stage 2" : "the SMMU's stage 1";
+        return event->s2 ? "stage 2 of the SMMU" : "stage 1 of the SMMU";
     }
 }
 
@@ -66,7 +66,17 @@ static bool refuse(struct dma_fault *fault, iova_t at, enum smmu_outcome outcome
     fault->kind = kind_of(outcome, event);
     fault->at = at;
     fault->where = who_refuses(event);
+    fault->event = smmu_event_name(event->type);
     return false;
+}
+
+/* Zeros are read, or nothing is written: the master does not see it, but whoever watches does. */
+static bool ignored(const struct dma_port *p, struct dma_fault *fault, iova_t at,
+                    const struct smmu_event *event)
+{
+    refuse(fault, at, SMMU_IGNORED, event);
+    dma_tell_refused(p, fault);
+    return true;
 }
 
 /* What refuses behind the SMMU says so by its own address. */
@@ -93,7 +103,8 @@ static bool read_part(const struct dma_port *p, iova_t at, uint8_t *to, uint64_t
                               dma_read(&s->v.dma, (iova_t){physical}, to, size, fault));
     for (uint64_t i = 0; outcome == SMMU_IGNORED && i < size; i++)
         to[i] = 0;
-    return outcome == SMMU_IGNORED || refuse(fault, at, outcome, &event);
+    return outcome == SMMU_IGNORED ? ignored(p, fault, at, &event)
+                                   : refuse(fault, at, outcome, &event);
 }
 
 static bool write_part(const struct dma_port *p, iova_t at, const uint8_t *from, uint64_t size,
@@ -107,7 +118,8 @@ static bool write_part(const struct dma_port *p, iova_t at, const uint8_t *from,
     if (outcome == SMMU_PASSED)
         return refused_behind(fault, at, physical,
                               dma_write(&s->v.dma, (iova_t){physical}, from, size, fault));
-    return outcome == SMMU_IGNORED || refuse(fault, at, outcome, &event);
+    return outcome == SMMU_IGNORED ? ignored(p, fault, at, &event)
+                                   : refuse(fault, at, outcome, &event);
 }
 
 static bool port_read(const struct dma_port *p, iova_t from, void *to, uint64_t size,
