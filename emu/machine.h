@@ -39,7 +39,8 @@ enum machine_quirk {
     QUIRK_ILLEGAL_FIRST = 1u << 23, /* an Illegal State exception comes before those of fetching */
     QUIRK_SPLIT_RINGS = 1u << 24,   /* virtio devices do not offer VIRTIO_F_RING_PACKED, _IN_ORDER
                                        and _RING_RESET */
+    QUIRK_RECORDS_STAY = 1u << 25,  /* smmuman leaves records in the SMMUs' queues */
 };
-#define MACHINE_QUIRKS 0x1ffffffu /* all of them */
+#define MACHINE_QUIRKS 0x3ffffffu /* all of them */
 
 #endif

@@ -75,13 +75,26 @@ struct dma_port board_dma_port(struct board *b);
 bool smmuman_make(struct board *b, struct dma_port space, const struct vm_config *configs,
                   size_t count, struct error *e);
 void smmuman_free(struct board *b);
-/* From now on the device reaches the VM's memory and nothing else. */
-bool smmuman_contain(struct vm *vm, struct vdev *v, uint32_t stream, struct error *e);
+/* Has one of them its stream? */
+bool smmuman_units_know(const struct board *b, const struct board_device *d);
+/* The number of the first of the board's devices that the SMMU cannot tell from this one. */
+size_t smmuman_units_group(const struct board *b, size_t device);
+/* From now on the board's device of that number, as the VM has it, reaches what smmuman's
+ * configuration lets it: the VM's memory, and more of what the VM has. */
+bool smmuman_contain(struct vm *vm, struct vdev *v, size_t device, struct error *e);
+/* It is not contained, and reaches everything. */
+void smmuman_leave(struct vm *vm, struct vdev *v, size_t device);
 /* The VM has ended: its devices of the board reach nothing. */
-void smmuman_release(struct vm *vm);
-/* What was recorded of the VM's devices, to its log; nothing: nothing. */
-void smmuman_report(const struct vm *vm, enum log_severity severity);
-/* The SMMU of that number in the board's configuration; NULL: it is left alone. */
+void smmuman_units_release(struct vm *vm);
+/* smmuman_client.c: its objects are gone, and what its `vdev smmu` asks for. */
+struct smmu_client_call;
+void smmuman_client_forget(struct vm *vm);
+void smmuman_client_call(struct vm *vm, struct smmu_client_call *call);
+/* smmuman_records.c: what was recorded of the VM's devices, to its log; nothing: nothing. And what
+ * they reach, too. */
+void smmuman_records_report(const struct vm *vm, enum log_severity severity);
+void smmuman_records_status(const struct vm *vm);
+/* smmuman.c: the SMMU of that number in the board's configuration; NULL: it is left alone. */
 const struct vdev *smmuman_smmu(const struct board *b, size_t i);
 void smmuman_visit(struct board *b, struct state *s);
 void smmuman_restored(struct board *b);

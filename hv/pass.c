@@ -70,6 +70,9 @@ static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
 {
     const struct board_config *board = vm->board->config;
     bool memory = is_in_banks(board, pass);
+    if (board->smmuman.is_used && !pass->d && !pass->n)
+        return refuse(
+            pass, e, "with smmuman it says whether the devices there do DMA: attribute 'd' or 'n'");
     if (is_a_store(&vm->board->memory, pass))
         return refuse(pass, e, "that is where disks are kept, no address of the board");
     if (!memory)
@@ -89,16 +92,53 @@ static bool map(struct vm *vm, const struct pass_config *pass, struct error *e)
 
 /* Another VM's device of the same stream; NULL: there is none. An SMMU cannot tell them apart, so
  * each would reach what is the other's. */
-static const struct vm *shares_stream(const struct vm *vm, const struct board_device *d)
+static const struct vm *shares_stream(const struct vm *vm, size_t device)
 {
     const struct board *b = vm->board;
-    for (size_t i = 0; i < b->config->device_count && d->dma; i++) {
-        const struct board_device *other = &b->config->devices[i];
-        if (other->dma && other->stream == d->stream && b->device_owner[i] &&
-            b->device_owner[i] != vm)
+    for (size_t i = 0; i < b->config->device_count && b->config->devices[device].dma; i++)
+        if (b->config->devices[i].dma && b->device_owner[i] && b->device_owner[i] != vm &&
+            smmuman_units_group(b, i) == smmuman_units_group(b, device))
             return b->device_owner[i];
-    }
     return NULL;
+}
+
+/* Does each of its addresses lead to the board's of the same number? */
+static bool is_unity_mapped(struct vm *vm)
+{
+    struct memory_range r;
+    struct guest_page leaf;
+    size_t i = 0;
+    for (; config_memory(vm->config, i, &r); i++)
+        for (uint64_t done = 0; done < r.length; done += PAGE_SIZE)
+            if (!guest_tables_find(vm->tables, &vm->board->memory, gpa(r.start + done), &leaf) ||
+                leaf.page.v != r.start + done)
+                return false;
+    return i;
+}
+
+/* Why nothing contains the device; NULL: something does. */
+static const char *is_not_contained(const struct board *b, const struct board_device *d)
+{
+    if (!d->dma)
+        return NULL;
+    if (!b->config->smmu_count)
+        return "the device there does DMA, and the board has no SMMU to contain it";
+    return smmuman_units_know(b, d) ? NULL
+                                    : "the device there does DMA, and smmuman does not know it: no "
+                                      "SMMU of the board has a stream of it";
+}
+
+/* Reference, rules for pass, 4: a guest whose addresses are the board's starts nevertheless. */
+static bool is_excepted(struct vm *vm, const struct pass_config *pass, const char *why)
+{
+    if (!is_unity_mapped(vm))
+        return false;
+    log_write(&vm->log, LOG_SEVERITY_WARN,
+              "[%s:%u] pass of host addresses %#" PRIx64 " to %#" PRIx64
+              ": %s; VM %s is mapped one to one and starts all the same",
+              pass->place.file, pass->place.line, pass->host, pass->host + (pass->length - 1), why,
+              vm->name);
+    return true;
 }
 
 /* Reference, rules for pass: DMA has to be contained, and the device must not be another's. */
@@ -122,10 +162,10 @@ static bool may_have(struct vm *vm, const struct pass_config *pass, size_t devic
         return refuse(pass, e, "the device there does DMA: attribute 'd' says that it may");
     if (!d->dma && pass->d)
         return refuse(pass, e, "the device there does no DMA: attribute 'n', not 'd'");
-    if (d->dma && !b->config->smmu_count)
-        return refuse(pass, e,
-                      "the device there does DMA, and the board has no SMMU to contain it");
-    const struct vm *other = shares_stream(vm, d);
+    const char *uncontained = is_not_contained(b, d);
+    if (uncontained)
+        return is_excepted(vm, pass, uncontained) || refuse(pass, e, uncontained);
+    const struct vm *other = shares_stream(vm, device);
     if (other) {
         snprintf(why, sizeof why,
                  "the device there has stream %" PRIu32 ", as one has that belongs to VM %s: the "
@@ -146,9 +186,10 @@ static const struct pass_intr_config *interrupt_of(const struct vm *vm,
 }
 
 /* The board's device as the guest sees it: at the guest's address, with the guest's interrupt. */
-static bool run_device(struct vm *vm, const struct pass_config *pass, const struct board_device *d,
+static bool run_device(struct vm *vm, const struct pass_config *pass, size_t device,
                        make_device *make, struct error *e)
 {
+    const struct board_device *d = &vm->board->config->devices[device];
     const struct pass_intr_config *intr = interrupt_of(vm, d);
     struct vdev_config c = {
         .place = d->place,
@@ -160,8 +201,15 @@ static bool run_device(struct vm *vm, const struct pass_config *pass, const stru
         .options = d->options,
         .option_count = d->option_count,
     };
-    return make(vm, &c, e) &&
-           (!d->dma || smmuman_contain(vm, vm->vdevs[vm->vdev_count - 1], d->stream, e));
+    if (!make(vm, &c, e))
+        return false;
+    struct vdev *v = vm->vdevs[vm->vdev_count - 1];
+    if (!d->dma)
+        return true;
+    if (!is_not_contained(vm->board, d))
+        return smmuman_contain(vm, v, device, e);
+    smmuman_leave(vm, v, device);
+    return true;
 }
 
 static bool give_devices(struct vm *vm, const struct pass_config *pass, make_device *make,
@@ -176,7 +224,7 @@ static bool give_devices(struct vm *vm, const struct pass_config *pass, make_dev
             return false;
         bool first = !vm->board->device_owner[i];
         vm->board->device_owner[i] = vm;
-        if (d->type && first && !run_device(vm, pass, d, make, e))
+        if (d->type && first && !run_device(vm, pass, i, make, e))
             return false;
     }
     return true;
@@ -193,6 +241,7 @@ bool pass_map(struct vm *vm, struct error *e)
 /* Each once, even if several `pass` reach it; a VM that starts again takes its own anew. */
 bool pass_devices(struct vm *vm, make_device *make, struct error *e)
 {
+    smmuman_client_forget(vm);
     for (size_t i = 0; i < vm->board->config->device_count; i++)
         if (vm->board->device_owner[i] == vm)
             vm->board->device_owner[i] = NULL;

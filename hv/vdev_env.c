@@ -152,6 +152,11 @@ static void on_close_region(void *context, struct vdev *v, unsigned index)
     bus_close(&((struct vm *)context)->bus, v, index);
 }
 
+static void on_ask_smmuman(void *context, struct smmu_client_call *call)
+{
+    smmuman_client_call(context, call);
+}
+
 /* Randomness --------------------------------------------------------------------------------------
  */
 
@@ -256,6 +261,7 @@ const struct vdev_env *vdev_env_init(struct vm *vm, size_t i, const struct log *
         .open_region = on_open_region,
         .close_region = on_close_region,
         .shmem = b->shmem,
+        .ask_smmuman = on_ask_smmuman,
         .context = vm,
     };
     return &vm->envs[i];

@@ -45,8 +45,8 @@ void vm_finish(struct vm *vm)
     for (size_t i = 0; i < vm->vdev_count; i++)
         if (vm->vdevs[i]->type->terminate)
             vm->vdevs[i]->type->terminate(vm->vdevs[i]);
-    smmuman_report(vm, LOG_SEVERITY_WARN);
-    smmuman_release(vm);
+    smmuman_records_report(vm, LOG_SEVERITY_WARN);
+    smmuman_units_release(vm);
 }
 
 struct vdev *vm_device_of(const struct vm *vm, unsigned channel, unsigned *port)
@@ -121,7 +121,7 @@ void vm_log_status(const struct vm *vm)
                   v->name, reads, text_plural(reads, "read", "reads"), writes,
                   text_plural(writes, "write", "writes"), lost, text[0] ? ", " : "", text);
     }
-    smmuman_report(vm, LOG_SEVERITY_INFO);
+    smmuman_records_status(vm);
 }
 
 void vm_dump(struct vm *vm, const char *why)

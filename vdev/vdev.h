@@ -49,7 +49,8 @@ struct vdev; /* each device embeds it first */
 struct pic;  /* vdev/pic.h */
 struct pic_type;
 struct bytes;
-struct shmem_regions; /* vdev/shmem/shmem_regions.h */
+struct shmem_regions;    /* vdev/shmem/shmem_regions.h */
+struct smmu_client_call; /* vdev/smmu/smmu_client.h */
 
 /* A region where the device answers. */
 struct vdev_region {
@@ -104,6 +105,8 @@ struct vdev_env {
     void (*close_region)(void *context, struct vdev *v, unsigned index);
     /* The board's named regions of shared memory; NULL: there are none. */
     struct shmem_regions *shmem;
+    /* What the VM's client asks of smmuman, which answers in the same struct. */
+    void (*ask_smmuman)(void *context, struct smmu_client_call *call);
     void *context;
 };
 
@@ -191,6 +194,7 @@ struct vdev_type {
     struct vdev_part (*part)(struct vdev *v, unsigned number);
     uint64_t default_loc; /* 0: `loc` is mandatory */
     bool needs_intr;
+    bool is_placed;      /* where neither `loc` nor `intr` says it: some place, and some line */
     bool masters;        /* reads and writes memory itself: `dma` is its port */
     bool sends_messages; /* in place of its interrupt, where its driver wants that */
     /* Of an SMMU: what a device behind it masters through, and how many bits a stream's number has.

@@ -273,6 +273,8 @@ const struct config_option board_options[] = {
     {"loc", APPLIES(CONTEXT_SMMU), 1, handle_smmu_loc, "START", "its registers, 128 KiB"},
     {"streams", APPLIES(CONTEXT_SMMU), 1, handle_smmu_streams, "FIRST,COUNT",
      "the ids whose DMA it translates"},
+    {"smmuman", NEITHER, 1, config_word_smmuman, "@FILE|WORDS",
+     "what smmuman is told, in its own language; repeatable"},
     {"name", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
     {"loc", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
     {"intr", APPLIES(CONTEXT_SKIPPED), 1, config_word_skipped, "", ""},
@@ -315,6 +317,7 @@ void board_config_free(struct board_config *board)
     free(board->clusters);
     free(board->devices);
     free(board->smmus);
+    config_smmuman_free(&board->smmuman);
     strings_free(&board->strings);
     *board = (struct board_config){0};
 }

@@ -63,6 +63,36 @@ struct board_smmu {
     uint32_t first_stream, stream_count; /* whose DMA it translates */
 };
 
+/* What smmuman is told (docs/smmu.md): addresses are host-physical. */
+#define SMMUMAN_ENTRIES_MAX 64 /* of each kind */
+struct smmuman_range {
+    struct place place;
+    char *name; /* of the set; of a reserved region NULL */
+    uint64_t start, length;
+    unsigned permits; /* PERMIT_* */
+};
+struct smmuman_device {
+    struct place place;
+    uint64_t start, length; /* its registers */
+    char *name;             /* of the set; of a reserved region NULL */
+};
+struct smmuman_reserved {
+    struct smmuman_device device;
+    struct smmuman_range range;
+};
+struct smmuman_config {
+    bool is_used; /* the board says something of it */
+    struct smmuman_range *allows;
+    size_t allow_count;
+    struct smmuman_device *devices;
+    size_t device_count;
+    struct smmuman_reserved *reserved;
+    size_t reserved_count;
+    unsigned debug;
+    bool foreground;
+    bool has_library; /* `smmu`: the one there is */
+};
+
 struct board_config {
     char *name;
     unsigned cpu_count; /* physical, 1 to BOARD_CPUS_MAX */
@@ -78,6 +108,7 @@ struct board_config {
     size_t device_count;
     struct board_smmu *smmus;
     size_t smmu_count;
+    struct smmuman_config smmuman;
     struct config_strings strings;
 };
 

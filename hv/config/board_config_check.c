@@ -120,6 +120,49 @@ static void check_streams(struct parser *p)
     }
 }
 
+/* What smmuman is told of: devices that do DMA, in sets that exist, and memory. */
+static void check_smmuman_device(struct parser *p, const struct smmuman_device *d)
+{
+    const struct board_config *b = p->board;
+    bool is_one = false, has_set = !d->name;
+    for (size_t i = 0; i < b->device_count; i++)
+        is_one |= b->devices[i].dma && b->devices[i].start == d->start &&
+                  b->devices[i].length == d->length;
+    for (size_t i = 0; i < b->smmuman.allow_count && d->name; i++)
+        has_set |= strcmp(b->smmuman.allows[i].name, d->name) == 0;
+    if (!is_one)
+        errors_add(p->errors, d->place,
+                   "smmuman: the board has no device with 'dma on' of 0x%llx bytes at 0x%llx",
+                   (unsigned long long)d->length, (unsigned long long)d->start);
+    if (!has_set)
+        errors_add(p->errors, d->place, "smmuman: no 'allow' has a set '%.64s'", d->name);
+}
+
+static void check_smmuman_range(struct parser *p, const struct smmuman_range *r)
+{
+    const struct board_config *b = p->board;
+    for (size_t i = 0; i < b->region_count; i++)
+        if (b->regions[i].in_bank && r->start >= b->regions[i].start &&
+            range_inside(r->start - b->regions[i].start, r->length, b->regions[i].length))
+            return;
+    errors_add(p->errors, r->place,
+               "smmuman: 0x%llx to 0x%llx is in no 'region' of the board's memory",
+               (unsigned long long)r->start, (unsigned long long)(r->start + r->length - 1));
+}
+
+static void check_smmuman(struct parser *p)
+{
+    const struct smmuman_config *c = &p->board->smmuman;
+    for (size_t i = 0; i < c->device_count; i++)
+        check_smmuman_device(p, &c->devices[i]);
+    for (size_t i = 0; i < c->allow_count; i++)
+        check_smmuman_range(p, &c->allows[i]);
+    for (size_t i = 0; i < c->reserved_count; i++) {
+        check_smmuman_device(p, &c->reserved[i].device);
+        check_smmuman_range(p, &c->reserved[i].range);
+    }
+}
+
 /* Ranges -----------------------------------------------------------------------------------------
  */
 
@@ -227,4 +270,5 @@ void board_check(struct parser *p)
     check_streams(p);
     check_ranges(p);
     place_regions(p->board);
+    check_smmuman(p);
 }

@@ -12,4 +12,10 @@ extern const struct config_option board_options[];
 /* board_config_check.c: what only the whole board can tell. */
 void board_check(struct parser *p);
 
+/* config_smmuman.c: `smmuman WORDS` */
+HANDLER(config_word_smmuman);
+void config_smmuman_free(struct smmuman_config *c);
+/* config_smmuman_print.c: lines of the board's */
+void config_smmuman_print(const struct smmuman_config *c, struct bytes *out);
+
 #endif

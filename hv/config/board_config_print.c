@@ -1,5 +1,5 @@
 /* Boards without a parser: the default one, look-ups, the canonical text. */
-#include "hv/config/board_config.h"
+#include "hv/config/board_config_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,4 +149,5 @@ void board_config_print(const struct board_config *board, struct bytes *out)
     }
     for (size_t i = 0; i < board->device_count; i++)
         put_device(out, &board->devices[i]);
+    config_smmuman_print(&board->smmuman, out);
 }

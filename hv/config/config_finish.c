@@ -60,11 +60,13 @@ static void finish_vdev(struct parser *p, struct vdev_config *vdev)
     const struct vdev_type *type = vdev->type;
     if (!vdev->has_loc)
         vdev->loc = type->default_loc;
-    if (!vdev->has_loc && !type->default_loc) {
+    if (!vdev->has_loc && type->is_placed) {
+        vdev->loc = ADDRESS_BAD; /* so far: parser_give_places */
+    } else if (!vdev->has_loc && !type->default_loc) {
         parser_lacks(p, vdev->place, "vdev %s needs 'loc ADDRESS'", type->name);
         vdev->loc = ADDRESS_BAD;
     }
-    if (type->needs_intr && !vdev->has_intr)
+    if (type->needs_intr && !type->is_placed && !vdev->has_intr)
         parser_lacks(p, vdev->place, "vdev %s needs 'intr PIC:LINE'", type->name);
     resolve_place(p, vdev);
 }
@@ -197,6 +199,7 @@ void parser_finish(struct parser *p)
     resolve_intrs(p);
     for (size_t i = 0; i < c->vdev_count; i++)
         finish_vdev(p, &c->vdevs[i]);
+    parser_give_places(p);
     check_names(p);
     parser_check_streams(p);
     check_lines(p);

@@ -97,6 +97,8 @@ extern const struct config_option config_options[];
 /* config_parse.c: reads every word, calls the handlers of the language's options, and finishes.
  * False, with all mistakes in the error. */
 bool parser_run(struct parser *p, struct error *e);
+/* The same of what is an argument of `outer`: mistakes are among its own. */
+void parser_run_within(struct parser *p, const struct parser *outer);
 bool parser_error(struct parser *p, const struct word *word, const char *format, ...)
     TEXT_PRINTF(3, 4);
 /* What this version has not and x86 guests have: of a configuration for those the sentence that
@@ -150,6 +152,9 @@ void parser_check_streams(struct parser *p);
 
 /* config_finish.c: defaults, what only the whole can tell, overlaps. */
 void parser_finish(struct parser *p);
+
+/* config_places.c: places and interrupt lines for devices that ask for some. */
+void parser_give_places(struct parser *p);
 
 /* config_inject.c: what only the whole can tell of faults. */
 void parser_check_injects(struct parser *p);

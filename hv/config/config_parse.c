@@ -237,6 +237,14 @@ static void read_words(struct parser *p)
     }
 }
 
+void parser_run_within(struct parser *p, const struct parser *outer)
+{
+    p->errors = p->words.errors = outer->errors;
+    read_words(p);
+    p->language->finish(p);
+    words_free(&p->words);
+}
+
 bool parser_run(struct parser *p, struct error *e)
 {
     struct config_errors errors = {0};

@@ -232,13 +232,18 @@ static void close_text(struct words *w)
     w->text = NULL;
 }
 
+static struct place place_of_argument(const struct words *w)
+{
+    return w->within.file ? w->within : (struct place){"cmdline", (unsigned)w->next};
+}
+
 static void open_argument(struct words *w)
 {
     const char *text = w->arguments[w->next++];
     w->text = (const uint8_t *)text;
     w->size = strlen(text);
     w->at = 0;
-    w->place = (struct place){"cmdline", (unsigned)w->next};
+    w->place = place_of_argument(w);
 }
 
 const char *words_leaf_name(const char *path)
@@ -275,7 +280,7 @@ static const char *known_file(const uint8_t *file, size_t size)
 static void open_file(struct words *w)
 {
     const char *path = w->arguments[w->next++] + 1;
-    struct place place = {"cmdline", (unsigned)w->next};
+    struct place place = place_of_argument(w);
     struct error e = {0};
     size_t size = 0;
     uint8_t *file = w->reader->read_file(w->reader->context, path, &size, &e);

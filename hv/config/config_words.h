@@ -29,6 +29,7 @@ struct word {
 struct words {
     const char *const *arguments; /* of the command line, borrowed like all else here */
     size_t count, next;
+    struct place within; /* whose argument they are; file NULL: the command line's own */
     const struct config_reader *reader;
     struct config_strings *strings;
     struct config_errors *errors;

@@ -1,10 +1,11 @@
 /* Containment of passed devices, against a reference that knows nothing of tables: four masters of
  * a board that belong to four VMs make accesses anywhere, while they are let go and contained
- * again. Each VM's memory is what its own device wrote, and nothing that lies outside of it is
- * reached. */
+ * again, and while their VMs' own smmuman gives and takes mappings. Each VM's memory is what its
+ * own device wrote, and nothing that lies outside of it is reached. */
 #include <stdio.h>
 
 #include "hv/hv_internal.h"
+#include "vdev/smmu/smmu_client.h"
 #include "test_board_fixture.h"
 
 enum { VMS = 4, ACCESSES = 1000000, LONGEST = 300 };
@@ -17,18 +18,26 @@ static const char board_text[] =
     "device dma-master name m3 loc 0x0a103000 intr 83 stream 64 dma on "
     "smmu smmu0 loc 0x2b400000 streams 0,64 "
     "smmu smmu1 loc 0x2b420000 streams 64,64";
-static const uint32_t streams[VMS] = {3, 70, 9, 64};
 
 /* What a VM has: two ranges of RAM, one behind the other for every second VM, and ROM. */
 struct range {
     uint64_t start, size;
     bool is_rom;
     uint8_t *bytes;
+    uint8_t *mapped; /* of each page: CLIENT_READ, CLIENT_WRITE, as the client has it */
+};
+/* What the VM's client made of it: `object` -1, its device is in none, and reaches all of the VM
+ * until it was in one. */
+enum { OBJECTS = 16 };
+struct client {
+    bool exists[OBJECTS], has_mappings[OBJECTS];
+    int object;
 };
 struct subject {
     struct vm_config config;
     struct range ranges[3];
-    bool is_contained;
+    bool is_contained, has_client;
+    struct client client;
 };
 
 struct four {
@@ -38,6 +47,7 @@ struct four {
     struct image image;
     struct board *board;
     uint64_t random;
+    bool has_clients;
 };
 
 static uint64_t next(struct four *f)
@@ -56,14 +66,20 @@ static void make_vm_config(struct four *f, unsigned i, struct config_reader *rea
     uint64_t second = i % 2 ? 0x40200000u + 0x100000u * i : 0x40200000u;
     snprintf(text, sizeof text,
              "system v%u ram 0x40000000,2M ram %#llx,1M rom 0x60000000,64K load 0x40000000,image "
-             "pass loc 0x0a100000,0x1000,rwd=%#x intr gic:80=%u",
-             i, (unsigned long long)second, 0x0a100000u + 0x1000u * i, 80 + i);
+             "pass loc 0x0a100000,0x1000,rwd=%#x intr gic:80=%u%s",
+             i, (unsigned long long)second, 0x0a100000u + 0x1000u * i, 80 + i,
+             f->has_clients ? " vdev smmu" : "");
     const char *words = text;
     ck_assert_msg(config_parse(&s->config, &words, 1, reader, &e), "%s", e.text);
-    s->ranges[0] = (struct range){0x40000000, 2 << 20, false, calloc(1, 2 << 20)};
-    s->ranges[1] = (struct range){second, 1 << 20, false, calloc(1, 1 << 20)};
-    s->ranges[2] = (struct range){0x60000000, 64 << 10, true, calloc(1, 64 << 10)};
+    s->ranges[0] = (struct range){.start = 0x40000000, .size = 2 << 20};
+    s->ranges[1] = (struct range){.start = second, .size = 1 << 20};
+    s->ranges[2] = (struct range){.start = 0x60000000, .size = 64 << 10, .is_rom = true};
+    for (unsigned k = 0; k < 3; k++) {
+        s->ranges[k].bytes = calloc(1, s->ranges[k].size);
+        s->ranges[k].mapped = calloc(1, s->ranges[k].size / PAGE_SIZE);
+    }
     s->is_contained = true;
+    s->client = (struct client){.object = -1};
 }
 
 static void four_open(struct four *f)
@@ -94,8 +110,10 @@ static void four_close(struct four *f)
     journal_free(&f->journal);
     for (unsigned i = 0; i < VMS; i++) {
         config_free(&f->vms[i].config);
-        for (unsigned k = 0; k < 3; k++)
+        for (unsigned k = 0; k < 3; k++) {
             free(f->vms[i].ranges[k].bytes);
+            free(f->vms[i].ranges[k].mapped);
+        }
     }
     board_config_free(&f->board_config);
 }
@@ -105,8 +123,11 @@ static uint8_t *byte_of(struct subject *s, uint64_t at, bool is_write)
 {
     for (unsigned k = 0; k < 3; k++) {
         struct range *r = &s->ranges[k];
-        if (at - r->start < r->size)
-            return is_write && r->is_rom ? NULL : &r->bytes[at - r->start];
+        if (at - r->start >= r->size)
+            continue;
+        uint8_t now = r->mapped[(at - r->start) / PAGE_SIZE];
+        bool is_mapped = s->client.object < 0 || now & (is_write ? CLIENT_WRITE : CLIENT_READ);
+        return !is_mapped || (is_write && r->is_rom) ? NULL : &r->bytes[at - r->start];
     }
     return NULL;
 }
@@ -177,9 +198,9 @@ static void reconfigure(struct four *f)
     struct vm *vm = f->board->vms[i];
     struct error e = {0};
     if (f->vms[i].is_contained)
-        smmuman_release(vm);
+        smmuman_units_release(vm);
     else
-        ck_assert(smmuman_contain(vm, master_of(f, i), streams[i], &e));
+        ck_assert(smmuman_contain(vm, master_of(f, i), i, &e));
     f->vms[i].is_contained = !f->vms[i].is_contained;
 }
 
@@ -220,6 +241,198 @@ START_TEST(nothing_escapes)
 }
 END_TEST
 
+/* Clients -----------------------------------------------------------------------------------------
+ */
+
+static void forget_mappings(struct subject *s)
+{
+    for (unsigned k = 0; k < 3; k++)
+        memset(s->ranges[k].mapped, 0, s->ranges[k].size / PAGE_SIZE);
+}
+
+/* Pages of the VM in the range; what a mapping makes of them, and how many bytes have something. */
+static uint64_t map_pages(struct subject *s, const struct smmu_client_call *c, uint32_t flags)
+{
+    uint64_t in_force = 0;
+    for (unsigned k = 0; k < 3; k++)
+        for (uint64_t at = 0; at < s->ranges[k].size; at += PAGE_SIZE) {
+            struct range *r = &s->ranges[k];
+            if (r->start + at - c->start >= c->length)
+                continue;
+            r->mapped[at / PAGE_SIZE] =
+                (uint8_t)(flags & (r->is_rom ? CLIENT_READ : CLIENT_READ | CLIENT_WRITE));
+            in_force += r->mapped[at / PAGE_SIZE] ? PAGE_SIZE : 0;
+        }
+    return in_force;
+}
+
+static int32_t expect_mapping(struct subject *s, struct smmu_client_call *c, uint64_t *in_force)
+{
+    bool is_added = c->request == CLIENT_ADD_MAPPING;
+    if (is_added && (!c->flags || c->flags & ~7u))
+        return CLIENT_EINVAL;
+    if (!c->length || (c->start | c->length) % PAGE_SIZE || c->start >= UINT64_C(1) << 40 ||
+        c->length > (UINT64_C(1) << 40) - c->start)
+        return CLIENT_EINVAL;
+    if (s->client.object != (int)c->object)
+        return CLIENT_ENOENT;
+    *in_force = map_pages(s, c, is_added ? c->flags : 0);
+    s->client.has_mappings[c->object] |= is_added;
+    return CLIENT_OK;
+}
+
+static int32_t expect_device(struct subject *s, const struct smmu_client_call *c)
+{
+    struct client *k = &s->client;
+    if (c->type != CLIENT_DEVICE_MMIO)
+        return c->type ? CLIENT_EINVAL : CLIENT_ENOENT;
+    if (c->start != 0x0a100000 || c->length != 0x1000)
+        return CLIENT_ENOENT;
+    if (c->request == CLIENT_REMOVE_DEVICE) {
+        if (k->object != (int)c->object)
+            return CLIENT_ENOENT;
+        k->object = OBJECTS; /* nothing, and none that there is */
+        forget_mappings(s);
+        return CLIENT_OK;
+    }
+    if (k->object >= 0 && k->object < OBJECTS && k->object != (int)c->object)
+        return CLIENT_EBUSY;
+    if (k->object == (int)c->object)
+        return CLIENT_OK;
+    k->object = (int)c->object;
+    forget_mappings(s);
+    return k->has_mappings[c->object] ? CLIENT_REISSUE : CLIENT_OK;
+}
+
+static int32_t expect_destroy(struct subject *s, const struct smmu_client_call *c)
+{
+    struct client *k = &s->client;
+    if (k->object == (int)c->object) {
+        k->object = OBJECTS;
+        forget_mappings(s);
+    }
+    k->exists[c->object] = k->has_mappings[c->object] = false;
+    return CLIENT_OK;
+}
+
+/* The first that does not exist; OBJECTS: there is none. */
+static uint32_t free_object(const struct client *k)
+{
+    uint32_t i = 0;
+    while (i < OBJECTS && k->exists[i])
+        i++;
+    return i;
+}
+
+static int32_t expect(struct subject *s, struct smmu_client_call *c, uint64_t *in_force)
+{
+    uint32_t fresh = free_object(&s->client);
+    if (c->request == CLIENT_CREATE) {
+        if (c->flags > 1)
+            return CLIENT_EINVAL;
+        if (fresh < OBJECTS)
+            s->client.exists[fresh] = true;
+        return fresh < OBJECTS ? CLIENT_OK : CLIENT_ENOSPC;
+    }
+    if (c->object >= OBJECTS || !s->client.exists[c->object])
+        return CLIENT_ENOENT;
+    if (c->request == CLIENT_DESTROY)
+        return expect_destroy(s, c);
+    return c->request == CLIENT_ADD_DEVICE || c->request == CLIENT_REMOVE_DEVICE
+               ? expect_device(s, c)
+               : expect_mapping(s, c, in_force);
+}
+
+/* Often what makes sense, and sometimes anything. */
+static struct smmu_client_call some_call(struct four *f, const struct subject *s)
+{
+    static const enum smmu_client_request often[] = {
+        CLIENT_CREATE,      CLIENT_ADD_DEVICE,  CLIENT_ADD_MAPPING,    CLIENT_ADD_MAPPING,
+        CLIENT_ADD_MAPPING, CLIENT_ADD_MAPPING, CLIENT_REMOVE_MAPPING, CLIENT_REMOVE_MAPPING,
+    };
+    uint64_t kind = next(f) % 200;
+    const struct range *r = &s->ranges[next(f) % 3];
+    struct smmu_client_call c = {
+        .request = kind == 0   ? CLIENT_DESTROY
+                   : kind == 1 ? CLIENT_REMOVE_DEVICE
+                               : often[next(f) % 8],
+        .object = next(f) % 8 && s->client.object >= 0 ? (uint32_t)s->client.object
+                                                       : (uint32_t)(next(f) % (OBJECTS + 1)),
+        .flags = (uint32_t)(next(f) % 4),
+        .start = r->start + next(f) % (r->size + (64 << 10)) - (32 << 10),
+        .length = next(f) % (1 << next(f) % 22),
+    };
+    if (next(f) % 16) {
+        c.start &= ~(uint64_t)PAGE_MASK;
+        c.length = (c.length + PAGE_SIZE) & ~(uint64_t)PAGE_MASK;
+    }
+    if (next(f) % 32 == 0)
+        c.length = next(f), c.start = next(f), c.flags = (uint32_t)next(f);
+    if (c.request == CLIENT_ADD_DEVICE || c.request == CLIENT_REMOVE_DEVICE) {
+        c.type = next(f) % 16 ? CLIENT_DEVICE_MMIO : (uint32_t)(next(f) % 3);
+        c.start = next(f) % 16 ? 0x0a100000 : next(f);
+        c.length = next(f) % 16 ? 0x1000 : next(f);
+    }
+    return c;
+}
+
+static void ask(struct four *f)
+{
+    unsigned i = (unsigned)(next(f) % VMS);
+    struct subject *s = &f->vms[i];
+    struct smmu_client_call c = some_call(f, s), asked = c;
+    uint64_t in_force = 0;
+    uint32_t fresh = free_object(&s->client);
+    int32_t expected = expect(s, &c, &in_force);
+    smmuman_client_call(f->board->vms[i], &c);
+    if (c.result != expected || c.in_force != in_force)
+        ck_abort_msg("VM %u: request %u of object %u: %d, not %d; %#llx, not %#llx bytes", i,
+                     asked.request, asked.object, c.result, expected,
+                     (unsigned long long)c.in_force, (unsigned long long)in_force);
+    if (asked.request == CLIENT_CREATE && !expected)
+        ck_assert_uint_eq(c.object, fresh);
+}
+
+/* Transgressions of one are no other's, and all of them are there: those kept, and how many more.
+ */
+static void check_records(struct four *f)
+{
+    for (unsigned i = 0; i < VMS; i++) {
+        struct smmu_client_call c = {.request = CLIENT_STATUS,
+                                     .object = (uint32_t)f->vms[i].client.object};
+        if (c.object >= OBJECTS)
+            continue;
+        unsigned kept = 0;
+        do {
+            smmuman_client_call(f->board->vms[i], &c);
+            ck_assert_int_eq(c.result, CLIENT_OK);
+            ck_assert(!c.record.hw_specific || c.record.start == 0x0a100000);
+            kept += c.record.hw_specific != 0;
+        } while (c.record.hw_specific);
+        ck_assert_uint_eq(kept, 8);
+    }
+}
+
+START_TEST(nothing_escapes_clients)
+{
+    static const uint32_t waits = 0xd503207f; /* wfi */
+    static struct four f = {
+        .image = {&waits, 1}, .random = UINT64_C(0x9e3779b97f4a7c15), .has_clients = true};
+    four_open(&f);
+    learn_memory(&f);
+    uint64_t free_before = memory_available(&f.board->memory);
+    for (unsigned n = 0; n < ACCESSES; n++) {
+        if (next(&f) % 20 == 0)
+            ask(&f);
+        one_access(&f);
+    }
+    check_memory(&f);
+    check_records(&f);
+    ck_assert_uint_eq(memory_available(&f.board->memory), free_before);
+    four_close(&f);
+}
+END_TEST
+
 /* What one may reach the other could: no two VMs have devices of one stream. */
 START_TEST(streams_are_not_shared)
 {
@@ -252,10 +465,125 @@ START_TEST(streams_are_not_shared)
 }
 END_TEST
 
+/* A guest whose addresses are the board's starts where nothing contains its device, which reaches
+ * everything then. */
+START_TEST(one_to_one_is_unrestricted)
+{
+    static const uint32_t waits = 0xd503207f; /* wfi */
+    const char *words = "board one ram 0x40000000,64M region low 0x40000000,1M "
+                        "device dma-master loc 0x0a100000 intr 80 dma on";
+    const char *text = "pass loc 0x40000000,1M,rwxm load 0x40000000,image "
+                       "pass loc 0x0a100000,0x1000,rwd intr gic:80=80 vdev smmu";
+    static struct four f = {.image = {&waits, 1}};
+    struct vm_config config;
+    struct config_reader reader = {0};
+    struct board_options options = {BOARD_NO_LIMITS};
+    struct board_sinks sinks = {.idle = on_idle};
+    struct error e = {0};
+    struct dma_fault fault;
+    uint64_t written = 0x1122334455667788, seen = 0;
+    ck_assert_msg(board_config_parse(&f.board_config, &words, 1, &reader, &e), "%s", e.text);
+    reader.board = &f.board_config;
+    ck_assert_msg(config_parse(&config, &text, 1, &reader, &e), "%s", e.text);
+    journal_live(&f.journal, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &f.image});
+    f.board = board_new(&f.board_config, &config, 1, &f.journal, &options, &sinks, &e);
+    ck_assert_msg(f.board, "%s", e.text);
+    const struct dma_port *port = &master_of(&f, 0)->dma;
+    ck_assert(dma_write(port, (iova_t){0x42000000}, &written, 8, &fault));
+    ck_assert(dma_read(port, (iova_t){0x42000000}, &seen, 8, &fault) && seen == written);
+    ck_assert(!dma_read(port, (iova_t){0x0a100000}, &seen, 8, &fault));
+    /* Nothing of it is its client's to contain. */
+    struct smmu_client_call c = {.request = CLIENT_CREATE};
+    smmuman_client_call(f.board->vms[0], &c);
+    ck_assert_int_eq(c.result, CLIENT_OK);
+    c = (struct smmu_client_call){.request = CLIENT_ADD_DEVICE,
+                                  .type = CLIENT_DEVICE_MMIO,
+                                  .start = 0x0a100000,
+                                  .length = 0x1000};
+    smmuman_client_call(f.board->vms[0], &c);
+    ck_assert_int_eq(c.result, CLIENT_ENOENT);
+    board_free(f.board);
+    journal_free(&f.journal);
+    config_free(&config);
+    board_config_free(&f.board_config);
+}
+END_TEST
+
+/* Devices of one stream go into one object together, and out of it with the last. */
+START_TEST(groups_are_contained_together)
+{
+    static const uint32_t waits = 0xd503207f; /* wfi */
+    const char *words = "board two ram 0x80000000,64M smmu smmu0 loc 0x2b400000 streams 0,64 "
+                        "device dma-master loc 0x0a100000 intr 80 stream 3 dma on "
+                        "device dma-master loc 0x0a101000 intr 81 stream 3 dma on";
+    const char *text = "ram 0x40000000,1M load 0x40000000,image vdev smmu "
+                       "pass loc 0x0a100000,0x2000,rwd intr gic:80=80 intr gic:81=81";
+    static const struct {
+        enum smmu_client_request request;
+        uint32_t object;
+        uint64_t start;
+        int32_t result;
+        bool reaches; /* the first page, by either device */
+    } steps[] = {
+        {CLIENT_CREATE, 0, 0, CLIENT_OK, true},
+        {CLIENT_CREATE, 0, 0, CLIENT_OK, true},
+        {CLIENT_ADD_DEVICE, 0, 0x0a100000, CLIENT_OK, false},
+        {CLIENT_ADD_DEVICE, 1, 0x0a101000, CLIENT_EBUSY, false},
+        {CLIENT_ADD_MAPPING, 0, 0x40000000, CLIENT_OK, true},
+        {CLIENT_ADD_DEVICE, 0, 0x0a101000, CLIENT_OK, true},
+        {CLIENT_REMOVE_DEVICE, 0, 0x0a100000, CLIENT_OK, true},
+        {CLIENT_REMOVE_DEVICE, 0, 0x0a101000, CLIENT_OK, false},
+        {CLIENT_ADD_DEVICE, 0, 0x0a101000, CLIENT_REISSUE, false},
+        {CLIENT_ADD_MAPPING, 0, 0x40000000, CLIENT_OK, true},
+        {CLIENT_DESTROY, 0, 0, CLIENT_OK, false},
+        {CLIENT_ADD_DEVICE, 1, 0x0a101000, CLIENT_OK, false},
+    };
+    static struct four f = {.image = {&waits, 1}};
+    struct vm_config config;
+    struct config_reader reader = {0};
+    struct board_options options = {BOARD_NO_LIMITS};
+    struct board_sinks sinks = {.idle = on_idle};
+    struct error e = {0};
+    ck_assert_msg(board_config_parse(&f.board_config, &words, 1, &reader, &e), "%s", e.text);
+    reader.board = &f.board_config;
+    ck_assert_msg(config_parse(&config, &text, 1, &reader, &e), "%s", e.text);
+    journal_live(&f.journal, JOURNAL_LIVE,
+                 (struct journal_host){.pull = pull, .poll = poll_nothing, .context = &f.image});
+    f.board = board_new(&f.board_config, &config, 1, &f.journal, &options, &sinks, &e);
+    ck_assert_msg(f.board, "%s", e.text);
+    struct vm *vm = f.board->vms[0];
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct smmu_client_call c = {.request = steps[i].request,
+                                     .object = steps[i].object,
+                                     .type = CLIENT_DEVICE_MMIO,
+                                     .start = steps[i].start,
+                                     .length = steps[i].request == CLIENT_CREATE ? 0 : 0x1000,
+                                     .flags = steps[i].request == CLIENT_ADD_MAPPING};
+        smmuman_client_call(vm, &c);
+        ck_assert_msg(c.result == steps[i].result, "step %zu: %d", i, c.result);
+        for (size_t k = 1; k <= 2; k++) {
+            struct dma_fault fault;
+            uint8_t byte;
+            bool ok = dma_read(&vm->vdevs[vm->vdev_count - k]->dma, (iova_t){0x40000000}, &byte, 1,
+                               &fault);
+            ck_assert_msg(ok == steps[i].reaches, "step %zu, device %zu", i, k);
+        }
+    }
+    board_free(f.board);
+    journal_free(&f.journal);
+    config_free(&config);
+    board_config_free(&f.board_config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("smmuman");
     tcase_add_test(t, nothing_escapes);
+    tcase_add_test(t, nothing_escapes_clients);
     tcase_add_test(t, streams_are_not_shared);
+    tcase_add_test(t, one_to_one_is_unrestricted);
+    tcase_add_test(t, groups_are_contained_together);
     return suite_main("smmuman", t);
 }

@@ -17,6 +17,8 @@
 
 /* `vdev smmuv3`, a guest's. */
 extern const struct vdev_type smmuv3_type;
+/* `vdev smmu`: smmuman for a guest's own (vdev/smmu/smmu_client.h). */
+extern const struct vdev_type smmu_page_type;
 /* A board's: not in the list of types. Whoever assembles one makes it like any device (`dma` is
  * board_dma_port of hv/hv_internal.h, `env` needs a log), programs it by `access`, as any driver
  * does, and keeps its `fields` in a snapshot; devices behind it get `stream_port`. */

@@ -41,6 +41,9 @@ enum {
     SMMU_EVENTQ_CONS = 0x100ac,
 };
 
+/* 6.3.16 IRQ_CTRL */
+enum { IRQ_GERROR = 1 << 0, IRQ_EVENTQ = 1 << 2 };
+
 /* 6.3.9 */
 enum { CR0_SMMUEN = 1 << 0, CR0_EVENTQEN = 1 << 2, CR0_CMDQEN = 1 << 3 };
 

@@ -27,8 +27,7 @@ enum {
 /* Sizes of queues (6.3.2): log2 of entries. */
 enum { SMMU_CMDQS = 8, SMMU_EVENTQS = 7 };
 
-/* 6.3.16 IRQ_CTRL, 6.3.19 GERROR, 6.3.12 CR2, 6.3.14 GBPA */
-enum { IRQ_GERROR = 1 << 0, IRQ_EVENTQ = 1 << 2 };
+/* 6.3.19 GERROR, 6.3.12 CR2, 6.3.14 GBPA */
 enum {
     GERROR_CMDQ_ERR = 1 << 0,
     GERROR_EVENTQ_ABT_ERR = 1 << 2,
