@@ -29,14 +29,6 @@ static inline uint64_t bits(uint64_t value, unsigned high, unsigned low)
     return value >> low & (~(uint64_t)0 >> (63 - (high - low)));
 }
 
-/* TCR_EL1.IPS, VTCR_EL2.PS (AArch64.PhysicalAddressSize); 52 bits need FEAT_LPA, so all else
- * means 48. */
-static inline unsigned output_size_bits(uint64_t ps)
-{
-    static const uint8_t sizes[8] = {32, 36, 40, 42, 44, 48, 48, 48};
-    return sizes[ps & 7];
-}
-
 /* Number of input bits below those that `level` resolves: log2 of what an entry maps. */
 static inline unsigned level_shift(const struct shape *s, int level)
 {

@@ -8,6 +8,14 @@
 #include "mmu/guest_tables.h"
 #include "mmu/walk.h"
 
+/* TCR_EL1.IPS, VTCR_EL2.PS (AArch64.PhysicalAddressSize); 52 bits need FEAT_LPA, so all else
+ * means 48. */
+static inline unsigned output_size_bits(uint64_t ps)
+{
+    static const uint8_t sizes[8] = {32, 36, 40, 42, 44, 48, 48, 48};
+    return sizes[ps & 7];
+}
+
 /* Stage 2 of the EL1&0 regime. off = identity, everything permitted (HCR_EL2.VM = 0). */
 struct stage2 {
     struct guest_tables head; /* first */

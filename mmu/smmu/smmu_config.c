@@ -1,5 +1,6 @@
 /* Configuration structures: from a StreamID to its STE, from that and a SubstreamID to a CD, and
  * which of both are ILLEGAL (IHI 0070, 3.3, 5.1 to 5.5). */
+#include "mmu/arm64/stage2.h"
 #include "mmu/smmu/smmu_walker.h"
 
 #include "emu/bytes.h"
@@ -84,6 +85,13 @@ static bool stage1_is_legal(const struct smmu_features *f, const struct smmu_ste
            (f->has_stall || !smmu_field(ste->word, STE_S1STALLD));
 }
 
+/* 5.2 S2TTB, 5.4 TTB0 and TTB1: tables that begin beyond what a stage puts out, which is never more
+ * than the OAS. Its walks would call it an Address Size fault; here it is ILLEGAL. */
+static bool is_within(uint64_t ttb, uint64_t size)
+{
+    return ttb >> output_size_bits(size) == 0;
+}
+
 static const uint8_t granules[4] = {12, 16, 14, 0};
 
 /* As of VTCR_EL2: the first level resolves at least a bit, and at most 16 tables lie in a row. */
@@ -104,7 +112,8 @@ static bool stage2_is_legal(const struct smmu_features *f, const struct smmu_ste
     uint64_t t0sz = smmu_field(ste->word, STE_S2T0SZ);
     return f->has_stage2 && t0sz >= 64 - SMMU_ADDRESS_BITS && t0sz <= 39 &&
            start_is_consistent(ste) && smmu_field(ste->word, STE_S2AA64) &&
-           !smmu_field(ste->word, STE_S2ENDI) && !(ste->word[3] & STE_S2TTB & OUTSIDE) &&
+           !smmu_field(ste->word, STE_S2ENDI) &&
+           is_within(ste->word[3] & STE_S2TTB, smmu_field(ste->word, STE_S2PS)) &&
            (f->has_stall || !smmu_field(ste->word, STE_S2S));
 }
 
@@ -218,22 +227,24 @@ bool smmu_find_cd(const struct smmu_features *f, const struct smmu_space *space,
 }
 
 /* 5.4.2 for one half of the addresses. */
-static bool half_is_legal(uint64_t txsz, bool has_granule, uint64_t ttb)
+static bool half_is_legal(uint64_t txsz, bool has_granule, uint64_t ttb, uint64_t ips)
 {
-    return txsz >= 64 - SMMU_ADDRESS_BITS && txsz <= 39 && has_granule && !(ttb & CD_TTB & OUTSIDE);
+    return txsz >= 64 - SMMU_ADDRESS_BITS && txsz <= 39 && has_granule &&
+           is_within(ttb & CD_TTB, ips);
 }
 
 bool smmu_cd_is_valid(const struct smmu_features *f, const struct smmu_ste *ste,
                       const struct smmu_cd *cd)
 {
     const uint64_t *w = cd->word;
+    uint64_t ips = smmu_field(w, CD_IPS);
     bool low = !smmu_field(w, CD_EPD0), high = !smmu_field(w, CD_EPD1), s = smmu_field(w, CD_S);
     if (!smmu_field(w, CD_V) || !smmu_field(w, CD_AA64) ||
         ((low || high) && smmu_field(w, CD_ENDI)))
         return false;
-    if (low && !half_is_legal(smmu_field(w, CD_T0SZ), smmu_field(w, CD_TG0) != 3, w[1]))
+    if (low && !half_is_legal(smmu_field(w, CD_T0SZ), smmu_field(w, CD_TG0) != 3, w[1], ips))
         return false;
-    if (high && !half_is_legal(smmu_field(w, CD_T1SZ), smmu_field(w, CD_TG1) != 0, w[2]))
+    if (high && !half_is_legal(smmu_field(w, CD_T1SZ), smmu_field(w, CD_TG1) != 0, w[2], ips))
         return false;
     /* 5.5: a CD may not stall where nothing can, or where the STE forbids it. */
     return !s || (f->has_stall && !smmu_field(ste->word, STE_S1STALLD));

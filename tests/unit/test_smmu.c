@@ -140,6 +140,37 @@ START_TEST(what_a_configuration_makes_of_a_read)
 }
 END_TEST
 
+static bool cd_is_valid(uint64_t word, uint64_t low, uint64_t high)
+{
+    const struct smmu_features f = {.has_stage2 = true, .has_stall = true};
+    const struct smmu_ste ste = {{V | CONFIG(CONFIG_S1)}};
+    const struct smmu_cd cd = {{word, low, high}};
+    return smmu_cd_is_valid(&f, &ste, &cd);
+}
+
+static bool ste_is_valid(uint64_t word, uint64_t s2ttb_then)
+{
+    const struct smmu_features f = {.has_stage2 = true, .has_stall = true};
+    const struct smmu_ste ste = {{V | CONFIG(CONFIG_S2), 0, word, s2ttb_then}};
+    return smmu_ste_is_valid(&f, &ste);
+}
+
+/* S2TTB, TTB0 and TTB1 (5.2, 5.4): where S2PS and IPS, or the OAS, end, and below. */
+START_TEST(tables_beyond_the_size_of_their_addresses)
+{
+    static const unsigned sizes[] = {32, 36, 40, 42, 44, 48, 48, 48};
+    const uint64_t high = UINT64_C(25) << 16 | UINT64_C(2) << 22; /* T1SZ, TG1; EPD1 is 0 */
+    uint64_t size = (uint64_t)_i, end = UINT64_C(1) << sizes[_i], last = end - 4096;
+    uint64_t low = (CD_WORD & ~(UINT64_C(7) << 32)) | size << 32;
+    uint64_t both = (low & ~(UINT64_C(1) << 30)) | high;
+    uint64_t second = (S2_WORD & ~(UINT64_C(7) << 48)) | size << 48;
+    ck_assert(cd_is_valid(low, last, end) && !cd_is_valid(low, end, last));
+    ck_assert(cd_is_valid(both, last, last) && !cd_is_valid(both, last, end));
+    ck_assert(cd_is_valid(low | UINT64_C(1) << 14, end, end)); /* EPD0: IGNORED */
+    ck_assert(ste_is_valid(second, last) && !ste_is_valid(second, end));
+}
+END_TEST
+
 START_TEST(a_guests_smmu_has_one_stage)
 {
     struct smmu_event event;
@@ -1036,6 +1067,7 @@ int main(void)
 {
     TCase *t = tcase_create("smmu");
     tcase_add_loop_test(t, what_a_configuration_makes_of_a_read, 0, ROWS(configurations));
+    tcase_add_loop_test(t, tables_beyond_the_size_of_their_addresses, 0, 8);
     tcase_add_test(t, a_guests_smmu_has_one_stage);
     tcase_add_test(t, without_smmuen);
     tcase_add_test(t, stream_tables_of_two_levels);

@@ -135,8 +135,8 @@ static int end_stalls(struct smmu *s, const uint64_t *w)
     return CERROR_NONE;
 }
 
-/* 4.7.3. There is no wake-up event (IDR0.SEV), and no wire for this alone. The consumption has to
- * be seen before the message is. */
+/* 4.7.3. There is no wake-up event (IDR0.SEV); and a source has a wire, messages or both (3.18.2):
+ * this one has messages. The consumption has to be seen before the message is. */
 static int synchronize(const uint64_t *w)
 {
     enum { RESERVED = 3 };
