@@ -85,6 +85,9 @@ keep net 0 10007 tests/guest/net-a.qvmconf tests/guest/net-b.qvmconf
 trace dma-master 20011 1 a57 master @tests/guest/master.qvmconf
 trace pl330 20011 1 a57 pl330 @tests/guest/pl330.qvmconf
 trace contained 20011 1 a57 master --board configs/boards/dma.board 'pass loc 0x0a100000,0x1000,rwd intr gic:80=80'
+trace attack 20011 1 a57 attack --board configs/boards/dma.board \
+    'pass loc 0x0a100000,0x1000,rwd loc 0x0a200000,0x1000,rwd'
+trace raced 500009 2 a57 raced --board configs/boards/dma.board 'vdev smmu pass loc 0x0a100000,0x1000,rwd'
 trace smmu 10007 1 a57 smmu @tests/guest/smmu.qvmconf
 trace shmem 100003 1 a57 shmem @tests/guest/shmem.qvmconf
 as 1 a57 watchdog

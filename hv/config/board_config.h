@@ -64,7 +64,8 @@ struct board_smmu {
 };
 
 /* What smmuman is told (docs/smmu.md): addresses are host-physical. */
-#define SMMUMAN_ENTRIES_MAX 64 /* of each kind */
+#define SMMUMAN_ENTRIES_MAX    64  /* of each kind */
+#define SMMUMAN_STATEMENTS_MAX 256 /* `smmuman` of the board */
 struct smmuman_range {
     struct place place;
     char *name; /* of the set; of a reserved region NULL */
@@ -82,6 +83,7 @@ struct smmuman_reserved {
 };
 struct smmuman_config {
     bool is_used; /* the board says something of it */
+    unsigned statement_count;
     struct smmuman_range *allows;
     size_t allow_count;
     struct smmuman_device *devices;

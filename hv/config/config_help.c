@@ -138,7 +138,12 @@ static void put_location(struct bytes *out, const struct vdev_type *type, const 
     if (type->default_loc)
         text_put(out, "%s0x%llx%s", quote, (unsigned long long)type->default_loc, quote);
     else
-        text_put(out, "mandatory");
+        text_put(out, type->is_placed ? "some place" : "mandatory");
+}
+
+static const char *line_of(const struct vdev_type *type, const char *none)
+{
+    return !type->needs_intr ? none : type->is_placed ? "some line" : "mandatory";
 }
 
 /* What an interrupt controller has for devices. */
@@ -153,7 +158,7 @@ static void help_type(const struct vdev_type *type, struct bytes *out)
     const struct vdev_option_type *o = type->options;
     text_put(out, "vdev %s: %s\nloc: ", type->name, type->summary);
     put_location(out, type, "");
-    text_put(out, "; intr: %s\n", type->needs_intr ? "mandatory" : "not needed");
+    text_put(out, "; intr: %s\n", line_of(type, "not needed"));
     if (type->pic) {
         put_lines(out, type, "");
         text_put(out, "\n");
@@ -227,7 +232,7 @@ static void put_type_table(struct bytes *out)
         put_cell(out, type->summary, false);
         text_put(out, " ");
         put_location(out, type, "`");
-        text_put(out, " | %s |\n", type->needs_intr ? "mandatory" : "-");
+        text_put(out, " | %s |\n", line_of(type, "-"));
     }
 }
 

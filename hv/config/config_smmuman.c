@@ -238,7 +238,9 @@ HANDLER(config_word_smmuman)
                   .strings = p->words.strings},
     };
     p->board->smmuman.is_used = true;
-    if (!arguments->bad)
+    if (p->board->smmuman.statement_count++ >= SMMUMAN_STATEMENTS_MAX)
+        parser_error(p, option, "more than %d times '%s'", SMMUMAN_STATEMENTS_MAX, option->text);
+    else if (!arguments->bad)
         parser_run_within(&inner, p);
 }
 

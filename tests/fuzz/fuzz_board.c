@@ -96,6 +96,15 @@ bool fuzz_seed(unsigned number, struct bytes *out)
          "smmu smmu0 loc 0x2b400000 streams 0,256\n\f"
          "ram 0x80000000,64M cpu cluster big cpu cluster _cpu-7 runmask 0,7\n"
          "pass loc $asinfo_start{uart1},$asinfo_length{uart1},rwn intr gic:38\n"),
+        ("board dma ram 0x80000000,64M region frames 0x82000000,16M smmu smmu0 loc 0x2b400000 "
+         "streams 0,256 device dma-master loc 0x0a100000 stream 5 dma on smmuman @0 smmuman "
+         "\"foreground smmu smmuv3 debug 2 allow frames 0x82000000,64K,r allow \" smmuman "
+         "\"allow f 0x82010000,64K device mmio:0x0a100000,4K f reserved mmio:0x0a100000,4K "
+         "0x82100000,4K,rwx\"\n\fram 0x80000000,64M pass loc 0x0a100000,0x1000,rwd vdev smmu"),
+        ("board dma ram 0x80000000,64M region frames 0x82000000,16M smmu smmu0 loc 0x2b400000 "
+         "streams 0,256 device dma-master loc 0x0a100000 stream 5 dma on smmuman "
+         "\"foreground smmu smmuv3 debug 2 allow frames 0x82000000,64K,r\" smmuman "
+         "\"device mmio:0x0a100000,4K frames reserved mmio:0x0a100000,4K 0x82100000,4K,rwx\"\n"),
         ("board x86 # a PC\ncpus 4 ram 0,0xa0000 hole 0xa0000,0x20000 hole 0xc0000,0x40000\n"
          "ram 1M,2047M ram 4G,2G region guestmem1 0x40000000,256M"),
         "",

@@ -42,7 +42,7 @@ enum { READ_FLAG = 1, WRITE_FLAG = 2, EXEC_FLAG = 4, TARGET_FLAG = 0x10 };
 enum { ENOENT = -2, EBUSY = -16, EINVAL = -22, ENOSPC = -28, REISSUE = 1 };
 enum { MMIO = 1 };
 
-enum { PAGE = 4096, PAGES = 8, ENTRIES = 512, ROUNDS = 60 };
+enum { PAGE = 4096, PAGES = 8, ENTRIES = 512, ROUNDS = 32 };
 #define SENTINEL 0x5afe5afe5afe5afeull
 #define WRITTEN  0xd0a0d0a0d0a0d0a0ull
 

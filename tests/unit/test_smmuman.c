@@ -465,6 +465,27 @@ START_TEST(streams_are_not_shared)
 }
 END_TEST
 
+/* The status report, as one text. */
+static char report[4096];
+
+static void on_log(void *context, unsigned vm, enum log_severity severity, unsigned outlets,
+                   const char *line)
+{
+    (void)context;
+    (void)vm;
+    (void)severity;
+    (void)outlets;
+    size_t used = strlen(report);
+    snprintf(report + used, sizeof report - used, "%s\n", line);
+}
+
+static void status_says(const struct vm *vm, const char *what)
+{
+    report[0] = '\0';
+    vm_log_status(vm);
+    ck_assert_msg(strstr(report, what), "%s", report);
+}
+
 /* A guest whose addresses are the board's starts where nothing contains its device, which reaches
  * everything then. */
 START_TEST(one_to_one_is_unrestricted)
@@ -477,8 +498,8 @@ START_TEST(one_to_one_is_unrestricted)
     static struct four f = {.image = {&waits, 1}};
     struct vm_config config;
     struct config_reader reader = {0};
-    struct board_options options = {BOARD_NO_LIMITS};
-    struct board_sinks sinks = {.idle = on_idle};
+    struct board_options options = {BOARD_NO_LIMITS, .log_severities = LOG_SEVERITY_INFO};
+    struct board_sinks sinks = {.idle = on_idle, .log = on_log};
     struct error e = {0};
     struct dma_fault fault;
     uint64_t written = 0x1122334455667788, seen = 0;
@@ -493,6 +514,7 @@ START_TEST(one_to_one_is_unrestricted)
     ck_assert(dma_write(port, (iova_t){0x42000000}, &written, 8, &fault));
     ck_assert(dma_read(port, (iova_t){0x42000000}, &seen, 8, &fault) && seen == written);
     ck_assert(!dma_read(port, (iova_t){0x0a100000}, &seen, 8, &fault));
+    status_says(f.board->vms[0], "the device at 0xa100000 is unrestricted: it reaches all memory");
     /* Nothing of it is its client's to contain. */
     struct smmu_client_call c = {.request = CLIENT_CREATE};
     smmuman_client_call(f.board->vms[0], &c);
@@ -542,8 +564,8 @@ START_TEST(groups_are_contained_together)
     static struct four f = {.image = {&waits, 1}};
     struct vm_config config;
     struct config_reader reader = {0};
-    struct board_options options = {BOARD_NO_LIMITS};
-    struct board_sinks sinks = {.idle = on_idle};
+    struct board_options options = {BOARD_NO_LIMITS, .log_severities = LOG_SEVERITY_INFO};
+    struct board_sinks sinks = {.idle = on_idle, .log = on_log};
     struct error e = {0};
     ck_assert_msg(board_config_parse(&f.board_config, &words, 1, &reader, &e), "%s", e.text);
     reader.board = &f.board_config;
@@ -553,6 +575,8 @@ START_TEST(groups_are_contained_together)
     f.board = board_new(&f.board_config, &config, 1, &f.journal, &options, &sinks, &e);
     ck_assert_msg(f.board, "%s", e.text);
     struct vm *vm = f.board->vms[0];
+    status_says(vm, "the device at 0xa100000 or the one at 0xa101000 is contained: it reaches the "
+                    "VM's memory\n");
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct smmu_client_call c = {.request = steps[i].request,
                                      .object = steps[i].object,
@@ -570,6 +594,8 @@ START_TEST(groups_are_contained_together)
             ck_assert_msg(ok == steps[i].reaches, "step %zu, device %zu", i, k);
         }
     }
+    status_says(vm, "contained: it reaches what the VM's client maps of the VM's memory");
+    status_says(vm, "of the device at 0xa100000 or the one at 0xa101000, stream 3, are recorded");
     board_free(f.board);
     journal_free(&f.journal);
     config_free(&config);
