@@ -60,6 +60,12 @@ says 0 'smmuman: 3174 accesses of the device at 0xa100000, stream 5, are recorde
 says 0 'smmuman: 16 accesses of the device at 0xa200000, stream 6, are recorded as refused; the first: F_TRANSLATION: stage 2: write of 0x80000000' \
     replay "$work/attack.qtrace"
 
+# Explained: where the SMMU's own stream table is, and what stage 2 of the master says to that.
+says 0 "smmu0: SMMU_STRTAB_BASE=0x80000000" \
+    explain "$work/attack.qtrace" --at 200000 0x80000000 --vm test --stream master
+says 0 'refused: F_TRANSLATION: stage 2 level 1: read of 0x80000000' \
+    explain "$work/attack.qtrace" --at 200000 0x80000000 --vm test --stream master
+
 # The rules for `pass` ----------------------------------------------------------------------------------
 
 # board NAME WORDS...
