@@ -648,7 +648,7 @@ bool journal_push(struct journal *j, uint64_t now, struct push *p)
         j->polled_tick = now + 1;
         return false;
     }
-    CHECK(journal_push_size_is_good(p->kind, p->size));
+    CHECK(journal_push_is_good(p->kind, p->size));
     p->tick = now;
     if (j->mode == JOURNAL_RECORD)
         record_push(j, p);

@@ -63,6 +63,7 @@ enum push_kind {
     PUSH_BREAK = 6,        /* a BREAK on the line of the device `target` */
     PUSH_FRAME = 7,        /* one frame for the device `target` */
     PUSH_RESIZE = 8, /* of the window of the device `target`: columns, rows, of 2 bytes each */
+    PUSH_KINDS_END,
 };
 
 #define PUSH_BYTES_MAX 256
@@ -72,7 +73,7 @@ struct push {
     uint64_t tick;       /* delivered before anything else of this tick */
     uint8_t kind;        /* enum push_kind */
     uint16_t target;     /* device: VM number << 8 | channel */
-    uint32_t size;       /* journal_push_size_is_good */
+    uint32_t size;       /* journal_push_is_good */
     const uint8_t *data; /* borrowed: of the stream, or of the host until it is asked again */
 };
 

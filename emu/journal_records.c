@@ -58,8 +58,7 @@ bool journal_next_push(struct reader *in, struct push *p)
     uint64_t delta = reader_varint(in);
     p->kind = (uint8_t)reader_int(in, 1);
     uint64_t target = reader_varint(in), size = reader_varint(in);
-    if (delta > UINT64_MAX - p->tick || target > UINT16_MAX ||
-        !journal_push_size_is_good(p->kind, size))
+    if (delta > UINT64_MAX - p->tick || target > UINT16_MAX || !journal_push_is_good(p->kind, size))
         in->failed = true;
     p->data = reader_bytes(in, (size_t)size);
     if (in->failed)
@@ -70,8 +69,10 @@ bool journal_next_push(struct reader *in, struct push *p)
     return true;
 }
 
-bool journal_push_size_is_good(unsigned kind, uint64_t size)
+bool journal_push_is_good(unsigned kind, uint64_t size)
 {
+    if (kind < PUSH_CONSOLE || kind >= PUSH_KINDS_END)
+        return false;
     return kind == PUSH_FRAME    ? size && size <= PUSH_FRAME_MAX
            : kind == PUSH_RESIZE ? size == PUSH_RESIZE_SIZE
                                  : size <= PUSH_BYTES_MAX;

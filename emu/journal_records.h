@@ -28,8 +28,8 @@ bool journal_next_pull(struct reader *pulls, struct pull_record *r);
 /* The same; `p->tick` on entry is that of the record before, 0 for the first. */
 bool journal_next_push(struct reader *pushes, struct push *p);
 
-/* May a push of that kind have so many bytes? */
-bool journal_push_size_is_good(unsigned kind, uint64_t size);
+/* Is there such a kind, and may one have so many bytes? */
+bool journal_push_is_good(unsigned kind, uint64_t size);
 /* Appends one; `before` is the tick of the record before it. */
 void journal_put_push(struct bytes *pushes, uint64_t before, const struct push *p);
 

@@ -47,10 +47,11 @@ bool frames_are_good(const uint8_t *data, size_t size)
 {
     size_t at = 0;
     while (size - at > FRAME_HEAD) {
-        uint64_t frame = load_le32(data + at);
-        if (!journal_push_size_is_good(PUSH_FRAME, frame) || frame > size - at - FRAME_HEAD)
+        const struct vdev_frame f = frame_at(data + at);
+        if (!journal_push_is_good(PUSH_FRAME, f.size) || f.size > size - at - FRAME_HEAD ||
+            !frame_is_sound(&f))
             return false;
-        at += FRAME_HEAD + (size_t)frame;
+        at += FRAME_HEAD + f.size;
     }
     return at == size;
 }

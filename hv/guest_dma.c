@@ -99,8 +99,6 @@ static bool guest_read(const struct dma_port *p, iova_t from, void *to, uint64_t
            (exit_log_read_gpa(vm, at, to, size) || refuse(fault, DMA_FAULT_BUS, at, "the board"));
 }
 
-/* Registers of a device of the board may follow the guest's memory: what lies before them is
- * written. */
 /* As on hardware, a message is a write like any other: to the frame of the interrupt controller. */
 static bool send_message(struct vm *vm, iova_t to, const void *from, uint64_t size)
 {
@@ -112,6 +110,8 @@ static bool send_message(struct vm *vm, iova_t to, const void *from, uint64_t si
     return bus_access(&vm->bus, gpa(to.v), &a) == BUS_HANDLED;
 }
 
+/* Registers of a device of the board may follow the guest's memory: what lies before them is
+ * written. */
 static bool guest_write(const struct dma_port *p, iova_t to, const void *from, uint64_t size,
                         struct dma_fault *fault)
 {

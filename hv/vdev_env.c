@@ -25,7 +25,7 @@ static void on_request_dump(void *context, const char *why)
 
 static void on_send_frame(void *context, unsigned channel, const struct vdev_frame *frame)
 {
-    CHECK(journal_push_size_is_good(PUSH_FRAME, frame->size));
+    CHECK(journal_push_is_good(PUSH_FRAME, frame->size));
     network_send(context, channel, frame);
 }
 

@@ -68,7 +68,7 @@ static void replay(struct trace *t)
     uint64_t tick = 0;
     trace_into_journal(t, &j);
     while (journal_push(&j, UINT64_MAX, &p)) {
-        CHECK(p.tick >= tick && journal_push_size_is_good(p.kind, p.size));
+        CHECK(p.tick >= tick && journal_push_is_good(p.kind, p.size));
         bytes_put(&got, p.data, p.size);
         tick = p.tick;
     }

@@ -328,6 +328,11 @@ START_TEST(pending_frames_are_looked_at)
         {"\1\0\0\0" WORK "a\1\0\0", 18, false},
         {"\1\0\0\0" WORK "a\xff\xff\xff\xff" WORK, 29, false},
         {"\1\0\0\0" WORK "a\xff\xff\xff\xff" WORK "\1", 30, false},
+        /* a checksum behind its end, ECN without segments, segments of no kind; a good one */
+        {"\1\0\0\0\1\0\16\0\0\0\0\0\0\0a", 15, false},
+        {"\1\0\0\0\2\0\0\0\0\0\0\0\0\0a", 15, false},
+        {"\1\0\0\0\0\7\0\0\0\0\0\0\1\0a", 15, false},
+        {"\21\0\0\0\1\0\16\0\1\0\0\0\0\0abcdefghijklmnopq", 31, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         ck_assert_msg(frames_are_good((const uint8_t *)cases[i].data, cases[i].size) ==

@@ -608,6 +608,11 @@ static const struct {
     LIE(PUSH, "\1\1\1\2a", "a pushed input is malformed"),
     LIE(PUSH, "\1\1\xff\xff\4\0", "a pushed input is malformed"), /* target */
     LIE(PUSH, "\1\1\1" VARINT_MAX, "a pushed input is malformed"),
+    LIE(PUSH, "\1\0\1\0", "a pushed input is malformed"), /* kinds that there are not */
+    LIE(PUSH, "\1\11\1\4abcd", "a pushed input is malformed"),
+    LIE(PUSH, "\1\xff\1\0", "a pushed input is malformed"),
+    LIE(PUSH, "\1\10\1\3abc", "a pushed input is malformed"), /* a window of 3 bytes */
+    LIE(PUSH, "\1\10\1\5abcde", "a pushed input is malformed"),
     LIE(PUSH, "\1\7\1\0", "a pushed input is malformed"),          /* a frame of nothing */
     LIE(PUSH, "\1\7\1\x81\x80\4a", "a pushed input is malformed"), /* of 65537 bytes */
     LIE(PUSH, "\1\7\1\x81\2abc", "a pushed input is malformed"),   /* cut off */
