@@ -85,8 +85,10 @@ static bool map_ram(struct vm *vm, const struct ram_config *ram, struct error *e
     for (uint64_t done = 0; done < ram->length;) {
         struct memory_chunk chunk;
         if (!memory_take(m, ram->length - done, &chunk)) {
-            error_at(e, ram->place.file, ram->place.line, "the board has no %llu KiB left for %s",
-                     (unsigned long long)((ram->length - done) >> 10), ram->is_rom ? "rom" : "ram");
+            error_at(e, ram->place.file, ram->place.line,
+                     "the board has no %llu KiB left for %s of %llu KiB",
+                     (unsigned long long)((ram->length - done) >> 10), ram->is_rom ? "rom" : "ram",
+                     (unsigned long long)(ram->length >> 10));
             return error_exit_status(e, STATUS_NOT_STARTED);
         }
         if (!guest_tables_map(vm->tables, m, gpa(ram->start + done), chunk.base, chunk.size,

@@ -199,7 +199,7 @@ static const struct {
     {"info vdevs", vdevs, "the virtual devices and their accesses"},
     {"walk", walk, "walk ADDR: how a read there is translated"},
     {"stream", stream,
-     "stream DEVICE IOVA [write]: how an SMMU translates a device's access there"},
+     "stream DEVICE|SMMU:NUMBER IOVA [write]: how an SMMU translates a device's access there"},
     {"digest", digest, "the SHA-256 of the whole machine's state"},
 };
 
