@@ -235,12 +235,25 @@ static void visit_groups(struct board *b, struct state *s)
             smmuman_client_visit(b->vms[i], s);
 }
 
+/* Its commands are consumed at once as long as it is what enable() left. */
+static bool takes_commands(struct smmuman_unit *u)
+{
+    uint64_t base = (uint64_t)smmuman_units_get(u, SMMU_CMDQ_BASE + 4) << 32;
+    return (base | smmuman_units_get(u, SMMU_CMDQ_BASE)) ==
+               (u->commands.v | SMMUMAN_COMMAND_BITS) &&
+           smmuman_units_get(u, SMMU_CR0) == (CR0_CMDQEN | CR0_EVENTQEN | CR0_SMMUEN) &&
+           smmuman_units_get(u, SMMU_GERROR) == smmuman_units_get(u, SMMU_GERRORN) &&
+           smmuman_units_get(u, SMMU_CMDQ_PROD) == smmuman_units_get(u, SMMU_CMDQ_CONS);
+}
+
 void smmuman_visit(struct board *b, struct state *s)
 {
     for (size_t i = 0; b->smmuman && i < b->smmuman->count; i++) {
         struct vdev *v = b->smmuman->units[i].v;
         state_part(s, "smmu %s", v->name);
         state_fields(s, v->type->fields, v);
+        if (state_restores(s) && !takes_commands(&b->smmuman->units[i]))
+            state_refuse(s, "how it takes commands");
     }
     if (b->smmuman && !b->smmuman->records_stay)
         visit_groups(b, s);

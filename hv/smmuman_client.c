@@ -49,8 +49,8 @@ static bool find_registers(const struct vm *vm, size_t device, gpa_t *at)
 static bool is_contained(const struct vm *vm, size_t device)
 {
     const struct board *b = vm->board;
-    return smmuman_units_is_its(vm, device) &&
-           b->smmuman->groups[smmuman_units_group(b, device)].reach != REACHES_EVERYTHING;
+    const struct smmuman_group *g = &b->smmuman->groups[smmuman_units_group(b, device)];
+    return smmuman_units_is_its(vm, device) && g->reach != REACHES_EVERYTHING && g->tables;
 }
 
 static int32_t find_device(const struct vm *vm, const struct smmu_client_call *call, size_t *device)
@@ -381,6 +381,15 @@ void smmuman_client_forget(struct vm *vm)
             s->object_of[i] = 0;
 }
 
+/* What has no tables is in no object: there is nothing to map for it. */
+static void visit_object_of(struct vm *vm, size_t device, struct state *s)
+{
+    const struct smmuman *m = vm->board->smmuman;
+    uint8_t *object = object_of(vm, device);
+    uint64_t most = m->groups[smmuman_units_group(vm->board, device)].tables ? SMMUMAN_OBJECTS : 0;
+    *object = (uint8_t)state_up_to(s, "the object of a device", *object, 1, most);
+}
+
 void smmuman_client_visit(struct vm *vm, struct state *s)
 {
     struct smmuman_object *o = objects_of(vm);
@@ -394,6 +403,5 @@ void smmuman_client_visit(struct vm *vm, struct state *s)
     state_within(s, NULL, 0);
     for (size_t i = 0; i < vm->board->config->device_count; i++)
         if (smmuman_units_is_its(vm, i))
-            *object_of(vm, i) = (uint8_t)state_up_to(s, "the object of a device", *object_of(vm, i),
-                                                     1, SMMUMAN_OBJECTS);
+            visit_object_of(vm, i, s);
 }

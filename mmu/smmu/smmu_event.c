@@ -117,14 +117,12 @@ void smmu_event_get(const uint8_t record[SMMU_EVENT_SIZE], struct smmu_event *e)
     e->ssv = e->ssv || e->type == C_BAD_SUBSTREAMID;
 }
 
+/* CLASS has two bits, and a fourth value that means nothing. */
 static const char *class_name(enum smmu_class class)
 {
-    static const char *const names[] = {
-        [SMMU_CLASS_CD] = ", on the way to the CD",
-        [SMMU_CLASS_TT] = ", on the way to a table of stage 1",
-        [SMMU_CLASS_IN] = "",
-    };
-    return names[class];
+    return class == SMMU_CLASS_CD   ? ", on the way to the CD"
+           : class == SMMU_CLASS_TT ? ", on the way to a table of stage 1"
+                                    : "";
 }
 
 static void way_text(const struct smmu_event *e, char *text, size_t size)

@@ -433,6 +433,22 @@ START_TEST(every_record_has_its_fields)
 END_TEST
 
 /* CD.A and CD.R (5.5); STE.S2R. */
+/* A record comes from memory, where anything may be. */
+START_TEST(a_record_that_no_smmu_writes_has_a_text)
+{
+    struct smmu_event event = {.type = F_TRANSLATION, .s2 = true, .class = SMMU_CLASS_IN};
+    uint8_t record[SMMU_EVENT_SIZE];
+    char text[160], other[160];
+    smmu_event_put(&event, record);
+    smmu_event_get(record, &event);
+    smmu_event_text(&event, text, sizeof text);
+    record[13] |= 3; /* CLASS */
+    smmu_event_get(record, &event);
+    smmu_event_text(&event, other, sizeof other);
+    ck_assert_str_eq(text, other);
+}
+END_TEST
+
 START_TEST(faults_as_they_are_configured)
 {
     struct smmu_event event;
@@ -1073,6 +1089,7 @@ int main(void)
     tcase_add_test(t, stream_tables_of_two_levels);
     tcase_add_test(t, cd_tables_of_two_levels);
     tcase_add_loop_test(t, every_record_has_its_fields, 0, ROWS(faults));
+    tcase_add_test(t, a_record_that_no_smmu_writes_has_a_text);
     tcase_add_test(t, faults_as_they_are_configured);
     tcase_add_test(t, attributes_as_they_are_overridden);
     tcase_add_test(t, granules_and_blocks);
