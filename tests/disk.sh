@@ -38,29 +38,30 @@ work_of="${work_of//|/\\|}"
 conf kept.qvmconf "$image" "${work_of//&/\\&}"
 conf through.qvmconf ">$work/through.img" "$work_of"
 
-whole="$(final record --exits --snapshot-every 700000000 -o "$work/a.qtrace" "$work/kept.qvmconf")"
+# One boot serves all that goes on from where the guest begins its work.
+whole="$(final run --save-at 'console=userspace reached' "$work/s.qtrace" "$work/kept.qvmconf")"
 check "the run ends" [ -n "$whole" ]
 content="$(sed -n 's/^all: \([0-9a-f]*\).*/\1/p' "$work/out")"
 check "the disk can be read" [ -n "$content" ]
 check "the file stays as it is" [ "$before" = "$(sha256sum <"$image")" ]
+check "recorded on from there" [ "$whole" = "$(final record --exits --snapshot-every 250000000 \
+    -o "$work/a.qtrace" --from "$work/s.qtrace")" ]
+check "its file is not spoken of" [ "$(grep -c 'as it is now' "$work/err")" = 0 ]
 check "replayed" [ "$whole" = "$(final replay --verify "$work/a.qtrace")" ]
-check "replayed from the middle" [ "$whole" = "$(final replay --from 900000000 "$work/a.qtrace")" ]
+check "replayed from the middle" [ "$whole" = "$(final replay --from 1500000000 "$work/a.qtrace")" ]
 final replay --exits "$work/a.qtrace" >/dev/null
 check "replayed by its exits" grep -q 'all as recorded$' "$work/err"
-check "saved on the way" [ "$whole" = "$(final run --save-at 'console=userspace reached' "$work/s.qtrace" \
-    "$work/kept.qvmconf")" ]
-check "on from there" [ "$whole" = "$(final run --from "$work/s.qtrace")" ]
-check "its file is not spoken of" [ "$(grep -c 'as it is now' "$work/err")" = 0 ]
 check "on from behind the writes" [ "$whole" = "$(final run --from "$work/a.qtrace")" ]
 
 # What a recording holds of the disk is what was read, once; without images it is in the file.
 check "contents once" [ "$(stat -c %s "$work/a.qtrace")" -lt 60000000 ]
-whole="$(final record --no-images -o "$work/n.qtrace" "$work/kept.qvmconf")"
+check "recorded from the start" [ "$whole" = \
+    "$(final record --no-images -o "$work/n.qtrace" "$work/kept.qvmconf")" ]
 check "without contents: small" [ "$(stat -c %s "$work/n.qtrace")" -lt 200000 ]
 check "and replayed" [ "$whole" = "$(final replay "$work/n.qtrace")" ]
 
 # A run that fails is kept, with what it read.
-final run --limit-insns 1500000000 "$work/kept.qvmconf" >/dev/null
+final run --limit-insns 1500000000 --from "$work/s.qtrace" >/dev/null
 kept="$(sed -n 's/.*qvm replay //p' "$work/err")"
 mv "$image" "$work/elsewhere.img"
 check "a failure replays without the file" [ -n "$(final replay "$kept")" ]
@@ -68,7 +69,8 @@ mv "$work/elsewhere.img" "$image"
 
 # Writing through: the file is what the guest has, once; a replay leaves it alone.
 cp "$image" "$work/through.img"
-final record -o "$work/t.qtrace" "$work/through.qvmconf" >/dev/null
+final record -o "$work/t.qtrace" --save-at 'console=userspace reached' "$work/u.qtrace" \
+    "$work/through.qvmconf" >/dev/null
 check "the same disk" says "all: $content"
 check "the file has it" [ "$content" = "$(sha256sum <"$work/through.img" | cut -d' ' -f1)" ]
 cp "$image" "$work/through.img"
@@ -77,7 +79,6 @@ check "a replay does not write" [ "$before" = "$(sha256sum <"$work/through.img")
 
 # A snapshot does not have that file: whoever goes on from it is told that it went on.
 cp "$image" "$work/through.img"
-final run --save-at 'console=userspace reached' "$work/u.qtrace" "$work/through.qvmconf" >/dev/null
 final run --from "$work/u.qtrace" --trust >/dev/null
 check "a file that went on" grep -q "^qvm: the disk '$work/through.img' is as it is now: what was written to it since" \
     "$work/err"
