@@ -138,7 +138,10 @@ struct board_sinks {
     /* Any frame, when it is sent, at most PUSH_FRAME_MAX bytes: by a device; or by the host to a
      * switch, which network.h numbers. */
     void (*frame)(void *context, unsigned vm, unsigned channel, const void *data, size_t size);
-    /* What a disk writes through to its file, inside the file's size. */
+    /* A disk is going to write through to this file, which is open and which nobody else may write
+     * to. NULL: it does not, whatever its configuration says. */
+    bool (*disk_claim)(void *context, const char *path, struct error *e);
+    /* What it writes, inside the file's size. */
     void (*disk)(void *context, const char *path, uint64_t offset, const void *data, size_t size);
     /* A frame that leaves the board by the host's end of a switch. */
     void (*host_frame)(void *context, unsigned number, const void *data, size_t size);

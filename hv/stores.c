@@ -47,6 +47,16 @@ static bool ask(const struct vdev *v, struct place place, uint64_t *size, struct
                               : error_at(e, place.file, place.line, "%s", why.text);
 }
 
+static bool claim(const struct board *b, const struct vdev *v, struct error *e)
+{
+    const struct vdev_option *o = vdev_option_find(v, "hostdev");
+    struct error why = {0};
+    if (!o || *o->value != '>' || !b->sinks.disk_claim ||
+        b->sinks.disk_claim(b->sinks.context, o->value + 1, &why))
+        return true;
+    return error_at(e, o->file, o->line, "vdev %s: %s", v->type->name, why.text);
+}
+
 static bool add(struct board *b, const struct vdev_type *type, struct place place,
                 const struct vdev_option *options, size_t count, struct error *e)
 {
@@ -56,7 +66,7 @@ static bool add(struct board *b, const struct vdev_type *type, struct place plac
     uint64_t size;
     if (!type || !type->store)
         return true;
-    if (!ask(&v, place, &size, e) || !is_alone(s, &v, e))
+    if (!ask(&v, place, &size, e) || !is_alone(s, &v, e) || !claim(b, &v, e))
         return false;
     size = (size + PAGE_MASK) & ~PAGE_MASK;
     s->list = array_grow(s->list, s->count, sizeof *s->list);

@@ -230,7 +230,7 @@ static void on_write_file(void *context, unsigned channel, const char *path, uin
 {
     const struct board_sinks *sinks = &((struct vm *)context)->board->sinks;
     (void)channel;
-    if (sinks->disk)
+    if (sinks->disk_claim)
         sinks->disk(sinks->context, path, offset, from, size);
 }
 

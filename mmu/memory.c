@@ -351,7 +351,10 @@ void memory_clear(struct memory *m)
 static void visit_bank(struct memory_bank *b, struct state *s)
 {
     state_fixed(s, "where a memory bank begins", b->base.v, 8);
-    state_fixed(s, "the size of a memory bank", b->size, 8);
+    state_fixed(s,
+                b->is_store ? "the size of a disk (has its file another one now?)"
+                            : "the size of a memory bank",
+                b->size, 8);
     if (b->is_store)
         return;
     state_row(s, "which pages are taken", b->used, sizeof b->used[0], b->group_count * GROUP_WORDS);

@@ -11,6 +11,7 @@ struct open_file {
     char *path; /* owned */
     struct host_ranges *ranges;
     uint64_t size;
+    bool lost; /* something was not written to it */
 };
 
 static struct open_file *find(const struct open_files *f, const char *path)
@@ -39,7 +40,7 @@ bool files_open(struct open_files *f, const char *path, uint64_t *size, struct e
     if (!ranges)
         return false;
     f->list = array_grow(f->list, f->count, sizeof *f->list);
-    f->list[f->count++] = (struct open_file){copy_of(path), ranges, *size};
+    f->list[f->count++] = (struct open_file){copy_of(path), ranges, *size, false};
     return true;
 }
 
@@ -50,12 +51,21 @@ enum range_answer files_read(struct open_files *f, const char *path, uint64_t of
     return file ? host_ranges_read(file->ranges, offset, size, out) : RANGE_UNREADABLE;
 }
 
+bool files_claim(struct open_files *f, const char *path, struct error *e)
+{
+    uint64_t size;
+    return files_open(f, path, &size, e) && host_ranges_claim(find(f, path)->ranges, path, e);
+}
+
 bool files_write(struct open_files *f, const char *path, uint64_t offset, const void *from,
                  size_t size, struct error *e)
 {
-    const struct open_file *file = find(f, path);
-    return file ? host_ranges_write(file->ranges, path, offset, from, size, e)
-                : error_set(e, "it is not open");
+    struct open_file *file = find(f, path);
+    CHECK(file);
+    if (file->lost)
+        return true;
+    file->lost = !host_ranges_write(file->ranges, offset, from, size, e);
+    return !file->lost;
 }
 
 void files_close(struct open_files *f)

@@ -16,7 +16,10 @@ bool files_open(struct open_files *f, const char *path, uint64_t *size, struct e
 /* As struct journal_host's `read`. */
 enum range_answer files_read(struct open_files *f, const char *path, uint64_t offset, size_t size,
                              struct bytes *out);
-/* `size` bytes inside the size that it has. */
+/* Nobody else may write to it then; host_ranges_claim tells more. */
+bool files_claim(struct open_files *f, const char *path, struct error *e);
+/* `size` bytes inside the size that it has, of a file that was claimed. False: the first that it
+ * does not take; nothing more is written to that file. */
 bool files_write(struct open_files *f, const char *path, uint64_t offset, const void *from,
                  size_t size, struct error *e);
 void files_close(struct open_files *f);

@@ -449,6 +449,13 @@ static void say_divergence(void *context, const char *sentence)
     fprintf(stderr, "qvm: %s\n", sentence);
 }
 
+static bool on_disk_claim(void *context, const char *path, struct error *e)
+{
+    struct session *s = context;
+    char found[1024];
+    return files_claim(&s->files, file_of(s, path, found), e);
+}
+
 /* The guest does not learn of it: what it wrote is in the machine. */
 static void on_disk(void *context, const char *path, uint64_t offset, const void *data, size_t size)
 {
@@ -456,7 +463,7 @@ static void on_disk(void *context, const char *path, uint64_t offset, const void
     char found[1024];
     struct error e = {0};
     const char *name = file_of(s, path, found);
-    if (s->disk_lost || files_write(&s->files, name, offset, data, size, &e))
+    if (files_write(&s->files, name, offset, data, size, &e))
         return;
     s->disk_lost = true;
     fprintf(stderr, "qvm: '%s' is not what the guest's disk is: %s\n", name, e.text);
@@ -473,7 +480,8 @@ static struct board_sinks sinks_of(struct session *s)
     return (struct board_sinks){
         .output = on_output,
         .file = on_file,
-        .disk = changes_files(s) ? on_disk : NULL,
+        .disk_claim = changes_files(s) ? on_disk_claim : NULL,
+        .disk = on_disk,
         .dump_begin = s->trace ? NULL : on_dump_begin, /* a replay leaves nothing behind */
         .dump_write = on_dump_write,
         .dump_end = on_dump_end,

@@ -247,6 +247,11 @@ disks() {
     disk "delayed soon is neither seconds nor forever" "$disk delayed soon hostdev" "$files/disk.img"
     disk "two disks write to the file '$files/disk.img'" "$disk hostdev" ">$files/disk.img" \
         "vdev virtio-blk loc 0x1c0e0000 intr gic:42 hostdev" ">$files/disk.img"
+    # Nor under another name, nor where nothing can be written.
+    ln "$files/disk.img" "$files/hard.img"
+    disk "another disk writes to '$files/hard.img', here or in another run" "$disk hostdev" ">$files/disk.img" \
+        "vdev virtio-blk loc 0x1c0e0000 intr gic:42 hostdev" ">$files/hard.img"
+    disk "cannot write to '$qvm': Text file busy" "$disk hostdev" ">$qvm"
     disk "that is where disks are kept" "$disk hostdev" "$files/disk.img" \
         "pass loc 0x50000000,0x1000,rw=0x800000000000"
 }
@@ -369,6 +374,13 @@ no_room() {
     expect 2 "the trace '$files/no-room.qtrace' is not complete" record -o "$files/no-room.qtrace" \
         $board load $programs/exceptions.elf
     expect 67 ".qtrace' is not complete" run $board load $programs/exceptions.elf --limit-insns 1000
+    # A disk whose file takes no more is not the end of another's.
+    truncate -s 128K "$files/full.img" "$files/other.img"
+    expect 2 "'$files/full.img' is not what the guest's disk is" run $board load $programs/vms/disk.elf \
+        vdev virtio-blk loc 0x0a003e00 intr gic:79 hostdev ">$files/full.img" \
+        vdev virtio-blk loc 0x0a003c00 intr gic:78 hostdev ">$files/other.img" \
+        cmdline "at 0x0a003e00 write 128 8 65 at 0x0a003c00 write 0 8 66"
+    check "the other disk's file" [ "$(head -c 1 "$files/other.img")" = B ]
     if [ -e /dev/full ]; then
         expect 2 "'/dev/full' is not complete" run ram 0x40000000,4M \
             vdev gic gicd 0x08000000 gicr 0x080a0000 \

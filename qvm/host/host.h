@@ -38,10 +38,13 @@ struct host_ranges *host_ranges_open(const char *path, uint64_t *size, struct er
 /* Appends `size` bytes, if the answer is RANGE_GIVEN. */
 enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_t size,
                                    struct bytes *out);
-/* Writes `size` bytes inside the file, whose name is `path` still; it is opened for that at the
- * first time. Whoever else has changed it meanwhile is noticed as before. */
-bool host_ranges_write(struct host_ranges *r, const char *path, uint64_t offset, const void *from,
-                       size_t size, struct error *e);
+/* Opens it for writing, too, by its name; and nobody else may who does the same, by this name or
+ * another, here or in another process, until it is closed. */
+bool host_ranges_claim(struct host_ranges *r, const char *path, struct error *e);
+/* Writes `size` bytes inside the file, which was claimed. Whoever else has changed it meanwhile is
+ * noticed as before. */
+bool host_ranges_write(struct host_ranges *r, uint64_t offset, const void *from, size_t size,
+                       struct error *e);
 void host_ranges_close(struct host_ranges *r);
 /* The first bytes of a regular file; how many there are, 0 for anything else. */
 size_t host_read_start(const char *path, void *to, size_t size);

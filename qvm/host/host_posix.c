@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -179,7 +180,7 @@ enum probe_answer host_read_below(const char *folder, const char *name, size_t l
 }
 
 struct host_ranges {
-    int fd, writing; /* `writing` -1: not open for that */
+    int fd, writing; /* `writing` -1: not claimed */
     struct stat opened;
 };
 
@@ -239,26 +240,27 @@ enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_
     return answer;
 }
 
-/* The same file, not what has its name by now. */
-static bool open_writing(struct host_ranges *r, const char *path, struct error *e)
+/* The same file, not what has its name by now. A file system without locks is believed to have one
+ * writer. */
+bool host_ranges_claim(struct host_ranges *r, const char *path, struct error *e)
 {
     struct stat st;
-    if (r->writing >= 0)
-        return true;
+    signal(SIGXFSZ,
+           SIG_IGN); /* that a file is too large for this process is said as other failures are */
     r->writing = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (r->writing < 0 || fstat(r->writing, &st) != 0)
-        return error_set(e, "%s", strerror(errno));
-    return (st.st_ino == r->opened.st_ino && st.st_dev == r->opened.st_dev) ||
-           error_set(e, "it has been replaced by another file");
+        return error_set(e, "cannot write to '%s': %s", path, strerror(errno));
+    if (st.st_ino != r->opened.st_ino || st.st_dev != r->opened.st_dev)
+        return error_set(e, "'%s' has been replaced by another file", path);
+    return flock(r->writing, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+           error_set(e, "another disk writes to '%s', here or in another run", path);
 }
 
-bool host_ranges_write(struct host_ranges *r, const char *path, uint64_t offset, const void *from,
-                       size_t size, struct error *e)
+bool host_ranges_write(struct host_ranges *r, uint64_t offset, const void *from, size_t size,
+                       struct error *e)
 {
     struct stat now;
     const uint8_t *at = from;
-    if (!open_writing(r, path, e))
-        return false;
     bool ours = fstat(r->fd, &now) == 0 && compare_files(&r->opened, &now) == RANGE_GIVEN;
     for (ssize_t part; size; size -= (size_t)part, offset += (size_t)part, at += part) {
         part = pwrite(r->writing, at, size, (off_t)offset);

@@ -481,19 +481,32 @@ enum range_answer host_ranges_read(struct host_ranges *r, uint64_t offset, size_
     return answer;
 }
 
+static bool same_file(const BY_HANDLE_FILE_INFORMATION *a, const BY_HANDLE_FILE_INFORMATION *b)
+{
+    return a->nFileIndexHigh == b->nFileIndexHigh && a->nFileIndexLow == b->nFileIndexLow &&
+           a->dwVolumeSerialNumber == b->dwVolumeSerialNumber;
+}
+
+/* A stretch behind the end of any file: locks of bytes keep others from these bytes, and nobody has
+ * anything to do with them. Claims alone meet there. */
+static bool lock(HANDLE file)
+{
+    OVERLAPPED place = place_in_file(UINT64_C(1) << 62);
+    return LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place) ||
+           GetLastError() != ERROR_LOCK_VIOLATION;
+}
+
 /* The same file, not what has its name by now. */
-static bool open_writing(struct host_ranges *r, const char *path, struct error *e)
+bool host_ranges_claim(struct host_ranges *r, const char *path, struct error *e)
 {
     BY_HANDLE_FILE_INFORMATION now;
-    if (r->writing != INVALID_HANDLE_VALUE)
-        return true;
     r->writing = windows_open(path, GENERIC_WRITE | FILE_READ_ATTRIBUTES, OPEN_EXISTING, 0);
     if (r->writing == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(r->writing, &now))
-        return error_set(e, "%s", windows_reason());
-    return (now.nFileIndexHigh == r->opened.nFileIndexHigh &&
-            now.nFileIndexLow == r->opened.nFileIndexLow &&
-            now.dwVolumeSerialNumber == r->opened.dwVolumeSerialNumber) ||
-           error_set(e, "it has been replaced by another file");
+        return error_set(e, "cannot write to '%s': %s", path, windows_reason());
+    if (!same_file(&now, &r->opened))
+        return error_set(e, "'%s' has been replaced by another file", path);
+    return lock(r->writing) ||
+           error_set(e, "another disk writes to '%s', here or in another run", path);
 }
 
 static bool write_at(HANDLE file, uint64_t offset, const uint8_t *from, size_t size)
@@ -507,11 +520,9 @@ static bool write_at(HANDLE file, uint64_t offset, const uint8_t *from, size_t s
     return size == 0;
 }
 
-bool host_ranges_write(struct host_ranges *r, const char *path, uint64_t offset, const void *from,
-                       size_t size, struct error *e)
+bool host_ranges_write(struct host_ranges *r, uint64_t offset, const void *from, size_t size,
+                       struct error *e)
 {
-    if (!open_writing(r, path, e))
-        return false;
     bool ours = compare_files(r) == RANGE_GIVEN;
     if (!write_at(r->writing, offset, from, size))
         return error_set(e, "%s", windows_reason());
