@@ -109,6 +109,14 @@ static bool connect_to_peer(struct network *n, const struct vm_config *configs, 
     return true;
 }
 
+/* Whether it could be somebody's: neither name is empty. */
+static bool is_path(const char *peer)
+{
+    size_t folder = strlen(PEER_FOLDER);
+    const char *name = strncmp(peer, PEER_FOLDER, folder) == 0 ? strchr(peer + folder, '/') : NULL;
+    return name && name > peer + folder && name[1];
+}
+
 static bool connect_port(struct network *n, const struct vm_config *configs, struct port *p,
                          struct error *e)
 {
@@ -119,7 +127,7 @@ static bool connect_port(struct network *n, const struct vm_config *configs, str
         n->has_switch = true;
         return true;
     }
-    if (strncmp(p->peer->value, PEER_FOLDER, strlen(PEER_FOLDER)) != 0)
+    if (!is_path(p->peer->value))
         return wrong(p->peer, e, "is neither " PEER_FOLDER "VM/NAME nor " SWITCH_FOLDER "N");
     return connect_to_peer(n, configs, p, e);
 }

@@ -244,20 +244,26 @@ static bool net_number(const char *text, size_t size, uint64_t most, uint64_t *v
            number_parse(text, size, NUMBER_PLAIN, value) == NUMBER_OK && *value <= most;
 }
 
+/* 0 would be any port, which nobody finds. */
+static bool net_port(const char *text, size_t size, uint16_t *port)
+{
+    uint64_t number;
+    bool ok = net_number(text, size, UINT16_MAX, &number) && number;
+    *port = ok ? (uint16_t)number : 0;
+    return ok;
+}
+
 /* "tcp:8080:80" */
 static bool parse_forward(struct host_net_options *o, const char *text, size_t size)
 {
     struct host_net_forward *f = &o->forwards[o->forward_count];
     const char *from = text + 4, *colon = size > 4 ? memchr(from, ':', size - 4) : NULL;
-    uint64_t ports[2];
     f->is_udp = strncmp(text, "udp:", 4) == 0;
     if ((!f->is_udp && strncmp(text, "tcp:", 4) != 0) || !colon ||
         o->forward_count == HOST_NET_FORWARDS_MAX - 1 ||
-        !net_number(from, (size_t)(colon - from), 65535, &ports[0]) ||
-        !net_number(colon + 1, (size_t)(text + size - colon - 1), 65535, &ports[1]))
+        !net_port(from, (size_t)(colon - from), &f->from) ||
+        !net_port(colon + 1, (size_t)(text + size - colon - 1), &f->to))
         return false;
-    f->from = (uint16_t)ports[0];
-    f->to = (uint16_t)ports[1];
     o->forward_count++;
     return true;
 }

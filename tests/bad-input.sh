@@ -325,6 +325,7 @@ load $files/good.elf"
 # Commands ------------------------------------------------------------------------------------------
 
 commands() {
+    local port
     expect 2 "usage:"
     expect 2 "unknown command 'nosuch'" nosuch
     expect 2 "unknown option '--nosuch' (qvm --help lists them)" --nosuch
@@ -334,6 +335,9 @@ commands() {
     expect 2 "--limit-insns wants a number, not 'x'" run $board --limit-insns x
     expect 2 "--limit-insns wants a number" run $board --limit-insns -1
     expect 2 "--limit-insns wants a number" run $board --limit-insns 99999999999999999999999
+    for port in 0:80 8080:0 8080:70000; do
+        expect 2 "--net wants user" run $board --net user,forward=tcp:$port
+    done
     expect 2 "--log: 'loud' is not one of" run $board --log loud
     expect 2 "run wants a configuration" run
     expect 2 "record wants -o TRACE" record $board
