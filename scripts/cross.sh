@@ -68,8 +68,8 @@ if [ ! -d "$root/usr" ]; then
     bring_libraries "$temporary" >>"$log" 2>&1 || without "its libraries cannot be fetched"
 fi
 
-cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DQVM_TESTS=OFF -DQVM_INTERPOSE=OFF \
-    -DQVM_STATIC_ENGINE=OFF -DCMAKE_TOOLCHAIN_FILE=cmake/Cross.cmake -DQVM_CROSS=$triplet \
+cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DQVM_TESTS=OFF -DQVM_LIBRARY=OFF \
+    -DQVM_INTERPOSE=OFF -DQVM_STATIC_ENGINE=OFF -DCMAKE_TOOLCHAIN_FILE=cmake/Cross.cmake -DQVM_CROSS=$triplet \
     "-DQVM_CROSS_ROOT=$root"
 cmake --build "$build"
 printf '#!/bin/sh\nexec qemu-%s-static -L %s %s "$@"\n' "$name" "$root" "$PWD/$build/qvm" >"$build/qvm-here"

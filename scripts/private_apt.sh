@@ -143,5 +143,6 @@ private_apt_source() {
     local archives="$PRIVATE_APT/sources/$1"
     mkdir -p "$archives" "$2" || return 1
     (cd "$archives" && apt-get -c "$PRIVATE_APT/apt.conf" source --tar-only --download-only --only-source "$1") || return 1
-    tar -xf "$archives"/*.orig.tar.?z -C "$2" --strip-components=1
+    # Beside the archive there may be its signature.
+    tar -xf "$(find "$archives" -name '*.orig.tar.*' ! -name '*.asc')" -C "$2" --strip-components=1
 }

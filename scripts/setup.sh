@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--guests-tools] [--debian]: what building and checking needs.
+# setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--musl] [--guests-tools] [--debian]: what building and checking needs.
 # On Debian: installs the packages that are missing, and brings Unicorn >= 2.1.3 into the cache folder
 # (QVM_CACHE), where cmake/Dependencies.cmake finds it: from a newer suite, or else upstream's pinned
 # release, which is built.
@@ -8,6 +8,7 @@
 #   --bench          also the peer that is measured against (QEMU)
 #   --cross          also compilers for other hosts (scripts/cross.sh), and what runs them here
 #   --mingw          also the compiler for Windows (scripts/mingw.sh), and what runs its programs here
+#   --musl           also the compiler for musl (scripts/musl.sh)
 #   --guests-tools   also the cross compiler for guest user programs
 #   --debian         also what makes a Debian on a disk (scripts/guests.sh debian)
 set -euo pipefail
@@ -33,10 +34,11 @@ for argument in "$@"; do
             qemu-user-static"
         ;;
     --mingw) to_check="$to_check gcc-mingw-w64-x86-64-win32 wine64" ;;
+    --musl) to_check="$to_check musl-tools" ;;
     --guests-tools) to_check="$to_check gcc-aarch64-linux-gnu" ;;
     --debian) to_check="$to_check fakeroot e2fsprogs wget" ;;
     *)
-        echo "usage: scripts/setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--guests-tools] [--debian]" >&2
+        echo "usage: scripts/setup.sh [--no-install] [--to-build] [--bench] [--cross] [--mingw] [--musl] [--guests-tools] [--debian]" >&2
         exit 2
         ;;
     esac

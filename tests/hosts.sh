@@ -32,6 +32,21 @@ suites() {
     [ "${total:-0}" -gt 0 ] && [ "$failed" = 0 ] || bad=1 said="$said FAILED"
 }
 
+# boots QVM: sets $said to whether Linux comes to the state that it has in build/release/qvm, after so many
+# instructions: for all of them qemu-user takes too long.
+boot_millions=20
+boots() {
+    local qvm digests=()
+    said="no Linux in build/guests"
+    [ -e build/guests/linux-arm64/Image ] || return
+    for qvm in "$1" build/release/qvm; do
+        digests+=("$("$qvm" run --no-record --limit-insns ${boot_millions}000000 configs/linux-arm64.qvmconf 2>&1 </dev/null |
+            tee -a "$log" | sed -nE 's/.* digest ([0-9a-f]{64})$/\1/p')")
+    done
+    said="Linux' first $boot_millions M instructions equal"
+    [ -n "${digests[0]}" ] && [ "${digests[0]}" = "${digests[1]}" ] || bad=1 said="Linux FAILED"
+}
+
 preset() {
     cmake --preset "$1" && cmake --build --preset "$1"
 }
@@ -46,7 +61,7 @@ size() {
 }
 
 # host NAME QVM LEFT-OUT TESTS BUILD...: TESTS are words: all, exits or names for tests/golden/run.sh; then,
-# behind a comma, answers and suites if these are run, too.
+# behind a comma, answers, suites and boots if these are run, too.
 host() {
     local name="$1" qvm="$2" left_out="$3" golden="${4%%,*}" others="${4#*,}" other="" status=0 recordings
     log="$logs/hosts-$name.log"
@@ -71,6 +86,10 @@ host() {
         suites "$name"
         other="$other${other:+, }$said"
     fi
+    if [[ " $others " == *" boots "* ]]; then
+        boots "$qvm"
+        other="$other${other:+, }$said"
+    fi
     row "$name" "$(size "${qvm%-here}")" "$recordings" "${other:--}" "$left_out"
 }
 
@@ -78,9 +97,10 @@ row host "built: size" "recordings equal" "other tests" "left out"
 host release build/release/qvm - all,suites preset release
 host static build/static/qvm - all, preset static
 host noengine build/noengine/qvm "what runs guest code" exits,answers preset noengine
+host musl build/musl/qvm "what runs guest code: no engine" exits,"answers suites" scripts/musl.sh "${options[@]}"
 host mingw build/mingw/qvm-here "what runs guest code: no engine" exits,"answers suites" scripts/mingw.sh "${options[@]}"
 export QVM_SLOWNESS=$((4 * ${QVM_SLOWNESS:-1}))
 host cross-s390x build/cross-s390x/qvm-here "other tests" all, scripts/cross.sh "${options[@]}" s390x
 host cross-arm64 build/cross-arm64/qvm-here "other tests; most of what takes minutes there" \
-    "hello mmio translation," scripts/cross.sh "${options[@]}" arm64
+    "hello mmio translation,boots" scripts/cross.sh "${options[@]}" arm64
 exit $bad
