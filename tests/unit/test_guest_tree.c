@@ -97,7 +97,7 @@ START_TEST(an_smmu_has_a_line_or_a_frame)
 {
     static const char smmu[] = "iommu@2b400000", gic[] = "intc@2f000000";
     const char *const devices[] = {SMMU, "vdev gic msi 0x30000000,80,8",
-                                   "vdev gic msi 0x30000000,80,8 " SMMU};
+                                   ("vdev gic msi 0x30000000,80,8 " SMMU)};
     for (unsigned i = 0; i < 3; i++) {
         struct machine m;
         struct dt_node *root = tree_with(&m, devices[i]);
