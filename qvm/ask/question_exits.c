@@ -46,7 +46,7 @@ static void print_exit(struct list *l, const struct board_event *event)
 
 static void print_refusal(struct list *l, const struct board_event *event)
 {
-    struct dma_record r;
+    struct dma_record r = {0};
     struct bytes out = {0};
     struct json j = {.out = &out};
     dma_record_fill(&r, l->number++, event);

@@ -89,7 +89,7 @@ static void put_text(struct export *x, const struct board_event *e)
         exit_record_fill(&r, x->exits++, e);
         exit_record_text(&r, &x->out);
     } else if (e->id == EVENT_DMA_REFUSED) {
-        struct dma_record r;
+        struct dma_record r = {0};
         dma_record_fill(&r, x->refused++, e);
         dma_record_text(&r, &x->out);
     } else {
@@ -129,7 +129,7 @@ static void put_json(struct export *x, const struct board_event *e)
         exit_record_fill(&r, x->exits++, e);
         exit_record_json(&r, &j);
     } else if (e->id == EVENT_DMA_REFUSED) {
-        struct dma_record r;
+        struct dma_record r = {0};
         dma_record_fill(&r, x->refused++, e);
         dma_record_json(&r, &j);
     } else {
