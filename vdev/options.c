@@ -50,7 +50,7 @@ const struct vdev_option *vdev_port_options(const struct vdev *v, unsigned port,
     while (end < v->option_count && !begins_port(&v->options[end]))
         end++;
     *count = end - from;
-    return v->options + from;
+    return *count ? &v->options[from] : NULL;
 }
 
 const char *vdev_port_name(const struct vdev *v, unsigned port)
@@ -89,12 +89,14 @@ bool vdev_option_address(const struct vdev *v, const char *name, uint64_t *value
 bool vdev_check_delayed(const struct vdev *v, struct error *e)
 {
     uint64_t seconds;
-    for (const struct vdev_option *o = v->options; o < v->options + v->option_count; o++)
+    for (size_t i = 0; i < v->option_count; i++) {
+        const struct vdev_option *o = &v->options[i];
         if (strcmp(o->name, "delayed") == 0 && strcmp(o->value, "forever") != 0 &&
             !vdev_number(o->value, strlen(o->value), 10, &seconds))
             return error_at(e, o->file, o->line,
                             "vdev %s: delayed %s is neither seconds nor forever", v->type->name,
                             o->value);
+    }
     return true;
 }
 

@@ -272,7 +272,8 @@ static bool read_ports(struct console *c, struct error *e)
 {
     const struct vdev *v = &c->virtio.v;
     unsigned count = 1;
-    for (const struct vdev_option *o = v->options; o < v->options + v->option_count; o++) {
+    for (size_t i = 0; i < v->option_count; i++) {
+        const struct vdev_option *o = &v->options[i];
         if (strcmp(o->name, VDEV_PORT_OPTION) != 0)
             continue;
         if (!is_name(o->value))
